@@ -1,0 +1,35 @@
+"""A thin typed wrapper around a LiteRT (TensorFlow Lite) interpreter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+
+class LiteRTModel:
+    """A ``.tflite`` network with one input, called with a NumPy array. Not safe for use from several threads at once.
+
+    Args:
+        path: the model file.
+        threads: CPU threads the interpreter may use.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]
+        self._outputs = self._interpreter.get_output_details()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the input, batch first."""
+        return tuple(int(n) for n in self._input["shape"])
+
+    def __call__(self, value: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run once; ``value`` must have ``input_shape``. Returns copies of all outputs in the file's order."""
+        self._interpreter.set_tensor(self._input["index"], value.astype(np.float32, copy=False))
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(o["index"]) for o in self._outputs]

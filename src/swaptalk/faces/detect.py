@@ -37,7 +37,7 @@ class Detection:
     @property
     def centre(self) -> NDArray[np.float32]:
         """Middle of the box in pixels, (2,)."""
-        return (self.box[:2] + self.box[2:]) / 2
+        return np.asarray((self.box[:2] + self.box[2:]) / 2, np.float32)
 
 
 def _anchors(input_size: int, layout: tuple[tuple[int, int], ...]) -> NDArray[np.float32]:
@@ -51,7 +51,7 @@ def _anchors(input_size: int, layout: tuple[tuple[int, int], ...]) -> NDArray[np
         centre = (np.arange(cells, dtype=np.float32) + 0.5) * stride
         grid = np.stack(np.meshgrid(centre, centre), axis=-1).reshape(-1, 2)
         layers.append(np.repeat(grid, per_cell, axis=0))
-    return np.concatenate(layers)
+    return np.asarray(np.concatenate(layers), np.float32)
 
 
 class _BlazeFace:

@@ -1,0 +1,309 @@
+"""Classical face swap: a source face warped piecewise-affinely onto a target's mesh, relit and blended.
+
+It serves as the proxy picture from which the swap network learns pose and expression, and as the baseline without a
+network in the evaluation.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.align import CROP_SIZE
+from swaptalk.faces.topology import (
+    FACE_OVAL,
+    INNER_LIPS,
+    LEFT_EYE,
+    MIRROR,
+    NOSE,
+    OUTER_LIPS,
+    POINT_COUNT,
+    RIGHT_EYE,
+    border_points,
+    canonical_crop_mesh,
+    crop_triangles,
+    eye_openness,
+)
+
+#: The map is computed on every second pixel and interpolated: it is piecewise affine with triangles of some 8 px.
+MAP_STEP = 2
+#: The blended area fades from the outline of the face inwards over about twice this share of the crop.
+MASK_FADE = 0.04
+#: Blur of the edge of the mouth's inside and the eyes, pixels.
+HOLE_SIGMA = 1.2
+#: A point seen at less than this share of its frontal area is taken from the face's other side, mirrored...
+HIDDEN_BELOW = 0.5
+#: ...with this transition of the share, and this blur of the seam (share of the crop).
+HIDDEN_SOFTNESS = 0.2
+HIDDEN_BLUR = 0.02
+#: Source area per target area below which a region counts as smeared.
+MAXIMUM_STRETCH = 0.35
+#: Below this share of the target's lid opening the source's eyes are closed and the target's own are kept.
+CLOSED_EYE_RATIO = 0.55
+#: Light is transferred at this scale (standard deviation, share of the crop): shading, not features.
+LIGHT_SIGMA = 0.12
+#: Range of the light's gain: beyond it would be beards, fringes and shadows cast by hair.
+LIGHT_GAIN = (0.6, 1.6)
+#: Range of the overall gain of a channel: from the darkest to the fairest skin.
+COLOUR_GAIN = (0.15, 6.0)
+
+
+def _cells(size: int, step: int) -> int:
+    """Samples a side, one of them at or beyond the last pixel, so that interpolation never extrapolates."""
+    return (size - 1 + step - 1) // step + 1
+
+
+def _rasterise(
+    vertices: NDArray[np.float32],
+    triangles: NDArray[np.int32],
+    size: int,
+    step: int,
+    depth: NDArray[np.floating] | None = None,
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Every sample of the grid 0, step, 2 step... that lies in a triangle.
+
+    Returns the flat sample index (K,), the triangle (K,) and the barycentric weights (K, 3). A sample may appear
+    several times where the mesh folds; the nearest
+    triangle of the face comes last: by ``depth`` (468,) if given, else the one that looks most at the camera.
+    """
+    cells = _cells(size, step)
+    corner = vertices[triangles] / step  # (T, 3, 2)
+    a, b, c = corner[:, 0], corner[:, 1], corner[:, 2]
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    low = np.clip(np.ceil(corner.min(axis=1) - 1e-4), 0, cells).astype(np.intp)
+    high = np.clip(np.floor(corner.max(axis=1) + 1e-4) + 1, 0, cells).astype(np.intp)
+    extent = np.maximum(high - low, 0)
+    count = extent[:, 0] * extent[:, 1]
+    count[np.abs(area) < 1e-4] = 0
+    frame = (triangles >= POINT_COUNT).any(axis=1)  # triangles to the fixed frame lie behind the face
+    if depth is None:
+        order = np.lexsort((area, ~frame))
+    else:
+        nearness = np.zeros(len(triangles))
+        nearness[~frame] = -depth[triangles[~frame]].mean(axis=1)
+        order = np.lexsort((nearness, ~frame))
+    order = order[count[order] > 0]
+    count = count[order]
+    # Barycentric weights are affine in (x, y): w1 = p1 x + q1 y + r1, likewise w2.
+    a, b, c, divisor = a[order], b[order], c[order], area[order]
+    p1, q1 = (c[:, 1] - a[:, 1]) / divisor, (a[:, 0] - c[:, 0]) / divisor
+    p2, q2 = (a[:, 1] - b[:, 1]) / divisor, (b[:, 0] - a[:, 0]) / divisor
+    affine = np.stack(
+        [p1, q1, -(p1 * a[:, 0] + q1 * a[:, 1]), p2, q2, -(p2 * a[:, 0] + q2 * a[:, 1])], axis=1
+    ).astype(np.float32)
+    position = np.repeat(np.arange(order.size), count)
+    rank = np.arange(position.size) - np.repeat(np.cumsum(count) - count, count)
+    row = rank // extent[order, 0][position]
+    x = rank - row * extent[order, 0][position] + low[order, 0][position]
+    y = row + low[order, 1][position]
+    plane = affine[position]
+    w1 = plane[:, 0] * x + plane[:, 1] * y + plane[:, 2]
+    w2 = plane[:, 3] * x + plane[:, 4] * y + plane[:, 5]
+    w0 = 1 - w1 - w2
+    inside = np.flatnonzero(np.minimum(np.minimum(w0, w1), w2) >= -1e-4)
+    weights = np.stack([w0[inside], w1[inside], w2[inside]], axis=1).astype(np.float32)
+    return (y * cells + x)[inside], order[position[inside]], weights
+
+
+def _spread(
+    values: list[NDArray[np.float32]], target: NDArray[np.floating], size: int, step: int
+) -> list[NDArray[np.float32]]:
+    """Interpolate vertex values (468 + 16, D) over the target mesh's triangles to dense fields (size, size, D)."""
+    triangles = crop_triangles()
+    depth = target[:, 2] if target.shape[1] == 3 else None
+    sample, owner, weights = _rasterise(_with_border(target, size), triangles, size, step, depth)
+    corner = triangles[owner]
+    cells = _cells(size, step)
+    # Coarse sample i lies at pixel i * step, which is not how cv2.resize aligns its grids.
+    inverse = np.array([[1 / step, 0, 0], [0, 1 / step, 0]])
+    fields = []
+    for value in values:
+        # Samples in no triangle (a mesh that reaches beyond the fixed frame) keep the last border point's value.
+        coarse = np.broadcast_to(value[-1], (cells * cells, value.shape[1])).copy()
+        coarse[sample] = (
+            value[corner[:, 0]] * weights[:, :1] + value[corner[:, 1]] * weights[:, 1:2]
+            + value[corner[:, 2]] * weights[:, 2:]
+        )  # fmt: skip
+        dense = cv2.warpAffine(
+            coarse.reshape(cells, cells, -1), inverse, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        fields.append(np.asarray(dense, np.float32))
+    return fields
+
+
+def _with_border(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
+    return np.concatenate([np.asarray(mesh[:, :2], np.float32), border_points(size)])
+
+
+def dense_map(
+    source_mesh: NDArray[np.floating], target_mesh: NDArray[np.floating], size: int = CROP_SIZE, step: int = MAP_STEP
+) -> NDArray[np.float32]:
+    """Where each pixel of the target comes from in the source: (size, size, 2) x, y in source pixels.
+
+    Args:
+        source_mesh: (468, 2 or 3) points in the source crop, pixels.
+        target_mesh: (468, 2 or 3) points in the target crop, pixels.
+        size: side of both crops.
+        step: the map is exact on every ``step``-th pixel and bilinear in between.
+    """
+    return _spread([_with_border(source_mesh, size)], target_mesh, size, step)[0]
+
+
+def visibility(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """How much of its frontal area each point's surroundings keep in a crop's mesh (468, 2 or 3).
+
+    Returns (468,): about 1 seen from the front, 0 edge-on, negative where the mesh folds away from the camera.
+    """
+    triangles = crop_triangles()
+    triangles = triangles[(triangles < POINT_COUNT).all(axis=1)]
+    areas = []
+    for points in (np.asarray(mesh[:, :2], np.float32), canonical_crop_mesh()):
+        a, b, c = (points[triangles[:, k]] for k in range(3))
+        areas.append((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]))
+    seen, whole = (np.bincount(triangles.ravel(), np.repeat(x, 3), POINT_COUNT) for x in areas)
+    return np.asarray(seen / np.maximum(whole, 1e-3), np.float32)
+
+
+def _hidden_weight(source_mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Per point 0..1: 1 where the source does not show the point but shows its mirror image well."""
+    seen = visibility(source_mesh)
+    hidden = np.clip((HIDDEN_BELOW - seen) / HIDDEN_SOFTNESS, 0, 1)
+    better = np.clip((seen[MIRROR] - seen - HIDDEN_SOFTNESS) / HIDDEN_SOFTNESS, 0, 1)
+    return np.asarray(hidden * better, np.float32)
+
+
+def _sample(image: NDArray[np.uint8], field: NDArray[np.float32]) -> NDArray[np.uint8]:
+    x, y = cv2.split(field)
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+
+
+def mesh_warp(
+    source_crop: NDArray[np.uint8], source_mesh: NDArray[np.floating], target_mesh: NDArray[np.floating]
+) -> NDArray[np.uint8]:
+    """Move a source crop (S, S, 3) uint8 so that its mesh (468, 2) falls on the target's; same shape back.
+
+    What a turned source face hides on its far side is taken from its near side, mirrored.
+    """
+    size = source_crop.shape[0]
+    hidden = _hidden_weight(source_mesh)
+    values = [_with_border(source_mesh, size)]
+    turned = bool(hidden.max() > 0.05)
+    if turned:
+        border = np.zeros((len(values[0]) - POINT_COUNT, 1), np.float32)
+        values += [_with_border(source_mesh[MIRROR], size), np.concatenate([hidden[:, None], border])]
+    fields = _spread(values, target_mesh, size, MAP_STEP)
+    warped = _sample(source_crop, fields[0])
+    if turned:
+        other = _sample(source_crop, fields[1])
+        share = cv2.GaussianBlur(fields[2], (0, 0), HIDDEN_BLUR * size)
+        warped = np.asarray(cv2.blendLinear(other, warped, share, 1 - share), np.uint8)
+    return warped
+
+
+def warp_quality(source_mesh: NDArray[np.floating], target_mesh: NDArray[np.floating]) -> float:
+    """Share, 0..1, of the visible target face whose texture the source shows directly and without great stretch.
+
+    Pairs below about 0.8 (very different poses) make poor proxies.
+    """
+    source, target = visibility(source_mesh), visibility(target_mesh)
+    weight = np.clip(target, 0, None)
+    good = source > MAXIMUM_STRETCH * np.maximum(target, 1)
+    return float((weight * good).sum() / max(float(weight.sum()), 1e-6))
+
+
+def _polygon_mask(points: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
+    """Filled polygon (size, size) of 0 or 255."""
+    canvas = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(canvas, [np.round(points[:, :2] * 16).astype(np.int32)], (255,), cv2.LINE_AA, shift=4)
+    return canvas
+
+
+def _inner_fade(mesh: NDArray[np.floating], size: int, width: float) -> NDArray[np.float32]:
+    """Mask (size, size) that is 0 on the face's outline and 1 about 2 ``width`` pixels inside, smooth in between."""
+    half = (mesh[:, :2] + 0.5) / 2 - 0.5
+    filled = _polygon_mask(half[FACE_OVAL], size // 2)
+    # A turned head's nose leaves the oval.
+    nose = np.asarray(cv2.convexHull(half[NOSE].astype(np.float32)), np.float32).reshape(-1, 2)
+    filled = np.maximum(filled, _polygon_mask(nose, size // 2))
+    blurred = cv2.GaussianBlur(filled, (0, 0), width / 2).astype(np.float32) / 255
+    faded = np.clip(2 * blurred - 1, 0, 1)
+    return np.asarray(cv2.resize(faded, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _skin_weight(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
+    """Skin inside the face's outline, without eyes and mouth; (size, size) of 0 or 1."""
+    mask = _polygon_mask(mesh[FACE_OVAL], size)
+    for ring in (LEFT_EYE, RIGHT_EYE, OUTER_LIPS):
+        cv2.fillPoly(mask, [np.round(mesh[ring, :2]).astype(np.int32)], (0,))
+    return np.asarray(mask > 127, np.float32)
+
+
+def transfer_light(
+    warped: NDArray[np.uint8], target: NDArray[np.uint8], skin: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """Give a warped face the target's light: a gain of each channel (von Kries), overall and in broad shading.
+
+    Gains keep black black and white balanced, where shifts of the mean in Lab tint hair and eyes.
+
+    Args:
+        warped: (S, S, 3) uint8 RGB, the source in the target's pose.
+        target: (S, S, 3) uint8 RGB.
+        skin: (S, S) weights of the pixels to compare.
+    """
+    size = target.shape[0]
+    small = (size // 4, size // 4)  # colour and shading are broad, so they are compared on small pictures
+    weight = np.asarray(cv2.resize(skin, small, interpolation=cv2.INTER_AREA), np.float32)[..., None] + np.float32(1e-4)
+    weighted = [
+        np.asarray(cv2.resize(x, small, interpolation=cv2.INTER_AREA), np.float32) * weight for x in (warped, target)
+    ]
+    moved, wanted = (x.reshape(-1, 3).sum(axis=0) for x in weighted)
+    overall = np.clip((wanted + 1) / (moved + 1), *COLOUR_GAIN)
+    blurred = [np.asarray(cv2.GaussianBlur(x, (0, 0), LIGHT_SIGMA * size / 4), np.float32) for x in weighted]
+    floor = 3 * np.asarray(cv2.GaussianBlur(weight, (0, 0), LIGHT_SIGMA * size / 4), np.float32)
+    # One grey level a channel is added, so that black divides safely; shading has the light's colour already.
+    local = (blurred[1].sum(axis=-1) + floor) / ((blurred[0] * overall).sum(axis=-1) + floor)
+    gain = cv2.resize(overall * np.clip(local, *LIGHT_GAIN)[..., None], (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.multiply(warped, gain, dtype=cv2.CV_8U), np.uint8)
+
+
+def swap_mask(target_mesh: NDArray[np.floating], size: int, keep_eyes: bool) -> NDArray[np.float32]:
+    """Where the source replaces the target, (size, size) in 0..1.
+
+    That is the face but its outline, the inside of the mouth and, if ``keep_eyes``, the eyes.
+    """
+    mask = _inner_fade(target_mesh, size, MASK_FADE * size)
+    hole = np.zeros((size, size), np.uint8)
+    for ring in [INNER_LIPS, LEFT_EYE, RIGHT_EYE] if keep_eyes else [INNER_LIPS]:
+        hole = np.maximum(hole, _polygon_mask(target_mesh[ring], size))
+    soft_hole = np.asarray(cv2.GaussianBlur(hole, (0, 0), HOLE_SIGMA), np.float32) / np.float32(255)
+    return mask * (1 - soft_hole)
+
+
+def mesh_warp_swap(
+    source_crop: NDArray[np.uint8],
+    source_mesh: NDArray[np.floating],
+    target_crop: NDArray[np.uint8],
+    target_mesh: NDArray[np.floating],
+) -> NDArray[np.uint8]:
+    """Put the source's face on the target: the target's pose, expression, light and surroundings.
+
+    The inside of the mouth (teeth, tongue) stays the target's, since it belongs to the expression; so do the eyes
+    where the source's are closed and the target's open.
+
+    Args:
+        source_crop: (S, S, 3) uint8 RGB aligned crop.
+        source_mesh: (468, 2 or 3) in pixels of that crop.
+        target_crop: (S, S, 3) uint8 RGB aligned crop.
+        target_mesh: (468, 2 or 3) in pixels of that crop.
+
+    Returns:
+        (S, S, 3) uint8 RGB.
+    """
+    size = target_crop.shape[0]
+    warped = mesh_warp(source_crop, source_mesh, target_mesh)
+    keep_eyes = eye_openness(source_mesh) < CLOSED_EYE_RATIO * eye_openness(target_mesh)
+    lit = transfer_light(warped, target_crop, _skin_weight(target_mesh, size))
+    mask = swap_mask(target_mesh, size, keep_eyes)
+    return np.asarray(cv2.blendLinear(lit, target_crop, mask, 1 - mask), np.uint8)

@@ -1,0 +1,80 @@
+"""Runs an iterator in a thread of its own behind a bounded queue: the joint between two stages of the pipeline."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: How often a waiting stage looks whether it is still wanted, in seconds: the longest it takes a pipeline to stop.
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class _Failure:
+    error: BaseException
+
+
+class _End:
+    pass
+
+
+def background(make: Callable[[], Iterable[T]], depth: int, name: str) -> Generator[T, None, None]:
+    """Yield the items of ``make()``, produced by a thread that runs at most ``depth`` items ahead.
+
+    An exception in the producer reaches the consumer as itself, after the items made before it. Closing this
+    generator (or an exception in the consumer) stops the producer, which closes its own input, so that a chain of
+    stages comes down together. The thread has ended when this generator has.
+
+    Args:
+        make: called in the thread; builds the iterator, so that files opened by it belong to that thread.
+        depth: bound of the queue, at least one.
+        name: name of the thread, seen in tracebacks and debuggers.
+    """
+    items: queue.Queue[T | _Failure | _End] = queue.Queue(maxsize=max(1, depth))
+    stop = threading.Event()
+
+    def put(item: T | _Failure | _End) -> bool:
+        while not stop.is_set():
+            try:
+                items.put(item, timeout=POLL_SECONDS)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def produce() -> None:
+        iterator: Iterator[T] | None = None
+        try:
+            iterator = iter(make())
+            for item in iterator:
+                if not put(item):
+                    return
+            put(_End())
+        except BaseException as error:  # whatever it is, the consumer must hear of it
+            put(_Failure(error))
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+
+    thread = threading.Thread(target=produce, name=name, daemon=True)
+    thread.start()
+    try:
+        while True:
+            try:  # a timeout keeps Ctrl-C working on every system
+                item = items.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if isinstance(item, _End):
+                return
+            if isinstance(item, _Failure):
+                raise item.error
+            yield item
+    finally:
+        stop.set()
+        thread.join()

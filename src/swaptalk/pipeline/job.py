@@ -1,0 +1,110 @@
+"""The job folder beside the output: what is already done, and whether it may be gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import swaptalk
+from swaptalk.errors import InputError
+
+#: Changes whenever the layout or meaning of the job folder does, so that an older one is not gone on with.
+FORMAT = 1
+#: How much of the beginning and of the end of an input goes into its fingerprint; with the size this tells files
+#: apart without reading gigabytes.
+HASHED_BYTES = 1 << 20
+
+
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 over size, beginning and end of a file."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        digest.update(file.read(HASHED_BYTES))
+        file.seek(max(0, size - HASHED_BYTES))
+        digest.update(file.read(HASHED_BYTES))
+    return digest.hexdigest()
+
+
+def job_fingerprint(inputs: Iterable[Path], settings: Mapping[str, str]) -> str:
+    """One hash over the inputs' contents and everything else that decides what the output looks like."""
+    parts = {"format": FORMAT, "version": swaptalk.__version__, "settings": dict(sorted(settings.items())),
+             "inputs": [file_fingerprint(path) for path in inputs]}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that it is there whole or not at all, also after a power cut."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+class JobFolder:
+    """``OUT.mp4.job`` beside ``OUT.mp4``: analysis and finished chunks of one job.
+
+    Args:
+        output: the video to be made.
+        fingerprint: from :func:`job_fingerprint`.
+    """
+
+    def __init__(self, output: Path, fingerprint: str) -> None:
+        self.path = output.with_name(output.name + ".job")
+        self._fingerprint = fingerprint
+
+    def begin(self, resume: bool) -> None:
+        """Make the folder ready: empty, or with ``resume`` as the interrupted job left it.
+
+        Raises:
+            InputError: resuming was asked for but the folder belongs to other inputs, options or weights;
+                something else lies where the folder must be.
+        """
+        if self.path.exists():
+            if not self._record.exists():
+                raise InputError("the job's working folder would have to go here", path=self.path,
+                                 remedy="move what is there away, or give another --output")
+            if resume and self._recorded() != self._fingerprint:
+                raise InputError(
+                    "this unfinished job has other inputs, options or weights", path=self.path,
+                    remedy="repeat the command it was started with, or leave out --resume to start afresh",
+                )
+            if not resume:
+                shutil.rmtree(self.path)
+        self.chunks.mkdir(parents=True, exist_ok=True)
+        self.analysis.mkdir(exist_ok=True)
+        write_atomically(self._record, json.dumps({"fingerprint": self._fingerprint}))
+
+    def _recorded(self) -> str:
+        try:
+            return str(json.loads(self._record.read_text(encoding="utf-8"))["fingerprint"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    @property
+    def _record(self) -> Path:
+        return self.path / "job.json"
+
+    @property
+    def analysis(self) -> Path:
+        """Folder of the first pass's results."""
+        return self.path / "analysis"
+
+    @property
+    def chunks(self) -> Path:
+        """Folder of the finished pieces of the output."""
+        return self.path / "chunks"
+
+    def chunk(self, number: int) -> Path:
+        """File of one finished piece of the output."""
+        return self.chunks / f"{number:06d}.mp4"
+
+    def remove(self) -> None:
+        """Delete the folder once the output is in place."""
+        shutil.rmtree(self.path, ignore_errors=True)

@@ -1,0 +1,205 @@
+"""What a user can ask for. The field docstrings are the command line's help texts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from swaptalk.errors import InputError
+from swaptalk.media.video_writer import CODECS, QUALITY_RANGE
+from swaptalk.pipeline.timeline import Extend, LengthPolicy
+
+#: Frames per second outside of these are typing errors rather than wishes.
+FPS_RANGE = (1, 240)
+#: Longest side the encoder and browsers cope with (H.264 level 6.2).
+LONGEST_SIDE = 8192
+SMALLEST_SIDE = 64
+
+Region = Literal["face", "mouth"]
+Device = Literal["auto", "cpu", "cuda", "coreml", "directml"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions:
+    """Options that every kind of job has."""
+
+    target: Path
+    """Video (or photo) that gives the scene, the head movement and the expression."""
+    output: Path | None = None
+    """Video to write (.mp4, .mov or .mkv; .png or .jpg for a swapped photo). Replaced only when all is finished."""
+    face: str = "largest"
+    """Whose face in the target: largest, left, right, or a number from --list-faces."""
+    list_faces: Path | None = None
+    """Only look for faces: write a numbered contact sheet (.png) here and stop."""
+    preview: Path | None = None
+    """Write a picture with a few target frames above their results here first; without --output, stop there."""
+    start: float = 0.0
+    """Begin at this time of the target video, in seconds."""
+    end: float | None = None
+    """Stop at this time of the target video, in seconds."""
+    fps: str | None = None
+    """Frames per second of the output, such as 25 or 30000/1001. Default: those of the target (25 for a photo)."""
+    resolution: str | None = None
+    """Size of the output: WIDTHxHEIGHT, or only the height such as 720. Default: that of the target."""
+    region: Region | None = None
+    """How much of the face is replaced: the whole face, or the mouth and jaw only. Default: face with a new source
+    face, mouth without."""
+    quality: int = 20
+    """Constant rate factor of the encoder: smaller is better and larger; 18 looks lossless, 28 is small."""
+    codec: str = "h264"
+    """Video codec of the output. h264 plays everywhere."""
+    device: Device = "auto"
+    """Where the networks run; auto takes the fastest that is installed."""
+    threads: int = 0
+    """CPU threads for the networks; 0 takes all cores."""
+    models: Path | None = None
+    """Folder with other SwapTalk weights. Default: those that came with the program."""
+    stats: Path | None = None
+    """Write a JSON report here: frames, seconds, speed, time per stage, peak memory, frames passed through."""
+    resume: bool = False
+    """Go on from the last finished chunk of an interrupted job with the same inputs and options."""
+    allow_long: bool = False
+    """Confirm that a job of more than an hour of video is meant."""
+    quiet: bool = False
+    """Print nothing but errors."""
+    json: bool = False
+    """Print the report as one JSON object on standard output, and no progress."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """Options about the person who shall be seen."""
+
+    source: tuple[Path, ...] = ()
+    """Photo of the person who shall be seen; several photos of one person are averaged."""
+    source_face: str | None = None
+    """Whose face in a photo with several people: largest, left, right, or a number counted from the left."""
+    strength: float = 1.0
+    """How much of the source's identity is taken: 0 keeps the target's face, 1 is the source's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioOptions:
+    """Options about the words that shall be spoken."""
+
+    audio: Path | None = None
+    """Recording (or a video with sound) of the words to be spoken; it becomes the sound of the output."""
+    length: LengthPolicy = "audio"
+    """What decides the length of the output: the audio, the video (audio is cut or padded), or the shortest."""
+    extend: Extend = "pingpong"
+    """When the audio is longer than the video: play the video back and forth, or freeze its last frame."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateOptions(SourceOptions, AudioOptions, RenderOptions):
+    """A whole job. Without a source the target keeps its face; without audio it keeps its speech and mouth."""
+
+    def __post_init__(self) -> None:
+        """Let callers from Python pass strings and single photos."""
+        for field in ("target", "output", "list_faces", "preview", "models", "stats", "audio"):
+            value = getattr(self, field)
+            if isinstance(value, str):
+                object.__setattr__(self, field, Path(value))
+        source: Any = self.source
+        photos = (source,) if isinstance(source, (str, Path)) else tuple(source or ())
+        object.__setattr__(self, "source", tuple(Path(photo) for photo in photos))
+        if self.fps is not None:
+            object.__setattr__(self, "fps", str(self.fps))
+        if self.resolution is not None:
+            object.__setattr__(self, "resolution", str(self.resolution))
+
+    @property
+    def replaced_region(self) -> Region:
+        """The region after the default has been applied."""
+        return self.region or ("face" if self.source else "mouth")
+
+    def check_values(self) -> None:
+        """Refuse values that no input could make right.
+
+        Raises:
+            InputError: naming the option and what it takes.
+        """
+        if not self.source and self.audio is None:
+            raise InputError("nothing to do without a source face and without audio", remedy="give --source or --audio")
+        if self.output is None and self.preview is None and self.list_faces is None:
+            raise InputError("no place to write to", remedy="give --output OUT.mp4")
+        _check_range("--strength", self.strength, 0.0, 1.0)
+        _check_range("--start", self.start, 0.0, math.inf)
+        if self.end is not None and not self.end > self.start:
+            raise InputError(f"--end {self.end} is not after --start {self.start}", remedy="give an --end after --start")
+        _check_range("--threads", self.threads, 0, 1024)
+        _check_range("--quality", self.quality, *QUALITY_RANGE)
+        for option, value, known in (("--codec", self.codec, tuple(CODECS)), ("--region", self.region, ("face", "mouth")),
+                                     ("--length", self.length, ("audio", "video", "shortest")),
+                                     ("--extend", self.extend, ("pingpong", "freeze")),
+                                     ("--device", self.device, ("auto", "cpu", "cuda", "coreml", "directml"))):
+            if value is not None and value not in known:
+                raise InputError(f"{option} {value} is unknown", remedy=f"give one of {', '.join(known)}")
+        for option, choice in (("--face", self.face), ("--source-face", self.source_face)):
+            if choice is not None and not re.fullmatch(r"largest|left|right|[0-9]{1,4}", choice):
+                raise InputError(f"{option} {choice} is unknown", remedy="give largest, left, right or a number")
+        parse_fps(self.fps)
+        output_size(self.resolution, 1280, 720)
+
+
+def fingerprinted(options: GenerateOptions) -> dict[str, str]:
+    """The options that change what the output looks like, as text: what a resumed job must have in common.
+
+    Input files are compared by content, not by this; how a job is run and reported does not matter.
+    """
+    left_out = {"target", "source", "audio", "output", "list_faces", "preview", "models", "device", "threads", "stats",
+                "resume", "allow_long", "quiet", "json"}
+    return {field.name: str(getattr(options, field.name)) for field in dataclasses.fields(options)
+            if field.name not in left_out}
+
+
+def _check_range(option: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # also refuses NaN
+        bounds = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
+        raise InputError(f"{option} {value} is out of range", remedy=f"give a number {bounds}")
+
+
+def parse_fps(text: str | None) -> Fraction | None:
+    """Read ``25``, ``29.97`` or ``30000/1001``; the decimal forms of the NTSC rates mean the exact ones.
+
+    Raises:
+        InputError: not a number, or not between 1 and 240.
+    """
+    if text is None:
+        return None
+    try:
+        fps = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise InputError(f"--fps {text} is not a number", remedy="give for example 25 or 30000/1001") from None
+    ntsc = Fraction(round(fps) * 1000, 1001)
+    if fps.denominator != 1 and abs(fps - ntsc) < Fraction(1, 200):
+        fps = ntsc
+    _check_range("--fps", fps, *FPS_RANGE)  # type: ignore[arg-type]
+    return fps
+
+
+def output_size(text: str | None, width: int, height: int) -> tuple[int, int]:
+    """Width and height of the output for a target of ``width`` x ``height`` pixels.
+
+    A height alone keeps the shape of the picture. Sizes asked for are rounded to even numbers, as 4:2:0 video has them.
+
+    Raises:
+        InputError: not a size, or beyond what can be encoded.
+    """
+    if text is None:
+        return width, height
+    match = re.fullmatch(r"(?:(\d{1,6})x)?(\d{1,6})p?", text.lower())
+    if match is None:
+        raise InputError(f"--resolution {text} is not a size", remedy="give for example 1280x720 or 720")
+    new_height = int(match[2])
+    new_width = int(match[1]) if match[1] else width * new_height / height
+    size = (round(new_width / 2) * 2, round(new_height / 2) * 2)
+    if not (SMALLEST_SIDE <= min(size) and max(size) <= LONGEST_SIDE):
+        raise InputError(f"--resolution {text} is out of range",
+                         remedy=f"give sides from {SMALLEST_SIDE} to {LONGEST_SIDE} pixels")
+    return size

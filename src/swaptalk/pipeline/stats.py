@@ -1,0 +1,116 @@
+"""What a job took: time per stage, peak memory, frames by outcome."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Stopwatch:
+    """Adds up the working time of every stage. Stages run at the same time, so their sum may exceed the whole."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+        self._seconds: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time spent inside the ``with`` block to the stage."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed = time.perf_counter() - begun
+            with self._lock:
+                self._seconds[name] += elapsed
+
+    def iterate(self, name: str, items: Iterable[T]) -> Iterator[T]:
+        """Yield ``items``, counting the time to produce each of them to the stage."""
+        iterator = iter(items)
+        while True:
+            with self.stage(name):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
+
+    @property
+    def total(self) -> float:
+        """Seconds since this watch was made."""
+        return time.perf_counter() - self._begun
+
+    @property
+    def stages(self) -> dict[str, float]:
+        """Seconds per stage so far."""
+        with self._lock:
+            return {name: round(seconds, 4) for name, seconds in self._seconds.items()}
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident memory this process has had so far."""
+    if sys.platform == "win32":
+        return _windows_peak()
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts kibibytes
+
+
+def _windows_peak() -> int:
+    if sys.platform != "win32":
+        raise OSError("only Windows has psapi")
+    import ctypes
+    from ctypes import wintypes
+
+    class Counters(ctypes.Structure):
+        _fields_ = [("cb", wintypes.DWORD), ("PageFaultCount", wintypes.DWORD)] + [
+            (name, ctypes.c_size_t) for name in ("PeakWorkingSetSize", "WorkingSetSize", "q0", "q1", "q2", "q3", "q4",
+                                                 "q5")]
+
+    counters = Counters(cb=ctypes.sizeof(Counters))
+    handle = ctypes.windll.kernel32.GetCurrentProcess()
+    ctypes.windll.psapi.GetProcessMemoryInfo(wintypes.HANDLE(handle), ctypes.byref(counters), counters.cb)
+    return int(counters.PeakWorkingSetSize)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Result of a job; ``--stats`` writes it as JSON."""
+
+    output: str
+    frames: int
+    """Frames of the output."""
+    duration: float
+    """Seconds of the output."""
+    frame_rate: str
+    """Frames per second of the output, as a fraction."""
+    width: int
+    height: int
+    changed: int
+    """Frames in which the face was replaced."""
+    passed_through: dict[str, int]
+    """Frames that show the target as it was, by reason."""
+    resumed_frames: int
+    """Frames that an interrupted job had already finished."""
+    seconds: float
+    """Time the job took."""
+    fps: float
+    """Frames made per second of that time, from file to file."""
+    stages: dict[str, float]
+    """Working seconds of each stage; stages overlap."""
+    peak_memory_bytes: int
+
+    def to_json(self) -> str:
+        """The report as JSON text."""
+        return json.dumps(asdict(self), indent=2) + "\n"

@@ -1,0 +1,74 @@
+"""Which picture and which sound belong to which output frame: pure arithmetic on times and indices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Motion tokens lie on this grid (per second), as the models were trained.
+MOTION_RATE = 25
+
+#: What happens when the output is longer than the target: play it back and forth, or hold its last picture.
+Extend = Literal["pingpong", "freeze"]
+#: What decides the length of the output.
+LengthPolicy = Literal["audio", "video", "shortest"]
+
+
+def frame_count(seconds: float | Fraction, fps: Fraction) -> int:
+    """Number of frames that last ``seconds``: round(seconds x fps), halves upwards, never below one."""
+    return max(1, int(Fraction(seconds) * fps + Fraction(1, 2)))
+
+
+def output_seconds(policy: LengthPolicy, video: float | None, audio: float | None) -> float:
+    """Length of the output in seconds under ``policy``.
+
+    ``video`` is None for a photograph, ``audio`` is None when no recording drives the mouth; what is missing cannot
+    decide, so the other one does.
+
+    Raises:
+        ValueError: both are None.
+    """
+    known = [seconds for seconds in (video, audio) if seconds is not None]
+    if not known:
+        raise ValueError("neither the target nor the audio has a length")
+    if video is None or audio is None:
+        return known[0]
+    return {"audio": audio, "video": video, "shortest": min(known)}[policy]
+
+
+@dataclass(frozen=True)
+class Playback:
+    """Order in which the ``length`` frames of the target are played.
+
+    Ping-pong turns round without showing the first or last frame twice, so the motion never jumps: 0 1 2 3 2 1 0 1 ...
+    """
+
+    length: int
+    extend: Extend = "pingpong"
+
+    def __call__(self, index: int) -> int:
+        """Target frame shown at output frame ``index`` (0-based)."""
+        if index < self.length:
+            return index
+        if self.extend == "freeze" or self.length == 1:
+            return self.length - 1
+        phase = index % (2 * self.length - 2)
+        return min(phase, 2 * self.length - 2 - phase)
+
+
+def motion_window(motion: NDArray[np.float32], time: float, window: int) -> NDArray[np.float32]:
+    """Motion tokens around ``time`` seconds, (window, D), one every 40 ms, the middle one at ``time`` itself.
+
+    ``motion`` is (M, D) on the 25 Hz grid, token j at j x 40 ms. Between grid points the tokens are interpolated
+    linearly; before the first and after the last token the nearest one is held.
+    """
+    position = time * MOTION_RATE + np.arange(window, dtype=np.float64) - window // 2
+    position = np.clip(position, 0.0, len(motion) - 1)
+    low = np.floor(position + 1e-9).astype(np.intp)
+    high = np.minimum(low + 1, len(motion) - 1)
+    weight = np.clip(position - low, 0.0, 1.0).astype(np.float32)[:, None]
+    return np.asarray(motion[low] * (1 - weight) + motion[high] * weight, np.float32)

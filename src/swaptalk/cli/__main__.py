@@ -1,0 +1,5 @@
+"""``python -m swaptalk.cli``."""
+
+from swaptalk.cli.main import main
+
+raise SystemExit(main())

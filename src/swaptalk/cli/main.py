@@ -1,0 +1,156 @@
+"""The ``swaptalk`` command: finds the verb, reads its options, runs it, and turns errors into one line.
+
+A verb's module is imported only when that verb is called, so that ``swaptalk --help`` answers at once and a verb may
+need an extra that is not installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from swaptalk.errors import InputError, SwapTalkError
+
+DEBUG_VARIABLE = "SWAPTALK_DEBUG"
+
+EXIT_OK, EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb: ``module`` holds a dataclass ``options`` (or a union of them) and a function ``run(options) -> int``.
+
+    ``extra`` names the optional dependencies that the module needs, as in ``pip install 'swaptalk[extra]'``.
+    """
+
+    name: str
+    summary: str
+    module: str
+    options: str = "Options"
+    run: str = "run"
+    extra: str | None = None
+
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        "generate", "make the talking video: photo's face, video's scene, recording's words", "swaptalk.cli.generate",
+        "GenerateOptions", "run_generate",
+    ),
+    Verb(
+        "swap", "change only the face; the video keeps its own speech", "swaptalk.cli.generate", "SwapOptions", "run_swap"
+    ),
+    Verb(
+        "sync", "change only the words; the video keeps its own face", "swaptalk.cli.generate", "SyncOptions", "run_sync"
+    ),
+    Verb("models", "list, fetch and find the third-party model files", "swaptalk.cli.models"),
+)
+
+
+def available(verbs: Sequence[Verb] = VERBS) -> list[Verb]:
+    """The verbs whose modules are part of this installation."""
+    return [verb for verb in verbs if importlib.util.find_spec(verb.module) is not None]
+
+
+def version() -> str:
+    """Version of the installed package, or ``unknown`` in a bare source tree."""
+    try:
+        return importlib.metadata.version("swaptalk")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def usage(verbs: Sequence[Verb]) -> str:
+    """Text of ``swaptalk --help``."""
+    width = max(len(verb.name) for verb in verbs)
+    lines = "\n".join(f"  {verb.name:<{width}}  {verb.summary}" for verb in verbs)
+    return (
+        "usage: swaptalk VERB [options]\n\n"
+        "One photo, one video, one recording in; that person, in that scene, saying those words out.\n\n"
+        f"verbs:\n{lines}\n\n"
+        "options:\n"
+        "  -h, --help   show this text; 'swaptalk VERB --help' shows the options of a verb\n"
+        "  --version    show the version\n\n"
+        f"exit codes: 0 done, 1 failed, 2 wrong input or options, 130 interrupted. {DEBUG_VARIABLE}=1 shows tracebacks."
+    )
+
+
+def main(arguments: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) -> int:
+    """Run the command line and return its exit code; never raises for anything the user can do."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(argv, available(verbs))
+    except SystemExit as leaving:  # tyro has shown help, or said what is wrong with the options
+        return leaving.code if isinstance(leaving.code, int) else EXIT_OK if leaving.code is None else EXIT_USAGE
+    except KeyboardInterrupt:
+        _reraise_when_debugging()
+        print("swaptalk: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left (`| head`): point stdout elsewhere so that closing it says nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILURE
+    except SwapTalkError as error:
+        _reraise_when_debugging()
+        print(f"swaptalk: error: {error}", file=sys.stderr)
+        return EXIT_USAGE if isinstance(error, InputError) else EXIT_FAILURE
+    except Exception as error:
+        _reraise_when_debugging()
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        print(
+            f"swaptalk: internal error: {said}; set {DEBUG_VARIABLE}=1 for the traceback and report it", file=sys.stderr
+        )
+        return EXIT_FAILURE
+
+
+def _reraise_when_debugging() -> None:
+    if os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
+        raise  # noqa: PLE0704 - called from an except block only
+
+
+def _dispatch(argv: list[str], verbs: Sequence[Verb]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage(verbs), file=sys.stdout if argv else sys.stderr)
+        return EXIT_OK if argv else EXIT_USAGE
+    if argv[0] in ("--version", "-V"):
+        print(f"swaptalk {version()}")
+        return EXIT_OK
+    verb = next((verb for verb in verbs if verb.name == argv[0]), None)
+    if verb is None:
+        import difflib
+
+        near = difflib.get_close_matches(argv[0], [verb.name for verb in verbs], n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise InputError(f"unknown verb '{argv[0]}'", remedy=f"{hint}'swaptalk --help' lists them")
+    options, run = _load(verb)
+    import tyro
+
+    chosen = tyro.cli(
+        options,
+        prog=f"swaptalk {verb.name}",
+        args=argv[1:],
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    return run(chosen)
+
+
+def _load(verb: Verb) -> tuple[Any, Callable[[Any], int]]:
+    try:
+        module = importlib.import_module(verb.module)
+    except ModuleNotFoundError as error:
+        if verb.extra is None or (error.name or "").split(".")[0] == "swaptalk":
+            raise
+        raise SwapTalkError(
+            f"'swaptalk {verb.name}' needs the package {error.name}, which is not installed",
+            remedy=f"pip install 'swaptalk[{verb.extra}]'",
+        ) from error
+    return getattr(module, verb.options), getattr(module, verb.run)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,154 @@
+"""LSE-C and LSE-D with SyncNet (Chung & Zisserman 2016), by the protocol of Wav2Lip's evaluation (Prajwal et al. 2020).
+
+The network and the preparation of its input are those of ``syncnet_python`` (MIT): 25 fps, face crops of 224 px as
+8-bit JPEG pictures in BGR order and 0..255, five frames against 20 steps of 13 MFCCs of 16-bit 16 kHz mono. The trained
+weights, ``syncnet_v2.model``, come from the authors' site with no stated licence: the user gives a path. Without them
+no number may be called LSE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from swaptalk.errors import InputError
+from swaptalk.evaluation.metrics.fid import load_state
+from swaptalk.evaluation.metrics.mfcc import mfcc
+from swaptalk.evaluation.metrics.sync_offset import MAXIMUM_SHIFT, SyncScore, sync_score
+
+FPS = 25
+INPUT_SIZE = 224
+#: Video frames and MFCC steps of one window, and MFCC steps per frame.
+WINDOW, _AUDIO_WINDOW, _AUDIO_PER_FRAME = 5, 20, 4
+#: Samples of 16 kHz audio per video frame.
+_SAMPLES_PER_FRAME = 640
+#: Quality of the intermediate JPEG: ffmpeg's default for image sequences corresponds to about this.
+_JPEG_QUALITY = 92
+_BATCH = 16
+
+
+def _block(convolution: nn.Module, channels: int, norm: type[nn.Module]) -> list[nn.Module]:
+    return [convolution, norm(channels), nn.ReLU()]
+
+
+class SyncNet(nn.Module):
+    """Both streams of SyncNet; names of modules are those of the weight file."""
+
+    def __init__(self, embedding: int = 1024) -> None:
+        super().__init__()
+        two, three = nn.BatchNorm2d, nn.BatchNorm3d
+        self.netcnnaud = nn.Sequential(
+            *_block(nn.Conv2d(1, 64, 3, padding=1), 64, two), nn.MaxPool2d(1, 1),
+            *_block(nn.Conv2d(64, 192, 3, padding=1), 192, two), nn.MaxPool2d(3, (1, 2)),
+            *_block(nn.Conv2d(192, 384, 3, padding=1), 384, two),
+            *_block(nn.Conv2d(384, 256, 3, padding=1), 256, two),
+            *_block(nn.Conv2d(256, 256, 3, padding=1), 256, two), nn.MaxPool2d(3, 2),
+            *_block(nn.Conv2d(256, 512, (5, 4)), 512, two),
+        )  # fmt: skip
+        self.netfcaud = self._head(embedding)
+        self.netfclip = self._head(embedding)
+        self.netcnnlip = nn.Sequential(
+            *_block(nn.Conv3d(3, 96, (5, 7, 7), (1, 2, 2)), 96, three), nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
+            *_block(nn.Conv3d(96, 256, (1, 5, 5), (1, 2, 2), (0, 1, 1)), 256, three),
+            nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
+            *_block(nn.Conv3d(256, 256, (1, 3, 3), padding=(0, 1, 1)), 256, three),
+            *_block(nn.Conv3d(256, 256, (1, 3, 3), padding=(0, 1, 1)), 256, three),
+            *_block(nn.Conv3d(256, 256, (1, 3, 3), padding=(0, 1, 1)), 256, three),
+            nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
+            *_block(nn.Conv3d(256, 512, (1, 6, 6)), 512, three),
+        )  # fmt: skip
+
+    @staticmethod
+    def _head(embedding: int) -> nn.Sequential:
+        return nn.Sequential(nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, embedding))
+
+    def embed_audio(self, cepstra: Tensor) -> Tensor:
+        """MFCC windows (N, 1, 13, 20) -> embeddings (N, 1024)."""
+        embedded: Tensor = self.netfcaud(self.netcnnaud(cepstra).flatten(1))
+        return embedded
+
+    def embed_video(self, frames: Tensor) -> Tensor:
+        """Frame windows (N, 3, 5, 224, 224), BGR 0..255 -> embeddings (N, 1024)."""
+        embedded: Tensor = self.netfclip(self.netcnnlip(frames).flatten(1))
+        return embedded
+
+
+class SyncNetScorer:
+    """LSE-C, LSE-D and the offset of a clip.
+
+    Args:
+        weights: ``syncnet_v2.model``.
+
+    Raises:
+        InputError: there is no such file or it does not hold this network.
+    """
+
+    name = "LSE"
+
+    def __init__(self, weights: Path) -> None:
+        self._network = SyncNet().eval()
+        try:
+            self._network.load_state_dict(load_state(weights, "SyncNet weights"))
+        except RuntimeError as error:
+            raise InputError(
+                "these are not the weights of SyncNet", path=weights,
+                remedy="give syncnet_v2.model of the authors of SyncNet",
+            ) from error
+
+    def __call__(
+        self, faces: Iterable[NDArray[np.uint8]], samples: NDArray[np.int16], maximum_shift: int = MAXIMUM_SHIFT
+    ) -> SyncScore:
+        """Score a clip.
+
+        Args:
+            faces: RGB face crops (H, W, 3) uint8, one per frame at 25 fps; resized to 224 px.
+            samples: the clip's sound (n,) int16, 16 kHz mono, from the same instant on.
+            maximum_shift: frames searched to either side.
+
+        Raises:
+            ValueError: the clip is not longer than the window of five frames.
+        """
+        video, audio = self.embed(faces, samples)
+        return sync_score(video, audio, maximum_shift)
+
+    @torch.no_grad()
+    def embed(
+        self, faces: Iterable[NDArray[np.uint8]], samples: NDArray[np.int16]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings (T - 5, 1024) of video and audio windows, T the shorter of both streams in frames."""
+        frames = torch.from_numpy(np.stack([protocol_frame(face) for face in faces]))
+        cepstra = torch.from_numpy(mfcc(samples).T.astype(np.float32))
+        windows = usable_windows(len(frames), len(samples))
+        video, audio = [], []
+        for start in range(0, windows, _BATCH):
+            batch = range(start, min(start + _BATCH, windows))
+            stacked = torch.stack([frames[i : i + WINDOW].permute(3, 0, 1, 2) for i in batch])
+            video.append(self._network.embed_video(stacked.float()).numpy())
+            steps = [cepstra[None, :, i * _AUDIO_PER_FRAME : i * _AUDIO_PER_FRAME + _AUDIO_WINDOW] for i in batch]
+            audio.append(self._network.embed_audio(torch.stack(steps)).numpy())
+        return np.concatenate(video), np.concatenate(audio)
+
+
+def usable_windows(frames: int, samples: int) -> int:
+    """How many windows the protocol compares: min(frames, samples // 640) - 5.
+
+    Raises:
+        ValueError: none.
+    """
+    count = min(frames, samples // _SAMPLES_PER_FRAME) - WINDOW
+    if count < 1:
+        raise ValueError(f"{frames} frames and {samples} samples are shorter than SyncNet's window")
+    return count
+
+
+def protocol_frame(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A face crop as the protocol sees it: 224 x 224, through JPEG, BGR: (H, W, 3) RGB -> (224, 224, 3)."""
+    resized = face if face.shape[:2] == (INPUT_SIZE, INPUT_SIZE) else cv2.resize(face, (INPUT_SIZE, INPUT_SIZE))
+    _, encoded = cv2.imencode(".jpg", resized[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)

@@ -1,0 +1,1 @@
+"""The networks, in PyTorch: used for training and exported to ONNX for running (extra ``train``)."""

@@ -6,6 +6,7 @@ need an extra that is not installed.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -39,14 +40,25 @@ class Verb:
 
 VERBS: tuple[Verb, ...] = (
     Verb(
-        "generate", "make the talking video: photo's face, video's scene, recording's words", "swaptalk.cli.generate",
-        "GenerateOptions", "run_generate",
+        name="generate",
+        summary="make the talking video: the photo's face, the video's scene, the recording's words",
+        module="swaptalk.cli.generate",
+        options="GenerateOptions",
+        run="run_generate",
     ),
     Verb(
-        "swap", "change only the face; the video keeps its own speech", "swaptalk.cli.generate", "SwapOptions", "run_swap"
+        name="swap",
+        summary="change only the face; the video keeps its own speech",
+        module="swaptalk.cli.generate",
+        options="SwapOptions",
+        run="run_swap",
     ),
     Verb(
-        "sync", "change only the words; the video keeps its own face", "swaptalk.cli.generate", "SyncOptions", "run_sync"
+        name="sync",
+        summary="change only the words; the video keeps its own face",
+        module="swaptalk.cli.generate",
+        options="SyncOptions",
+        run="run_sync",
     ),
     Verb("models", "list, fetch and find the third-party model files", "swaptalk.cli.models"),
 )
@@ -99,6 +111,11 @@ def main(arguments: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) 
         _reraise_when_debugging()
         print(f"swaptalk: error: {error}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, InputError) else EXIT_FAILURE
+    except OSError as error:  # disk full, no permission, and what else the system refuses
+        _reraise_when_debugging()
+        subject = f"{error.filename}: " if error.filename is not None else ""
+        print(f"swaptalk: error: {subject}{error.strerror or error}", file=sys.stderr)
+        return EXIT_FAILURE
     except Exception as error:
         _reraise_when_debugging()
         said = " ".join(f"{type(error).__name__}: {error}".split())
@@ -122,8 +139,6 @@ def _dispatch(argv: list[str], verbs: Sequence[Verb]) -> int:
         return EXIT_OK
     verb = next((verb for verb in verbs if verb.name == argv[0]), None)
     if verb is None:
-        import difflib
-
         near = difflib.get_close_matches(argv[0], [verb.name for verb in verbs], n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         raise InputError(f"unknown verb '{argv[0]}'", remedy=f"{hint}'swaptalk --help' lists them")

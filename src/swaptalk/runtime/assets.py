@@ -181,8 +181,8 @@ def _require_offline(assets: list[Asset], folder: Path) -> None:
         names = " ".join(asset.name for asset, state in states.items() if state != "ready")
         raise SwapTalkError(
             f"the offline folder {' and '.join(problems)}", path=folder,
-            remedy=f"run 'swaptalk models pull {names} --to DIR' on a machine with a network and copy the files here, or "
-            f"unset {OFFLINE_VARIABLE}",
+            remedy=f"run 'swaptalk models pull {names} --to DIR' on a machine with a network and copy the files here, "
+            f"or unset {OFFLINE_VARIABLE}",
         )
 
 

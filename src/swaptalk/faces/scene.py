@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 _THUMBNAIL = (32, 18)
 #: Every this many pixels a sample is enough for a 32 px picture, and 64 times cheaper than all.
 _SAMPLES = 160
-#: Mean absolute difference of two small pictures (grey levels) that a cut exceeds. Of 800 pairs of neighbouring frames of
-#: talking heads none passed 10; of 60 cuts between them the 2 % between takes of one studio fell below 11.
+#: Mean absolute difference of two small pictures (grey levels) that a cut exceeds. Of 800 pairs of neighbouring frames
+#: of talking heads none passed 10; of 60 cuts between them the 2 % between takes of one studio fell below 11.
 _DIFFERENCE = 14.0
-#: And the share of pixels that change bins in the colour histogram, which pans and gestures hardly alter (at most 0.06).
+#: And the share of pixels that change bins in a colour histogram, which pans and gestures hardly alter (below 0.06).
 _HISTOGRAM = 0.15
 #: A cut also stands out from the change of the frames before it by this factor, which flicker and fast motion do not.
 _STANDS_OUT = 3.0

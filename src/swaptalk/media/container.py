@@ -1,0 +1,268 @@
+"""Opening media files safely, choosing their streams, and the one time line that all readers share.
+
+Untrusted files: only local files are opened, only by demuxers on an allow-list (no playlists, no device or network
+inputs, no still-image sequences), and sizes are checked before anything is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from swaptalk.errors import InputError
+from swaptalk.media.files import check_input_file
+
+#: FFmpeg demuxers that may open a file. Playlists (hls, concat, dash, sdp, ...) are not among them, nor are raw
+#: streams of pictures, which carry no time stamps.
+ALLOWED_FORMATS = (
+    "mov,matroska,avi,asf,flv,mpegts,mpeg,ogg,wav,w64,aiff,au,caf,mp3,aac,ac3,eac3,flac,amr,gif,apng,"
+    "ivf,mxf,dv,nut,wv,ape,tta"
+)
+#: Formats whose index finds the last packets at once; the others are read through to learn their length.
+_INDEXED_FORMATS = frozenset("mov matroska avi asf flv mpegts ogg wav w64 aiff au caf flac mxf nut".split())
+
+#: More pixels than 8K (7680 x 4320) are refused before decoding: a frame alone would take 100 MB.
+MAX_VIDEO_PIXELS = 7680 * 4320
+#: Longest side, the limit of most codecs' levels.
+MAX_VIDEO_SIDE = 16384
+#: More streams than any camera or editor writes.
+MAX_STREAMS = 64
+#: Sample rates and channel counts outside these are damage, not sound.
+SAMPLE_RATES = range(1000, 768001)
+MAX_CHANNELS = 64
+#: Sound may start this many seconds before the first picture (encoder priming, interleaving) and is then cut,
+#: so that picture 0 stands at time 0. A longer lead is content: then time 0 is the first sound.
+MAX_AUDIO_LEAD = Fraction(1, 10)
+#: A file that ends this many seconds before its header says is called truncated.
+_TRUNCATION_SECONDS = Fraction(1, 2)
+
+_PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"v=0", b"<smil")
+_ODD_FILE_REMEDY = "give a video or sound file such as MP4, MOV, MKV, WebM, WAV or MP3"
+
+
+@contextmanager
+def open_media(path: str | Path) -> Iterator[InputContainer]:
+    """Open a local media file for reading, for the length of a ``with`` block.
+
+    Raises:
+        InputError: missing, empty, unreadable, a playlist, no media file, damaged, or beyond the size limits.
+    """
+    container = open_container(path)
+    try:
+        yield container
+    finally:
+        container.close()
+
+
+def open_container(path: str | Path) -> InputContainer:
+    """Open like :func:`open_media`; the caller closes."""
+    path = check_input_file(path)
+    _refuse_playlist(path)
+    options = {"protocol_whitelist": "file", "format_whitelist": ALLOWED_FORMATS}
+    try:
+        # "file:" keeps a name such as "concat:a|b" or "http:x" from being taken for a protocol.
+        container = av.open(f"file:{path.resolve()}", mode="r", options=options, metadata_errors="replace")
+    except (FFmpegError, OSError, ValueError) as error:
+        raise _open_error(path) from error
+    try:
+        _check_limits(container, path)
+    except BaseException:
+        container.close()
+        raise
+    return container
+
+
+def _refuse_playlist(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(_PLAYLIST_MARKS):
+        raise InputError("is a playlist, not a recording", path=path, remedy="give the media file itself")
+
+
+def _open_error(path: Path) -> InputError:
+    """Tell a cut-off recording from a file that never was one."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free") or head[:4] in (b"\x1aE\xdf\xa3", b"RIFF", b"OggS"):
+        return InputError("is truncated or damaged", path=path, remedy="copy, download or export it again")
+    return InputError("is not a video or sound file", path=path, remedy=_ODD_FILE_REMEDY)
+
+
+def _check_limits(container: InputContainer, path: Path) -> None:
+    if len(container.streams) == 0:
+        raise InputError("holds no streams", path=path, remedy=_ODD_FILE_REMEDY)
+    if len(container.streams) > MAX_STREAMS:
+        raise InputError(f"holds more than {MAX_STREAMS} streams", path=path, remedy="export it with one of each kind")
+    for stream in container.streams.video:
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > MAX_VIDEO_PIXELS or max(width, height) > MAX_VIDEO_SIDE:
+            raise InputError(f"pictures of {width}x{height} are too large", path=path, remedy="scale it to 8K or less")
+    for sound in container.streams.audio:
+        rate, channels = sound.codec_context.sample_rate, sound.codec_context.channels
+        if (rate and rate not in SAMPLE_RATES) or channels > MAX_CHANNELS:
+            raise InputError(
+                f"sound of {rate} Hz with {channels} channels is not supported", path=path, remedy="export it as WAV"
+            )
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """The first stream of moving pictures (cover art does not count), or None."""
+    for stream in container.streams.video:
+        codec = stream.codec_context
+        if not stream.disposition & Disposition.attached_pic and codec.width > 0 and codec.height > 0:
+            return stream
+    return None
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """The sound that players choose (default flag, then channels), or None if there is none that decodes."""
+    best = container.streams.best("audio")
+    if isinstance(best, AudioStream) and best.codec_context.sample_rate > 0:
+        return best
+    return None
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a stream lies on the file's clock, in seconds; ``truncated`` if the header promises more."""
+
+    start: Fraction
+    end: Fraction
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The spans of a file's streams and the ``origin`` on the file's clock that all readers call time 0.
+
+    With pictures, time 0 is the first picture, unless sound leads it by more than ``MAX_AUDIO_LEAD``;
+    then, and without pictures, it is the first sound.
+    """
+
+    video: Span | None
+    audio: Span | None
+
+    @property
+    def origin(self) -> Fraction:
+        """Time 0 in seconds on the file's own clock."""
+        if self.video is None:
+            return self.audio.start if self.audio else Fraction(0)
+        if self.audio and self.video.start - self.audio.start > MAX_AUDIO_LEAD:
+            return self.audio.start
+        return self.video.start
+
+
+def read_timeline(path: str | Path) -> Timeline:
+    """Find out where the streams begin and end, exactly, without decoding.
+
+    Files with an index are read at their end only, others are read through once.
+
+    Raises:
+        InputError: as :func:`open_media`.
+    """
+    with open_media(path) as container:
+        streams = _chosen_streams(container)
+        kinds = [stream.type for stream in streams]  # a stream must not be touched once its container is closed
+        promised = [_promised_end(stream) for stream in streams]
+        whole = _seconds(container.start_time, container.duration)
+        spans = _tail_spans(container, streams)
+    short = whole is not None and max((s.end for s in spans if s), default=whole) < whole - _TRUNCATION_SECONDS
+    short |= any(s and p and s.end < p - _TRUNCATION_SECONDS for s, p in zip(spans, promised, strict=True))
+    if short or None in spans:  # the index led nowhere: see what really is there
+        with open_media(path) as container:
+            spans = _ranges(container, _chosen_streams(container))
+    truncated = short and None not in spans
+    spans = [span and replace(span, truncated=truncated) for span in spans]
+    by_kind: dict[str, Span | None] = dict(zip(kinds, spans, strict=True))
+    return Timeline(by_kind.get("video"), by_kind.get("audio"))
+
+
+def _chosen_streams(container: InputContainer) -> list[VideoStream | AudioStream]:
+    streams = [video_stream(container), audio_stream(container)]
+    return [stream for stream in streams if stream is not None and stream.time_base is not None]
+
+
+def _promised_end(stream: VideoStream | AudioStream) -> Fraction | None:
+    """The end in seconds that the stream's header states, or None."""
+    if stream.duration is None or stream.time_base is None:
+        return None
+    return ((stream.start_time or 0) + stream.duration) * stream.time_base
+
+
+def _seconds(start: int | None, duration: int | None) -> Fraction | None:
+    return None if duration is None else Fraction((start or 0) + duration, av.time_base)
+
+
+def _tail_spans(container: InputContainer, streams: list[VideoStream | AudioStream]) -> list[Span | None]:
+    """Spans from the last packets of each stream; None where the format has no index or the seek found nothing."""
+    spans: list[Span | None] = []
+    for stream in streams:
+        end = _promised_end(stream) or _seconds(container.start_time, container.duration)
+        spans.append(None)
+        if end is None or stream.start_time is None or not _INDEXED_FORMATS & set(container.format.name.split(",")):
+            continue
+        try:
+            container.seek(max(0, int(end / _base(stream)) - 1), stream=stream)
+        except FFmpegError:
+            continue
+        spans[-1] = _ranges(container, [stream])[0]
+    return spans
+
+
+def _base(stream: VideoStream | AudioStream) -> Fraction:
+    assert stream.time_base is not None  # streams without a clock are not chosen
+    return stream.time_base
+
+
+def _ranges(container: InputContainer, streams: list[VideoStream | AudioStream]) -> list[Span | None]:
+    """Spans of the streams over the packets from here on that are shown; None for a stream without packets."""
+    first: dict[int, int] = {}
+    end: dict[int, int] = {}
+    packets = container.demux(*streams)
+    by_decoding = counts_in_decoding_order(container)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, FFmpegError):  # a damaged rest ends the file
+            break
+        key = packet.stream.index
+        stamp = packet.dts if packet.pts is None or by_decoding else packet.pts
+        if stamp is None:
+            stamp = end.get(key, 0)
+        if packet.size == 0 or packet.is_discard or packet.is_corrupt:
+            continue
+        first[key] = min(stamp, first.get(key, stamp))
+        end[key] = max(stamp + (packet.duration or _frame_ticks(packet.stream)), end.get(key, stamp))
+    spans: list[Span | None] = []
+    for stream in streams:
+        if stream.index not in first:
+            spans.append(None)
+            continue
+        start = stream.start_time if stream.start_time is not None else first[stream.index]
+        spans.append(Span(start * _base(stream), max(start, end[stream.index]) * _base(stream)))
+    return spans
+
+
+def counts_in_decoding_order(container: InputContainer) -> bool:
+    """Whether packets carry no time of display, only their number in decoding order, as AVI's do.
+
+    FFmpeg's guesses at display times are wrong there with B-frames: the n-th picture out belongs to the n-th packet.
+    """
+    return container.format.name == "avi"
+
+
+def _frame_ticks(stream: Stream) -> int:
+    """Ticks of one picture at the stream's nominal rate, for packets without a duration."""
+    if isinstance(stream, VideoStream) and stream.average_rate and stream.time_base:
+        return round(1 / (stream.average_rate * stream.time_base))
+    return 0

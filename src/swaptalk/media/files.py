@@ -1,0 +1,93 @@
+"""Input files checked before any decoder sees them, and output files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from types import TracebackType
+
+from swaptalk.errors import InputError, SwapTalkError
+
+
+def check_input_file(path: str | Path) -> Path:
+    """Return ``path`` if it is a readable file with something in it.
+
+    Raises:
+        InputError: missing, a folder or device, empty, or not readable.
+    """
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise InputError("no such file", path=path, remedy="check the path")
+        if not path.is_file():
+            raise InputError("not a file", path=path, remedy="name a media file")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise InputError("the file is empty", path=path, remedy="copy or download it again")
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "the path is not valid"
+        raise InputError(f"cannot be read ({reason})", path=path, remedy="check path and permissions") from error
+    return path
+
+
+def output_error(error: OSError, path: Path) -> SwapTalkError:
+    """Say in one line why ``path`` could not be written, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return InputError("the disk is full", path=path, remedy="free some space or write to another disk")
+    reason = error.strerror or type(error).__name__
+    return InputError(f"cannot be written ({reason})", path=path, remedy="choose a folder you may write to")
+
+
+class AtomicFile:
+    """A file written as ``<path>.part`` beside its place and renamed when complete.
+
+    Use as a context manager, or call :meth:`commit` or :meth:`discard`. Readers see the old file or the
+    whole new one, also after a power cut (file and folder are synced).
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.part = self.path.with_name(self.path.name + ".part")
+        if self.path.is_dir():
+            raise InputError("is a folder", path=self.path, remedy="name a file to write")
+        try:
+            self.part.write_bytes(b"")
+        except OSError as error:
+            raise output_error(error, self.path) from error
+
+    def commit(self) -> None:
+        """Make the part durable and give it its name."""
+        try:
+            with self.part.open("rb+") as file:
+                os.fsync(file.fileno())
+            self.part.replace(self.path)
+            if os.name == "posix":
+                folder = os.open(self.path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+        except OSError as error:
+            self.discard()
+            raise output_error(error, self.path) from error
+
+    def discard(self) -> None:
+        """Remove the part; the file of that name, if there was one, stays as it was."""
+        self.part.unlink(missing_ok=True)
+
+    def __enter__(self) -> AtomicFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+            return
+        self.discard()
+        if isinstance(error, OSError):
+            raise output_error(error, self.path) from error

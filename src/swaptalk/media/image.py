@@ -1,0 +1,127 @@
+"""Still images in and out, by Pillow: a few known formats, bounded size, upright, without alpha."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps
+
+from swaptalk.errors import InputError
+from swaptalk.media.files import AtomicFile, check_input_file
+
+#: Formats tried, by their magic bytes and not by the name's ending. Those that run other programs or are
+#: containers of anything (EPS, PDF, FITS, ...) are left out.
+ALLOWED_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
+#: Largest image in pixels: Pillow's own bomb limit, a 256 MiB RGB array.
+MAX_IMAGE_PIXELS = 89_478_485
+#: What shows through transparent parts, here and in video with alpha.
+BACKGROUND = (255, 255, 255)
+#: JPEG and WebP quality of written images: visually lossless.
+WRITE_QUALITY = 95
+
+_REMEDY = "give a JPEG, PNG or WebP picture"
+
+
+def _open(path: Path) -> Image.Image:
+    """Open without decoding."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is checked below
+            image = Image.open(path, formats=ALLOWED_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise InputError("the image is too large", path=path, remedy="scale it down") from error
+    except Exception as error:  # a decoder may raise anything on hostile bytes
+        raise InputError("is not an image that can be read", path=path, remedy=_REMEDY) from error
+    width, height = image.size
+    if width * height > MAX_IMAGE_PIXELS:
+        image.close()
+        raise InputError(
+            f"an image of {width}x{height} is too large", path=path, remedy="scale it below 89 megapixels"
+        )
+    return image
+
+
+def is_image(path: str | Path) -> bool:
+    """Whether the file is a still image (animated GIF and PNG are video).
+
+    Raises:
+        InputError: missing, empty or unreadable, or an image beyond the size limit.
+    """
+    path = check_input_file(path)
+    try:
+        with _open(path) as image:
+            return not (image.format in ("GIF", "PNG") and getattr(image, "is_animated", False))
+    except InputError as error:
+        if "too large" in error.problem:
+            raise
+        return False
+
+
+def read_image(path: str | Path) -> NDArray[np.uint8]:
+    """Read a still image: turned as its EXIF says, converted to sRGB, transparency on white.
+
+    Returns:
+        (H, W, 3) uint8 RGB, C-contiguous. Of an animation, the first picture.
+
+    Raises:
+        InputError: missing, empty, not an image, damaged, or larger than ``MAX_IMAGE_PIXELS``.
+    """
+    path = check_input_file(path)
+    with _open(path) as image:
+        try:
+            image.load()
+            return np.array(_to_rgb(ImageOps.exif_transpose(image)), order="C")
+        except Exception as error:  # as above
+            raise InputError("the image is damaged", path=path, remedy="export or download it again") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _to_eight_bit(image)
+    profile = image.info.get("icc_profile")
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        backdrop = Image.new("RGBA", image.size, BACKGROUND)
+        image = Image.alpha_composite(backdrop, image).convert("RGB")
+    if profile and image.mode in ("RGB", "CMYK", "L"):
+        try:
+            return ImageCms.profileToProfile(  # type: ignore[return-value]
+                image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass  # a broken profile: take the numbers as sRGB, as browsers do
+    return image.convert("RGB")
+
+
+def _to_eight_bit(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits or more: Pillow's own conversion clips instead of scaling."""
+    values = np.asarray(image).astype(np.float64)
+    brightest = values.max(initial=0)
+    if image.mode == "F":
+        white = 1.0 if brightest <= 1 else 255.0 if brightest <= 255 else 65535.0
+    else:
+        white = 65535.0 if brightest <= 65535 else float(2**31 - 1)
+    return Image.fromarray((np.clip(values / white, 0, 1) * 255 + 0.5).astype(np.uint8))
+
+
+def write_image(path: str | Path, array: NDArray[np.uint8]) -> None:
+    """Write (H, W, 3) uint8 RGB to ``path`` as its ending says (.png, .jpg, .jpeg, .webp or .bmp), whole or not at all.
+
+    Raises:
+        InputError: unknown ending, or the place cannot be written.
+        ValueError: the array is not an RGB picture.
+    """
+    path = Path(path)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ValueError(f"expected (H, W, 3) uint8, got {array.shape} {array.dtype}")
+    kinds = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP"}
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
+        raise InputError("unknown kind of image", path=path, remedy="end the name in .png, .jpg, .webp or .bmp")
+    options = {"quality": WRITE_QUALITY, "subsampling": 0} if kind == "JPEG" else {"quality": WRITE_QUALITY}
+    with AtomicFile(path) as target:
+        Image.fromarray(np.ascontiguousarray(array)).save(target.part, format=kind, **options)

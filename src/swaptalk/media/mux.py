@@ -1,0 +1,189 @@
+"""Join encoded video segments and a recording into one MP4 without encoding the pictures again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.media.audio import stream_channels
+from swaptalk.media.container import open_media, video_stream
+from swaptalk.media.files import AtomicFile, output_error
+from swaptalk.media.probe import probe
+from swaptalk.media.video_writer import close_mp4, open_mp4
+
+#: Sample rate of the written sound: what every player and phone supports.
+AUDIO_RATE = 48000
+#: Bits a second of the AAC sound by number of channels: transparent for speech.
+AUDIO_BITRATE = {1: 96_000, 2: 160_000}
+#: Samples in an AAC frame.
+_AAC_FRAME = 1024
+
+
+@dataclass(frozen=True)
+class AudioSource:
+    """The part of a recording that accompanies the pictures: from ``start`` to ``end`` seconds (None: its end).
+
+    Time 0 is as in :func:`swaptalk.media.audio.stream_audio`.
+    """
+
+    path: Path
+    start: float = 0.0
+    end: float | None = None
+
+
+def mux(
+    segments: Sequence[str | Path],
+    audio: AudioSource | None,
+    output: str | Path,
+    fps: Fraction | int,
+    metadata: Mapping[str, str] | None = None,
+    *,
+    frames: int | None = None,
+) -> int:
+    """Write ``output``: the segments one after the other, with AAC sound cut or padded with silence to their length.
+
+    The segments come from :class:`swaptalk.media.video_writer.VideoWriter` with the same size, rate and options.
+    Frame i lies at exactly i / fps; the sound has round(N / fps * 48000) samples, the encoder's own delay being
+    taken out by the file's edit list. Memory does not depend on the length. The file appears whole or not at all.
+
+    Args:
+        segments: video files in order, at least one.
+        audio: the sound, or None for a silent video without a sound track.
+        output: the file to write; MP4 whatever its ending.
+        fps: frames a second of the segments.
+        metadata: as in VideoWriter.
+        frames: how many frames there must be in all; None: as many as there are.
+
+    Returns:
+        The number of frames written, N.
+
+    Raises:
+        InputError: the sound or the place to write is at fault.
+        SwapTalkError: the segments do not fit together, or there are not ``frames`` frames.
+    """
+    if not segments:
+        raise SwapTalkError("no video segments to join", path=output, remedy="generate some frames first")
+    paths, fps, output = [Path(segment) for segment in segments], Fraction(fps), Path(output)
+    if output.resolve() in [path.resolve() for path in [*paths, *([audio.path] if audio else [])]]:
+        raise InputError("is one of the inputs", path=output, remedy="choose another name for the output")
+    total = sum(_count_packets(path) for path in paths)
+    if frames is not None and frames != total:
+        raise SwapTalkError(f"{total} frames instead of {frames}", path=output, remedy="generate the video again")
+    channels = _source_channels(audio) if audio else 0
+    with AtomicFile(output) as file:
+        try:
+            with open_mp4(file.part, metadata or {}) as container:
+                video = _add_video(container, paths[0], fps)
+                sound = _SoundTrack(container, audio, channels, round(total / fps * AUDIO_RATE)) if audio else None
+                for packet in _video_packets(paths, fps, video):
+                    if sound is not None and packet.dts is not None:
+                        sound.write_until(round(packet.dts / fps * AUDIO_RATE))
+                    container.mux(packet)
+                if sound is not None:
+                    sound.finish()
+                close_mp4(container, output)
+        except OSError as error:
+            raise output_error(error, output) from error
+        except FFmpegError as error:
+            raise SwapTalkError(f"joining failed ({error})", path=output, remedy="generate the video again") from error
+    return total
+
+
+def _source_channels(audio: AudioSource) -> int:
+    info = probe(audio.path).audio
+    if info is None:
+        raise InputError("holds no sound", path=audio.path, remedy="give a file with an audio track")
+    return min(2, info.channels)
+
+
+def _count_packets(path: Path) -> int:
+    with open_media(path) as container:
+        stream = video_stream(container)
+        if stream is None:
+            raise SwapTalkError("holds no video", path=path, remedy="generate the segment again")
+        return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
+
+
+def _add_video(container: OutputContainer, template: Path, fps: Fraction) -> VideoStream:
+    with open_media(template) as first:
+        source = video_stream(first)
+        assert source is not None  # counted
+        stream = container.add_stream_from_template(source)
+        stream.time_base = 1 / fps
+        stream.codec_context.codec_tag = source.codec_context.codec_tag
+    return stream
+
+
+def _video_packets(paths: list[Path], fps: Fraction, target: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """All packets in decoding order, stamped in frames from the beginning of the first segment."""
+    extradata: bytes | None = None
+    offset = 0
+    for number, path in enumerate(paths):
+        with open_media(path) as container:
+            stream = video_stream(container)
+            assert stream is not None and stream.time_base is not None  # counted
+            header = bytes(stream.codec_context.extradata or b"")
+            if number and header != extradata:
+                raise SwapTalkError("was encoded otherwise than the first", path=path, remedy="generate it again")
+            extradata = header
+            scale = stream.time_base * fps
+            count = 0
+            for packet in container.demux(stream):
+                if not packet.size or packet.pts is None:
+                    continue
+                pts, dts = packet.pts, packet.dts if packet.dts is not None else packet.pts
+                packet.stream, packet.time_base = target, 1 / fps
+                packet.pts, packet.dts = offset + round(pts * scale), offset + round(dts * scale)
+                packet.duration = 1
+                count += 1
+                yield packet
+        offset += count
+
+
+class _SoundTrack:
+    """AAC written along with the pictures: exactly ``total`` samples, silence after the recording's end."""
+
+    def __init__(self, container: OutputContainer, source: AudioSource, channels: int, total: int) -> None:
+        self._container = container
+        self._layout = "mono" if channels == 1 else "stereo"
+        stream = container.add_stream("aac", rate=AUDIO_RATE, layout=self._layout)
+        assert isinstance(stream, AudioStream)
+        stream.bit_rate = AUDIO_BITRATE[channels]
+        self._stream = stream
+        self._channels, self._total, self._written = channels, total, 0
+        self._blocks = stream_channels(
+            source.path, AUDIO_RATE, channels, source.start, source.end, block=_AAC_FRAME
+        )
+        # The first block is read now, so that a bad recording shows before anything is written.
+        self._next: NDArray[np.float32] | None = next(self._blocks, None)
+
+    def write_until(self, position: int) -> None:
+        """Encode up to a sample number, in whole AAC frames."""
+        while self._written < min(position, self._total):
+            count = min(_AAC_FRAME, self._total - self._written)
+            samples = np.zeros((count, self._channels), np.float32)
+            if self._next is not None:
+                piece = self._next[:count]
+                samples[: len(piece)] = np.clip(piece, -1, 1)
+                self._next = next(self._blocks, None)
+            frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=self._layout)
+            frame.sample_rate, frame.time_base, frame.pts = AUDIO_RATE, Fraction(1, AUDIO_RATE), self._written
+            self._container.mux(self._stream.encode(frame))
+            self._written += count
+
+    def finish(self) -> None:
+        """Encode the rest and flush the encoder."""
+        self.write_until(self._total)
+        self._container.mux(self._stream.encode(None))

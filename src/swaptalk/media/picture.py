@@ -1,0 +1,132 @@
+"""From decoded frames to upright RGB pictures: colour matrix and range, depth, alpha, pixel shape, display matrix."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from swaptalk.media.image import BACKGROUND
+
+#: AVColorSpace (ITU-T H.273 matrix coefficients) -> swscale's matrices.
+_MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+#: Untagged video of at least this size is taken for BT.709, smaller for BT.601, as players do.
+_HD_WIDTH, _HD_HEIGHT = 1280, 720
+#: Pixel shapes outside this range are damage, not anamorphic video.
+_PIXEL_ASPECTS = (Fraction(1, 4), Fraction(4))
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How stored pictures are turned for display: first transposed, then mirrored left-right and top-bottom."""
+
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @property
+    def rotation(self) -> int:
+        """Clockwise turn in degrees (0, 90, 180, 270) that the display applies; mirroring left aside."""
+        if self.transpose:
+            return 270 if self.flip_y and not self.flip_x else 90
+        return 180 if self.flip_x and self.flip_y else 0
+
+    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn an (H, W, 3) picture; the result is C-contiguous."""
+        if self.transpose:
+            picture = np.asarray(cv2.transpose(picture), np.uint8)
+        if self.flip_x or self.flip_y:
+            code = -1 if self.flip_x and self.flip_y else 1 if self.flip_x else 0
+            picture = np.asarray(cv2.flip(picture, code), np.uint8)
+        return np.ascontiguousarray(picture)
+
+
+def orientation(frame: VideoFrame) -> Orientation:
+    """The display matrix of a frame as one of the eight right-angled turns (the nearest, for odd angles).
+
+    The matrix (ISO/IEC 14496-12, 6.2.2) maps stored (x, y) to (a x + c y, b x + d y), y downwards.
+    """
+    side_data = cast(Mapping[str, bytes], frame.side_data)
+    if "DISPLAYMATRIX" not in side_data:
+        return Orientation()
+    data = side_data["DISPLAYMATRIX"]
+    a, b, _, c, d = struct.unpack("5i", bytes(data)[:20])
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return Orientation(transpose=True, flip_x=c < 0, flip_y=b < 0)
+    return Orientation(flip_x=a < 0, flip_y=d < 0)
+
+
+def display_size(width: int, height: int, pixel_aspect: Fraction | None, turn: Orientation) -> tuple[int, int]:
+    """Width and height in square pixels as shown, from stored size, pixel shape (width : height) and turn."""
+    if pixel_aspect and _PIXEL_ASPECTS[0] <= pixel_aspect <= _PIXEL_ASPECTS[1]:
+        width = max(1, round(width * pixel_aspect))
+    return (height, width) if turn.transpose else (width, height)
+
+
+def colour_matrix(frame: VideoFrame) -> Colorspace:
+    """The YUV matrix of a frame: its tag, else BT.709 from 720p up and BT.601 below."""
+    guess = Colorspace.ITU709 if frame.width >= _HD_WIDTH or frame.height >= _HD_HEIGHT else Colorspace.ITU601
+    return _MATRICES.get(int(frame.colorspace), guess)
+
+
+def colour_range(frame: VideoFrame) -> ColorRange:
+    """Full or limited: the tag, else full for RGB and JPEG's formats and limited for other YUV."""
+    if frame.format.is_rgb or frame.format.name.startswith("yuvj"):
+        return ColorRange.JPEG
+    return ColorRange.JPEG if int(frame.color_range) == ColorRange.JPEG else ColorRange.MPEG
+
+
+class PictureConverter:
+    """Turns the frames of one video into RGB pictures of one size, whatever the frames' own size and format.
+
+    Args:
+        width: of the result, in pixels, after turning.
+        height: likewise.
+        turn: how stored pictures are turned for display.
+    """
+
+    def __init__(self, width: int, height: int, turn: Orientation) -> None:
+        self._turn = turn
+        self._size = (height, width) if turn.transpose else (width, height)
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """Return a new (H, W, 3) uint8 RGB array, full range, C-contiguous, alpha shown on white."""
+        alpha = frame.format.name.startswith(("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8"))
+        resized = self._size != (frame.width, frame.height)
+        converted = self._reformatter.reformat(
+            frame,
+            width=self._size[0],
+            height=self._size[1],
+            format="rgba" if alpha else "rgb24",
+            src_colorspace=colour_matrix(frame),
+            src_color_range=colour_range(frame),
+            dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.BICUBIC if resized else Interpolation.BILINEAR,
+            threads=1,
+        )
+        picture = np.asarray(converted.to_ndarray(), np.uint8)
+        return self._turn.apply(_flatten(picture) if alpha else picture)
+
+
+def _flatten(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay (H, W, 4) over the background."""
+    weight = rgba[..., 3:].astype(np.uint16)
+    mixed = rgba[..., :3] * weight + np.array(BACKGROUND, np.uint16) * (255 - weight)
+    return ((mixed + 127) // 255).astype(np.uint8)

@@ -1,0 +1,218 @@
+"""What is in a media file, learnt from its headers, its last packets and one picture; never by decoding it all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from swaptalk.errors import InputError
+from swaptalk.media.container import (
+    Timeline,
+    audio_stream,
+    counts_in_decoding_order,
+    open_media,
+    read_timeline,
+    video_stream,
+)
+from swaptalk.media.image import is_image
+from swaptalk.media.picture import display_size, orientation
+
+#: The rates that cameras and editors use; a measured rate this near (0.04 %: 29.97 and 30 differ by 0.1 %) is the rate.
+STANDARD_RATES = (
+    *(Fraction(1000 * n, 1001) for n in (24, 30, 48, 60, 120)),
+    *(Fraction(n) for n in (24, 25, 30, 48, 50, 60, 100, 120)),
+)
+_RATE_TOLERANCE = Fraction(4, 10000)
+#: Faster than any camera's files; such a header is damaged.
+_MAX_RATE = 1000
+#: Packets looked at to tell constant from variable rate; among the last of them reordering may leave gaps.
+_RATE_PACKETS, _REORDER_PACKETS = 400, 17
+#: An interval this far from the usual one makes the rate variable; smaller differences are jitter.
+_VARIABLE_INTERVAL = Fraction(1, 4)
+#: The highest rate that variable-rate video is shown at when none is asked for.
+_MAX_VARIABLE_RATE = 60
+#: Packets tried to get a first picture.
+_FIRST_PICTURE_PACKETS = 500
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """The moving pictures of a file.
+
+    ``width`` and ``height`` are as shown: after rotation, in square pixels. ``rotation`` is the clockwise turn in
+    degrees that this took. ``average_fps`` is the constant rate to show it at; with ``variable_rate`` the pictures
+    do not come at it evenly. ``duration`` in seconds; ``truncated``: the file ends before its header says.
+    """
+
+    width: int
+    height: int
+    average_fps: Fraction
+    frame_count_estimate: int
+    duration: float
+    rotation: int
+    variable_rate: bool
+    codec: str
+    pixel_format: str
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """The sound of a file: samples a second, channels, seconds, codec."""
+
+    sample_rate: int
+    channels: int
+    duration: float
+    codec: str
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a media file holds; ``duration`` in seconds from the first picture or sound to the last."""
+
+    path: Path
+    duration: float
+    video: VideoInfo | None
+    audio: AudioInfo | None
+
+
+def probe(path: str | Path) -> MediaInfo:
+    """Describe a video or sound file.
+
+    Raises:
+        InputError: missing, empty, a still image, a playlist, no media, damaged beyond use, without pictures and
+            sound, or beyond the size limits (see :mod:`swaptalk.media.container`).
+    """
+    path = Path(path)
+    timeline = read_timeline(path)
+    if timeline.video is None and timeline.audio is None:
+        raise _nothing_inside(path)
+    spans = [span for span in (timeline.video, timeline.audio) if span is not None]
+    duration = max(span.end for span in spans) - timeline.origin
+    with open_media(path) as container:
+        video = _video_info(container, path, timeline)
+        return MediaInfo(path, float(duration), video, _audio_info(container, timeline))
+
+
+def _nothing_inside(path: Path) -> InputError:
+    if is_image(path):
+        return InputError("is a still image", path=path, remedy="give a video or sound file here")
+    return InputError("holds neither pictures nor sound", path=path, remedy="copy, download or export it again")
+
+
+def _audio_info(container: InputContainer, timeline: Timeline) -> AudioInfo | None:
+    stream = audio_stream(container)
+    if stream is None or timeline.audio is None:
+        return None
+    codec = stream.codec_context
+    seconds = float(timeline.audio.end - max(timeline.audio.start, timeline.origin))
+    return AudioInfo(codec.sample_rate, codec.channels, max(0.0, seconds), codec.name)
+
+
+def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> VideoInfo | None:
+    stream = video_stream(container)
+    if stream is None or timeline.video is None:
+        return None
+    seconds = timeline.video.end - timeline.origin
+    rate, variable = _frame_rate(path, stream, seconds)
+    frame = first_picture(container, stream, path)
+    turn = orientation(frame)
+    width, height = display_size(frame.width, frame.height, stream.sample_aspect_ratio, turn)
+    count = stream.frames if stream.frames and not timeline.video.truncated else round(seconds * rate)
+    return VideoInfo(
+        width=width,
+        height=height,
+        average_fps=rate,
+        frame_count_estimate=max(1, count),
+        duration=float(seconds),
+        rotation=turn.rotation,
+        variable_rate=variable,
+        codec=stream.codec_context.name,
+        pixel_format=frame.format.name,
+        truncated=timeline.video.truncated,
+    )
+
+
+def first_picture(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
+    """Decode the first picture that decodes.
+
+    Raises:
+        InputError: none of the first packets gives one.
+    """
+    packets = container.demux(stream)
+    for _ in range(_FIRST_PICTURE_PACKETS):
+        try:
+            for frame in next(packets).decode():
+                if isinstance(frame, VideoFrame):
+                    return frame
+        except StopIteration:
+            break
+        except av.error.EOFError:
+            break
+        except FFmpegError:
+            continue
+    raise InputError("no picture in it can be decoded", path=path, remedy="copy, download or export it again")
+
+
+def _frame_rate(path: Path, stream: VideoStream, seconds: Fraction) -> tuple[Fraction, bool]:
+    """The rate to show the video at, and whether its pictures come unevenly."""
+    stamps = _first_stamps(path)
+    average = Fraction(stream.average_rate or 0)
+    if stream.frames and seconds > 0 and not average:
+        average = stream.frames / seconds
+    intervals = sorted(b - a for a, b in zip(stamps, stamps[1:], strict=False) if b > a)
+    if not intervals:
+        return _snap(average) if 0 < average <= _MAX_RATE else Fraction(25), False
+    usual = intervals[len(intervals) // 2]
+    tick = stream.time_base or Fraction(0)
+    slack = usual * _VARIABLE_INTERVAL + tick * 3 / 2
+    measured = (len(stamps) - 1) / (stamps[-1] - stamps[0])
+    if not 0 < average <= _MAX_RATE:
+        average = measured
+    # Over all the file the average tells of gaps later on; in a short file it is too coarse to.
+    uneven_later = len(stamps) > 50 and abs(average * usual - 1) > Fraction(1, 20)
+    if any(abs(i - usual) > slack for i in intervals) or uneven_later:
+        return _rate_for_variable(average, usual), True
+    return _snap(average if abs(average / measured - 1) < Fraction(1, 50) else measured), False
+
+
+def _first_stamps(path: Path) -> list[Fraction]:
+    """Presentation times in seconds of the first packets, in order."""
+    stamps = []
+    with open_media(path) as container:
+        stream = video_stream(container)
+        assert stream is not None and stream.time_base is not None
+        try:
+            for packet in container.demux(stream):
+                stamp = packet.dts if counts_in_decoding_order(container) else packet.pts
+                if stamp is not None and packet.size and not packet.is_discard:
+                    stamps.append(stamp * stream.time_base)
+                if len(stamps) == _RATE_PACKETS:
+                    return sorted(stamps)[:-_REORDER_PACKETS]
+        except FFmpegError:
+            pass  # what is damaged there shows in decoding
+    return sorted(stamps)
+
+
+def _snap(rate: Fraction) -> Fraction:
+    """The standard rate next to a measured one, or the measured one as a short fraction."""
+    nearest = min(STANDARD_RATES, key=lambda standard: abs(rate / standard - 1))
+    if abs(rate / nearest - 1) <= _RATE_TOLERANCE:
+        return nearest
+    return max(rate.limit_denominator(1001), Fraction(1, 1001))
+
+
+def _rate_for_variable(average: Fraction, usual: Fraction) -> Fraction:
+    """A standard rate that shows nearly every picture: that of the usual interval, else the next above the average."""
+    rates = sorted(rate for rate in STANDARD_RATES if rate <= _MAX_VARIABLE_RATE)
+    nearest = min(rates, key=lambda rate: abs(usual * rate - 1))
+    if abs(usual * nearest - 1) < Fraction(3, 100) and nearest >= average * Fraction(97, 100):
+        return nearest
+    return next((rate for rate in rates if rate >= average * Fraction(97, 100)), rates[-1])

@@ -1,0 +1,247 @@
+"""Pictures into a video file that browsers play: encoded as they come, complete or absent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.media.files import AtomicFile, output_error
+
+#: Seconds between key frames: players and our own reader seek this finely.
+KEY_FRAME_SECONDS = 2
+#: H.273 code of BT.709 for primaries, transfer and matrix alike.
+_BT709 = 1
+
+
+@dataclass(frozen=True)
+class _Codec:
+    """An encoder, its constant-quality values by name, and its greatest such value."""
+
+    encoder: str
+    quality: Mapping[str, int]
+    worst: int
+
+
+#: Names of quality are about equally good across codecs; "high" is visually near the original.
+CODECS: Mapping[str, _Codec] = {
+    "h264": _Codec("libx264", {"low": 28, "medium": 23, "high": 18, "best": 13}, 51),
+    "hevc": _Codec("libx265", {"low": 31, "medium": 26, "high": 21, "best": 16}, 51),
+    "vp9": _Codec("libvpx-vp9", {"low": 40, "medium": 33, "high": 26, "best": 18}, 63),
+    "av1": _Codec("libsvtav1", {"low": 45, "medium": 36, "high": 27, "best": 18}, 63),
+}
+#: Default speed of the encoders with named or numbered presets: three times real time at 720p on two cores and more.
+_PRESETS = {"h264": "veryfast", "hevc": "ultrafast", "vp9": "8", "av1": "11"}
+
+
+def available_codecs() -> list[str]:
+    """Names of the codecs whose encoder this installation carries."""
+    return [name for name, codec in CODECS.items() if codec.encoder in av.codecs_available]
+
+
+def _crf(codec: str, quality: str | float) -> float:
+    known = CODECS[codec]
+    try:
+        value = float(known.quality.get(quality, quality) if isinstance(quality, str) else quality)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0 <= value <= known.worst:
+        names = ", ".join(known.quality)
+        raise InputError(f"unknown quality {quality!r}", remedy=f"choose {names}, or a number from 0 to {known.worst}")
+    return value
+
+
+def _encoder_options(codec: str, quality: str | float, preset: str | None, threads: int) -> dict[str, str]:
+    crf = f"{_crf(codec, quality):g}"
+    preset = preset or _PRESETS[codec]
+    if codec == "h264":
+        return {"crf": crf, "preset": preset}
+    if codec == "hevc":
+        pools = f":pools={threads}:frame-threads={min(threads, 4)}" if threads else ""
+        return {"crf": crf, "preset": preset, "x265-params": f"log-level=none:open-gop=0{pools}"}
+    if codec == "vp9":
+        return {"crf": crf, "b": "0", "deadline": "realtime", "cpu-used": preset, "row-mt": "1"}
+    return {"crf": f"{float(crf):.0f}", "preset": preset, **({"svtav1-params": f"lp={threads}"} if threads else {})}
+
+
+class VideoWriter:
+    """Encode RGB pictures into a video-only MP4; the file appears under its name when :meth:`close` succeeds.
+
+    8-bit 4:2:0, BT.709 and limited range, tagged so; MP4 with the index in front (faststart). 4:2:0 needs even
+    sizes: an odd width or height grows by one pixel that repeats the last column or row, so nothing is lost.
+    Frame i lies at exactly i / fps seconds.
+
+    As a context manager it closes on success and removes the half-written file on error.
+
+    Args:
+        path: the file to write; MP4 whatever its ending.
+        width, height: of the pictures given to :meth:`write`.
+        fps: frames a second.
+        codec: one of :data:`CODECS`.
+        quality: "low", "medium", "high", "best" or the encoder's constant rate factor (lower is better).
+        metadata: title, artist, comment, copyright, description, ... as MP4 knows them.
+        preset: the encoder's speed, None: fast.
+        threads: encoder threads; 0: the encoder decides.
+
+    Raises:
+        InputError: unknown codec or quality, no such encoder here, bad size or rate, or the place cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        width: int,
+        height: int,
+        fps: Fraction | int,
+        codec: str = "h264",
+        quality: str | float = "high",
+        metadata: Mapping[str, str] | None = None,
+        *,
+        preset: str | None = None,
+        threads: int = 0,
+    ) -> None:
+        if codec not in CODECS:
+            raise InputError(f"unknown codec {codec!r}", remedy=f"choose one of {', '.join(CODECS)}")
+        if CODECS[codec].encoder not in av.codecs_available:
+            raise InputError(f"no encoder for {codec} here", remedy=f"choose one of {', '.join(available_codecs())}")
+        if width < 1 or height < 1 or fps <= 0:
+            raise InputError(f"cannot write {width}x{height} at {fps} frames a second", remedy="give a size and a rate")
+        self.width, self.height, self.fps = width, height, Fraction(fps)
+        self.frames_written = 0
+        self._padding = ((0, height % 2), (0, width % 2), (0, 0))
+        self._reformatter = VideoReformatter()
+        options = _encoder_options(codec, quality, preset, threads)
+        self._file = AtomicFile(path)
+        self._container: OutputContainer | None = None
+        try:
+            self._open(codec, options, metadata or {}, threads)
+        except (FFmpegError, ValueError) as error:
+            self.discard()
+            raise SwapTalkError(f"the {codec} encoder refused ({error})", path=path, remedy="choose h264") from error
+        except BaseException:
+            self.discard()
+            raise
+
+    def _open(self, codec: str, options: dict[str, str], metadata: Mapping[str, str], threads: int) -> None:
+        self._container = open_mp4(self._file.part, metadata)
+        stream = self._container.add_stream(CODECS[codec].encoder, rate=self.fps, options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = self.width + self.width % 2, self.height + self.height % 2
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = 1 / self.fps
+        context.gop_size = max(1, round(KEY_FRAME_SECONDS * self.fps))
+        context.color_range, context.colorspace = int(ColorRange.MPEG), _BT709
+        context.color_primaries = context.color_trc = _BT709
+        if threads:
+            context.thread_count = threads
+        if codec == "hevc":
+            context.codec_tag = "hvc1"  # the tag that Safari plays
+        self._stream = stream
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Encode the next picture, (height, width, 3) uint8 RGB.
+
+        Raises:
+            ValueError: other shape or type.
+            InputError: the disk is full or the place went away.
+        """
+        if frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8:
+            expected = (self.height, self.width, 3)
+            raise ValueError(f"expected {expected} uint8, got {frame.shape} {frame.dtype}")
+        if self._container is None:
+            raise ValueError("the writer is closed")
+        if self._padding[0][1] or self._padding[1][1]:
+            frame = np.pad(frame, self._padding, mode="edge")
+        picture = self._reformatter.reformat(
+            VideoFrame.from_numpy_buffer(np.ascontiguousarray(frame), "rgb24"),
+            format="yuv420p",
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG,
+            dst_colorspace=Colorspace.ITU709,
+            interpolation=Interpolation.BILINEAR,
+            threads=1,
+        )
+        picture.pts, picture.time_base = self.frames_written, 1 / self.fps
+        self._encode(picture)
+        self.frames_written += 1
+
+    def _encode(self, picture: VideoFrame | None) -> None:
+        assert self._container is not None
+        try:
+            self._container.mux(self._stream.encode(picture))
+        except OSError as error:
+            raise output_error(error, self._file.path) from error
+        except FFmpegError as error:
+            raise SwapTalkError(f"encoding failed ({error})", path=self._file.path, remedy="choose h264") from error
+
+    def close(self) -> None:
+        """Finish the file and give it its name; further calls do nothing.
+
+        Raises:
+            SwapTalkError: no picture was written, or the file could not be finished; nothing is left then.
+        """
+        if self._container is None:
+            return
+        try:
+            if self.frames_written == 0:
+                raise SwapTalkError("no picture was written", path=self._file.path, remedy="give at least one")
+            self._encode(None)
+            close_mp4(self._container, self._file.path)
+            self._container = None
+            self._file.commit()
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Give up: close and remove what was written so far."""
+        container, self._container = self._container, None
+        if container is not None:
+            try:
+                container.close()
+            except FFmpegError:
+                pass  # a half-written file cannot be finished; it goes anyway
+        self._file.discard()
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+
+def open_mp4(part: Path, metadata: Mapping[str, str]) -> OutputContainer:
+    """Open an MP4 for writing with its index moved to the front on closing."""
+    container = av.open(f"file:{part.resolve()}", mode="w", format="mp4", options={"movflags": "+faststart"})
+    container.metadata.update(metadata)
+    return container
+
+
+def close_mp4(container: OutputContainer, path: Path) -> None:
+    """Write the index and close.
+
+    Raises:
+        InputError: the disk is full or the place went away.
+    """
+    try:
+        container.close()
+    except OSError as error:
+        raise output_error(error, path) from error

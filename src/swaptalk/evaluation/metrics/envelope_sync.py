@@ -54,6 +54,7 @@ def _shifted_correlation(mouth: NDArray[np.float64], sound: NDArray[np.float64],
     """Correlation of mouth[t] with sound[t - shift]."""
     a = mouth[max(shift, 0) : len(mouth) + min(shift, 0)]
     b = sound[max(-shift, 0) : len(sound) - max(shift, 0)]
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
     a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / scale if scale > 0 else 0.0
+    return float(a @ b) / float(np.sqrt((a @ a) * (b @ b)))

@@ -20,6 +20,8 @@ _OUTER_LIP_TOP, _OUTER_LIP_BOTTOM = (61, 185, 40, 39, 37, 0), (146, 91, 181, 84,
 _RIGHT_EYE = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
 #: Upper and lower inner lip in the middle, and the inner corners: they measure how far the mouth is open.
 LIP_TOP, LIP_BOTTOM, LIP_RIGHT, LIP_LEFT = 13, 14, 78, 308
+#: Lowest point of the chin.
+CHIN = 152
 #: Fixed points of a dense warp lie on this frame around the crop, as a share of its side: outside, because the chin
 #: of an open mouth passes the crop's lower edge.
 BORDER_MARGIN = 0.25

@@ -203,7 +203,8 @@ class FaceTracker:
         if scale < 1:
             size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
             small = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-        for found in self._detector(small):
+        # New faces of one frame are numbered from left to right.
+        for found in sorted(self._detector(small), key=lambda d: float(d.box[0])):
             face = Detection(found.box / np.float32(scale), found.keypoints / np.float32(scale), found.score)
             if self._is_followed(mesh_box(face.keypoints), face.box):
                 continue

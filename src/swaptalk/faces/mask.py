@@ -1,0 +1,89 @@
+"""Soft masks in the aligned crop: where the new face or the new mouth replaces the picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.align import CROP_SIZE, HALF_ROW
+from swaptalk.faces.topology import CHIN, FACE_OVAL, NOSE
+
+#: Masks are drawn at this size and enlarged: they hold nothing finer than their fade.
+_DRAWN = 64
+_STEP = CROP_SIZE // _DRAWN
+#: Fade of the face's outline, crop pixels (standard deviation): the mask is 0 on the outline of jaw and hairline and 1
+#: about two of these inside. Narrower shows a seam where the new face is a little slimmer or wider, wider brings back
+#: the old face's cheeks.
+FACE_FADE = 9.0
+#: Fade of the mouth's region, which is centred on its outline: an opening jaw moves the chin across it.
+MOUTH_FADE = 7.0
+#: The crop's own border must not show: masks vanish over this many pixels from it.
+BORDER_FADE = 10
+#: Below this much of the lower half's first row the mouth's mask may begin: above, the picture is the target's own.
+_MOUTH_TOP_MARGIN = 4
+#: Upper edge of the mouth's region from the subject's right to the left: cheekbones, and the nose's base in between.
+_MOUTH_TOP = (137, 123, 50, 205, 98, 2, 327, 425, 280, 352, 366)
+
+
+def _mouth_outline() -> NDArray[np.intp]:
+    """The upper edge, closed along the face's outline over the chin."""
+    oval = list(FACE_OVAL)
+    oval = oval[oval.index(_MOUTH_TOP[-1]) :] + oval[: oval.index(_MOUTH_TOP[-1])]
+    jaw = oval[1 : oval.index(_MOUTH_TOP[0])]
+    if CHIN not in jaw:  # the outline runs the other way round
+        jaw = oval[: oval.index(_MOUTH_TOP[0]) : -1]
+    return np.array([*_MOUTH_TOP, *jaw], np.intp)
+
+
+_MOUTH_OUTLINE = _mouth_outline()
+
+
+def _border_fade() -> NDArray[np.float32]:
+    distance = np.minimum(np.arange(CROP_SIZE), np.arange(CROP_SIZE)[::-1]).astype(np.float32)
+    ramp = np.clip(distance / BORDER_FADE, 0, 1)
+    return np.asarray(np.minimum(ramp[:, None], ramp[None]), np.float32)
+
+
+_BORDER = _border_fade()
+#: Rows of the upper half stay the target's in lip-sync alone; the step is soft.
+_LOWER_HALF = np.clip((np.arange(CROP_SIZE, dtype=np.float32) - HALF_ROW - _MOUTH_TOP_MARGIN) / 16, 0, 1)[:, None]
+
+
+def _fill(canvas: NDArray[np.uint8], polygon: NDArray[np.floating]) -> None:
+    """Draw a polygon given in crop pixels into a small canvas; ``resize`` keeps pixel edges, hence the halves."""
+    small = (polygon[:, :2] + 0.5) / _STEP - 0.5
+    cv2.fillPoly(canvas, [np.round(small * 16).astype(np.int32)], (255,), cv2.LINE_AA, shift=4)
+
+
+def _enlarge(small: NDArray[np.floating]) -> NDArray[np.float32]:
+    full = cv2.resize(np.asarray(small, np.float32), (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(full, np.float32)
+
+
+def face_mask(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Mask of the whole face, (256, 256) float32 in 0..1, from its mesh (468, 2 or 3) in crop pixels."""
+    canvas = np.zeros((_DRAWN, _DRAWN), np.uint8)
+    _fill(canvas, mesh[FACE_OVAL])
+    nose = np.asarray(cv2.convexHull(mesh[NOSE, :2].astype(np.float32)), np.float32).reshape(-1, 2)
+    _fill(canvas, nose)  # of a turned head it leaves the oval
+    # Beyond the crop's edge lies nothing of the face: without a zero border the fade would not reach it.
+    blurred = np.asarray(cv2.GaussianBlur(canvas, (0, 0), FACE_FADE / _STEP), np.float32) / 255
+    return _enlarge(np.clip(2 * blurred - 1, 0, 1)) * _BORDER
+
+
+def mouth_region(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Outline (N, 2) of the lower face in crop pixels: below cheekbones and nose, down to the jaw and the chin."""
+    return np.asarray(mesh[_MOUTH_OUTLINE, :2], np.float32)
+
+
+def mouth_mask(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Mask of the part that lip-sync regenerates, (256, 256) float32 in 0..1: cheeks, mouth, jaw and chin.
+
+    Args:
+        mesh: (468, 2 or 3) points in crop pixels.
+    """
+    canvas = np.zeros((_DRAWN, _DRAWN), np.uint8)
+    _fill(canvas, mouth_region(mesh))
+    blurred = cv2.GaussianBlur(canvas, (0, 0), MOUTH_FADE / _STEP, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(_enlarge(np.asarray(blurred, np.float32) / 255) * _BORDER * _LOWER_HALF, np.float32)

@@ -19,6 +19,7 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from tqdm import tqdm
 
 from swaptalk.faces.align import CROP_SIZE, estimate_alignment
@@ -117,7 +118,7 @@ class LivingPortrait:
         self._picture = cv2.addWeighted(large, 1.6, blurred, -0.6, 0)
         self._random = np.random.default_rng(0)
         noise = self._random.standard_normal((HEIGHT + GRAIN_SHIFTS, WIDTH + GRAIN_SHIFTS)).astype(np.float32)
-        noise = cv2.GaussianBlur(noise, (0, 0), 0.7)
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.7), np.float32)
         self._grain = np.rint(noise * (GRAIN / noise.std())).astype(np.int16)
         rows, columns = np.indices(image.shape[:2], np.float32)
         eyes = (mesh[[33, 133], :2].mean(axis=0), mesh[[263, 362], :2].mean(axis=0))
@@ -148,7 +149,7 @@ class LivingPortrait:
         seen = cv2.remap(self._picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
         row, column = self._random.integers(GRAIN_SHIFTS, size=2)
         grain = self._grain[row : row + HEIGHT, column : column + WIDTH, None]
-        return np.clip(seen.astype(np.int16) + grain, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(seen.astype(np.int16) + grain, 0, 255), np.uint8)
 
     def _head_motion(self, pose: Pose) -> Field:
         """Displacement (H, W, 2) of each pixel of the photograph as the head takes this pose."""
@@ -262,11 +263,12 @@ def write_clip(path: Path, portrait: LivingPortrait) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the demo's source photograph and target clip.")
-    parser.add_argument("--directory", type=Path, default=Path(__file__).parent, help="where to write source and target")
+    parser.add_argument("--directory", type=Path, default=Path(__file__).parent, help="where to write both")
     directory: Path = parser.parse_args().directory
     photos = assets.resolve_all(["grace-hopper", "astronaut"])
     shutil.copyfile(photos["grace-hopper"], directory / "source.jpg")
-    image = np.asarray(cv2.cvtColor(cv2.imread(str(photos["astronaut"])), cv2.COLOR_BGR2RGB), np.uint8)
+    with Image.open(photos["astronaut"]) as photo:
+        image = np.asarray(photo.convert("RGB"), np.uint8)
     write_clip(directory / "target.mp4", LivingPortrait(image, face_mesh(image)))
     print(f"{directory / 'source.jpg'}\n{directory / 'target.mp4'}")
 

@@ -133,7 +133,8 @@ def _fetch_with_pip(package: Package, staging: Path, bar: tqdm[None]) -> Path:
         if package.platform is not None and package.python is not None:
             arguments += ["--platform", package.platform, "--python-version", package.python]
             arguments += ["--implementation", "cp", "--abi", "cp" + package.python.replace(".", "")]
-    environment["PIP_REQUIRE_VIRTUALENV"] = "0"  # nothing is installed, so a user's rule about installing is not broken
+    # Nothing is installed, so a user's rules about installing are not broken; hashes are checked here.
+    environment |= {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_REQUIRE_HASHES": "0"}
     _run_client([*command, *arguments, f"{package.name}=={package.version}"], package, staging, environment, bar)
     return _only_file(destination, package)
 

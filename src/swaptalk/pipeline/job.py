@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import TracebackType
+from typing import IO
 
-import swaptalk
 from swaptalk.errors import InputError
 
 #: Changes whenever the layout or meaning of the job folder does, so that an older one is not gone on with.
@@ -17,6 +20,16 @@ FORMAT = 1
 #: How much of the beginning and of the end of an input goes into its fingerprint; with the size this tells files
 #: apart without reading gigabytes.
 HASHED_BYTES = 1 << 20
+#: Written into the analysis folder last: its presence says that the first pass is complete.
+ANALYSIS_RECORD = "analysis.json"
+
+
+def version() -> str:
+    """Version of the installed package, or ``unknown`` in a bare source tree."""
+    try:
+        return importlib.metadata.version("swaptalk")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def file_fingerprint(path: Path) -> str:
@@ -32,7 +45,7 @@ def file_fingerprint(path: Path) -> str:
 
 def job_fingerprint(inputs: Iterable[Path], settings: Mapping[str, str]) -> str:
     """One hash over the inputs' contents and everything else that decides what the output looks like."""
-    parts = {"format": FORMAT, "version": swaptalk.__version__, "settings": dict(sorted(settings.items())),
+    parts = {"format": FORMAT, "version": version(), "settings": dict(sorted(settings.items())),
              "inputs": [file_fingerprint(path) for path in inputs]}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -47,8 +60,15 @@ def write_atomically(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def job_path(output: Path) -> Path:
+    """Where the working folder of an output lies."""
+    return output.with_name(output.name + ".job")
+
+
 class JobFolder:
-    """``OUT.mp4.job`` beside ``OUT.mp4``: analysis and finished chunks of one job.
+    """``OUT.mp4.job`` beside ``OUT.mp4``: analysis and finished chunks of one job. Use it in a ``with`` block.
+
+    On leaving the block the folder is deleted if the job is finished, or if nothing in it is worth going on from.
 
     Args:
         output: the video to be made.
@@ -56,15 +76,17 @@ class JobFolder:
     """
 
     def __init__(self, output: Path, fingerprint: str) -> None:
-        self.path = output.with_name(output.name + ".job")
+        self.path = job_path(output)
         self._fingerprint = fingerprint
+        self._lock: IO[bytes] | None = None
+        self._is_finished = False
 
     def begin(self, resume: bool) -> None:
         """Make the folder ready: empty, or with ``resume`` as the interrupted job left it.
 
         Raises:
-            InputError: resuming was asked for but the folder belongs to other inputs, options or weights;
-                something else lies where the folder must be.
+            InputError: resuming was asked for but the folder belongs to other inputs, options or weights; something
+                else lies where the folder must be; or another program works in it.
         """
         if self.path.exists():
             if not self._record.exists():
@@ -75,9 +97,12 @@ class JobFolder:
                     "this unfinished job has other inputs, options or weights", path=self.path,
                     remedy="repeat the command it was started with, or leave out --resume to start afresh",
                 )
-            if not resume:
-                shutil.rmtree(self.path)
-        self.chunks.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(exist_ok=True)
+        self._lock = _locked(self.path / "lock")
+        if not resume:
+            for folder in (self.chunks, self.analysis):
+                shutil.rmtree(folder, ignore_errors=True)
+        self.chunks.mkdir(exist_ok=True)
         self.analysis.mkdir(exist_ok=True)
         write_atomically(self._record, json.dumps({"fingerprint": self._fingerprint}))
 
@@ -105,6 +130,37 @@ class JobFolder:
         """File of one finished piece of the output."""
         return self.chunks / f"{number:06d}.mp4"
 
-    def remove(self) -> None:
-        """Delete the folder once the output is in place."""
-        shutil.rmtree(self.path, ignore_errors=True)
+    def finished(self) -> None:
+        """The output is in its place: nothing here is needed any more."""
+        self._is_finished = True
+
+    def __enter__(self) -> JobFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+                 ) -> None:
+        if self._lock is None:
+            return  # never begun: what lies there is not ours
+        self._lock.close()
+        worth_keeping = (self.analysis / ANALYSIS_RECORD).exists()
+        if self._is_finished or not worth_keeping:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """Open a file that only one process can hold; the system lets go of it when the process ends."""
+    file = path.open("ab")
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise InputError("another SwapTalk is working on this output", path=path.parent,
+                         remedy="wait for it, or give another --output") from None
+    return file

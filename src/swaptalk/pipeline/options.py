@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from swaptalk.errors import InputError
-from swaptalk.media.video_writer import CODECS, QUALITY_RANGE
+from swaptalk.media.video_writer import CODECS, available_codecs
 from swaptalk.pipeline.timeline import Extend, LengthPolicy
 
 #: Frames per second outside of these are typing errors rather than wishes.
@@ -31,7 +31,7 @@ class RenderOptions:
     target: Path
     """Video (or photo) that gives the scene, the head movement and the expression."""
     output: Path | None = None
-    """Video to write (.mp4, .mov or .mkv; .png or .jpg for a swapped photo). Replaced only when all is finished."""
+    """Video to write (.mp4; .png or .jpg for a swapped photo). Replaced only when all is finished."""
     face: str = "largest"
     """Whose face in the target: largest, left, right, or a number from --list-faces."""
     list_faces: Path | None = None
@@ -49,10 +49,11 @@ class RenderOptions:
     region: Region | None = None
     """How much of the face is replaced: the whole face, or the mouth and jaw only. Default: face with a new source
     face, mouth without."""
-    quality: int = 20
-    """Constant rate factor of the encoder: smaller is better and larger; 18 looks lossless, 28 is small."""
+    quality: str = "high"
+    """Quality of the encoded video: low, medium, high, best, or the encoder's constant rate factor (lower is better
+    and larger)."""
     codec: str = "h264"
-    """Video codec of the output. h264 plays everywhere."""
+    """Video codec of the output: h264 (plays everywhere), hevc, vp9 or av1."""
     device: Device = "auto"
     """Where the networks run; auto takes the fastest that is installed."""
     threads: int = 0
@@ -96,6 +97,16 @@ class AudioOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SwapOptions(SourceOptions, RenderOptions):
+    """Change only the face: the video keeps its own speech."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncOptions(AudioOptions, RenderOptions):
+    """Change only the words: the video keeps its own face."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GenerateOptions(SourceOptions, AudioOptions, RenderOptions):
     """A whole job. Without a source the target keeps its face; without audio it keeps its speech and mouth."""
 
@@ -108,6 +119,7 @@ class GenerateOptions(SourceOptions, AudioOptions, RenderOptions):
         source: Any = self.source
         photos = (source,) if isinstance(source, (str, Path)) else tuple(source or ())
         object.__setattr__(self, "source", tuple(Path(photo) for photo in photos))
+        object.__setattr__(self, "quality", str(self.quality))
         if self.fps is not None:
             object.__setattr__(self, "fps", str(self.fps))
         if self.resolution is not None:
@@ -118,23 +130,23 @@ class GenerateOptions(SourceOptions, AudioOptions, RenderOptions):
         """The region after the default has been applied."""
         return self.region or ("face" if self.source else "mouth")
 
-    def check_values(self) -> None:
-        """Refuse values that no input could make right.
+    def check_values(self, frames_only: bool = False) -> None:
+        """Refuse values that no input could make right; with ``frames_only`` nothing needs to be written.
 
         Raises:
             InputError: naming the option and what it takes.
         """
-        if not self.source and self.audio is None:
+        if not self.source and self.audio is None and self.list_faces is None:
             raise InputError("nothing to do without a source face and without audio", remedy="give --source or --audio")
-        if self.output is None and self.preview is None and self.list_faces is None:
+        if not frames_only and self.output is None and self.preview is None and self.list_faces is None:
             raise InputError("no place to write to", remedy="give --output OUT.mp4")
         _check_range("--strength", self.strength, 0.0, 1.0)
         _check_range("--start", self.start, 0.0, math.inf)
         if self.end is not None and not self.end > self.start:
-            raise InputError(f"--end {self.end} is not after --start {self.start}", remedy="give an --end after --start")
+            raise InputError(f"--end {self.end} is not after --start {self.start}", remedy="give a later --end")
         _check_range("--threads", self.threads, 0, 1024)
-        _check_range("--quality", self.quality, *QUALITY_RANGE)
-        for option, value, known in (("--codec", self.codec, tuple(CODECS)), ("--region", self.region, ("face", "mouth")),
+        rate_factor(self.quality, self.codec)
+        for option, value, known in (("--region", self.region, ("face", "mouth")),
                                      ("--length", self.length, ("audio", "video", "shortest")),
                                      ("--extend", self.extend, ("pingpong", "freeze")),
                                      ("--device", self.device, ("auto", "cpu", "cuda", "coreml", "directml"))):
@@ -156,6 +168,26 @@ def fingerprinted(options: GenerateOptions) -> dict[str, str]:
                 "resume", "allow_long", "quiet", "json"}
     return {field.name: str(getattr(options, field.name)) for field in dataclasses.fields(options)
             if field.name not in left_out}
+
+
+def rate_factor(quality: str, codec: str) -> float:
+    """The encoder's constant rate factor behind ``--quality``.
+
+    Raises:
+        InputError: unknown codec, a codec that cannot be encoded here, or unknown quality.
+    """
+    if codec not in available_codecs():
+        raise InputError(f"--codec {codec} is unknown or has no encoder here",
+                         remedy=f"give one of {', '.join(available_codecs())}")
+    known = CODECS[codec]
+    try:
+        value = float(known.quality.get(quality, quality))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= known.worst:
+        raise InputError(f"--quality {quality} is unknown",
+                         remedy=f"give {', '.join(known.quality)}, or a number from 0 to {known.worst}")
+    return value
 
 
 def _check_range(option: str, value: float, low: float, high: float) -> None:

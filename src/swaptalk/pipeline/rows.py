@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -33,7 +34,7 @@ class RowWriter:
                   "shape": (count, *self._shape)}
         np.lib.format.write_array_header_1_0(self._file, header)
 
-    def append(self, rows: NDArray[np.generic]) -> None:
+    def append(self, rows: NDArray[Any]) -> None:
         """Write rows (N, *shape), converted to the file's type.
 
         Raises:
@@ -79,11 +80,12 @@ class Rows:
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> NDArray[np.generic]:
+    def __getitem__(self, index: int) -> NDArray[Any]:
         """Row ``index``; negative indices are not allowed."""
-        return self.read(index, index + 1)[0]
+        row: NDArray[Any] = self.read(index, index + 1)[0]
+        return row
 
-    def read(self, start: int, stop: int) -> NDArray[np.generic]:
+    def read(self, start: int, stop: int) -> NDArray[Any]:
         """Rows start..stop (exclusive) as one array.
 
         Raises:

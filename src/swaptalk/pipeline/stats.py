@@ -6,11 +6,11 @@ import json
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._begun = time.perf_counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -68,8 +68,6 @@ def peak_memory_bytes() -> int:
 
 
 def _windows_peak() -> int:
-    if sys.platform != "win32":
-        raise OSError("only Windows has psapi")
     import ctypes
     from ctypes import wintypes
 
@@ -79,8 +77,9 @@ def _windows_peak() -> int:
                                                  "q5")]
 
     counters = Counters(cb=ctypes.sizeof(Counters))
-    handle = ctypes.windll.kernel32.GetCurrentProcess()
-    ctypes.windll.psapi.GetProcessMemoryInfo(wintypes.HANDLE(handle), ctypes.byref(counters), counters.cb)
+    libraries: Any = getattr(ctypes, "windll")  # noqa: B009 - only Windows has it, type checkers elsewhere object
+    handle = wintypes.HANDLE(libraries.kernel32.GetCurrentProcess())
+    libraries.psapi.GetProcessMemoryInfo(handle, ctypes.byref(counters), counters.cb)
     return int(counters.PeakWorkingSetSize)
 
 

@@ -23,7 +23,7 @@ def frame_count(seconds: float | Fraction, fps: Fraction) -> int:
     return max(1, int(Fraction(seconds) * fps + Fraction(1, 2)))
 
 
-def output_seconds(policy: LengthPolicy, video: float | None, audio: float | None) -> float:
+def output_seconds(policy: LengthPolicy, video: Fraction | None, audio: Fraction | None) -> Fraction:
     """Length of the output in seconds under ``policy``.
 
     ``video`` is None for a photograph, ``audio`` is None when no recording drives the mouth; what is missing cannot
@@ -60,15 +60,18 @@ class Playback:
         return min(phase, 2 * self.length - 2 - phase)
 
 
-def motion_window(motion: NDArray[np.float32], time: float, window: int) -> NDArray[np.float32]:
-    """Motion tokens around ``time`` seconds, (window, D), one every 40 ms, the middle one at ``time`` itself.
+def motion_positions(time: float, window: int, length: int) -> NDArray[np.float64]:
+    """Where the motion tokens around ``time`` seconds lie on the 25 Hz grid of ``length`` tokens, (window,).
 
-    ``motion`` is (M, D) on the 25 Hz grid, token j at j x 40 ms. Between grid points the tokens are interpolated
-    linearly; before the first and after the last token the nearest one is held.
+    They are one token (40 ms) apart, the middle one at ``time`` itself; beyond the ends the nearest token is held.
     """
-    position = time * MOTION_RATE + np.arange(window, dtype=np.float64) - window // 2
-    position = np.clip(position, 0.0, len(motion) - 1)
-    low = np.floor(position + 1e-9).astype(np.intp)
-    high = np.minimum(low + 1, len(motion) - 1)
-    weight = np.clip(position - low, 0.0, 1.0).astype(np.float32)[:, None]
-    return np.asarray(motion[low] * (1 - weight) + motion[high] * weight, np.float32)
+    positions = time * MOTION_RATE + np.arange(window, dtype=np.float64) - window // 2
+    return np.clip(positions, 0.0, length - 1)
+
+
+def interpolate(tokens: NDArray[np.float32], positions: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Values (P, D) at fractional ``positions`` (P,) of ``tokens`` (M, D), linear between neighbours."""
+    low = np.floor(positions + 1e-6).astype(np.intp)  # a frame that meets its token up to rounding gets it unblurred
+    high = np.minimum(low + 1, len(tokens) - 1)
+    weight = np.clip(positions - low, 0.0, 1.0).astype(np.float32)[:, None]
+    return np.asarray(tokens[low] * (1 - weight) + tokens[high] * weight, np.float32)

@@ -1,0 +1,120 @@
+"""``swaptalk generate|swap|sync``: make a video."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.job import job_path
+from swaptalk.pipeline.options import GenerateOptions, RenderOptions, SwapOptions, SyncOptions
+from swaptalk.pipeline.progress import Progress
+
+
+class ProgressBar(Progress):
+    """Progress bars on standard error."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def begin(self, stage: str, total: int, done: int = 0) -> None:
+        """Show a new bar."""
+        self.end()
+        self._bar = tqdm(total=total, initial=done, desc=stage, unit="frame", file=sys.stderr, dynamic_ncols=True)
+
+    def advance(self, count: int) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(count)
+
+    def end(self) -> None:
+        """Leave the bar as it is and begin a new line."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def run_generate(options: GenerateOptions) -> int:
+    """``swaptalk generate``: new face and new words; returns the exit code."""
+    if options.list_faces is None:
+        _require(options.source, "--source", "the photo of the person who shall be seen", "swaptalk sync")
+        _require(options.audio, "--audio", "the recording of what shall be said", "swaptalk swap")
+    return _run(options)
+
+
+def run_swap(options: SwapOptions) -> int:
+    """``swaptalk swap``: new face, the video's own speech; returns the exit code."""
+    if options.list_faces is None:
+        _require(options.source, "--source", "the photo of the person who shall be seen")
+    return _run(_whole(options))
+
+
+def run_sync(options: SyncOptions) -> int:
+    """``swaptalk sync``: new words, the video's own face; returns the exit code."""
+    if options.list_faces is None:
+        _require(options.audio, "--audio", "the recording of what shall be said")
+    return _run(_whole(options))
+
+
+def _whole(options: RenderOptions) -> GenerateOptions:
+    return GenerateOptions(**{field.name: getattr(options, field.name) for field in dataclasses.fields(options)})
+
+
+def _require(value: object, option: str, what: str, instead: str | None = None) -> None:
+    if not value:
+        other = f", or use '{instead}'" if instead else ""
+        raise InputError(f"{option} is missing", remedy=f"give {what}{other}")
+
+
+def _run(options: GenerateOptions) -> int:
+    options.check_values()
+    silent = options.quiet or options.json or not sys.stderr.isatty()
+    maker = SwapTalk.from_pretrained(options.models, device=options.device, threads=options.threads,
+                                     progress=Progress() if silent else ProgressBar())
+    if options.list_faces is not None:
+        return _list_faces(maker, options)
+    try:
+        report = maker.generate(options)
+    except (KeyboardInterrupt, SwapTalkError, OSError) as error:
+        _say_how_to_resume(options, error)
+        raise
+    if report is None:
+        _say(options, f"{options.preview}: a preview of the result")
+    elif options.json:
+        print(report.to_json(), end="")
+    else:
+        passed = "".join(f", {count} left as they were ({reason})" for reason, count in report.passed_through.items())
+        _say(options, f"{options.output}: {report.frames} frames{passed}; {report.seconds:.1f} s, "
+                      f"{report.fps:.1f} frames a second")
+    return 0
+
+
+def _list_faces(maker: SwapTalk, options: GenerateOptions) -> int:
+    faces = maker.list_faces(options)
+    if options.json:
+        print(json.dumps([dataclasses.asdict(face) for face in faces]))
+    else:
+        for face in faces:
+            _say(options, f"--face {face.number}: {face.summary}")
+        _say(options, f"{options.list_faces}: a picture of each")
+    return 0
+
+
+def _say(options: GenerateOptions, text: str) -> None:
+    if not options.quiet and not options.json:
+        print(text)
+
+
+def _say_how_to_resume(options: GenerateOptions, error: BaseException) -> None:
+    if options.output is None:
+        return
+    if job_path(options.output).exists():
+        print(f"swaptalk: finished parts are kept in {job_path(options.output)}; run the same command with --resume to "
+              "go on, or delete that folder", file=sys.stderr)
+    elif isinstance(error, KeyboardInterrupt):
+        print("swaptalk: stopped before anything was finished; nothing was written", file=sys.stderr)

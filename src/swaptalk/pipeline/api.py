@@ -1,0 +1,209 @@
+"""The Python interface: plan -> analyse -> generate -> write."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError
+from swaptalk.media.image import write_image
+from swaptalk.pipeline.analyse import Analysis, analyse, find_faces, is_complete
+from swaptalk.pipeline.generate import FaceGenerator, generate_frames
+from swaptalk.pipeline.job import JobFolder, job_fingerprint, write_atomically
+from swaptalk.pipeline.networks import Networks
+from swaptalk.pipeline.options import GenerateOptions, fingerprinted
+from swaptalk.pipeline.plan import Plan, make_plan
+from swaptalk.pipeline.preview import preview_indices, preview_plan, side_by_side
+from swaptalk.pipeline.progress import Progress
+from swaptalk.pipeline.source import source_identity
+from swaptalk.pipeline.speech import MotionTrack, write_motion
+from swaptalk.pipeline.stats import Report, Stopwatch, peak_memory_bytes
+from swaptalk.pipeline.vision import Vision
+from swaptalk.pipeline.write import finished_frames, join, write_chunks
+from swaptalk.runtime.bundle import PROVIDERS, ModelBundle
+
+
+@dataclass(frozen=True)
+class FoundFace:
+    """A person in the target, as ``--list-faces`` reports it."""
+
+    number: int
+    frames: int
+    usable_frames: int
+    first_frame: int
+
+    @property
+    def summary(self) -> str:
+        """The numbers in words."""
+        return f"in {self.frames} frames from frame {self.first_frame} on, {self.usable_frames} of them usable"
+
+
+class SwapTalk:
+    """Makes talking videos: give it a photo, a video and a recording.
+
+    Example::
+
+        SwapTalk.from_pretrained().generate(source="me.jpg", target="scene.mp4", audio="words.wav", output="out.mp4")
+
+    Args:
+        networks: the models.
+        vision: finds faces.
+        progress: told how far a job is.
+
+    One instance runs one job at a time.
+    """
+
+    def __init__(self, networks: Networks, vision: Vision, progress: Progress | None = None) -> None:
+        self._networks, self._vision = networks, vision
+        self._progress = progress or Progress()
+
+    @classmethod
+    def from_pretrained(cls, models: Path | str | None = None, device: str = "auto", threads: int = 0,
+                        progress: Progress | None = None) -> SwapTalk:
+        """Load the weights that came with the package, or those in the folder ``models``.
+
+        Missing third-party files are fetched once. ``threads`` = 0 takes all cores.
+
+        Raises:
+            SwapTalkError: weights are missing or damaged, or the device is not there.
+        """
+        folder = None if models is None else Path(models)
+        bundle = ModelBundle.from_pretrained(folder, threads, fastest_device() if device == "auto" else device)
+        return cls(bundle, Vision(), progress)
+
+    def generate(self, options: GenerateOptions | None = None, **settings: Any) -> Report | None:
+        """Make a video (or, from a photo without audio, a photo), whole or not at all.
+
+        Args:
+            options: the job. Without ``source`` the target keeps its face, without ``audio`` its speech and mouth.
+            **settings: the fields of :class:`GenerateOptions`, instead of ``options``.
+
+        Returns:
+            What was made and what it took; None if only a preview was asked for.
+
+        Raises:
+            InputError: an input or option is at fault; nothing is written.
+            KeyboardInterrupt: finished chunks stay beside the output, for ``resume=True``.
+        """
+        plan = make_plan(options or GenerateOptions(**settings))
+        stopwatch = Stopwatch()
+        identity = self._identity(plan, stopwatch)
+        if plan.options.preview is not None:
+            self._preview(plan, identity, plan.options.preview)
+        if plan.options.output is None:
+            return None
+        return self._render(plan, plan.options.output, identity, stopwatch)
+
+    def frames(self, options: GenerateOptions | None = None, **settings: Any) -> Iterator[NDArray[np.uint8]]:
+        """Yield the composited frames, RGB (H, W, 3) uint8, for those who write them themselves.
+
+        Takes what :meth:`generate` takes, but needs no ``output``. Close the iterator to stop early.
+
+        Raises:
+            InputError: an input or option is at fault.
+        """
+        plan = make_plan(options or GenerateOptions(**settings), frames_only=True)
+        stopwatch = Stopwatch()
+        with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
+            with (
+                closing(self._prepare(plan, self._identity(plan, stopwatch), Path(folder), stopwatch)) as faces,
+                closing(generate_frames(plan, faces, range(plan.frames), stopwatch)) as frames,
+            ):
+                yield from frames
+
+    def list_faces(self, options: GenerateOptions | None = None, **settings: Any) -> list[FoundFace]:
+        """Find the people in the target and write their numbered contact sheet to ``options.list_faces``.
+
+        Raises:
+            InputError: an input or option is at fault, or nobody is seen.
+        """
+        plan = make_plan(options or GenerateOptions(**settings))
+        selector = find_faces(plan, self._vision, self._progress, Stopwatch())
+        if not selector.faces:
+            raise InputError("no face was found in it", path=plan.options.target, remedy="give another target")
+        if plan.options.list_faces is not None:
+            write_image(plan.options.list_faces, selector.contact_sheet())
+        return [FoundFace(face.number, face.frames, face.usable_frames, face.first_frame) for face in selector.faces]
+
+    def _identity(self, plan: Plan, stopwatch: Stopwatch) -> Any | None:
+        options = plan.options
+        if not options.source:
+            return None
+        with stopwatch.stage("source"):
+            return source_identity(options.source, options.source_face, self._vision, self._networks)
+
+    def _prepare(self, plan: Plan, identity: Any | None, folder: Path, stopwatch: Stopwatch) -> FaceGenerator:
+        """The first pass, unless an interrupted job has done it, and the mouth's motion."""
+        if not is_complete(folder):
+            analyse(plan, self._vision, self._networks, folder, self._progress, stopwatch)
+        motion = None
+        if plan.options.audio is not None:
+            with stopwatch.stage("audio"):
+                write_motion(self._networks, plan.options.audio, plan.samples, folder)
+            motion = MotionTrack(folder, self._networks)
+        return FaceGenerator(self._networks, Analysis(folder), identity, motion, plan.options.strength)
+
+    def _render(self, plan: Plan, output: Path, identity: Any | None, stopwatch: Stopwatch) -> Report:
+        settings = {**fingerprinted(plan.options), "weights": self._networks.fingerprint}
+        with JobFolder(output, job_fingerprint(plan.inputs, settings)) as job:
+            job.begin(plan.options.resume)
+            done = finished_frames(plan, job)
+            with closing(self._prepare(plan, identity, job.analysis, stopwatch)) as faces:
+                self._progress.begin("generate", plan.frames, done)
+                with closing(generate_frames(plan, faces, range(done, plan.frames), stopwatch)) as frames:
+                    if plan.image:
+                        write_image(output, next(frames))
+                    else:
+                        write_chunks(plan, job, frames, done, stopwatch, self._progress.advance)
+                self._progress.end()
+                if not plan.image:
+                    with stopwatch.stage("join"):
+                        join(plan, job, output)
+                report = _report(plan, output, faces.analysis, done, stopwatch)
+            job.finished()
+        if plan.options.stats is not None:
+            write_atomically(plan.options.stats, report.to_json())
+        return report
+
+    def _preview(self, plan: Plan, identity: Any | None, path: Path) -> None:
+        """A few frames of the beginning: the target's above, the result below."""
+        short, stopwatch = preview_plan(plan), Stopwatch()
+        with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
+            indices = preview_indices(short)
+            with (
+                closing(self._prepare(short, identity, Path(folder), stopwatch)) as faces,
+                closing(generate_frames(short, faces, indices, stopwatch)) as results,
+            ):
+                made = list(results)
+            with short.open_target() as target:
+                shown = list(target.frames([short.playback(index) for index in indices]))
+        write_image(path, side_by_side(shown, made))
+
+
+def fastest_device() -> str:
+    """The first of CUDA, DirectML and CPU that the installed ONNX Runtime has."""
+    installed = onnxruntime.get_available_providers()
+    return next((device for device in ("cuda", "directml") if PROVIDERS[device] in installed), "cpu")
+
+
+def _report(plan: Plan, output: Path, analysis: Analysis, done: int, stopwatch: Stopwatch) -> Report:
+    passed = Counter(analysis.reason(plan.playback(index)) for index in range(plan.frames))
+    changed = passed.pop("", 0)
+    seconds = stopwatch.total
+    return Report(
+        output=str(output), frames=plan.frames, duration=float(plan.seconds), frame_rate=str(plan.fps),
+        width=plan.width, height=plan.height, changed=changed, passed_through=dict(passed.most_common()),
+        resumed_frames=done, seconds=round(seconds, 3), fps=round((plan.frames - done) / seconds, 2),
+        stages=stopwatch.stages, peak_memory_bytes=peak_memory_bytes(),
+    )
+
+

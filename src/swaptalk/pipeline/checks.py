@@ -1,0 +1,85 @@
+"""Refusals that need the file system: where to write, and whether there is room."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from swaptalk.errors import InputError
+
+VIDEO_SUFFIXES = (".mp4", ".m4v")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+#: Rule of thumb for H.264 of talking people at a constant rate factor of 20: bits for every pixel of every frame;
+#: six steps of the factor double or halve it. The other codecs need less.
+BITS_PER_PIXEL, RATED_FACTOR, STEPS_PER_DOUBLING = 0.12, 20, 6
+#: Room that must stay free on the disk, in bytes.
+DISK_RESERVE = 64 << 20
+
+
+def check_output(path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) -> None:
+    """Refuse an output that cannot be written or that would destroy an input, before any work is done.
+
+    Raises:
+        InputError: unknown kind of file, missing folder, a folder itself, equal to an input, or not writable.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"cannot write a file ending in '{path.suffix}'", path=path,
+                         remedy=f"let the name end in {', '.join(suffixes)}")
+    if path.is_dir():
+        raise InputError("is a folder", path=path, remedy="give the name of a file in it")
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError("the folder does not exist", path=path, remedy=f"create {folder} first")
+    for other in inputs:
+        if path.exists() and other.exists() and path.samefile(other):
+            raise InputError("is an input of this job too", path=path, remedy="write to another file")
+    try:
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError("the file is write-protected")
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"not writable ({error.strerror or error})", path=path,
+                         remedy="choose a folder you may write to") from None
+
+
+def check_distinct(outputs: Iterable[Path | None]) -> None:
+    """Refuse two outputs with one name.
+
+    Raises:
+        InputError: naming the file.
+    """
+    seen: set[Path] = set()
+    for path in outputs:
+        if path is None:
+            continue
+        if path.resolve() in seen:
+            raise InputError("is asked for as two outputs", path=path, remedy="give each its own file")
+        seen.add(path.resolve())
+
+
+def video_bytes(width: int, height: int, frames: int, rate_factor: float) -> int:
+    """Rough size of an encoded video."""
+    bits = BITS_PER_PIXEL * 2 ** ((RATED_FACTOR - rate_factor) / STEPS_PER_DOUBLING)
+    return int(width * height * frames * bits / 8)
+
+
+def check_disk(output: Path, needed: int) -> None:
+    """Refuse a job whose files (``needed`` bytes) would not fit beside the output.
+
+    Raises:
+        InputError: with what is needed and what is free.
+    """
+    free = shutil.disk_usage(output.parent).free
+    if needed + DISK_RESERVE > free:
+        raise InputError(
+            f"the job needs about {_megabytes(needed + DISK_RESERVE)}, {_megabytes(free)} are free", path=output.parent,
+            remedy="free some space, write elsewhere, or ask for less with --end, --resolution or --quality",
+        )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

@@ -1,0 +1,155 @@
+"""The second pass, in the paper's order: swap target and references, lip-sync, decode once, composite."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.composite import Compositor
+from swaptalk.pipeline.analyse import Analysis
+from swaptalk.pipeline.background import background
+from swaptalk.pipeline.networks import Latents, Networks
+from swaptalk.pipeline.plan import Plan
+from swaptalk.pipeline.speech import MotionTrack
+from swaptalk.pipeline.stats import Stopwatch
+
+#: Frames that go through the networks together: enough to keep the cores busy, few enough for the caches.
+BATCH = 4
+#: Frames that may wait between two stages.
+QUEUE = 2 * BATCH
+#: Swapped faces kept for frames that come again soon: a photo, a frozen frame, the turn of a ping-pong.
+CACHED_FACES = 4 * BATCH
+
+
+@dataclass
+class Frame:
+    """One output frame on its way through the stages."""
+
+    index: int
+    """Number in the output."""
+    target: int
+    """Number in the target."""
+    picture: NDArray[np.uint8]
+    """The target's picture (H, W, 3), later the result."""
+    face: NDArray[np.uint8] | None = None
+    """The new face (256, 256, 3); None lets the picture pass as it is."""
+
+
+def batched(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    """Lists of ``size`` frames, the last one shorter."""
+    iterator = iter(frames)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+class FaceGenerator:
+    """Makes the new face of a target frame at a moment of the recording.
+
+    Args:
+        networks: the models.
+        analysis: first pass of the target.
+        identity: from ``networks.identity``; None keeps the target's own face.
+        motion: mouth motion over time; None keeps the target's own mouth.
+        strength: how much of the identity is taken, 0..1.
+    """
+
+    def __init__(self, networks: Networks, analysis: Analysis, identity: Any | None, motion: MotionTrack | None,
+                 strength: float) -> None:
+        self._networks, self.analysis = networks, analysis
+        self._identity, self._motion, self._strength = identity, motion, strength
+        self._swapped: OrderedDict[int, Latents] = OrderedDict()
+        self._references: Latents | None = None
+        if motion is not None:  # swapped once, used in every frame
+            self._references = np.concatenate([self._swap([int(frame)]) for frame in analysis.references])
+
+    def close(self) -> None:
+        """Release the files that are read from."""
+        self.analysis.close()
+        if self._motion is not None:
+            self._motion.close()
+
+    def _swap(self, frames: list[int]) -> Latents:
+        latents = self._networks.embed(np.stack([self.analysis.codes(frame) for frame in frames]))
+        if self._identity is None:
+            return latents
+        return self._networks.swap(latents, self._identity, self._strength)
+
+    def _swapped_faces(self, frames: list[int]) -> Latents:
+        missing = sorted(set(frames) - self._swapped.keys())
+        if missing:
+            self._swapped.update(zip(missing, self._swap(missing), strict=True))
+        faces = np.stack([self._swapped[frame] for frame in frames])
+        while len(self._swapped) > CACHED_FACES:
+            self._swapped.popitem(last=False)
+        return faces
+
+    def __call__(self, targets: list[int], times: list[float]) -> NDArray[np.uint8]:
+        """New faces (N, 256, 256, 3) for usable target frames shown at ``times`` seconds of the recording."""
+        faces = self._swapped_faces(targets)
+        if self._motion is not None and self._references is not None:
+            motion = np.stack([self._motion.at(time) for time in times])
+            reference = self._references[[self.analysis.reference(frame) for frame in targets]]
+            faces = self._networks.lipsync(faces, reference, motion)
+        return self._networks.decode(faces)
+
+
+def decode_frames(plan: Plan, indices: Sequence[int]) -> Generator[Frame, None, None]:
+    """Stage 1: the target's pictures for these output frames."""
+    targets = [plan.playback(index) for index in indices]
+    with plan.open_target() as target:
+        for index, number, picture in zip(indices, targets, target.frames(targets), strict=True):
+            yield Frame(index, number, picture)
+
+
+def generate_faces(plan: Plan, faces: FaceGenerator, frames: Iterable[Frame], stopwatch: Stopwatch,
+                   ) -> Generator[Frame, None, None]:
+    """Stage 2: the networks, a few frames at a time; frames without a usable face pass through."""
+    for batch in batched(frames, BATCH):
+        usable = [frame for frame in batch if faces.analysis.usable(frame.target)]
+        if usable:
+            with stopwatch.stage("networks"):
+                made = faces([frame.target for frame in usable], [float(frame.index / plan.fps) for frame in usable])
+            for frame, face in zip(usable, made, strict=True):
+                frame.face = face
+        yield from batch
+
+
+def composite_frames(plan: Plan, analysis: Analysis, frames: Iterable[Frame], stopwatch: Stopwatch,
+                     ) -> Generator[NDArray[np.uint8], None, None]:
+    """Stage 3: the new faces into the full pictures."""
+    compositor = Compositor(region=plan.options.replaced_region)
+    with closing(analysis):
+        for frame in frames:
+            if frame.face is None:
+                compositor.reset()
+                yield frame.picture
+                continue
+            with stopwatch.stage("composite"):
+                picture = compositor(frame.picture, frame.face, analysis.alignment(frame.target),
+                                     analysis.mesh(frame.target))
+            yield picture
+
+
+def generate_frames(plan: Plan, faces: FaceGenerator, indices: Sequence[int], stopwatch: Stopwatch,
+                    ) -> Generator[NDArray[np.uint8], None, None]:
+    """The composited output frames (H, W, 3) for ``indices``, every stage in its own thread.
+
+    Close the generator to stop early; errors of any stage are raised here.
+    """
+    def decoded() -> Iterator[Frame]:
+        return stopwatch.iterate("decode video", decode_frames(plan, indices))
+
+    def faced() -> Iterator[Frame]:
+        return generate_faces(plan, faces, background(decoded, QUEUE, "decode"), stopwatch)
+
+    def composited() -> Iterator[NDArray[np.uint8]]:
+        return composite_frames(plan, faces.analysis.reopened(), background(faced, QUEUE, "networks"), stopwatch)
+
+    return background(composited, QUEUE, "composite")

@@ -1,0 +1,165 @@
+"""What will be made: everything that can be decided, or refused, before the first frame is analysed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from swaptalk.errors import InputError
+from swaptalk.media.audio import stream_audio
+from swaptalk.media.image import is_image
+from swaptalk.media.mel import SAMPLE_RATE
+from swaptalk.media.probe import probe
+from swaptalk.pipeline.checks import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    check_disk,
+    check_distinct,
+    check_output,
+    video_bytes,
+)
+from swaptalk.pipeline.options import GenerateOptions, output_size, parse_fps, rate_factor
+from swaptalk.pipeline.target import TargetFrames
+from swaptalk.pipeline.timeline import Playback, frame_count, output_seconds
+
+#: Jobs longer than this (seconds of video) must be confirmed: they take hours and are mostly mistakes.
+LONG_SECONDS = 3600.0
+#: Upper estimate of what the analysis of one frame takes on disk: the mesh of several faces, codes, alignment.
+ANALYSIS_BYTES_PER_FRAME = 20_000
+#: 16-bit stereo at 48 kHz is the most that a sound track being encoded takes; in truth it is a tenth.
+AUDIO_BYTES_PER_SECOND = 24_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job that has passed all checks that need no look at faces."""
+
+    options: GenerateOptions
+    fps: Fraction
+    """Frames per second of the output; the target is read at this rate too."""
+    width: int
+    height: int
+    frames: int
+    """Frames of the output."""
+    playback: Playback
+    """Which target frame each output frame shows; its length is the number of frames to analyse."""
+    sound: Path | None
+    """File whose sound the output gets."""
+    sound_start: float
+    """Where in that file the sound begins, in seconds."""
+    samples: int
+    """Length of the driving recording at 16 kHz; 0 without one."""
+    image: bool
+    """The output is a photo."""
+
+    @property
+    def seconds(self) -> Fraction:
+        """Length of the output."""
+        return self.frames / self.fps
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file that is read."""
+        audio = self.options.audio
+        return (self.options.target, *self.options.source, *((audio,) if audio is not None else ()))
+
+    def open_target(self) -> TargetFrames:
+        """Open the target at the output's rate and size."""
+        options = self.options
+        return TargetFrames(options.target, self.fps, options.start, options.end, (self.width, self.height))
+
+
+def make_plan(options: GenerateOptions, frames_only: bool = False) -> Plan:
+    """Check the inputs and options and decide length, rate and size; with ``frames_only`` nothing needs to be written.
+
+    Raises:
+        InputError: anything that would make the job fail or harm a file, with a remedy.
+    """
+    options.check_values(frames_only)
+    target, output = options.target, options.output
+    photo = is_image(target)
+    image = output is not None and output.suffix.lower() in IMAGE_SUFFIXES
+    _check_outputs(options, still=photo and options.audio is None)
+    if not photo:
+        _check_whole(options)
+    with TargetFrames(target, parse_fps(options.fps), options.start, options.end) as frames:
+        fps, available = frames.fps, len(frames)
+        size = output_size(options.resolution, frames.width, frames.height)
+    if photo and (options.start or options.end is not None):
+        raise InputError("a photo has no --start or --end", path=target, remedy="leave them out")
+    for source in options.source:
+        _check_photo(source)
+    samples = 0 if options.audio is None else measure_audio(options.audio)
+    audio_seconds = Fraction(samples, SAMPLE_RATE) if samples else None
+    if photo and audio_seconds is None:
+        count = 1
+    else:
+        video_seconds = None if photo else available / fps
+        seconds = output_seconds(options.length, video_seconds, audio_seconds)
+        count = available if audio_seconds is None else frame_count(seconds, fps)
+    plan = Plan(
+        options=options, fps=fps, width=size[0], height=size[1], frames=count,
+        playback=Playback(min(available, count), options.extend), sound=_sound(options, photo),
+        sound_start=options.start if options.audio is None else 0.0, samples=samples, image=image,
+    )
+    if output is not None:
+        _check_amount(plan, output)
+    return plan
+
+
+def _check_outputs(options: GenerateOptions, still: bool) -> None:
+    inputs = (options.target, *options.source, *((options.audio,) if options.audio is not None else ()))
+    if options.output is not None:
+        if still and options.output.suffix.lower() in VIDEO_SUFFIXES:
+            raise InputError("a photo without audio has no length", path=options.target,
+                             remedy="give --audio, or an --output ending in .png or .jpg")
+        check_output(options.output, IMAGE_SUFFIXES if still else VIDEO_SUFFIXES, inputs)
+    for path, suffixes in ((options.preview, IMAGE_SUFFIXES), (options.list_faces, IMAGE_SUFFIXES),
+                           (options.stats, (".json",))):
+        if path is not None:
+            check_output(path, suffixes, inputs)
+    check_distinct((options.output, options.preview, options.list_faces, options.stats))
+
+
+def _check_photo(path: Path) -> None:
+    if not is_image(path):
+        raise InputError("the source must be a photo (.jpg, .png, .webp)", path=path,
+                         remedy="save one frame of the person as a photo and give that")
+
+
+def _sound(options: GenerateOptions, photo: bool) -> Path | None:
+    if options.audio is not None:
+        return options.audio
+    return options.target if not photo and probe(options.target).audio is not None else None
+
+
+def _check_whole(options: GenerateOptions) -> None:
+    video = probe(options.target).video
+    if video is None:
+        raise InputError("holds sound but no pictures", path=options.target, remedy="give a video or a photo as target")
+    if video.truncated and (options.end is None or options.end > video.duration):
+        raise InputError(f"the video breaks off after {video.duration:.1f} s", path=options.target,
+                         remedy=f"copy or download it again, or use the part that is there with --end "
+                                f"{int(video.duration * 10) / 10:g}")
+
+
+def measure_audio(path: Path) -> int:
+    """Samples of a recording at 16 kHz, by decoding it: headers of compressed files are often wrong.
+
+    Raises:
+        InputError: no sound in it, or samples that are not numbers.
+    """
+    return sum(len(block) for block in stream_audio(path))
+
+
+def _check_amount(plan: Plan, output: Path) -> None:
+    if plan.seconds > LONG_SECONDS and not plan.options.allow_long:
+        raise InputError(
+            f"the output would be {float(plan.seconds) / 3600:.1f} hours long",
+            path=plan.options.audio if plan.options.length == "audio" and plan.options.audio else plan.options.target,
+            remedy="cut it with --end SECONDS (and --length shortest), or confirm with --allow-long",
+        )
+    video = video_bytes(plan.width, plan.height, plan.frames, rate_factor(plan.options.quality, plan.options.codec))
+    sound = int(plan.seconds * AUDIO_BYTES_PER_SECOND)
+    check_disk(output, 2 * video + sound + plan.playback.length * ANALYSIS_BYTES_PER_FRAME)  # chunks, then the whole

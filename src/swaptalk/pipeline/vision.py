@@ -1,0 +1,34 @@
+"""The networks that find faces, loaded once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.detect import FaceDetector
+from swaptalk.faces.landmarks import FaceMesh, Landmarks
+from swaptalk.faces.track import FaceTracker
+from swaptalk.runtime.assets import resolve_all
+
+
+class Vision:
+    """Detector and mesh. Not for use from several threads at once.
+
+    Args:
+        threads: CPU threads for each network.
+        progress: show the download of missing files.
+    """
+
+    def __init__(self, threads: int = 1, progress: bool = True) -> None:
+        files = resolve_all(("blazeface-back", "blazeface-full-range", "face-mesh"), progress=progress)
+        self.detector = FaceDetector(files["blazeface-back"], files["blazeface-full-range"], threads)
+        self.mesh = FaceMesh(files["face-mesh"], threads)
+
+    def tracker(self) -> FaceTracker:
+        """A tracker for a new clip."""
+        return FaceTracker(self.detector, self.mesh)
+
+    def faces(self, image: NDArray[np.uint8]) -> list[Landmarks]:
+        """The faces of a single picture (H, W, 3), from left to right."""
+        tracked = self.tracker().update(image)
+        return sorted((face.landmarks for face in tracked.faces), key=lambda face: float(face.xy[:, 0].mean()))

@@ -61,7 +61,8 @@ def test_edges_lie_on_the_contour_of_a_disc() -> None:
     assert np.abs(radius[strong] - 30).max() < 1.5
     # Row 49 crosses the contour at 17.3 and 77.3.
     sides = np.flatnonzero(sobel_edges(disc)[49])
-    assert sides.tolist() == pytest.approx([17.3, 77.3], abs=1)
+    assert np.abs(sides - 17.3).min() < 1 and np.abs(sides - 77.3).min() < 1
+    assert set(sides.tolist()) <= set(range(10, 25)) | set(range(70, 85))
 
 
 def test_nothing_to_judge_is_zero() -> None:

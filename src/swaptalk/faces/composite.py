@@ -1,0 +1,182 @@
+"""Puts a new face back into the full-resolution picture: colour, sharpness, soft mask, paste."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.align import CROP_SIZE, Alignment, crop_face
+from swaptalk.faces.mask import face_mask, mouth_mask
+from swaptalk.faces.occlusion import AppearanceModel
+
+Region = Literal["face", "mouth"]
+
+#: Colours are compared on a picture of this size: the correction is broad.
+_COARSE = 32
+#: Reach of a place's colour difference into its surroundings, crop pixels (standard deviation).
+COLOUR_REACH = 72.0
+#: The correction of a channel stays in this range; beyond it hair or background was compared with skin.
+COLOUR_GAIN = (0.7, 1.4)
+#: Places whose brightness ratio differs from the median by more than this factor are such outliers.
+COLOUR_OUTLIER = 1.3
+#: Share of a new frame in the running colour correction and sharpness: half of a step is made in about 5 frames.
+TIME_CONSTANT = 0.13
+#: Nothing above the eyes is compared: fringes and hairlines belong to different people. Crop rows.
+_COLOUR_TOP = 88
+#: Largest share of the high-pass that is added to match the target's sharpness; more makes codes visible as grain.
+MAXIMUM_SHARPENING = 0.6
+#: Standard deviation of the low-pass that parts detail from form, crop pixels.
+_DETAIL_SIGMA = 1.2
+#: Above this many crop pixels per image pixel the crop is shrunk before it is pasted, so that it does not alias.
+_SHRINK_ABOVE = 1.3
+#: Mask values below this change no 8-bit pixel and are left out of the pasted box.
+_NEGLIGIBLE = 1 / 512
+
+
+class Compositor:
+    """Pastes the new faces of one track, frame after frame.
+
+    Args:
+        region: ``face`` replaces the whole face, ``mouth`` its lower part only.
+        appearance: how this person looks without anything in front of the face; hands and microphones that differ
+            from it stay visible. None leaves the mask to the mesh alone.
+    """
+
+    def __init__(self, region: Region = "face", appearance: AppearanceModel | None = None) -> None:
+        self._region, self._appearance = region, appearance
+        self._gain: NDArray[np.float32] | None = None
+        self._sharpening: float | None = None
+        self._occlusion: NDArray[np.float32] | None = None
+
+    def reset(self) -> None:
+        """Forget what was smoothed over time: call it at scene cuts and where frames are left out."""
+        self._gain = self._sharpening = self._occlusion = None
+
+    def __call__(
+        self,
+        picture: NDArray[np.uint8],
+        face: NDArray[np.uint8],
+        alignment: Alignment,
+        mesh: NDArray[np.floating],
+    ) -> NDArray[np.uint8]:
+        """Return a copy of a picture with the new face in it.
+
+        Args:
+            picture: RGB (H, W, 3) uint8; pixels outside the mask come back bit by bit.
+            face: RGB (256, 256, 3) uint8, the new content of the aligned crop.
+            alignment: how the crop lies in the picture.
+            mesh: landmarks (468, 2 or 3) of the *target* in crop pixels.
+        """
+        crop = crop_face(picture, alignment)
+        mask = face_mask(mesh) if self._region == "face" else mouth_mask(mesh)
+        weight = self._comparable(mesh, mask)
+        if self._appearance is not None:
+            self._occlusion = self._fade_occlusion(self._appearance.occlusion(crop, mesh))
+            mask = mask * (1 - self._occlusion)
+            weight = weight * (1 - self._occlusion)
+        matched = self._match_colour(face, crop, weight)
+        sharpened = self._match_sharpness(matched, crop, mask)
+        return paste(picture, sharpened, mask, alignment)
+
+    def _comparable(self, mesh: NDArray[np.floating], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Where new and old picture show the same skin: the mask's fade, and what lip-sync leaves alone."""
+        weight = 4 * mask * (1 - mask)
+        if self._region == "mouth":
+            weight = np.maximum(weight, face_mask(mesh) * (1 - mask))
+        weight[:_COLOUR_TOP] = 0
+        return weight
+
+    def _fade_occlusion(self, now: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Hands come into the mask at once and leave it softly."""
+        return now if self._occlusion is None else np.maximum(now, 0.5 * self._occlusion)
+
+    def _match_colour(
+        self, face: NDArray[np.uint8], crop: NDArray[np.uint8], weight: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Gain of each channel that varies slowly over the face and in time."""
+        size = (_COARSE, _COARSE)
+        small = [np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA), np.float32) + 2 for x in (face, crop)]
+        ratio = np.log(small[1] / small[0])
+        share = np.asarray(cv2.resize(weight, size, interpolation=cv2.INTER_AREA), np.float32)
+        brightness = ratio.mean(axis=-1)
+        counted = share > 0.05
+        if counted.sum() >= 8:
+            median = float(np.median(brightness[counted]))
+            share = share * np.exp(-(((brightness - median) / np.log(COLOUR_OUTLIER)) ** 2))
+            overall = np.einsum("hw,hwc->c", share, ratio) / max(float(share.sum()), 1e-6)
+            sigma = COLOUR_REACH * _COARSE / CROP_SIZE
+            near = np.asarray(cv2.GaussianBlur(share, (0, 0), sigma), np.float32)[..., None]
+            pull = np.float32(0.02)  # far from every compared place the overall gain holds
+            local = np.asarray(cv2.GaussianBlur(ratio * share[..., None], (0, 0), sigma), np.float32)
+            gain = np.clip((local + pull * overall) / (near + pull), *np.log(COLOUR_GAIN)).astype(np.float32)
+            self._gain = gain if self._gain is None else self._gain + TIME_CONSTANT * (gain - self._gain)
+        if self._gain is None:
+            return face
+        full = cv2.resize(np.exp(self._gain), (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.multiply(face, full, dtype=cv2.CV_8U), np.uint8)
+
+    def _match_sharpness(
+        self, face: NDArray[np.uint8], crop: NDArray[np.uint8], mask: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Add detail until the new face has the target's, within limits; never soften."""
+        low = np.asarray(cv2.GaussianBlur(face, (0, 0), _DETAIL_SIGMA), np.uint8)
+        inner = slice(CROP_SIZE // 4, -CROP_SIZE // 8), slice(CROP_SIZE // 4, -CROP_SIZE // 4)
+        target = crop[inner][..., 1]
+        inside = mask[inner] > 0.5
+        if inside.sum() > 500:
+            target_low = cv2.GaussianBlur(target, (0, 0), _DETAIL_SIGMA)
+            detail = [
+                float(cv2.absdiff(np.ascontiguousarray(a), np.ascontiguousarray(b))[inside].mean())
+                for a, b in ((target, target_low), (face[inner][..., 1], low[inner][..., 1]))
+            ]
+            wanted = float(np.clip(detail[0] / max(detail[1], 0.1) - 1, 0, MAXIMUM_SHARPENING))
+            before = self._sharpening
+            self._sharpening = wanted if before is None else before + TIME_CONSTANT * (wanted - before)
+        amount = self._sharpening or 0.0
+        if amount < 0.02:
+            return face
+        return np.asarray(cv2.addWeighted(face, 1 + amount, low, -amount, 0), np.uint8)
+
+
+def paste(
+    picture: NDArray[np.uint8], face: NDArray[np.uint8], mask: NDArray[np.float32], alignment: Alignment
+) -> NDArray[np.uint8]:
+    """Blend a crop into a copy of the picture.
+
+    Args:
+        picture: RGB (H, W, 3) uint8.
+        face: RGB (256, 256, 3) uint8.
+        mask: (256, 256) float32 in 0..1; where it is 0 the picture does not change.
+        alignment: how the crop lies in the picture.
+    """
+    result = picture.copy()
+    rows, columns = (np.flatnonzero((mask > _NEGLIGIBLE).any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return result
+    corners = np.array([[x, y] for x in columns[[0, -1]] for y in rows[[0, -1]]], np.float32)
+    where = alignment.to_image(corners)
+    limit = np.array(picture.shape[1::-1])
+    left, top = np.clip(np.floor(where.min(axis=0)).astype(int) - 1, 0, limit)
+    right, bottom = np.clip(np.ceil(where.max(axis=0)).astype(int) + 2, 0, limit)
+    if right <= left or bottom <= top:
+        return result
+    matrix = alignment.matrix.copy()
+    if alignment.scale > _SHRINK_ABOVE:
+        side = max(1, round(CROP_SIZE / alignment.scale))
+        face = np.asarray(cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+        mask = np.asarray(cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA), np.float32)
+        ratio = side / CROP_SIZE
+        matrix *= ratio
+        matrix[:, 2] += 0.5 * ratio - 0.5  # resize keeps pixel edges
+    matrix[:, 2] += matrix[:, :2] @ np.array([left, top], np.float64)
+    size = (int(right - left), int(bottom - top))
+    new = cv2.warpAffine(
+        face, matrix, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    share = np.asarray(cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32)
+    box = result[top:bottom, left:right]
+    box[...] = cv2.blendLinear(new, np.ascontiguousarray(box), share, 1 - share)
+    return result

@@ -45,6 +45,8 @@ MAX_CHANNELS = 64
 MAX_AUDIO_LEAD = Fraction(1, 10)
 #: A file that ends this many seconds before its header says is called truncated.
 _TRUNCATION_SECONDS = Fraction(1, 2)
+#: The end is looked for this many seconds before where the header puts it: not all formats seek to key frames.
+_TAIL_SECONDS = 3
 
 _PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"v=0", b"<smil")
 _ODD_FILE_REMEDY = "give a video or sound file such as MP4, MOV, MKV, WebM, WAV or MP3"
@@ -176,15 +178,21 @@ def read_timeline(path: str | Path) -> Timeline:
         promised = [_promised_end(stream) for stream in streams]
         whole = _seconds(container.start_time, container.duration)
         spans = _tail_spans(container, streams)
-    short = whole is not None and max((s.end for s in spans if s), default=whole) < whole - _TRUNCATION_SECONDS
-    short |= any(s and p and s.end < p - _TRUNCATION_SECONDS for s, p in zip(spans, promised, strict=True))
-    if short or None in spans:  # the index led nowhere: see what really is there
+    if None in spans or _ends_early(spans, promised, whole):  # the index led nowhere: see what really is there
         with open_media(path) as container:
             spans = _ranges(container, _chosen_streams(container))
-    truncated = short and None not in spans
+    truncated = _ends_early(spans, promised, whole)
     spans = [span and replace(span, truncated=truncated) for span in spans]
     by_kind: dict[str, Span | None] = dict(zip(kinds, spans, strict=True))
     return Timeline(by_kind.get("video"), by_kind.get("audio"))
+
+
+def _ends_early(spans: list[Span | None], promised: list[Fraction | None], whole: Fraction | None) -> bool:
+    """Whether a stream ends before its header says, or all end before the file's header says."""
+    ends = [span.end if span else Fraction(0) for span in spans]
+    if any(p is not None and end < p - _TRUNCATION_SECONDS for end, p in zip(ends, promised, strict=True)):
+        return True
+    return whole is not None and bool(ends) and max(ends) < whole - _TRUNCATION_SECONDS
 
 
 def _chosen_streams(container: InputContainer) -> list[VideoStream | AudioStream]:
@@ -212,7 +220,7 @@ def _tail_spans(container: InputContainer, streams: list[VideoStream | AudioStre
         if end is None or stream.start_time is None or not _INDEXED_FORMATS & set(container.format.name.split(",")):
             continue
         try:
-            container.seek(max(0, int(end / _base(stream)) - 1), stream=stream)
+            container.seek(max(0, int((end - _TAIL_SECONDS) / _base(stream))), stream=stream)
         except FFmpegError:
             continue
         spans[-1] = _ranges(container, [stream])[0]

@@ -36,6 +36,8 @@ _MAX_RATE = 1000
 _RATE_PACKETS, _REORDER_PACKETS = 400, 17
 #: An interval this far from the usual one makes the rate variable; smaller differences are jitter.
 _VARIABLE_INTERVAL = Fraction(1, 4)
+#: In variable-rate video a tenth of the intervals are as short as the one that stands for its pace in motion.
+_COMMON_SHARE = 10
 #: The highest rate that variable-rate video is shown at when none is asked for.
 _MAX_VARIABLE_RATE = 60
 #: Packets tried to get a first picture.
@@ -179,8 +181,11 @@ def _frame_rate(path: Path, stream: VideoStream, seconds: Fraction) -> tuple[Fra
     # Over all the file the average tells of gaps later on; in a short file it is too coarse to.
     uneven_later = len(stamps) > 50 and abs(average * usual - 1) > Fraction(1, 20)
     if any(abs(i - usual) > slack for i in intervals) or uneven_later:
-        return _rate_for_variable(average, usual), True
-    return _snap(average if abs(average / measured - 1) < Fraction(1, 50) else measured), False
+        return _rate_for_variable(average, intervals[len(intervals) // _COMMON_SHARE]), True
+    if _snap(average) in STANDARD_RATES:
+        return _snap(average), False
+    jitter = max(intervals[-1] - usual, usual - intervals[0]) + tick
+    return _snap(measured, _RATE_TOLERANCE + jitter / (stamps[-1] - stamps[0])), False
 
 
 def _first_stamps(path: Path) -> list[Fraction]:
@@ -201,18 +206,18 @@ def _first_stamps(path: Path) -> list[Fraction]:
     return sorted(stamps)
 
 
-def _snap(rate: Fraction) -> Fraction:
-    """The standard rate next to a measured one, or the measured one as a short fraction."""
+def _snap(rate: Fraction, tolerance: Fraction = _RATE_TOLERANCE) -> Fraction:
+    """The standard rate within a relative tolerance of a measured one, or the measured one as a short fraction."""
     nearest = min(STANDARD_RATES, key=lambda standard: abs(rate / standard - 1))
-    if abs(rate / nearest - 1) <= _RATE_TOLERANCE:
+    if abs(rate / nearest - 1) <= tolerance:
         return nearest
     return max(rate.limit_denominator(1001), Fraction(1, 1001))
 
 
-def _rate_for_variable(average: Fraction, usual: Fraction) -> Fraction:
-    """A standard rate that shows nearly every picture: that of the usual interval, else the next above the average."""
+def _rate_for_variable(average: Fraction, common: Fraction) -> Fraction:
+    """A standard rate that shows nearly every picture: that of the short intervals, else the next above the average."""
     rates = sorted(rate for rate in STANDARD_RATES if rate <= _MAX_VARIABLE_RATE)
-    nearest = min(rates, key=lambda rate: abs(usual * rate - 1))
-    if abs(usual * nearest - 1) < Fraction(3, 100) and nearest >= average * Fraction(97, 100):
+    nearest = min(rates, key=lambda rate: abs(common * rate - 1))
+    if abs(common * nearest - 1) < Fraction(3, 100) and nearest >= average * Fraction(97, 100):
         return nearest
     return next((rate for rate in rates if rate >= average * Fraction(97, 100)), rates[-1])

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from swaptalk.media.mel import N_MELS
 from swaptalk.models.blocks import LEAK, activation
+from swaptalk.models.motion import MOTION_CHANNELS
 
 
 @dataclass(frozen=True)
 class AudioConfig:
     """Shape of the mel encoder. 25 tokens a second cost 0.2 GFLOP."""
 
-    motion_channels: int = 32
+    motion_channels: int = MOTION_CHANNELS
     """Width of a motion token."""
     width: int = 256
     """Channels."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from swaptalk.models.attention import CrossAttention
 from swaptalk.models.blocks import Downsample, ResidualBlock, Upsample, activation
+from swaptalk.models.motion import MOTION_CHANNELS
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class LipSyncConfig:
 
     latent_channels: int = 64
     """Width of the autoencoder's embeddings."""
-    motion_channels: int = 32
+    motion_channels: int = MOTION_CHANNELS
     """Width of a motion token (see `swaptalk.models.motion`)."""
     motion_window: int = 5
     """Motion tokens, 40 ms apart and centred on the frame, that a frame's mouth depends on."""

@@ -118,8 +118,10 @@ class VQGAN(nn.Module):
 
     def encode(self, faces: Tensor) -> Tensor:
         """Unquantised latents (N, C, 16, 16) of faces (N, 3, 256, 256) in [-1, 1]; rows 0..7 are the upper half."""
-        halves = torch.cat(faces.chunk(2, dim=2), dim=0)
-        return torch.cat(self.encoder(halves).chunk(2, dim=0), dim=2)
+        # Halves become neighbours in the batch, so that one pass of the shared encoder serves both.
+        halves = faces.unflatten(2, (2, -1)).transpose(1, 2).flatten(0, 1)
+        latents: Tensor = self.encoder(halves).unflatten(0, (-1, 2)).transpose(1, 2).flatten(2, 3)
+        return latents
 
     def decode(self, latents: Tensor) -> Tensor:
         """Faces (N, 3, 256, 256), about [-1, 1], of latents (N, C, 16, 16)."""

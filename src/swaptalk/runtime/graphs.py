@@ -1,0 +1,124 @@
+"""The networks as ONNX Runtime sees them: each graph's inputs and outputs, in PyTorch, ready for export.
+
+Pictures cross the border as uint8 (N, 256, 256, 3), so that scaling and layout run inside the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from swaptalk.models.audio import MelEncoder
+from swaptalk.models.lipsync import LipSync
+from swaptalk.models.swap import SwapTransformer
+from swaptalk.models.vqgan import VQGAN
+
+
+class EncoderGraph(nn.Module):
+    """Faces uint8 (N, 256, 256, 3) -> latents (N, C, 16, 16)."""
+
+    def __init__(self, vqgan: VQGAN) -> None:
+        super().__init__()
+        self.vqgan = vqgan
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Scale to [-1, 1] and encode both halves."""
+        return self.vqgan.encode(faces.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
+
+
+class DecoderGraph(nn.Module):
+    """Latents (N, C, 16, 16) -> faces uint8 (N, 256, 256, 3)."""
+
+    def __init__(self, vqgan: VQGAN) -> None:
+        super().__init__()
+        self.vqgan = vqgan
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Decode, scale to 0..255 and round."""
+        faces = self.vqgan.decode(latents) * 127.5 + 127.5
+        return faces.round().clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8)
+
+
+class QuantizerGraph(nn.Module):
+    """Latents (N, C, 16, 16) -> codes uint8 (N, heads, 16, 16)."""
+
+    def __init__(self, vqgan: VQGAN) -> None:
+        super().__init__()
+        self.vqgan = vqgan
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Nearest codes of both halves."""
+        return self.vqgan.quantizer.encode(latents).to(torch.uint8)
+
+
+class IdentityGraph(nn.Module):
+    """Source latents (K, C, 16, 16) -> keys and values (layers, 1, heads, K * 256, width / heads)."""
+
+    def __init__(self, swap: SwapTransformer) -> None:
+        super().__init__()
+        self.swap = swap
+
+    def forward(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """What the source contributes to every frame."""
+        return self.swap.identity(source)
+
+
+class SwapGraph(nn.Module):
+    """Target latents, keys, values, strength () -> swapped latents."""
+
+    def __init__(self, swap: SwapTransformer) -> None:
+        super().__init__()
+        self.swap = swap
+
+    def forward(self, target: Tensor, keys: Tensor, values: Tensor, strength: Tensor) -> Tensor:
+        """Swap; ``strength`` 0 leaves the target, 1 is the full change."""
+        return target + strength * (self.swap.swap(target, keys, values) - target)
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """One ONNX graph: which weights file it reads, its module, example inputs, names, and the axes that vary."""
+
+    weights: str
+    build: Callable[[nn.Module], nn.Module]
+    inputs: dict[str, Tensor]
+    outputs: tuple[str, ...]
+    dynamic: dict[str, dict[int, str]]
+
+
+def graph_specs(vqgan: VQGAN, swap: SwapTransformer, lipsync: LipSync, audio: MelEncoder) -> dict[str, GraphSpec]:
+    """All run-time graphs by name. The networks only give the shapes of the example inputs."""
+    c, grid = swap.config.latent_channels, swap.config.grid
+    latents = torch.randn(2, c, grid, grid)
+    with torch.no_grad():
+        keys, values = swap.identity(torch.randn(2, c, grid, grid))
+    motion = torch.randn(2, lipsync.config.motion_window, lipsync.config.motion_channels)
+    batch = {0: "batch"}
+    faces = torch.randint(0, 256, (2, 256, 256, 3), dtype=torch.uint8)
+    source_tokens = {3: "source_tokens"}
+    return {
+        "encoder": GraphSpec("vqgan", EncoderGraph, {"faces": faces}, ("latents",), {"faces": batch}),
+        "decoder": GraphSpec("vqgan", DecoderGraph, {"latents": latents}, ("faces",), {"latents": batch}),
+        "quantizer": GraphSpec("vqgan", QuantizerGraph, {"latents": latents}, ("codes",), {"latents": batch}),
+        "identity": GraphSpec("swap", IdentityGraph, {"source": latents}, ("keys", "values"), {"source": {0: "photos"}}),
+        "swap": GraphSpec(
+            "swap",
+            SwapGraph,
+            {"target": latents, "keys": keys, "values": values, "strength": torch.tensor(1.0)},
+            ("latents",),
+            {"target": batch, "keys": source_tokens, "values": source_tokens},
+        ),
+        "lipsync": GraphSpec(
+            "lipsync",
+            lambda module: module,
+            {"target": latents, "reference": latents.flip(0), "motion": motion},
+            ("latents",),
+            {"target": batch, "reference": batch, "motion": batch},
+        ),
+        "motion": GraphSpec(
+            "audio", lambda module: module, {"mel": torch.randn(1, 40, 80)}, ("motion",), {"mel": {1: "mel_frames"}}
+        ),
+    }

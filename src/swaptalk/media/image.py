@@ -14,10 +14,12 @@ from swaptalk.errors import InputError
 from swaptalk.media.files import AtomicFile, check_input_file
 
 #: Formats tried, by their magic bytes and not by the name's ending. Those that run other programs or are
-#: containers of anything (EPS, PDF, FITS, ...) are left out.
-ALLOWED_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
+#: containers of anything (EPS, PDF, FITS, ...) are left out. Phones' multi-picture JPEGs (MPO) are opened as JPEG.
+ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
 #: Largest image in pixels: Pillow's own bomb limit, a 256 MiB RGB array.
 MAX_IMAGE_PIXELS = 89_478_485
+# Pillow loads the rarer formats late, and refuses a list with one that is not loaded.
+Image.init()
 #: What shows through transparent parts, here and in video with alpha.
 BACKGROUND = (255, 255, 255)
 #: JPEG and WebP quality of written images: visually lossless.
@@ -31,7 +33,7 @@ def _open(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is checked below
-            image = Image.open(path, formats=ALLOWED_FORMATS)
+            image = Image.open(path, formats=[name for name in ALLOWED_FORMATS if name in Image.OPEN])
     except Image.DecompressionBombError as error:
         raise InputError("the image is too large", path=path, remedy="scale it down") from error
     except Exception as error:  # a decoder may raise anything on hostile bytes

@@ -67,8 +67,8 @@ class ClipObservation:
         """Read what ``save`` wrote."""
         with np.load(path, allow_pickle=False) as stored:
             width, height = (int(n) for n in stored["size"])
-            arrays = (stored[name] for name in ("meshes", "angles", "embeddings", "present"))
-            return cls(*arrays, width=width, height=height)
+            meshes, angles, embeddings = (stored[name] for name in ("meshes", "angles", "embeddings"))
+            return cls(meshes, angles, embeddings, stored["present"], width, height)
 
 
 class Observer:
@@ -91,7 +91,7 @@ class Observer:
             InputError: the photo cannot be read or shows no face.
         """
         image = read_image(path)
-        return self._recogniser([recognition_crop(image, self.mesh(image, path))])[0]
+        return np.asarray(self._recogniser([recognition_crop(image, self.mesh(image, path))])[0], np.float32)
 
     def mesh(self, image: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
         """Mesh (468, 3) of the largest face of an RGB image; ``path`` is for the error.
@@ -131,9 +131,9 @@ class Observer:
             tracked = tracker.update(frame).faces
             seen.append(tracked)
             if index % embed_every == 0:
-                for face in tracked:
-                    crops[index, face.track] = recognition_crop(frame, face.landmarks.points)
-        chosen = [_main_face(faces, _main_track(seen)) for faces in seen]
+                crops |= {(index, one.track): recognition_crop(frame, one.landmarks.points) for one in tracked}
+        main = _main_track(seen)
+        chosen = [_main_face(faces, main) for faces in seen]
         present = np.array([face is not None for face in chosen], bool)
         if not seen or present.mean() < MINIMUM_FACE_SHARE:
             found = f"in {present.sum()} of {len(seen)} frames only" if present.any() else "in any frame"
@@ -145,8 +145,9 @@ class Observer:
         for index, face in enumerate(chosen):
             if face is not None:
                 meshes[index], angles[index] = face.landmarks.points, face.pose.vector
-                if (index, face.track) in crops:
-                    measured.append((index, crops[index, face.track]))
+                crop = crops.get((index, face.track))
+                if crop is not None:
+                    measured.append((index, crop))
         embeddings[[index for index, _ in measured]] = self._recogniser(crop for _, crop in measured)
         return ClipObservation(meshes, angles, embeddings, present, width, height)
 

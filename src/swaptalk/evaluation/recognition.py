@@ -1,4 +1,4 @@
-"""Face recognisers for reporting. They must never be part of a loss: a picture optimised against a recogniser fools it."""
+"""Face recognisers for reporting; never part of a loss, because a picture optimised against a recogniser fools it."""
 
 from __future__ import annotations
 

@@ -31,6 +31,8 @@ _SAMPLES_PER_FRAME = 640
 #: Quality of the intermediate JPEG: ffmpeg's default for image sequences corresponds to about this.
 _JPEG_QUALITY = 92
 _BATCH = 16
+#: The protocol's crop: enlargement of the detector's box, grey beyond the border, frames of its median filter.
+_CROP_SCALE, _BORDER_GREY, _MEDIAN = 0.40, 110, 13
 
 
 def _block(convolution: nn.Module, channels: int, norm: type[nn.Module]) -> list[nn.Module]:
@@ -145,6 +147,39 @@ def usable_windows(frames: int, samples: int) -> int:
     if count < 1:
         raise ValueError(f"{frames} frames and {samples} samples are shorter than SyncNet's window")
     return count
+
+
+def face_boxes(meshes: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Steady boxes (T, 3), centre x, y and half size, of meshes (T, 468, 2 or 3); gaps (NaN) are interpolated.
+
+    The protocol takes S3FD's boxes, fills gaps, and filters centre and size with a median over 13 frames. Here the
+    mesh's extent stands for the detector's box, which it matches from the hairline to the chin; say so with the number.
+    """
+    points = meshes[..., :2].astype(np.float64)
+    known = np.flatnonzero(np.isfinite(points[:, 0, 0]))
+    low, high = points[known].min(axis=1), points[known].max(axis=1)
+    raw = np.concatenate([(low + high) / 2, (high - low).max(axis=1, keepdims=True) / 2], axis=1)
+    filled = np.stack([np.interp(np.arange(len(points)), known, column) for column in raw.T], axis=1)
+    half = _MEDIAN // 2
+    padded = np.pad(filled, ((half, half), (0, 0)))  # zeros, as in the filter the protocol calls
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN, axis=0), axis=-1))
+
+
+def protocol_crop(frame: NDArray[np.uint8], box: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The protocol's face crop (224, 224, 3) of an RGB frame (H, W, 3) for a box (3,): centre x, y, half size.
+
+    The crop reaches from the box's top to 0.8 half sizes below its bottom and 1.4 half sizes to either side; beyond the
+    picture it is grey 110.
+    """
+    x, y, half = (float(v) for v in box)
+    border = int(half * (1 + 2 * _CROP_SCALE))
+    padded = cv2.copyMakeBorder(
+        frame, border, border, border, border, cv2.BORDER_CONSTANT, value=(_BORDER_GREY,) * 3
+    )
+    top, bottom = int(y + border - half), int(y + border + half * (1 + 2 * _CROP_SCALE))
+    left, right = int(x + border - half * (1 + _CROP_SCALE)), int(x + border + half * (1 + _CROP_SCALE))
+    crop = padded[max(top, 0) : bottom, max(left, 0) : right]
+    return np.asarray(cv2.resize(crop, (INPUT_SIZE, INPUT_SIZE)), np.uint8)
 
 
 def protocol_frame(face: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,0 +1,254 @@
+"""All metrics of one generated clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError
+from swaptalk.evaluation.metrics.consistency import identity_over_time, source_cosines
+from swaptalk.evaluation.metrics.cpbd import cpbd
+from swaptalk.evaluation.metrics.envelope_sync import envelope_sync
+from swaptalk.evaluation.metrics.identity_retrieval import identity_retrieval
+from swaptalk.evaluation.metrics.jitter import TemporalJitter
+from swaptalk.evaluation.metrics.landmark_distance import landmark_distance
+from swaptalk.evaluation.metrics.lip_leak import frame_levels, lip_leak, silent_frames
+from swaptalk.evaluation.metrics.pose_expression import EXPRESSIVE, UPPER_FACE, expression_error, pose_error
+from swaptalk.evaluation.metrics.psnr import psnr
+from swaptalk.evaluation.metrics.ssim import ssim
+from swaptalk.evaluation.metrics.sync_offset import SyncScore
+from swaptalk.evaluation.observe import FPS, ClipObservation, Observer
+from swaptalk.evaluation.prepare import AUDIO_RATE, PreparedPair
+from swaptalk.media.video_reader import VideoReader
+
+#: Side of the face view, and how much larger than all of the face's positions in the clip it is.
+VIEW_SIZE, VIEW_MARGIN = 256, 1.15
+#: A generated clip may be this many frames shorter or longer than the target: encoders drop or repeat the last ones.
+COUNT_TOLERANCE = 2
+#: Foreign voices that a clip's own audio is compared with.
+FOREIGN_VOICES = 14
+_BATCH = 8
+
+Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+PairDistance = Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float32]]
+
+
+class SyncScorer(Protocol):
+    """A sync network that scores face crops against sound, such as ``SyncNetScorer``; LSE only if ``name`` says so."""
+
+    name: str
+
+    def __call__(self, faces: Sequence[NDArray[np.uint8]], samples: NDArray[np.int16]) -> SyncScore:
+        """Score RGB face crops at 25 fps against 16 kHz sound."""
+        ...
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What measures.
+
+    Args:
+        observer: reads faces.
+        perceptual: LPIPS, or None to leave it out.
+        features: column key ("fid" or "fd_mobilenet") and feature network of the Frechet distance, or None.
+        sync: sync networks, each under its own name; empty where no weights are at hand.
+        every: picture metrics, identity and features are taken on every n-th frame.
+    """
+
+    observer: Observer
+    perceptual: PairDistance | None = None
+    features: tuple[str, Features] | None = None
+    sync: tuple[SyncScorer, ...] = ()
+    every: int = 5
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a generated clip is held against.
+
+    ``gallery`` (G, D) holds one embedding per identity, ``source`` is the index of the pair's. ``foreign`` are levels
+    in dB per frame of other people's speech.
+    """
+
+    target: ClipObservation
+    gallery: NDArray[np.float32]
+    source: int
+    foreign: tuple[NDArray[np.float64], ...] = ()
+
+
+@dataclass
+class Measurement:
+    """Numbers of one clip by column key, series over time for the plots, and features (n, D) of the face view."""
+
+    values: dict[str, float]
+    series: dict[str, list[float]] = field(default_factory=dict)
+    features: NDArray[np.float32] | None = None
+    target_features: NDArray[np.float32] | None = None
+
+
+def measure(generated: Path, prepared: PreparedPair, reference: Reference, instruments: Instruments) -> Measurement:
+    """Measure a generated video against its target, source and audio.
+
+    Raises:
+        InputError: it cannot be read, shows no face, or has another number of frames or shape than the target.
+    """
+    count = _checked_count(generated, prepared)
+    seen = instruments.observer.frames(_frames(generated, prepared, count), generated, instruments.every)
+    result = Measurement({"face_share": float(seen.present.mean() * 100)})
+    _measure_motion(result, seen, prepared, reference)
+    _measure_sound(result, seen, prepared, reference)
+    _measure_identity(result, seen, reference)
+    _measure_pictures(result, generated, prepared, reference, instruments, count)
+    for scorer in instruments.sync:
+        _measure_sync(result, scorer, generated, prepared, seen)
+    return result
+
+
+def _checked_count(generated: Path, prepared: PreparedPair) -> int:
+    with VideoReader(generated, fps=Fraction(FPS)) as a, VideoReader(prepared.target, fps=Fraction(FPS)) as b:
+        if abs(len(a) - len(b)) > COUNT_TOLERANCE:
+            raise InputError(
+                f"has {len(a)} frames at {FPS} fps where the target has {len(b)}", path=generated,
+                remedy="render the whole clip",
+            )
+        if abs(a.width / a.height - b.width / b.height) > 0.02 * b.width / b.height:
+            raise InputError(
+                f"has {a.width}x{a.height} pixels where the target has {b.width}x{b.height}", path=generated,
+                remedy="paste the face back into the frame",
+            )
+        return min(len(a), len(b))
+
+
+def _frames(path: Path, prepared: PreparedPair, count: int) -> Iterator[NDArray[np.uint8]]:
+    """The first frames of a video in the target's size."""
+    with VideoReader(prepared.target) as reader:
+        size = (reader.width, reader.height)
+    with VideoReader(path, fps=Fraction(FPS)) as reader:
+        for frame in reader.frames(range(count)):
+            same = (frame.shape[1], frame.shape[0]) == size
+            yield frame if same else np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _measure_motion(
+    result: Measurement, seen: ClipObservation, prepared: PreparedPair, reference: Reference
+) -> None:
+    target, count = reference.target, len(seen)
+    both = np.flatnonzero(seen.present & target.present[:count])
+    if both.size < 2:
+        return
+    own_words = prepared.pair.protocol == "self"
+    made, real = seen.meshes[both], target.meshes[both]
+    if own_words:
+        distance = landmark_distance(made, real)
+        result.values |= {
+            "lmd": distance.pixels, "lmd_percent": distance.percent, "lmd_aligned": distance.aligned_percent,
+        }  # fmt: skip
+    result.values["pose_error"] = pose_error(seen.angles[both], target.angles[both])
+    result.values["expression_error"] = expression_error(made, real, EXPRESSIVE if own_words else UPPER_FACE)
+
+
+def _measure_sound(result: Measurement, seen: ClipObservation, prepared: PreparedPair, reference: Reference) -> None:
+    opening = seen.opening
+    levels = frame_levels(prepared.samples().astype(np.float64) / 32768.0, AUDIO_RATE, FPS, len(opening))
+    leak = lip_leak(opening, silent_frames(levels, FPS))
+    result.values |= {"lip_leak": leak.ratio, "lip_moving": leak.moving}
+    result.series["mouth_opening"] = [float(x) for x in opening]
+    try:
+        own = envelope_sync(opening, levels)
+    except ValueError:  # too short for the search
+        return
+    result.values["envelope_sync"] = own.correlation result.series["envelope_curve"] = [float(x) for x in own.curve]
+    voices = [voice[: len(opening)] for voice in reference.foreign if len(voice) >= len(opening)]
+    if voices:
+        best = max(envelope_sync(opening, voice).correlation for voice in voices)
+        result.values["own_audio_first"] = 100.0 * (own.correlation > best)
+
+
+def _measure_identity(result: Measurement, seen: ClipObservation, reference: Reference) -> None:
+    measured = seen.embeddings[np.isfinite(seen.embeddings[:, 0])]
+    if len(measured) == 0:
+        return
+    source = reference.gallery[reference.source]
+    over_time = identity_over_time(measured, source)
+    labels = np.full(len(measured), reference.source)
+    retrieval = identity_retrieval(measured, labels, reference.gallery)
+    result.values |= {
+        "id_top1": retrieval.top1, "id_top5": retrieval.top5, "source_cosine": over_time.source_cosine,
+        "consistency": over_time.consistency, "source_variance": over_time.source_variance,
+        "consecutive_cosine": over_time.consecutive_cosine,
+    }  # fmt: skip
+    result.series["source_cosine"] = [float(x) for x in source_cosines(measured, source)]
+
+
+def face_view(observation: ClipObservation) -> tuple[int, int, int]:
+    """(left, top, side) in pixels of a square that holds the face throughout the clip, inside the picture."""
+    points = observation.meshes[observation.present][..., :2]
+    low, high = np.percentile(points.min(axis=1), 2, axis=0), np.percentile(points.max(axis=1), 98, axis=0)
+    side = round(min(float((high - low).max()) * VIEW_MARGIN, observation.width, observation.height))
+    centre = (low + high) / 2
+    limits = (observation.width - side, observation.height - side)
+    left, top = (int(np.clip(round(float(c) - side / 2), 0, limit)) for c, limit in zip(centre, limits, strict=True))
+    return left, top, side
+
+
+def _measure_pictures(
+    result: Measurement, generated: Path, prepared: PreparedPair, reference: Reference, instruments: Instruments,
+    count: int,
+) -> None:
+    left, top, side = face_view(reference.target)
+    jitter = TemporalJitter()
+    views: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
+    streams = (_frames(path, prepared, count) for path in (generated, prepared.target))
+    for index, pair in enumerate(zip(*streams, strict=True)):
+        a, b = (
+            np.asarray(cv2.resize(frame[top : top + side, left : left + side], (VIEW_SIZE, VIEW_SIZE),
+                                  interpolation=cv2.INTER_AREA if side > VIEW_SIZE else cv2.INTER_CUBIC), np.uint8)
+            for frame in pair
+        )  # fmt: skip
+        jitter.add(a, b)
+        if index % instruments.every == 0:
+            views.append((a, b))
+    result.values["jitter"] = jitter.excess
+    similarity = [ssim(a, b) for a, b in views]
+    result.series["ssim"] = similarity
+    result.values |= {
+        "ssim": float(np.mean(similarity)), "psnr": float(np.mean([psnr(a, b) for a, b in views])),
+        "cpbd": float(np.mean([cpbd(a) for a, _ in views])),
+    }  # fmt: skip
+    batches = [views[i : i + _BATCH] for i in range(0, len(views), _BATCH)]
+    stacked = [(np.stack([a for a, _ in batch]), np.stack([b for _, b in batch])) for batch in batches]
+    if instruments.perceptual is not None:
+        distances = np.concatenate([instruments.perceptual(a, b) for a, b in stacked])
+        result.values["lpips"] = float(distances.mean())
+        result.series["lpips"] = [float(x) for x in distances]
+    if instruments.features is not None:
+        _, network = instruments.features
+        result.features = np.concatenate([network(a) for a, _ in stacked])
+        result.target_features = np.concatenate([network(b) for _, b in stacked])
+
+
+def _measure_sync(
+    result: Measurement, scorer: SyncScorer, generated: Path, prepared: PreparedPair, seen: ClipObservation
+) -> None:
+    from swaptalk.evaluation.metrics.syncnet import face_boxes, protocol_crop
+
+    boxes = face_boxes(seen.meshes)
+    frames = _frames(generated, prepared, len(seen))
+    faces = [protocol_crop(frame, box) for frame, box in zip(frames, boxes, strict=True)]
+    try:
+        score = scorer(faces, prepared.samples())
+    except ValueError:  # shorter than the window
+        return
+    if scorer.name == "LSE":
+        result.values |= {"lse_c": score.confidence, "lse_d": score.distance, "sync_offset": float(score.offset)}
+    else:
+        key = scorer.name.lower().replace(" ", "_")
+        result.values |= {f"{key}_confidence": score.confidence, f"{key}_distance": score.distance}
+    result.series[f"sync_curve_{scorer.name}"] = [float(x) for x in score.curve]

@@ -38,7 +38,7 @@ def test_tone_lands_in_its_band() -> None:
 
 def test_scale_covers_silence_to_full_scale() -> None:
     assert (mel.log_mel(np.zeros(1600)) == mel.SILENCE).all()
-    peaks = [mel.log_mel(tone(f, 3200))[10].max() for f in range(60, 7600, 97)]
+    peaks = [mel.log_mel(tone(f, 1600))[5].max() for f in range(60, 7600, 293)]
     assert 0.4 < min(peaks) and max(peaks) <= 1.0
 
 
@@ -57,7 +57,7 @@ def test_filters_match_slaney_reference_values() -> None:
     assert (filters.sum(axis=0) > 0).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 30000), st.lists(st.integers(0, 7000), max_size=8), st.integers(0, 2**32 - 1))
 def test_streamed_equals_whole(samples: int, cuts: list[int], seed: int) -> None:
     wave = np.random.default_rng(seed).normal(0, 0.1, samples).astype(np.float32)

@@ -78,7 +78,8 @@ def mux(
     paths, fps, output = [Path(segment) for segment in segments], Fraction(fps), Path(output)
     if output.resolve() in [path.resolve() for path in [*paths, *([audio.path] if audio else [])]]:
         raise InputError("is one of the inputs", path=output, remedy="choose another name for the output")
-    total = sum(_count_packets(path) for path in paths)
+    surveys = [_survey(path, fps) for path in paths]
+    total, delay = sum(count for count, _ in surveys), max(delay for _, delay in surveys)
     if frames is not None and frames != total:
         raise SwapTalkError(f"{total} frames instead of {frames}", path=output, remedy="generate the video again")
     channels = _source_channels(audio) if audio else 0
@@ -87,7 +88,7 @@ def mux(
             with open_mp4(file.part, metadata or {}) as container:
                 video = _add_video(container, paths[0], fps)
                 sound = _SoundTrack(container, audio, channels, round(total / fps * AUDIO_RATE)) if audio else None
-                for packet in _video_packets(paths, fps, video):
+                for packet in _video_packets(paths, fps, delay, video):
                     if sound is not None and packet.dts is not None:
                         sound.write_until(round(packet.dts / fps * AUDIO_RATE))
                     container.mux(packet)
@@ -108,25 +109,31 @@ def _source_channels(audio: AudioSource) -> int:
     return min(2, info.channels)
 
 
-def _count_packets(path: Path) -> int:
+def _survey(path: Path, fps: Fraction) -> tuple[int, int]:
+    """Frames in a segment, and by how many frames decoding must run ahead of display (B-frames)."""
     with open_media(path) as container:
         stream = video_stream(container)
-        if stream is None:
+        if stream is None or stream.time_base is None:
             raise SwapTalkError("holds no video", path=path, remedy="generate the segment again")
-        return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
+        scale = stream.time_base * fps
+        shown = [round(p.pts * scale) for p in container.demux(stream) if p.size and p.pts is not None]
+    if not shown or sorted(shown) != list(range(len(shown))):
+        problem = f"its frames do not follow each other at {float(fps):g} a second"
+        raise SwapTalkError(problem, path=path, remedy="generate the segment again")
+    return len(shown), max(order - frame for order, frame in enumerate(shown))
 
 
 def _add_video(container: OutputContainer, template: Path, fps: Fraction) -> VideoStream:
     with open_media(template) as first:
         source = video_stream(first)
         assert source is not None  # counted
-        stream = container.add_stream_from_template(source)
+        stream = container.add_stream_from_template(source, opaque=True)
         stream.time_base = 1 / fps
         stream.codec_context.codec_tag = source.codec_context.codec_tag
     return stream
 
 
-def _video_packets(paths: list[Path], fps: Fraction, target: VideoStream) -> Iterator[Packet[VideoStream]]:
+def _video_packets(paths: list[Path], fps: Fraction, delay: int, target: VideoStream) -> Iterator[Packet[VideoStream]]:
     """All packets in decoding order, stamped in frames from the beginning of the first segment."""
     extradata: bytes | None = None
     offset = 0
@@ -143,9 +150,10 @@ def _video_packets(paths: list[Path], fps: Fraction, target: VideoStream) -> Ite
             for packet in container.demux(stream):
                 if not packet.size or packet.pts is None:
                     continue
-                pts, dts = packet.pts, packet.dts if packet.dts is not None else packet.pts
+                shown = offset + round(packet.pts * scale)
                 packet.stream, packet.time_base = target, 1 / fps
-                packet.pts, packet.dts = offset + round(pts * scale), offset + round(dts * scale)
+                # Counted anew: segments of one or two frames run ahead less than long ones.
+                packet.pts, packet.dts = shown, offset + count - delay
                 packet.duration = 1
                 count += 1
                 yield packet

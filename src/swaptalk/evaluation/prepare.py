@@ -1,4 +1,4 @@
-"""Inputs of every method alike: the target cut to length at 25 fps, the audio cut to the same length, the source photo."""
+"""Inputs of every method alike: target and audio cut to one length at 25 fps, and the source photo."""
 
 from __future__ import annotations
 
@@ -54,16 +54,17 @@ def prepare(pair: Pair, folder: Path) -> PreparedPair:
     Raises:
         InputError: the clip or the audio cannot be read.
     """
-    folder.mkdir(parents=True, exist_ok=True) frames = int(pair_seconds(pair) * FPS + 1e-6) target, audio = (folder /
-    f"{clip.name}-{frames}{end}" for clip, end in ((pair.target, ".mp4"), (pair.audio, ".wav"))) if not
-    target.is_file():
-        frames = _cut_video(pair.target, frames, target)
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = int(pair_seconds(pair) * FPS + 1e-6)
+    target, audio = folder / f"{pair.target.name}-{frames}.mp4", folder / f"{pair.audio.name}-{frames}.wav"
+    if not target.is_file():
+        _cut_video(pair.target, frames, target)
     if not audio.is_file():
         write_wav(audio, read_audio(pair.audio.path, AUDIO_RATE, 0.0, frames / FPS), frames * AUDIO_RATE // FPS)
     return PreparedPair(pair, pair.source.path, target, audio, frames)
 
 
-def _cut_video(clip: Clip, frames: int, output: Path) -> int:
+def _cut_video(clip: Clip, frames: int, output: Path) -> None:
     silent = output.with_suffix(".silent.mp4")
     with VideoReader(clip.path, fps=Fraction(FPS)) as reader:
         # A container may promise a little more than it holds; the last frame stands in, as players show it.
@@ -73,7 +74,6 @@ def _cut_video(clip: Clip, frames: int, output: Path) -> int:
                 writer.write(frame)
     mux([silent], AudioSource(clip.path), output, FPS)
     silent.unlink()
-    return frames
 
 
 def write_wav(path: Path, samples: NDArray[np.float32], length: int) -> None:

@@ -1,0 +1,249 @@
+"""Runs an evaluation: renders and measures every pair by every method, and remembers what is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.evaluation.measure import FOREIGN_VOICES, Instruments, Measurement, Reference, measure
+from swaptalk.evaluation.metrics.lip_leak import frame_levels
+from swaptalk.evaluation.observe import FPS, ClipObservation, Observer
+from swaptalk.evaluation.prepare import AUDIO_RATE, PreparedPair, prepare
+from swaptalk.evaluation.protocols import CLIP_SECONDS, Clip, Pair, Photo, Skipped
+from swaptalk.evaluation.rows import Method, adopt
+from swaptalk.media.audio import read_audio
+from swaptalk.media.files import AtomicFile
+
+#: Part of every stored result's key: raise it when a metric changes, so that old numbers are measured anew.
+MEASUREMENT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Source photos with a face, their embeddings (G, D) in the same order."""
+
+    photos: tuple[Photo, ...]
+    embeddings: NDArray[np.float32]
+
+    def index(self, photo: Photo) -> int:
+        """Place of a photo in the gallery."""
+        return self.photos.index(photo)
+
+
+def build_gallery(photos: Sequence[Photo], observer: Observer, skipped: Skipped) -> Gallery:
+    """Embed the photos; those without a face are noted and left out.
+
+    Raises:
+        InputError: none is left.
+    """
+    kept, embeddings = [], []
+    for photo in photos:
+        try:
+            embeddings.append(observer.photo(photo.path))
+        except SwapTalkError as error:
+            skipped.add(photo.name, _reason(error))
+        else:
+            kept.append(photo)
+    if not kept:
+        raise InputError("no source photo shows a face", remedy="give photos of faces")
+    return Gallery(tuple(kept), np.stack(embeddings))
+
+
+@dataclass
+class Row:
+    """Measurements of one method in one protocol by pair, and where its videos lie."""
+
+    protocol: str
+    method: str
+    results: dict[str, Measurement] = field(default_factory=dict)
+    videos: dict[str, Path] = field(default_factory=dict)
+
+
+@dataclass
+class Results:
+    """Everything that was measured. ``skipped`` lists (what, why)."""
+
+    rows: list[Row]
+    pairs: list[PreparedPair]
+    skipped: Skipped
+    gallery_size: int
+
+    @property
+    def seconds(self) -> float:
+        """Length of all measured pairs together."""
+        return sum(pair.seconds for pair in self.pairs)
+
+    def row(self, protocol: str, method: str) -> Row | None:
+        """One row."""
+        return next((row for row in self.rows if (row.protocol, row.method) == (protocol, method)), None)
+
+
+class Evaluation:
+    """Renders and measures pairs in a workspace folder; what is there already is not done again.
+
+    Args:
+        workspace: holds ``inputs/``, ``videos/``, ``results/`` and ``observations/``.
+        gallery: the source photos.
+        clips: all test clips, from which foreign voices are taken.
+        instruments: what measures.
+        describe: names of everything in ``instruments`` that changes numbers (weights' hashes, options).
+        say: is told what happens, one line at a time.
+    """
+
+    def __init__(
+        self, workspace: Path, gallery: Gallery, clips: Sequence[Clip], instruments: Instruments, describe: str,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._workspace, self._gallery, self._clips, self._instruments = workspace, gallery, clips, instruments
+        names = ",".join(photo.name for photo in gallery.photos)
+        self._describe = f"{MEASUREMENT_VERSION}|{describe}|{names}"
+        self._say = say
+        self._voices: dict[str, NDArray[np.float64]] = {}
+        self.skipped = Skipped()
+
+    def run(self, pairs: Sequence[Pair], methods: Sequence[Method]) -> Results:
+        """Measure every pair by every method.
+
+        Raises:
+            InputError: nothing could be measured.
+        """
+        rows = {(p.protocol, m.name): Row(p.protocol, m.name) for p in pairs for m in methods}
+        measured: list[PreparedPair] = []
+        for number, pair in enumerate(pairs, 1):
+            self._say(f"[{number}/{len(pairs)}] {pair.protocol}: {pair.name}")
+            try:
+                prepared = prepare(pair, self._workspace / "inputs")
+                reference = self._reference(prepared)
+            except (SwapTalkError, ValueError) as error:
+                self.skipped.add(f"{pair.protocol} {pair.name}", _reason(error))
+                continue
+            for method in methods:
+                row = rows[pair.protocol, method.name]
+                try:
+                    measurement, video = self._measure(method, prepared, reference)
+                except (SwapTalkError, ValueError) as error:
+                    if not (pair.protocol == "cross" and method.name == "Ground truth"):
+                        self.skipped.add(f"{method.name}, {pair.protocol} {pair.name}", _reason(error))
+                    continue
+                row.results[pair.name], row.videos[pair.name] = measurement, video
+                if prepared not in measured:
+                    measured.append(prepared)
+        filled = [row for row in rows.values() if row.results]
+        if not filled:
+            raise InputError(
+                f"nothing could be measured; {len(self.skipped.items)} skipped, the first: "
+                + (": ".join(self.skipped.items[0]) if self.skipped.items else "there were no pairs"),
+                remedy="see to the first one",
+            )
+        return Results(filled, measured, self.skipped, len(self._gallery.photos))
+
+    def _reference(self, prepared: PreparedPair) -> Reference:
+        pair = prepared.pair
+        path = self._workspace / "observations" / f"{prepared.target.stem}.npz"
+        if path.is_file():
+            target = ClipObservation.load(path)
+        else:
+            target = self._instruments.observer.clip(prepared.target, embed_every=self._instruments.every)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with AtomicFile(path) as file:
+                target.save(file.part)
+        people = {pair.target.person, pair.audio.person}
+        others = [clip for clip in self._clips if clip.person not in people][:FOREIGN_VOICES]
+        foreign = tuple(np.resize(self._voice(clip), len(target)) for clip in others)
+        return Reference(target, self._gallery.embeddings, self._gallery.index(pair.source), foreign)
+
+    def _voice(self, clip: Clip) -> NDArray[np.float64]:
+        """Level per frame of a clip's sound; looped where it must last longer."""
+        if clip.name not in self._voices:
+            seconds = min(CLIP_SECONDS, clip.seconds)
+            wave = read_audio(clip.path, AUDIO_RATE, 0.0, seconds)
+            self._voices[clip.name] = frame_levels(wave, AUDIO_RATE, FPS, int(seconds * FPS))
+        return self._voices[clip.name]
+
+    def _measure(
+        self, method: Method, prepared: PreparedPair, reference: Reference
+    ) -> tuple[Measurement, Path]:
+        pair = prepared.pair
+        folder = f"{pair.protocol}/{slug(method.name)}"
+        video = self._workspace / "videos" / folder / f"{pair.name}.mp4"
+        stored = self._workspace / "results" / folder / f"{pair.name}.json"
+        identity = f"{method.fingerprint}|{_stamp(prepared.source)}|{_stamp(pair.target.path)}|{_stamp(pair.audio.path)}"
+        render_key, key = _hash(identity), _hash(f"{identity}|{prepared.frames}|{self._describe}")
+        known = load_measurement(stored, key)
+        if known is not None and video.is_file():
+            return known, video
+        if not (video.is_file() and _rendered_by(stored) == render_key):
+            video.parent.mkdir(parents=True, exist_ok=True)
+            part = video.with_suffix(".rendering.mp4")
+            part.unlink(missing_ok=True)
+            rendered = method.render(prepared, part)
+            if rendered == part:
+                part.replace(video)
+            else:
+                adopt(rendered, video)
+        measurement = measure(video, prepared, reference, self._instruments)
+        save_measurement(stored, key, render_key, measurement)
+        return measurement, video
+
+
+def slug(name: str) -> str:
+    """A method's name as a folder's name."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "method"
+
+
+def _reason(error: Exception) -> str:
+    return str(error)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stamp(path: Path) -> str:
+    state = path.stat()
+    return f"{path.name}:{state.st_size}:{state.st_mtime_ns}"
+
+
+def _rendered_by(path: Path) -> str | None:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["render_key"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def save_measurement(path: Path, key: str, render_key: str, measurement: Measurement) -> None:
+    """Write a measurement; numbers as JSON, features beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if measurement.features is not None and measurement.target_features is not None:
+        with AtomicFile(path.with_suffix(".npz")) as archive, archive.part.open("wb") as output:
+            np.savez(output, generated=measurement.features, target=measurement.target_features)
+    values = {k: v if math.isfinite(v) else None for k, v in measurement.values.items()}
+    content = {"key": key, "render_key": render_key, "values": values, "series": measurement.series,
+               "features": measurement.features is not None}  # fmt: skip
+    with AtomicFile(path) as file:
+        file.part.write_text(json.dumps(content), encoding="utf-8")
+
+
+def load_measurement(path: Path, key: str) -> Measurement | None:
+    """Read a measurement with the given key; None if there is none or it was made otherwise."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["key"] != key:
+            return None
+        values = {k: float("nan") if v is None else float(v) for k, v in content["values"].items()}
+        measurement = Measurement(values, content["series"])
+        if content["features"]:
+            with np.load(path.with_suffix(".npz"), allow_pickle=False) as archive:
+                measurement.features, measurement.target_features = archive["generated"], archive["target"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return measurement

@@ -1,0 +1,140 @@
+"""From measurements to the table: means with intervals, and what one row beats another on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from swaptalk.evaluation.columns import BY_KEY, COLUMNS, Column
+from swaptalk.evaluation.metrics.bootstrap import (
+    Interval,
+    bootstrap_difference,
+    bootstrap_mean,
+    bootstrap_statistic,
+)
+from swaptalk.evaluation.metrics.frechet import ClipFrechet
+from swaptalk.evaluation.run import Results, Row
+
+#: Resampled clip sets behind the interval of a Frechet distance, which is costlier than a mean.
+FRECHET_RESAMPLES = 50
+#: What the claims are made on: the paper's columns and what stands in for them.
+CLAIM_COLUMNS = (
+    "fid", "fd_mobilenet", "ssim", "lpips", "cpbd", "lmd", "lse_c", "envelope_sync", "id_top1", "source_cosine",
+    "consistency", "jitter",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One line of the table: cells by column key."""
+
+    protocol: str
+    method: str
+    clips: int
+    cells: dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The table. ``columns`` are those that any row fills; ``notes`` are printed below it."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[SummaryRow, ...]
+    claims: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def column_of(key: str) -> Column:
+    """The column of a key; keys of sync networks without a column of their own make one."""
+    if key in BY_KEY:
+        return BY_KEY[key]
+    better = "lower" if key.endswith("_distance") else "higher"
+    return Column(key, key.replace("_", " ").capitalize(), "", better, 2, "the project's own sync network, not LSE")
+
+
+def summarise(results: Results, frechet_key: str | None, seed: int = 0) -> Summary:
+    """Build the table from all measurements; ``frechet_key`` names the column of the Frechet distance."""
+    rows = [_summary_row(row, frechet_key, seed) for row in results.rows]
+    present = {key for row in rows for key in row.cells}
+    known = [column for column in COLUMNS if column.key in present]
+    columns = (*known, *(column_of(key) for key in sorted(present - BY_KEY.keys())))
+    return Summary(columns, tuple(rows), tuple(_claims(results)), tuple(_notes(results, frechet_key)))
+
+
+def _summary_row(row: Row, frechet_key: str | None, seed: int) -> SummaryRow:
+    cells: dict[str, Interval] = {}
+    keys = {key for result in row.results.values() for key in result.values}
+    for key in keys:
+        values = [result.values.get(key, float("nan")) for result in row.results.values()]
+        if np.isfinite(values).any():
+            cells[key] = bootstrap_mean(values, seed=seed)
+    if row.method in ("Ground truth", "Copy target"):
+        # Compared with itself a picture is perfect; such a number says nothing.
+        for key in ("ssim", "psnr", "lpips", "pose_error", "expression_error", "jitter"):
+            cells.pop(key, None)
+    if row.method == "Ground truth":
+        for key in ("lmd", "lmd_percent", "lmd_aligned", "id_top1", "id_top5", "source_cosine", "source_variance"):
+            cells.pop(key, None)
+    elif frechet_key is not None and row.method != "Copy target":
+        pairs = [(r.features, r.target_features) for r in row.results.values()]
+        made = [a for a, b in pairs if a is not None and b is not None]
+        real = [b for a, b in pairs if a is not None and b is not None]
+        if made and sum(map(len, made)) > 1:
+            frechet = ClipFrechet(made, real)
+            cells[frechet_key] = bootstrap_statistic(frechet, frechet.clips, seed=seed, resamples=FRECHET_RESAMPLES)
+    return SummaryRow(row.protocol, row.method, len(row.results), cells)
+
+
+def _notes(results: Results, frechet_key: str | None) -> list[str]:
+    notes = [
+        f"ID Retrieve: gallery of {results.gallery_size} people, one photo each, by MobileFaceNet, which no loss uses.",
+        "Intervals: 95 %, bootstrap over clips.",
+    ]
+    if frechet_key is not None:
+        frames = max(sum(len(r.features) for r in row.results.values() if r.features is not None) for row in results.rows)
+        title = BY_KEY[frechet_key].title
+        notes.append(f"{title}: on {frames} frames; below 2048 its value depends strongly on their number.")
+    if frechet_key == "fd_mobilenet":
+        notes.append("FID is not printed: it needs the weights of Inception-v3 (--fid-weights).")
+    if not any("lse_c" in r.values for row in results.rows for r in row.results.values()):
+        notes.append("LSE-C and LSE-D are not printed: they need the weights of SyncNet (--syncnet-weights).")
+    return notes
+
+
+def _claims(results: Results, ours: str = "SwapTalk", others: tuple[str, ...] = ("Sync-Swap", "Swap-Sync")) -> list[str]:
+    """In words: where the latent pipeline beats the cascades, where it loses, where the clips do not decide."""
+    claims = []
+    for protocol in dict.fromkeys(row.protocol for row in results.rows):
+        own = results.row(protocol, ours)
+        for name in others:
+            other = results.row(protocol, name)
+            if own is None or other is None:
+                continue
+            verdicts: dict[str, list[str]] = {"beats": [], "loses to": [], "does not differ clearly from": []}
+            for key in CLAIM_COLUMNS:
+                difference = compare(own, other, key)
+                if difference is None:
+                    continue
+                column = BY_KEY[key]
+                sign = 1.0 if column.better == "higher" else -1.0
+                clear = difference.low > 0 or difference.high < 0
+                verb = "does not differ clearly from"
+                if clear:
+                    verb = "beats" if sign * difference.value > 0 else "loses to"
+                span = f"{difference.low:+.{column.digits}f} to {difference.high:+.{column.digits}f}"
+                verdicts[verb].append(f"{column.title} ({difference.value:+.{column.digits}f}, {span})")
+            said = [f"{verb} {name} on {', '.join(found)}" for verb, found in verdicts.items() if found]
+            if said:
+                claims.append(f"{protocol}-driven: the latent pipeline {'; it '.join(said)}.")
+    return claims
+
+
+def compare(a: Row, b: Row, key: str) -> Interval | None:
+    """Mean of a - b over clips that both have, with its interval; None if there are none."""
+    shared = [pair for pair in a.results if pair in b.results]
+    pairs = [(a.results[p].values.get(key, np.nan), b.results[p].values.get(key, np.nan)) for p in shared]
+    pairs = [(x, y) for x, y in pairs if np.isfinite(x) and np.isfinite(y)]
+    if not pairs:
+        return None
+    return bootstrap_difference([x for x, _ in pairs], [y for _, y in pairs])

@@ -196,9 +196,7 @@ def test_display_matrix(
 
 
 def test_odd_size_and_wide_pixels(make_video: Make, numbered_frame: Callable[..., np.ndarray]) -> None:
-    path = make_video(
-        frames=4, picture=lambda i: numbered_frame(i, 131, 67), pixel_format="yuv444p"
-    )
+    path = make_video(frames=4, picture=lambda i: numbered_frame(i, 131, 67), pixel_format="yuv444p")
     with VideoReader(path) as reader:
         assert (reader.width, reader.height) == (131, 67)
         assert all(frame.shape == (67, 131, 3) for frame in reader.frames())

@@ -41,9 +41,7 @@ def _open(path: Path) -> Image.Image:
     width, height = image.size
     if width * height > MAX_IMAGE_PIXELS:
         image.close()
-        raise InputError(
-            f"an image of {width}x{height} is too large", path=path, remedy="scale it below 89 megapixels"
-        )
+        raise InputError(f"an image of {width}x{height} is too large", path=path, remedy="scale it below 89 megapixels")
     return image
 
 

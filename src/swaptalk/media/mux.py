@@ -171,9 +171,7 @@ class _SoundTrack:
         stream.bit_rate = AUDIO_BITRATE[channels]
         self._stream = stream
         self._channels, self._total, self._written = channels, total, 0
-        self._blocks = stream_channels(
-            source.path, AUDIO_RATE, channels, source.start, source.end, block=_AAC_FRAME
-        )
+        self._blocks = stream_channels(source.path, AUDIO_RATE, channels, source.start, source.end, block=_AAC_FRAME)
         # The first block is read now, so that a bad recording shows before anything is written.
         self._next: NDArray[np.float32] | None = next(self._blocks, None)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -32,7 +34,8 @@ STANDARD_RATES = (
 _RATE_TOLERANCE = Fraction(4, 10000)
 #: Faster than any camera's files; such a header is damaged.
 _MAX_RATE = 1000
-#: Packets looked at to tell constant from variable rate; among the last of them reordering may leave gaps.
+#: Packets looked at for a first picture and to tell constant from variable rate;
+#: among the last of them reordering may leave gaps.
 _RATE_PACKETS, _REORDER_PACKETS = 400, 17
 #: An interval this far from the usual one makes the rate variable; smaller differences are jitter.
 _VARIABLE_INTERVAL = Fraction(1, 4)
@@ -40,8 +43,6 @@ _VARIABLE_INTERVAL = Fraction(1, 4)
 _COMMON_SHARE = 10
 #: The highest rate that variable-rate video is shown at when none is asked for.
 _MAX_VARIABLE_RATE = 60
-#: Packets tried to get a first picture.
-_FIRST_PICTURE_PACKETS = 500
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ def probe(path: str | Path) -> MediaInfo:
         InputError: missing, empty, a still image, a playlist, no media, damaged beyond use, without pictures and
             sound, or beyond the size limits (see :mod:`swaptalk.media.container`).
     """
+    return describe(path)[0]
+
+
+def describe(path: str | Path) -> tuple[MediaInfo, Timeline]:
+    """What :func:`probe` gives, and the clock that it was read from."""
     path = Path(path)
     timeline = read_timeline(path)
     if timeline.video is None and timeline.audio is None:
@@ -100,7 +106,8 @@ def probe(path: str | Path) -> MediaInfo:
     duration = max(span.end for span in spans) - timeline.origin
     with open_media(path) as container:
         video = _video_info(container, path, timeline)
-        return MediaInfo(path, float(duration), video, _audio_info(container, timeline))
+        info = MediaInfo(path, float(duration), video, _audio_info(container, timeline))
+    return info, timeline
 
 
 def _nothing_inside(path: Path) -> InputError:
@@ -123,8 +130,8 @@ def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> Vi
     if stream is None or timeline.video is None:
         return None
     seconds = timeline.video.end - timeline.origin
-    rate, variable = _frame_rate(path, stream, seconds)
-    frame = first_picture(container, stream, path)
+    frame, stamps = _first_packets(container, stream, path)
+    rate, variable = _frame_rate(stream, stamps, seconds)
     turn = orientation(frame)
     width, height = display_size(frame.width, frame.height, stream.sample_aspect_ratio, turn)
     count = stream.frames if stream.frames and not timeline.video.truncated else round(seconds * rate)
@@ -142,30 +149,40 @@ def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> Vi
     )
 
 
-def first_picture(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
-    """Decode the first picture that decodes.
+def _first_packets(container: InputContainer, stream: VideoStream, path: Path) -> tuple[VideoFrame, list[Fraction]]:
+    """The first picture that decodes, and the times of display of the first packets in seconds, in order.
 
     Raises:
-        InputError: none of the first packets gives one.
+        InputError: none of the first packets gives a picture.
     """
-    packets = container.demux(stream)
-    for _ in range(_FIRST_PICTURE_PACKETS):
-        try:
-            for frame in next(packets).decode():
-                if isinstance(frame, VideoFrame):
-                    return frame
-        except StopIteration:
-            break
-        except av.error.EOFError:
-            break
-        except FFmpegError:
-            continue
-    raise InputError("no picture in it can be decoded", path=path, remedy="copy, download or export it again")
+    picture: VideoFrame | None = None
+    stamps: list[Fraction] = []
+    by_decoding = counts_in_decoding_order(container)
+    for packet in itertools.islice(_packets(container, stream), _RATE_PACKETS):
+        stamp = packet.dts if by_decoding else packet.pts
+        if stamp is not None and packet.size and not packet.is_discard:
+            stamps.append(stamp * packet.time_base)
+        if picture is None:
+            try:
+                picture = next((frame for frame in packet.decode() if isinstance(frame, VideoFrame)), None)
+            except FFmpegError:
+                continue
+    if picture is None:
+        raise InputError("no picture in it can be decoded", path=path, remedy="copy, download or export it again")
+    whole_file = len(stamps) < _RATE_PACKETS - 1  # all packets but the empty one that flushes the decoder
+    return picture, sorted(stamps)[: None if whole_file else -_REORDER_PACKETS]
 
 
-def _frame_rate(path: Path, stream: VideoStream, seconds: Fraction) -> tuple[Fraction, bool]:
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """All packets that can be read; damage ends them."""
+    try:
+        yield from container.demux(stream)
+    except FFmpegError:
+        return
+
+
+def _frame_rate(stream: VideoStream, stamps: list[Fraction], seconds: Fraction) -> tuple[Fraction, bool]:
     """The rate to show the video at, and whether its pictures come unevenly."""
-    stamps = _first_stamps(path)
     average = Fraction(stream.average_rate or 0)
     if stream.frames and seconds > 0 and not average:
         average = stream.frames / seconds
@@ -186,24 +203,6 @@ def _frame_rate(path: Path, stream: VideoStream, seconds: Fraction) -> tuple[Fra
         return _snap(average), False
     jitter = max(intervals[-1] - usual, usual - intervals[0]) + tick
     return _snap(measured, _RATE_TOLERANCE + jitter / (stamps[-1] - stamps[0])), False
-
-
-def _first_stamps(path: Path) -> list[Fraction]:
-    """Presentation times in seconds of the first packets, in order."""
-    stamps = []
-    with open_media(path) as container:
-        stream = video_stream(container)
-        assert stream is not None and stream.time_base is not None
-        try:
-            for packet in container.demux(stream):
-                stamp = packet.dts if counts_in_decoding_order(container) else packet.pts
-                if stamp is not None and packet.size and not packet.is_discard:
-                    stamps.append(stamp * stream.time_base)
-                if len(stamps) == _RATE_PACKETS:
-                    return sorted(stamps)[:-_REORDER_PACKETS]
-        except FFmpegError:
-            pass  # what is damaged there shows in decoding
-    return sorted(stamps)
 
 
 def _snap(rate: Fraction, tolerance: Fraction = _RATE_TOLERANCE) -> Fraction:

@@ -32,15 +32,19 @@ _CELLS = grid_cells(CROP_SIZE, _STEP)
 SAMPLES = 48
 #: Fewer frames than this say nothing about what is usual.
 MINIMUM_SAMPLES = 8
-#: Differences of lightness and of colour (CIE Lab) that expressions, shadows and compression make, and the multiple of
-#: a texel's own median deviation that is added.
-LIGHTNESS_TOLERANCE, COLOUR_TOLERANCE, DEVIATIONS = 13.0, 6.5, 4.0
+#: Differences that expressions, shadows and compression make in lightness, the two colours (CIE Lab) and the steepness
+#: of lightness (fingers have edges where cheeks have none), and the multiple of a texel's own median deviation added.
+TOLERANCE, DEVIATIONS = (13.0, 6.5, 6.5, 9.0), 3.0
 #: Lips change with speech: redness and shading are trusted half as much there.
 LIPS_FACTOR = 2.0
+#: An occluder, once found, includes the texels around it whose difference is at least this share of the tolerance.
+FAINT = 0.5
 #: Smallest occluder, as a share of the compared texels.
 MINIMUM_AREA = 0.025
 #: Texels of the outline that are not compared (hair, background), and growth of what is found, in texels.
 _RIM, _GROWTH = 2, 2
+#: Lips and eyes this many texels wide are covered if both sides are.
+_BRIDGE = 13
 #: Rounds of the robust fit of the light.
 _LIGHT_ROUNDS = 3
 
@@ -81,32 +85,40 @@ def _positions(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def unroll(crop: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
-    """CIE Lab of the face's texels, (K, 3) float32, of a crop (256, 256, 3) uint8 with its mesh in crop pixels."""
+    """Features of the face's texels: CIE Lab and the steepness of L.
+
+    Args:
+        crop: RGB (256, 256, 3) uint8.
+        mesh: (468, 2 or 3) in crop pixels.
+
+    Returns:
+        (K, 4) float32.
+    """
     side = CROP_SIZE // _STEP
     small = np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.float32) / 255
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
+    lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32)
+    slope = [np.asarray(cv2.Sobel(lab[..., 0], cv2.CV_32F, i, 1 - i, scale=0.25), np.float32) for i in (0, 1)]
+    features = np.dstack([lab, np.hypot(*slope)])
     where = (_positions(mesh) + 0.5) / _STEP - 0.5
     texels = cv2.remap(
-        lab, np.ascontiguousarray(where[:, :1]), np.ascontiguousarray(where[:, 1:]), cv2.INTER_LINEAR,
+        features, np.ascontiguousarray(where[:, :1]), np.ascontiguousarray(where[:, 1:]), cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    return np.asarray(texels, np.float32).reshape(-1, 3)
+    return np.asarray(texels, np.float32).reshape(-1, 4)
 
 
 class AppearanceModel:
     """How one person's face usually looks.
 
-    ``median`` and ``deviation`` are (K, 3) float32 in Lab, one row per texel of the canonical face.
+    ``median`` and ``deviation`` are (K, 4) float32 features as of :func:`unroll`, a row per texel.
     """
 
     def __init__(self, median: NDArray[np.float32], deviation: NDArray[np.float32]) -> None:
         self.median, self.deviation = median, deviation
         trust = _layout()[3]
-        floor = np.array([LIGHTNESS_TOLERANCE, COLOUR_TOLERANCE, COLOUR_TOLERANCE], np.float32)
-        self._tolerance = floor + DEVIATIONS * deviation
+        self._tolerance = np.array(TOLERANCE, np.float32) + DEVIATIONS * deviation
         self._trust = trust[:, None]
-        position = np.stack(np.divmod(_layout()[0], _CELLS), axis=1) / (_CELLS / 2) - 1
-        self._plane = np.concatenate([np.ones((len(trust), 1)), position], axis=1).astype(np.float32)
+        self._across = (_layout()[0] % _CELLS / (_CELLS / 2) - 1).astype(np.float32)[:, None]
 
     def occlusion(self, crop: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
         """What lies in front of the face, (256, 256) float32: 0 free, 1 covered.
@@ -115,43 +127,65 @@ class AppearanceModel:
             crop: RGB (256, 256, 3) uint8 aligned crop.
             mesh: (468, 2 or 3) in crop pixels.
         """
-        sample = _layout()[0]
+        sample, _, _, _ = _layout()
         texels = unroll(crop, mesh)
         difference = texels - self.median
         difference -= self._light(difference)
         distance = np.sqrt((((difference * self._trust) / self._tolerance) ** 2).sum(axis=1))
         grid = np.zeros(_CELLS * _CELLS, np.float32)
         grid[sample] = distance
-        found = _keep_large((grid.reshape(_CELLS, _CELLS) > 1).astype(np.uint8))
+        found = _keep_large(grid.reshape(_CELLS, _CELLS))
         if found is None:
             return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
         return _to_crop(found.ravel()[sample], _positions(mesh))
 
     def _light(self, difference: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Change of the light: a plane over the face per channel, fitted to the texels that are not occluded."""
-        weight = (self._trust[:, 0] > 0).astype(np.float32)
-        fit = np.zeros_like(difference)
+        """Change of the light: a shift of each channel, and of lightness from left to right as the head turns.
+
+        No slope from top to bottom: a hand before the mouth would pass for it.
+        """
+        compared = self._trust > 0
+        shift = np.median(difference[compared[:, 0]], axis=0)
+        slope = np.float32(0)
         for _ in range(_LIGHT_ROUNDS):
-            weighted = self._plane * weight[:, None]
-            normal = weighted.T @ self._plane + 1e-3 * np.eye(3, dtype=np.float32)
-            fit = self._plane @ np.linalg.solve(normal, weighted.T @ difference).astype(np.float32)
-            distance = (((difference - fit) / self._tolerance) ** 2).sum(axis=1)
-            weight = np.where(self._trust[:, 0] > 0, 1 / (1 + distance) ** 2, 0).astype(np.float32)
-        return fit
+            rest = difference - shift
+            rest[:, 0] -= slope * self._across[:, 0]
+            distance = ((rest / self._tolerance) ** 2).sum(axis=1, keepdims=True)
+            weight = np.where(compared, 1 / (1 + distance) ** 2, 0).astype(np.float32)
+            total = max(float(weight.sum()), 1e-6)
+            shift = shift + (weight * rest).sum(axis=0) / total
+            spread = float((weight * self._across**2).sum())
+            slope += np.float32((weight * self._across * rest[:, :1]).sum() / max(spread, 1e-6))
+        fit = np.broadcast_to(shift, difference.shape).copy()
+        fit[:, 0] += slope * self._across[:, 0]
+        fit[:, 3] = 0  # steepness does not change with the light's level
+        return fit.astype(np.float32)
 
 
-def _keep_large(found: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    """Drop thin and small spots, grow the rest over the texels that were not compared; None if nothing is left."""
-    found = np.asarray(cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
-    if not found.any():
-        return None
-    found = np.asarray(cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(found)
+def _keep_large(distance: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Spots of clear difference, grown into the faint difference around them; None if none is large."""
+    seeds = cv2.morphologyEx((distance > 1).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     smallest = MINIMUM_AREA * float((_layout()[3] > 0).sum())
-    large = [k for k in range(1, count) if statistics[k, cv2.CC_STAT_AREA] >= smallest]
-    if not large:
+    if not np.count_nonzero(seeds):
         return None
-    kept = np.isin(labels, large).astype(np.uint8)
+    seeds = cv2.morphologyEx(seeds, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(seeds)
+    large = np.flatnonzero(statistics[:, cv2.CC_STAT_AREA] >= smallest)
+    seeds = np.isin(labels, large[large > 0]).astype(np.uint8)
+    if not np.count_nonzero(seeds):
+        return None
+    faint = cv2.morphologyEx((distance > FAINT).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, labels = cv2.connectedComponents(np.maximum(faint, seeds).astype(np.uint8))
+    kept = (np.isin(labels, np.unique(labels[seeds > 0])) & (labels > 0)).astype(np.uint8)
+    # Hands and microphones are bulky: what lies between their found parts belongs to them.
+    outlines, _ = cv2.findContours(kept, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    for outline in outlines:
+        cv2.fillConvexPoly(kept, cv2.convexHull(outline), (1,))
+    # What covers the surroundings of lips and eyes covers them as well.
+    unsure = np.ones(_CELLS * _CELLS, np.uint8)
+    unsure[_layout()[0]] = _layout()[3] < 1
+    bridged = cv2.morphologyEx(kept, cv2.MORPH_CLOSE, np.ones((_BRIDGE, _BRIDGE), np.uint8))
+    kept = np.maximum(kept, np.asarray(bridged, np.uint8) * unsure.reshape(kept.shape))
     return np.asarray(cv2.dilate(kept, np.ones((2 * _GROWTH + 1,) * 2, np.uint8)), np.float32)
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from numpy.typing import NDArray
 
 from swaptalk.pipeline.timeline import Playback, frame_count, interpolate, motion_positions, output_seconds

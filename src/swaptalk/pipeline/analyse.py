@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
 from swaptalk.faces.align import CROP_SIZE, Alignment, crop_face
+from swaptalk.faces.occlusion import AppearanceCollector, AppearanceModel
 from swaptalk.faces.select import FaceSelector
 from swaptalk.pipeline.background import background
 from swaptalk.pipeline.job import ANALYSIS_RECORD, write_atomically
@@ -46,6 +47,7 @@ class Analysis:
         self._codes = Rows(folder / "codes.npy")
         self._state: NDArray[np.uint8] = np.load(folder / "state.npy")
         self._reference: NDArray[np.uint8] = np.load(folder / "reference.npy")
+        self._cuts = np.array(record["cuts"], np.intp)
         #: Frames that serve as references, (R,).
         self.references = np.array(record["references"], np.intp)
 
@@ -65,9 +67,21 @@ class Analysis:
         """Why it cannot, or an empty text."""
         return self._reasons[int(self._state[frame])]
 
+    def scene(self, frame: int) -> int:
+        """Number of the scene that the frame belongs to."""
+        return int(np.searchsorted(self._cuts, frame, side="right"))
+
+    def appearance(self) -> AppearanceModel | None:
+        """How the face usually looks, to tell what lies in front of it; None if too little of it was seen."""
+        path = self.folder / "appearance.npz"
+        if not path.exists():
+            return None
+        with np.load(path) as stored:
+            return AppearanceModel(stored["median"], stored["deviation"])
+
     def alignment(self, frame: int) -> Alignment:
         """How the smoothed crop lies in the frame."""
-        return Alignment(np.asarray(self._matrix[frame], np.float64))
+        return Alignment(self._matrix[frame])
 
     def mesh(self, frame: int) -> NDArray[np.float32]:
         """Landmarks (468, 3) in pixels of the crop."""
@@ -111,7 +125,7 @@ def analyse(plan: Plan, vision: Vision, networks: Networks, folder: Path, progre
     references = choose_references(pose, openness, state == 0)
     np.save(folder / "reference.npy", assign_references(pose, references))
     np.save(folder / "state.npy", state)
-    record = {"reasons": reasons.names, "references": references.tolist()}
+    record = {"reasons": reasons.names, "references": references.tolist(), "cuts": log.cuts}
     write_atomically(folder / ANALYSIS_RECORD, json.dumps(record))
     return Analysis(folder)
 
@@ -144,22 +158,25 @@ def find_faces(plan: Plan, vision: Vision, progress: Progress, stopwatch: Stopwa
     return selector
 
 
-def _crops(plan: Plan, folder: Path, state: NDArray[np.uint8], stopwatch: Stopwatch) -> Iterator[NDArray[np.uint8]]:
+def _crops(plan: Plan, folder: Path, state: NDArray[np.uint8], appearance: AppearanceCollector, stopwatch: Stopwatch,
+           ) -> Iterator[NDArray[np.uint8]]:
     """Aligned crop of every frame, black where there is no usable face."""
-    with Rows(folder / "matrix.npy") as matrices:
+    with Rows(folder / "matrix.npy") as matrices, Rows(folder / "mesh.npy") as meshes:
         for frame, picture in enumerate(_pictures(plan, stopwatch)):
             if state[frame]:
                 yield np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8)
                 continue
             with stopwatch.stage("crop"):
-                crop = crop_face(picture, Alignment(np.asarray(matrices[frame], np.float64)))
+                crop = crop_face(picture, Alignment(matrices[frame]))
+                appearance.add(crop, meshes[frame])
             yield crop
 
 
 def _write_codes(plan: Plan, networks: Networks, folder: Path, state: NDArray[np.uint8], progress: Progress,
                  stopwatch: Stopwatch) -> None:
-    """Encode every usable crop; the codes of the other frames are zeros."""
-    crops = background(lambda: _crops(plan, folder, state, stopwatch), QUEUE, "crop")
+    """Encode every usable crop, the codes of the other frames are zeros; and note how the face usually looks."""
+    appearance = AppearanceCollector()
+    crops = background(lambda: _crops(plan, folder, state, appearance, stopwatch), QUEUE, "crop")
     progress.begin("encode faces", len(state))
     writer: RowWriter | None = None
     try:
@@ -178,3 +195,6 @@ def _write_codes(plan: Plan, networks: Networks, folder: Path, state: NDArray[np
         if writer is not None:
             writer.close()
         progress.end()
+    model = appearance.model()
+    if model is not None:
+        np.savez(folder / "appearance.npz", median=model.median, deviation=model.deviation)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from swaptalk.errors import InputError
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.analyse import Analysis, analyse, find_faces, is_complete
-from swaptalk.pipeline.generate import FaceGenerator, generate_frames
+from swaptalk.pipeline.generate import WARM_UP, FaceGenerator, generate_frames
 from swaptalk.pipeline.job import JobFolder, job_fingerprint, write_atomically
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import GenerateOptions, fingerprinted
@@ -159,7 +159,10 @@ class SwapTalk:
             done = finished_frames(plan, job)
             with closing(self._prepare(plan, identity, job.analysis, stopwatch)) as faces:
                 self._progress.begin("generate", plan.frames, done)
-                with closing(generate_frames(plan, faces, range(done, plan.frames), stopwatch)) as frames:
+                start = max(0, done - WARM_UP) if done < plan.frames else done
+                with closing(generate_frames(plan, faces, range(start, plan.frames), stopwatch)) as frames:
+                    for _ in range(start, done):
+                        next(frames)
                     if plan.image:
                         write_image(output, next(frames))
                     else:

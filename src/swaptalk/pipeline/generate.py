@@ -24,6 +24,8 @@ from swaptalk.pipeline.stats import Stopwatch
 BATCH = 4
 #: Frames that may wait between two stages.
 QUEUE = 2 * BATCH
+#: Frames made again before those that a resumed job begins with: colour and sharpness are smoothed in time.
+WARM_UP = 16
 #: Swapped faces kept for frames that come again soon: a photo, a frozen frame, the turn of a ping-pong.
 CACHED_FACES = 4 * BATCH
 
@@ -124,11 +126,14 @@ def generate_faces(plan: Plan, faces: FaceGenerator, frames: Iterable[Frame], st
 def composite_frames(plan: Plan, analysis: Analysis, frames: Iterable[Frame], stopwatch: Stopwatch,
                      ) -> Generator[NDArray[np.uint8], None, None]:
     """Stage 3: the new faces into the full pictures."""
-    compositor = Compositor(region=plan.options.replaced_region)
+    compositor = Compositor(plan.options.replaced_region, analysis.appearance())
+    scene = -1
     with closing(analysis):
         for frame in frames:
-            if frame.face is None:
+            if frame.face is None or analysis.scene(frame.target) != scene:
                 compositor.reset()
+                scene = analysis.scene(frame.target)
+            if frame.face is None:
                 yield frame.picture
                 continue
             with stopwatch.stage("composite"):

@@ -1,0 +1,55 @@
+"""Networks small enough to reason about: latents are the mean colours of a 16 x 16 grid."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+class PoolingNetworks:
+    """The interface of ModelBundle with arithmetic instead of weights.
+
+    The swap moves the face's mean colour to the source's, the lip-sync lightens the lower half by the motion of the
+    moment; silence's motion is 0, speech's is positive.
+    """
+
+    motion_window = 5
+    silent_motion = np.zeros(1, np.float32)
+    fingerprint = "pooling"
+
+    def __init__(self) -> None:
+        self.swapped = 0
+        self.encoded = 0
+
+    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.encoded += len(crops)
+        blocks = crops.reshape(len(crops), 16, 16, 16, 16, 3).mean(axis=(2, 4)) / 255
+        return blocks.transpose(0, 3, 1, 2).astype(np.float32)
+
+    def quantize(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return np.rint(latents * 255).astype(np.uint8)
+
+    def embed(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return codes.astype(np.float32) / 255
+
+    def decode(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        faces = [cv2.resize(one.transpose(1, 2, 0), (256, 256)) for one in latents]
+        return (np.clip(np.stack(faces), 0, 1) * 255).astype(np.uint8)
+
+    def identity(self, source_latents: NDArray[np.float32]) -> NDArray[np.float32]:
+        return source_latents.mean(axis=(0, 2, 3))
+
+    def swap(self, latents: NDArray[np.float32], identity: NDArray[np.float32], strength: float = 1.0,
+             ) -> NDArray[np.float32]:
+        self.swapped += len(latents)
+        return latents + strength * (identity[None, :, None, None] - latents.mean(axis=(2, 3), keepdims=True))
+
+    def motion(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        tokens = mel.mean(axis=1) + 1  # 0 in digital silence
+        tokens = np.concatenate([tokens, np.repeat(tokens[-1:], -len(tokens) % 4)])
+        return tokens.reshape(-1, 4).mean(axis=1, keepdims=True).astype(np.float32)
+
+    def lipsync(self, target: NDArray[np.float32], reference: NDArray[np.float32], motion: NDArray[np.float32],
+                ) -> NDArray[np.float32]:
+        result = target.copy()
+        result[:, :, 8:] = reference[:, :, 8:] + motion[:, motion.shape[1] // 2, 0][:, None, None, None]
+        return result

@@ -124,14 +124,11 @@ class Compositor:
         """Add detail until the new face has the target's, within limits; never soften."""
         low = np.asarray(cv2.GaussianBlur(face, (0, 0), _DETAIL_SIGMA), np.uint8)
         inner = slice(CROP_SIZE // 4, -CROP_SIZE // 8), slice(CROP_SIZE // 4, -CROP_SIZE // 4)
-        target = crop[inner][..., 1]
-        inside = mask[inner] > 0.5
-        if inside.sum() > 500:
+        inside = np.ascontiguousarray(mask[inner] > 0.5).view(np.uint8)
+        if np.count_nonzero(inside) > 500:
+            target, made, made_low = (np.ascontiguousarray(x[inner][..., 1]) for x in (crop, face, low))
             target_low = cv2.GaussianBlur(target, (0, 0), _DETAIL_SIGMA)
-            detail = [
-                float(cv2.absdiff(np.ascontiguousarray(a), np.ascontiguousarray(b))[inside].mean())
-                for a, b in ((target, target_low), (face[inner][..., 1], low[inner][..., 1]))
-            ]
+            detail = [cv2.mean(cv2.absdiff(*pair), inside)[0] for pair in ((target, target_low), (made, made_low))]
             wanted = float(np.clip(detail[0] / max(detail[1], 0.1) - 1, 0, MAXIMUM_SHARPENING))
             before = self._sharpening
             self._sharpening = wanted if before is None else before + TIME_CONSTANT * (wanted - before)
@@ -163,20 +160,32 @@ def paste(
     right, bottom = np.clip(np.ceil(where.max(axis=0)).astype(int) + 2, 0, limit)
     if right <= left or bottom <= top:
         return result
+    # Only the part under the mask is enlarged; colour and mask travel as four channels, which OpenCV warps fastest.
+    first, last = np.maximum([rows[0], columns[0]], 3) - 3, np.array([rows[-1], columns[-1]]) + 4
+    part = slice(first[0], last[0]), slice(first[1], last[1])
+    face, mask = face[part], mask[part]
+    shrinks = alignment.scale > _SHRINK_ABOVE
+    factor = 1 / alignment.scale if shrinks else _enlargement(alignment.scale)
+    side = np.maximum(1, np.round(np.array(mask.shape[::-1]) * factor)).astype(int)
+    kind, mask_kind = (cv2.INTER_AREA,) * 2 if shrinks else (cv2.INTER_CUBIC, cv2.INTER_LINEAR)
+    share = cv2.resize(cv2.convertScaleAbs(mask, alpha=255), side.tolist(), interpolation=mask_kind)
+    layers = cv2.merge([*cv2.split(cv2.resize(face, side.tolist(), interpolation=kind)), share])
+    ratio = (side / mask.shape[::-1])[:, None]
     matrix = alignment.matrix.copy()
-    if alignment.scale > _SHRINK_ABOVE:
-        side = max(1, round(CROP_SIZE / alignment.scale))
-        face = np.asarray(cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
-        mask = np.asarray(cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA), np.float32)
-        ratio = side / CROP_SIZE
-        matrix *= ratio
-        matrix[:, 2] += 0.5 * ratio - 0.5  # resize keeps pixel edges
+    matrix[:, 2] -= first[::-1]
+    matrix *= ratio
+    matrix[:, 2] += 0.5 * ratio[:, 0] - 0.5  # resize keeps pixel edges
     matrix[:, 2] += matrix[:, :2] @ np.array([left, top], np.float64)
     size = (int(right - left), int(bottom - top))
-    new = cv2.warpAffine(
-        face, matrix, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
-    share = np.asarray(cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32)
+    warped = cv2.warpAffine(layers, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    alpha = cv2.cvtColor(cv2.extractChannel(warped, 3), cv2.COLOR_GRAY2RGB)
     box = result[top:bottom, left:right]
-    box[...] = cv2.blendLinear(new, np.ascontiguousarray(box), share, 1 - share)
+    new = cv2.multiply(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), alpha, scale=1 / 255)
+    # Where the mask is 0 the old pixel is multiplied by 255 / 255 and stays as it is.
+    box[...] = cv2.add(new, cv2.multiply(np.ascontiguousarray(box), cv2.bitwise_not(alpha), scale=1 / 255))
     return result
+
+
+def _enlargement(scale: float) -> int:
+    """Cubic enlargement of the crop before the linear warp: together nearly as sharp as a cubic warp, and faster."""
+    return 2 if scale > 0.45 else 4

@@ -149,19 +149,19 @@ def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> Vi
     )
 
 
-def _first_packets(container: InputContainer, stream: VideoStream, path: Path) -> tuple[VideoFrame, list[Fraction]]:
-    """The first picture that decodes, and the times of display of the first packets in seconds, in order.
+def _first_packets(container: InputContainer, stream: VideoStream, path: Path) -> tuple[VideoFrame, list[int]]:
+    """The first picture that decodes, and the times of display of the first packets in ticks, in order.
 
     Raises:
         InputError: none of the first packets gives a picture.
     """
     picture: VideoFrame | None = None
-    stamps: list[Fraction] = []
+    stamps: list[int] = []
     by_decoding = counts_in_decoding_order(container)
     for packet in itertools.islice(_packets(container, stream), _RATE_PACKETS):
         stamp = packet.dts if by_decoding else packet.pts
         if stamp is not None and packet.size and not packet.is_discard:
-            stamps.append(stamp * packet.time_base)
+            stamps.append(stamp)
         if picture is None:
             try:
                 picture = next((frame for frame in packet.decode() if isinstance(frame, VideoFrame)), None)
@@ -181,28 +181,28 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
         return
 
 
-def _frame_rate(stream: VideoStream, stamps: list[Fraction], seconds: Fraction) -> tuple[Fraction, bool]:
+def _frame_rate(stream: VideoStream, stamps: list[int], seconds: Fraction) -> tuple[Fraction, bool]:
     """The rate to show the video at, and whether its pictures come unevenly."""
     average = Fraction(stream.average_rate or 0)
     if stream.frames and seconds > 0 and not average:
         average = stream.frames / seconds
     intervals = sorted(b - a for a, b in zip(stamps, stamps[1:], strict=False) if b > a)
-    if not intervals:
+    if not intervals or not stream.time_base:
         return _snap(average) if 0 < average <= _MAX_RATE else Fraction(25), False
     usual = intervals[len(intervals) // 2]
-    tick = stream.time_base or Fraction(0)
-    slack = usual * _VARIABLE_INTERVAL + tick * 3 / 2
-    measured = (len(stamps) - 1) / (stamps[-1] - stamps[0])
+    measured = (len(stamps) - 1) / ((stamps[-1] - stamps[0]) * stream.time_base)
     if not 0 < average <= _MAX_RATE:
         average = measured
+    slack = usual * _VARIABLE_INTERVAL + Fraction(3, 2)  # one and a half ticks: rounding at both ends
+    uneven = usual - intervals[0] > slack or intervals[-1] - usual > slack
     # Over all the file the average tells of gaps later on; in a short file it is too coarse to.
-    uneven_later = len(stamps) > 50 and abs(average * usual - 1) > Fraction(1, 20)
-    if any(abs(i - usual) > slack for i in intervals) or uneven_later:
-        return _rate_for_variable(average, intervals[len(intervals) // _COMMON_SHARE]), True
+    uneven |= len(stamps) > 50 and abs(average * usual * stream.time_base - 1) > Fraction(1, 20)
+    if uneven:
+        return _rate_for_variable(average, intervals[len(intervals) // _COMMON_SHARE] * stream.time_base), True
     if _snap(average) in STANDARD_RATES:
         return _snap(average), False
-    jitter = max(intervals[-1] - usual, usual - intervals[0]) + tick
-    return _snap(measured, _RATE_TOLERANCE + jitter / (stamps[-1] - stamps[0])), False
+    jitter = max(intervals[-1] - usual, usual - intervals[0]) + 1
+    return _snap(measured, _RATE_TOLERANCE + Fraction(jitter, stamps[-1] - stamps[0])), False
 
 
 def _snap(rate: Fraction, tolerance: Fraction = _RATE_TOLERANCE) -> Fraction:

@@ -1,0 +1,157 @@
+"""Options of a training run: dataclasses whose field docstrings are the command line's help, stored as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from swaptalk.errors import InputError
+from swaptalk.training.optimizers import OptimizerName
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopOptions:
+    """What every stage's run has: where it goes, how long it lasts, how fast it learns, on what it runs."""
+
+    out: Path
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there is resumed."""
+    restart: bool = False
+    """Begin anew even where a checkpoint lies in the folder."""
+    start_from: Path | None = None
+    """A finished run of the same stage whose weights this run begins with."""
+    steps: int = 0
+    """Optimiser steps in all, those before an interruption included; 0: no such limit."""
+    minutes: float = 0.0
+    """Minutes of training in all, those before an interruption included; 0: no such limit."""
+    batch_size: int = 8
+    """Samples in each process's batch."""
+    accumulate: int = 1
+    """Batches whose gradients are added for one optimiser step."""
+    optimizer: OptimizerName = "muon"
+    """muon learns faster in few steps; adamw is the usual choice."""
+    learning_rate: float = 3e-3
+    """Rate of Muon, or of AdamW where it trains everything."""
+    other_rate: float = 1e-3
+    """Rate of AdamW for what Muon does not train (biases, first and last layers)."""
+    warm_up: int = 50
+    """Steps over which the rate rises."""
+    decay_share: float = 0.3
+    """Share of the budget, at its end, over which the rate falls to nothing."""
+    clip: float = 1.0
+    """Largest norm of a network's gradient; 0: any."""
+    ema_decay: float = 0.998
+    """Decay of the moving average of the weights, which is what gets exported."""
+    seed: int = 0
+    """Batch k and its random numbers follow from this number and k alone."""
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    """Arithmetic of the networks."""
+    compile: bool = False
+    """Compile the networks first; pays off after some hundred steps."""
+    accelerator: str = "auto"
+    """cpu, gpu, mps or auto."""
+    devices: int = 1
+    """Processes on each machine; under torchrun or Slurm give what they were started with."""
+    nodes: int = 1
+    """Machines."""
+    strategy: str = "auto"
+    """How the processes work together, as Lightning Fabric names it: auto, ddp, ..."""
+    threads: int = 2
+    """Threads that prepare batches."""
+    log_every: int = 20
+    """Steps averaged in a row of log.csv."""
+    evaluate_every: int = 500
+    """Steps between evaluations and sample sheets; there is one at the end in any case. 0: only that one."""
+    save_every: float = 5.0
+    """Minutes between checkpoints; there is one at each evaluation and at the end in any case."""
+    tensorboard: bool = True
+    """Write TensorBoard's files beside the CSV."""
+
+    def check(self) -> None:
+        """Refuse values that cannot work.
+
+        Raises:
+            InputError: no budget, or a number out of range.
+        """
+        if self.steps <= 0 and self.minutes <= 0:
+            raise InputError("the run has no end", remedy="give --steps or --minutes")
+        for name in ("batch_size", "accumulate", "devices", "nodes", "log_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"--{name.replace('_', '-')} must be at least 1", remedy="give a positive number")
+
+
+def to_json(options: Any) -> str:
+    """Options as JSON, which `from_dict` reads."""
+    return json.dumps(dataclasses.asdict(options), indent=1, default=str)
+
+
+def from_dict(kind: type[T], values: dict[str, Any]) -> T:
+    """Build a dataclass of options, nested ones too, from JSON's types; fields that are not given keep defaults.
+
+    Raises:
+        InputError: a key that is no option, a value of the wrong kind, or a required option is missing.
+    """
+    hints = typing.get_type_hints(kind)
+    fields = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - fields)
+    if unknown:
+        raise InputError(f"no such option: {', '.join(unknown)}", remedy="see the stage's --help for the names")
+    try:
+        return kind(**{name: _convert(hints[name], value) for name, value in values.items()})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the options do not fit {kind.__name__}: {error}", remedy="correct the file") from error
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    """A value of JSON as the type that a field asks for."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return None
+        return _convert(next(a for a in arguments if a is not type(None)), value)
+    if dataclasses.is_dataclass(hint):
+        return from_dict(hint, value)  # type: ignore[arg-type]
+    if origin is tuple:
+        inner = arguments[0]
+        return tuple(_convert(inner, item) for item in value)
+    if origin is Literal:
+        if value not in arguments:
+            raise ValueError(f"{value!r} is none of {', '.join(map(str, arguments))}")
+        return value
+    if hint is Path:
+        return Path(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and not isinstance(value, hint):
+        raise ValueError(f"{value!r} is not {hint.__name__}")
+    return value
+
+
+def read_options(kind: type[T], path: Path) -> T:
+    """Options of a JSON file, such as the ``config.json`` of a run.
+
+    Raises:
+        InputError: not readable as JSON, or not these options.
+    """
+    return from_dict(kind, read_json(path))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        InputError: not readable as JSON, or not an object.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"is not a readable JSON file ({error})", path=path, remedy="check the path") from error
+    if not isinstance(values, dict):
+        raise InputError("holds no JSON object", path=path, remedy="write it as {\"option\": value, ...}")
+    return values

@@ -1,0 +1,87 @@
+"""What the shared loop asks of a stage."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from swaptalk.losses.terms import Terms
+from swaptalk.training.options import LoopOptions
+
+Batch = dict[str, Tensor]
+
+
+@dataclass
+class Evaluation:
+    """Numbers by name, and a picture (H, W, 3) uint8 RGB that shows what they look like, if there is one."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    sheet: NDArray[np.uint8] | None = None
+
+
+class Stage(ABC):
+    """One of the four trainings. The loop owns the order of things, the stage their meaning.
+
+    Attributes:
+        name: the stage's name on the command line.
+        networks: what is trained and saved, by name. The loop replaces the entries by the wrapped networks that it
+            runs, so a stage must call ``self.networks[...]`` and keep no other reference.
+        averaged: names of the networks with an exponential moving average, which is what gets exported.
+        frozen: networks that only take part; the loop moves them to the device.
+        methods: methods of networks, beside ``forward``, that ``play`` calls: (network, method).
+    """
+
+    name: ClassVar[str]
+    networks: dict[str, nn.Module]
+    averaged: tuple[str, ...]
+    frozen: dict[str, nn.Module]
+    methods: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, options: LoopOptions) -> None:
+        self.options = options
+
+    def prepare(self) -> None:  # noqa: B027 - most stages have nothing to prepare
+        """Compute caches that the training reads; called once by one process before the others go on."""
+
+    @abstractmethod
+    def optimizers(self) -> dict[str, list[Optimizer]]:
+        """Optimisers of each player; a player's networks are named by `players`."""
+
+    @abstractmethod
+    def players(self) -> dict[str, tuple[str, ...]]:
+        """Names of the networks that each player's losses train."""
+
+    @abstractmethod
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """One batch on the CPU, decided by ``rng`` alone; called from several threads at once."""
+
+    @abstractmethod
+    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+        """Yield each player's losses in turn; the loop runs the backward pass before it asks for the next.
+
+        Random numbers come from PyTorch's generator, which the loop seeds for each batch.
+
+        Args:
+            batch: what `batch` made, on the device.
+            step: optimiser steps done.
+        """
+
+    @abstractmethod
+    def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
+        """Judge the averaged networks (in evaluation mode, without gradients) on test data."""
+
+    def compile(self) -> None:
+        """Compile what `play` runs most; the default compiles every network."""
+        for network in self.networks.values():
+            network.compile()
+
+    def extra_state(self) -> dict[str, Any]:
+        """What an export needs besides weights (JSON types only)."""
+        return {}

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -16,7 +15,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.media.container import Timeline, audio_stream, open_media, read_timeline
+from swaptalk.media.container import Timeline, audio_stream, open_media, read_packets, read_timeline
 
 #: Time stamps may stray this far from the sample count before a gap is filled or an overlap cut:
 #: more than a container's rounding (Matroska: 1 ms), less than one can hear as a shift.
@@ -127,12 +126,9 @@ def _placed(
 
 def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
     """All frames that decode; damaged packets are skipped, so the gap they leave is filled with silence."""
-    packets = container.demux(stream)
-    while True:
+    for packet in read_packets(container, stream):
         try:
-            frames = next(packets).decode()
-        except (StopIteration, av.error.EOFError):
-            return
+            frames = packet.decode()
         except FFmpegError:
             continue
         for frame in frames:

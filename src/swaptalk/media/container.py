@@ -16,6 +16,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
@@ -106,10 +107,14 @@ def _check_limits(container: InputContainer, path: Path) -> None:
     if len(container.streams) > MAX_STREAMS:
         raise InputError(f"holds more than {MAX_STREAMS} streams", path=path, remedy="export it with one of each kind")
     for stream in container.streams.video:
+        if not _decodable(stream):
+            continue
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > MAX_VIDEO_PIXELS or max(width, height) > MAX_VIDEO_SIDE:
             raise InputError(f"pictures of {width}x{height} are too large", path=path, remedy="scale it to 8K or less")
     for sound in container.streams.audio:
+        if not _decodable(sound):
+            continue
         rate, channels = sound.codec_context.sample_rate, sound.codec_context.channels
         if (rate and rate not in SAMPLE_RATES) or channels > MAX_CHANNELS:
             raise InputError(
@@ -117,11 +122,17 @@ def _check_limits(container: InputContainer, path: Path) -> None:
             )
 
 
+def _decodable(stream: Stream) -> bool:
+    """Whether there is a decoder for it (PyAV gives a stream of an unknown codec no context, against its stubs)."""
+    return getattr(stream, "codec_context", None) is not None
+
+
 def video_stream(container: InputContainer) -> VideoStream | None:
     """The first stream of moving pictures (cover art does not count), or None."""
     for stream in container.streams.video:
-        codec = stream.codec_context
-        if not stream.disposition & Disposition.attached_pic and codec.width > 0 and codec.height > 0:
+        if stream.disposition & Disposition.attached_pic or not _decodable(stream):
+            continue
+        if stream.codec_context.width > 0 and stream.codec_context.height > 0:
             return stream
     return None
 
@@ -129,8 +140,9 @@ def video_stream(container: InputContainer) -> VideoStream | None:
 def audio_stream(container: InputContainer) -> AudioStream | None:
     """The sound that players choose (default flag, then channels), or None if there is none that decodes."""
     best = container.streams.best("audio")
-    if isinstance(best, AudioStream) and best.codec_context.sample_rate > 0:
-        return best
+    for stream in (best, *container.streams.audio):
+        if isinstance(stream, AudioStream) and _decodable(stream) and stream.codec_context.sample_rate > 0:
+            return stream
     return None
 
 
@@ -236,13 +248,8 @@ def _ranges(container: InputContainer, streams: list[VideoStream | AudioStream])
     """Spans of the streams over the packets from here on that are shown; None for a stream without packets."""
     first: dict[int, int] = {}
     end: dict[int, int] = {}
-    packets = container.demux(*streams)
     by_decoding = counts_in_decoding_order(container)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, FFmpegError):  # a damaged rest ends the file
-            break
+    for packet in read_packets(container, *streams):
         key = packet.stream.index
         stamp = packet.dts if packet.pts is None or by_decoding else packet.pts
         if stamp is None:
@@ -267,6 +274,17 @@ def counts_in_decoding_order(container: InputContainer) -> bool:
     FFmpeg's guesses at display times are wrong there with B-frames: the n-th picture out belongs to the n-th packet.
     """
     return container.format.name == "avi"
+
+
+def read_packets(container: InputContainer, *streams: VideoStream | AudioStream) -> Iterator[Packet[Stream]]:
+    """Packets of the streams from here on, with the empty ones that flush decoders; a damaged rest ends the file."""
+    packets = container.demux(*streams)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, FFmpegError, IndexError):  # IndexError: a stream that comes up only now
+            return
+        yield packet
 
 
 def _frame_ticks(stream: Stream) -> int:

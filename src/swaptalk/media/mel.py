@@ -79,7 +79,8 @@ def _block_log_mel(padded: NDArray[np.float64]) -> NDArray[np.float32]:
     magnitude = np.abs(np.fft.rfft(frames * _window(), axis=1))
     bands = np.concatenate([magnitude[i : i + _ROWS] @ mel_filters() for i in range(0, _BLOCK, _ROWS)])
     log = np.log(np.maximum(bands, MAGNITUDE_FLOOR))
-    return ((log - LOG_LOW) * (2 / (LOG_HIGH - LOG_LOW)) - 1).astype(np.float32)
+    scaled: NDArray[np.float64] = (log - LOG_LOW) * (2 / (LOG_HIGH - LOG_LOW)) - 1
+    return scaled.astype(np.float32)
 
 
 class MelStream:

@@ -13,12 +13,13 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.audio import stream_channels
-from swaptalk.media.container import open_media, video_stream
+from swaptalk.media.container import open_media, read_packets, video_stream
 from swaptalk.media.files import AtomicFile, output_error
 from swaptalk.media.probe import probe
 from swaptalk.media.video_writer import close_mp4, open_mp4
@@ -116,7 +117,7 @@ def _survey(path: Path, fps: Fraction) -> tuple[int, int]:
         if stream is None or stream.time_base is None:
             raise SwapTalkError("holds no video", path=path, remedy="generate the segment again")
         scale = stream.time_base * fps
-        shown = [round(p.pts * scale) for p in container.demux(stream) if p.size and p.pts is not None]
+        shown = [round(p.pts * scale) for p in read_packets(container, stream) if p.size and p.pts is not None]
     if not shown or sorted(shown) != list(range(len(shown))):
         problem = f"its frames do not follow each other at {float(fps):g} a second"
         raise SwapTalkError(problem, path=path, remedy="generate the segment again")
@@ -133,7 +134,7 @@ def _add_video(container: OutputContainer, template: Path, fps: Fraction) -> Vid
     return stream
 
 
-def _video_packets(paths: list[Path], fps: Fraction, delay: int, target: VideoStream) -> Iterator[Packet[VideoStream]]:
+def _video_packets(paths: list[Path], fps: Fraction, delay: int, target: VideoStream) -> Iterator[Packet[Stream]]:
     """All packets in decoding order, stamped in frames from the beginning of the first segment."""
     extradata: bytes | None = None
     offset = 0
@@ -147,7 +148,7 @@ def _video_packets(paths: list[Path], fps: Fraction, delay: int, target: VideoSt
             extradata = header
             scale = stream.time_base * fps
             count = 0
-            for packet in container.demux(stream):
+            for packet in read_packets(container, stream):
                 if not packet.size or packet.pts is None:
                     continue
                 shown = offset + round(packet.pts * scale)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -20,6 +18,7 @@ from swaptalk.media.container import (
     audio_stream,
     counts_in_decoding_order,
     open_media,
+    read_packets,
     read_timeline,
     video_stream,
 )
@@ -158,7 +157,7 @@ def _first_packets(container: InputContainer, stream: VideoStream, path: Path) -
     picture: VideoFrame | None = None
     stamps: list[int] = []
     by_decoding = counts_in_decoding_order(container)
-    for packet in itertools.islice(_packets(container, stream), _RATE_PACKETS):
+    for packet in itertools.islice(read_packets(container, stream), _RATE_PACKETS):
         stamp = packet.dts if by_decoding else packet.pts
         if stamp is not None and packet.size and not packet.is_discard:
             stamps.append(stamp)
@@ -171,14 +170,6 @@ def _first_packets(container: InputContainer, stream: VideoStream, path: Path) -
         raise InputError("no picture in it can be decoded", path=path, remedy="copy, download or export it again")
     whole_file = len(stamps) < _RATE_PACKETS - 1  # all packets but the empty one that flushes the decoder
     return picture, sorted(stamps)[: None if whole_file else -_REORDER_PACKETS]
-
-
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """All packets that can be read; damage ends them."""
-    try:
-        yield from container.demux(stream)
-    except FFmpegError:
-        return
 
 
 def _frame_rate(stream: VideoStream, stamps: list[int], seconds: Fraction) -> tuple[Fraction, bool]:

@@ -9,17 +9,17 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.media.container import counts_in_decoding_order, open_container, video_stream
+from swaptalk.media.container import counts_in_decoding_order, open_container, read_packets, video_stream
 from swaptalk.media.picture import PictureConverter, orientation
 from swaptalk.media.probe import VideoInfo, describe
 
@@ -118,7 +118,7 @@ class VideoReader:
         self._begin_decoding()
 
     def _begin_decoding(self) -> None:
-        self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
+        self._packets: Iterator[Packet[Stream]] = read_packets(self._container, self._stream)
         self._decoded: list[VideoFrame] = []
         self._shown: _Picture | None = None
         self._last_stamp = 0
@@ -207,8 +207,7 @@ class VideoReader:
         if self._closed:  # between two frames of a running iteration
             raise ValueError("the reader is closed")
         limit = self._limit(index)
-        now = self._shown or self._ahead
-        if now is None or (limit - now.stamp) * self._base > _SEEK_SECONDS:
+        if self._ahead is not None and (limit - self._ahead.stamp) * self._base > _SEEK_SECONDS:
             self._seek(limit)
         while self._ahead is not None and (self._shown is None or self._ahead.stamp <= limit):
             self._shown, self._ahead = self._ahead, self._decode_next()
@@ -235,15 +234,15 @@ class VideoReader:
     def _decode_next(self) -> _Picture | None:
         """The next picture in order of display; None at the end. Damaged packets are skipped."""
         while not self._decoded:
+            packet = next(self._packets, None)
+            if packet is None:
+                return None
             try:
-                packet = next(self._packets)
                 if packet.is_corrupt:
                     continue
                 if self._by_decoding and packet.size and packet.dts is not None:
                     self._decoding_stamps.append(packet.dts)
                 self._decoded = [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
-            except (StopIteration, av.error.EOFError):
-                return None
             except FFmpegError:
                 continue
         frame = self._decoded.pop(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +11,10 @@ from numpy.typing import NDArray
 from swaptalk.faces.align import CROP_SIZE, HALF_ROW
 from swaptalk.faces.topology import CHIN, FACE_OVAL, NOSE
 
-#: Masks are drawn at this size and enlarged: they hold nothing finer than their fade.
-_DRAWN = 64
-_STEP = CROP_SIZE // _DRAWN
+#: Masks are drawn this much smaller and enlarged: they hold nothing finer than their fade.
+_STEP = 4
+#: They are drawn with this much room around (in drawn pixels): a chin at the crop's edge is blurred as one that is not.
+_ROOM = 8
 #: Fade of the face's outline, crop pixels (standard deviation): the mask is 0 on the outline of jaw and hairline and 1
 #: about two of these inside. Narrower shows a seam where the new face is a little slimmer or wider, wider brings back
 #: the old face's cheeks.
@@ -50,26 +53,32 @@ _BORDER = _border_fade()
 _LOWER_HALF = np.clip((np.arange(CROP_SIZE, dtype=np.float32) - HALF_ROW - _MOUTH_TOP_MARGIN) / 16, 0, 1)[:, None]
 
 
-def _fill(canvas: NDArray[np.uint8], polygon: NDArray[np.floating]) -> None:
-    """Draw a polygon given in crop pixels into a small canvas; ``resize`` keeps pixel edges, hence the halves."""
-    small = (polygon[:, :2] + 0.5) / _STEP - 0.5
-    cv2.fillPoly(canvas, [np.round(small * 16).astype(np.int32)], (255,), cv2.LINE_AA, shift=4)
+def _drawn(polygons: Sequence[NDArray[np.floating]], size: int) -> NDArray[np.uint8]:
+    """Small canvas with room around on which polygons (N, 2 or 3) of crop pixels are filled with 255."""
+    side = size // _STEP + 2 * _ROOM
+    canvas = np.zeros((side, side), np.uint8)
+    for polygon in polygons:
+        small = (polygon[:, :2] + 0.5) / _STEP - 0.5 + _ROOM  # ``resize`` keeps pixel edges, hence the halves
+        cv2.fillPoly(canvas, [np.round(small * 16).astype(np.int32)], (255,), cv2.LINE_AA, shift=4)
+    return canvas
 
 
-def _enlarge(small: NDArray[np.floating]) -> NDArray[np.float32]:
-    full = cv2.resize(np.asarray(small, np.float32), (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(full, np.float32)
+def _enlarge(canvas: NDArray[np.floating], size: int) -> NDArray[np.float32]:
+    inner = np.ascontiguousarray(canvas[_ROOM:-_ROOM, _ROOM:-_ROOM], np.float32)
+    return np.asarray(cv2.resize(inner, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def inner_fade(mesh: NDArray[np.floating], width: float, size: int = CROP_SIZE) -> NDArray[np.float32]:
+    """Mask (size, size) that is 0 on the face's outline and 1 about two ``width`` pixels inside, smooth in between."""
+    nose = np.asarray(cv2.convexHull(mesh[NOSE, :2].astype(np.float32)), np.float32).reshape(-1, 2)
+    canvas = _drawn([mesh[FACE_OVAL], nose], size)  # the nose of a turned head leaves the oval
+    blurred = np.asarray(cv2.GaussianBlur(canvas, (0, 0), width / _STEP), np.float32) / 255
+    return _enlarge(np.clip(2 * blurred - 1, 0, 1), size)
 
 
 def face_mask(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     """Mask of the whole face, (256, 256) float32 in 0..1, from its mesh (468, 2 or 3) in crop pixels."""
-    canvas = np.zeros((_DRAWN, _DRAWN), np.uint8)
-    _fill(canvas, mesh[FACE_OVAL])
-    nose = np.asarray(cv2.convexHull(mesh[NOSE, :2].astype(np.float32)), np.float32).reshape(-1, 2)
-    _fill(canvas, nose)  # of a turned head it leaves the oval
-    # Beyond the crop's edge lies nothing of the face: without a zero border the fade would not reach it.
-    blurred = np.asarray(cv2.GaussianBlur(canvas, (0, 0), FACE_FADE / _STEP), np.float32) / 255
-    return _enlarge(np.clip(2 * blurred - 1, 0, 1)) * _BORDER
+    return inner_fade(mesh, FACE_FADE) * _BORDER
 
 
 def mouth_region(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -83,7 +92,6 @@ def mouth_mask(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     Args:
         mesh: (468, 2 or 3) points in crop pixels.
     """
-    canvas = np.zeros((_DRAWN, _DRAWN), np.uint8)
-    _fill(canvas, mouth_region(mesh))
-    blurred = cv2.GaussianBlur(canvas, (0, 0), MOUTH_FADE / _STEP, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(_enlarge(np.asarray(blurred, np.float32) / 255) * _BORDER * _LOWER_HALF, np.float32)
+    blurred = cv2.GaussianBlur(_drawn([mouth_region(mesh)], CROP_SIZE), (0, 0), MOUTH_FADE / _STEP)
+    mask = _enlarge(np.asarray(blurred, np.float32) / 255, CROP_SIZE)
+    return np.asarray(mask * _BORDER * _LOWER_HALF, np.float32)

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.align import CROP_SIZE
+from swaptalk.faces.mask import inner_fade
 from swaptalk.faces.raster import grid_cells, rasterise
 from swaptalk.faces.topology import (
     FACE_OVAL,
     INNER_LIPS,
     LEFT_EYE,
     MIRROR,
-    NOSE,
     OUTER_LIPS,
     POINT_COUNT,
     RIGHT_EYE,
@@ -164,18 +164,6 @@ def _polygon_mask(points: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
     return canvas
 
 
-def _inner_fade(mesh: NDArray[np.floating], size: int, width: float) -> NDArray[np.float32]:
-    """Mask (size, size) that is 0 on the face's outline and 1 about 2 ``width`` pixels inside, smooth in between."""
-    half = (mesh[:, :2] + 0.5) / 2 - 0.5
-    filled = _polygon_mask(half[FACE_OVAL], size // 2)
-    # A turned head's nose leaves the oval.
-    nose = np.asarray(cv2.convexHull(half[NOSE].astype(np.float32)), np.float32).reshape(-1, 2)
-    filled = np.maximum(filled, _polygon_mask(nose, size // 2))
-    blurred = cv2.GaussianBlur(filled, (0, 0), width / 2).astype(np.float32) / 255
-    faded = np.clip(2 * blurred - 1, 0, 1)
-    return np.asarray(cv2.resize(faded, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
 def _skin_weight(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
     """Skin inside the face's outline, without eyes and mouth; (size, size) of 0 or 1."""
     mask = _polygon_mask(mesh[FACE_OVAL], size)
@@ -217,7 +205,7 @@ def swap_mask(target_mesh: NDArray[np.floating], size: int, keep_eyes: bool) -> 
 
     That is the face but its outline, the inside of the mouth and, if ``keep_eyes``, the eyes.
     """
-    mask = _inner_fade(target_mesh, size, MASK_FADE * size)
+    mask = inner_fade(target_mesh, MASK_FADE * size, size)
     hole = np.zeros((size, size), np.uint8)
     for ring in [INNER_LIPS, LEFT_EYE, RIGHT_EYE] if keep_eyes else [INNER_LIPS]:
         hole = np.maximum(hole, _polygon_mask(target_mesh[ring], size))

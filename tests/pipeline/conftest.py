@@ -1,11 +1,7 @@
-"""A small clip of a real face, and a voice, made on the spot."""
+"""Networks small enough to reason about, and real face finding."""
 
 from __future__ import annotations
 
-import sys
-import wave
-from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -15,16 +11,58 @@ from numpy.typing import NDArray
 
 from swaptalk.errors import SwapTalkError
 from swaptalk.media.image import read_image, write_image
-from swaptalk.media.mux import AudioSource, mux
-from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.vision import Vision
-from swaptalk.runtime.assets import resolve
 
-sys.path.insert(0, str(Path(__file__).parent))
-from networks import PoolingNetworks  # noqa: E402 - a neighbour of this file, not a package
 
-WIDTH, HEIGHT = 160, 144
+class PoolingNetworks:
+    """The interface of ModelBundle with arithmetic instead of weights.
+
+    The swap moves the face's mean colour to the source's, the lip-sync lightens the lower half by the motion of the
+    moment; silence's motion is 0, speech's is positive.
+    """
+
+    motion_window = 5
+    silent_motion = np.zeros(1, np.float32)
+    fingerprint = "pooling"
+
+    def __init__(self) -> None:
+        self.swapped = 0
+        self.encoded = 0
+
+    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.encoded += len(crops)
+        blocks = crops.reshape(len(crops), 16, 16, 16, 16, 3).mean(axis=(2, 4)) / 255
+        return blocks.transpose(0, 3, 1, 2).astype(np.float32)
+
+    def quantize(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return np.rint(latents * 255).astype(np.uint8)
+
+    def embed(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return codes.astype(np.float32) / 255
+
+    def decode(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        faces = [cv2.resize(one.transpose(1, 2, 0), (256, 256)) for one in latents]
+        return (np.clip(np.stack(faces), 0, 1) * 255).astype(np.uint8)
+
+    def identity(self, source_latents: NDArray[np.float32]) -> NDArray[np.float32]:
+        return source_latents.mean(axis=(0, 2, 3))
+
+    def swap(self, latents: NDArray[np.float32], identity: NDArray[np.float32], strength: float = 1.0,
+             ) -> NDArray[np.float32]:
+        self.swapped += len(latents)
+        return latents + strength * (identity[None, :, None, None] - latents.mean(axis=(2, 3), keepdims=True))
+
+    def motion(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        tokens = mel.mean(axis=1) + 1  # 0 in digital silence
+        tokens = np.concatenate([tokens, np.repeat(tokens[-1:], -len(tokens) % 4)])
+        return tokens.reshape(-1, 4).mean(axis=1, keepdims=True).astype(np.float32)
+
+    def lipsync(self, target: NDArray[np.float32], reference: NDArray[np.float32], motion: NDArray[np.float32],
+                ) -> NDArray[np.float32]:
+        result = target.copy()
+        result[:, :, 8:] = reference[:, :, 8:] + motion[:, motion.shape[1] // 2, 0][:, None, None, None]
+        return result
 
 
 @pytest.fixture(scope="session")
@@ -35,24 +73,6 @@ def vision() -> Vision:
         pytest.skip(f"face models are not to be had: {error}")
 
 
-@pytest.fixture(scope="session")
-def photo() -> Path:
-    """A portrait in the public domain."""
-    try:
-        return resolve("grace-hopper", progress=False)
-    except SwapTalkError as error:
-        pytest.skip(f"the photograph is not to be had: {error}")
-
-
-@pytest.fixture(scope="session")
-def other_photo() -> Path:
-    """Another person."""
-    try:
-        return resolve("astronaut", progress=False)
-    except SwapTalkError as error:
-        pytest.skip(f"the photograph is not to be had: {error}")
-
-
 @pytest.fixture
 def networks() -> PoolingNetworks:
     return PoolingNetworks()
@@ -61,63 +81,6 @@ def networks() -> PoolingNetworks:
 @pytest.fixture
 def maker(vision: Vision, networks: PoolingNetworks) -> SwapTalk:
     return SwapTalk(networks, vision)
-
-
-MakeClip = Callable[..., Path]
-
-
-@pytest.fixture(scope="session")
-def portrait(photo: Path) -> NDArray[np.uint8]:
-    """Head and shoulders, WIDTH x HEIGHT with a margin for motion."""
-    picture = read_image(photo)[20:380, 60:460]
-    return cv2.resize(picture, (WIDTH + 16, HEIGHT + 16), interpolation=cv2.INTER_AREA)
-
-
-@pytest.fixture
-def make_clip(tmp_path: Path, portrait: NDArray[np.uint8]) -> MakeClip:
-    """Factory of clips: the portrait drifts by up to 8 pixels; faceless frames are grey."""
-
-    def make(name: str = "target.mp4", frames: int = 10, fps: Fraction | int = 25, faceless: range = range(0),
-             sound: Path | None = None) -> Path:
-        path = tmp_path / name
-        silent = path.with_suffix(".silent.mp4")
-        with VideoWriter(silent, WIDTH, HEIGHT, fps, quality=12) as writer:
-            for index in range(frames):
-                x, y = round(8 + 8 * np.sin(index / 4)), round(8 + 4 * np.cos(index / 5))
-                picture = np.ascontiguousarray(portrait[y : y + HEIGHT, x : x + WIDTH])
-                writer.write(np.full_like(picture, 90) if index in faceless else picture)
-        mux([silent], None if sound is None else AudioSource(sound), path, fps)
-        silent.unlink()
-        return path
-
-    return make
-
-
-def voice(seconds: float, rate: int = 16000) -> NDArray[np.float32]:
-    """What an energy gate takes for speech: harmonics with a syllable's envelope."""
-    t = np.arange(round(seconds * rate)) / rate
-    tone = np.sum([np.sin(2 * np.pi * 130 * k * t) / k for k in range(1, 15)], axis=0)
-    return (0.12 * tone * (0.55 - 0.45 * np.cos(2 * np.pi * 4 * t))).astype(np.float32)
-
-
-MakeWav = Callable[..., Path]
-
-
-@pytest.fixture
-def make_wav(tmp_path: Path) -> MakeWav:
-    """Factory of recordings at 16 kHz: a voice of so many seconds, or the samples given."""
-
-    def make(seconds: float = 0.4, name: str = "words.wav", samples: NDArray[np.float32] | None = None) -> Path:
-        path = tmp_path / name
-        values = voice(seconds) if samples is None else samples
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(16000)
-            file.writeframes((np.clip(values, -1, 1) * 32767).astype("<i2").tobytes())
-        return path
-
-    return make
 
 
 @pytest.fixture

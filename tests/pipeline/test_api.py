@@ -74,10 +74,8 @@ def test_swap_keeps_speech_length_and_mouth(maker: SwapTalk, networks, make_clip
     assert np.corrcoef(ours[: len(theirs) - 16], theirs[: len(ours)][: len(theirs) - 16])[0, 1] > 0.95
 
 
-def test_sync_keeps_the_face_and_silence_closes_the_mouth(maker: SwapTalk, networks, make_clip, make_wav,
+def test_sync_keeps_the_face_and_silence_closes_the_mouth(maker: SwapTalk, networks, make_clip, make_wav, voice,
                                                           tmp_path: Path) -> None:
-    from conftest import voice
-
     samples = np.concatenate([voice(0.6), np.zeros(16000, np.float32)])
     target = make_clip(frames=4)
     maker.generate(target=target, audio=make_wav(samples=samples), output=tmp_path / "out.mp4", length="audio",

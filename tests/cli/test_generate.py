@@ -1,0 +1,108 @@
+"""The verbs generate, swap and sync as a user calls them, with the weights of the package."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from swaptalk.cli.main import main
+from swaptalk.media.image import read_image
+from swaptalk.media.probe import probe
+from swaptalk.runtime.bundle import BUNDLE_NAME, default_directory
+
+
+@pytest.fixture(scope="module")
+def weights() -> list[str]:
+    """Options that name the weights; a folder of other ones may be given in SWAPTALK_TEST_WEIGHTS."""
+    other = os.environ.get("SWAPTALK_TEST_WEIGHTS")
+    if other is None and not (default_directory() / BUNDLE_NAME).exists():
+        pytest.skip("this checkout has no weights")
+    return [] if other is None else ["--models", other]
+
+
+def test_generate(weights: list[str], make_clip, make_wav, other_photo: Path, tmp_path: Path,
+                  capsys: pytest.CaptureFixture[str]) -> None:
+    output, stats = tmp_path / "out.mp4", tmp_path / "stats.json"
+    code = main(["generate", "--source", str(other_photo), "--target", str(make_clip(frames=4)), "--audio",
+                 str(make_wav(0.24)), "--output", str(output), "--stats", str(stats), *weights])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert said.out.startswith(f"{output}: 6 frames; ")
+    video = probe(output).video
+    assert video is not None and video.frame_count_estimate == 6
+    assert json.loads(stats.read_text())["changed"] == 6
+
+
+def test_swap_and_sync_with_json(weights: list[str], make_wav, photo: Path, other_photo: Path, tmp_path: Path,
+                                 capsys: pytest.CaptureFixture[str]) -> None:
+    output = str(tmp_path / "out.png")
+    swap = ["swap", "--source", str(other_photo), "--target", str(photo), "--output", output]
+    assert main([*swap, "--json", *weights]) == 0
+    assert json.loads(capsys.readouterr().out)["output"] == output
+    assert main(["sync", "--target", str(photo), "--audio", str(make_wav(0.08)), "--output", str(tmp_path / "out.mp4"),
+                 "--resolution", "200", "--quiet", *weights]) == 0
+    assert capsys.readouterr().out == ""
+    video = probe(tmp_path / "out.mp4").video
+    assert video is not None and video.height == 200
+
+
+def test_list_faces(weights: list[str], photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sheet = tmp_path / "faces.png"
+    assert main(["generate", "--target", str(photo), "--list-faces", str(sheet), *weights]) == 0
+    assert "--face 1: in 1 frames" in capsys.readouterr().out
+    assert read_image(sheet).shape[1] == 192
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["generate", "--target", "a.mp4", "--output", "b.mp4"], "--source is missing"),
+    (["generate", "--target", "a.mp4", "--output", "b.mp4", "--source", "c.png"], "--audio is missing"),
+    (["swap", "--target", "a.mp4", "--output", "b.mp4"], "--source is missing"),
+    (["sync", "--target", "a.mp4", "--output", "b.mp4"], "--audio is missing"),
+    (["sync", "--target", "a.mp4", "--audio", "c.wav"], "--output OUT.mp4"),
+    (["sync", "--target", "a.mp4", "--audio", "c.wav", "--output", "b.mp4", "--fps", "x"], "--fps x is not a number"),
+])
+def test_wrong_use_is_one_line_and_code_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert said in error and "\n" not in error
+
+
+def test_missing_file_is_one_line_and_code_2(weights: list[str], tmp_path: Path, make_wav,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["sync", "--target", str(tmp_path / "no.mp4"), "--audio", str(make_wav()), "--output",
+                 str(tmp_path / "out.mp4"), *weights])
+    assert code == 2
+    assert capsys.readouterr().err.strip().endswith(f"{tmp_path / 'no.mp4'}: no such file; check the path")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_leaves_no_half_file_and_says_how_to_resume(weights: list[str], make_clip, make_wav,
+                                                           tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    command = [sys.executable, "-m", "swaptalk.cli", "sync", "--target", str(make_clip(frames=4)), "--audio",
+               str(make_wav(60)), "--output", str(output), *weights]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    parts = Path(f"{output}.job") / "chunks"
+    deadline = time.monotonic() + 120
+    while not (parts.exists() and list(parts.iterdir())) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130, said
+    assert "run the same command with --resume" in said
+    assert not output.exists() and not list(tmp_path.rglob("*.part"))
+
+
+def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--help"]) == 0
+    text = capsys.readouterr().out
+    for option in ("--source", "--target", "--audio", "--output", "--face", "--length", "--resume", "--stats", "--fps"):
+        assert option in text
+    assert "play the video back and forth" in " ".join(text.replace("│", " ").split())

@@ -1,0 +1,102 @@
+"""A small clip of a real face, and a voice, made on the spot; photographs in the public domain from packages."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from swaptalk.errors import SwapTalkError
+from swaptalk.media.image import read_image
+from swaptalk.media.mux import AudioSource, mux
+from swaptalk.media.video_writer import VideoWriter
+from swaptalk.runtime.assets import resolve
+
+WIDTH, HEIGHT = 160, 144
+
+
+@pytest.fixture(scope="session")
+def photo() -> Path:
+    """A portrait in the public domain."""
+    try:
+        return resolve("grace-hopper", progress=False)
+    except SwapTalkError as error:
+        pytest.skip(f"the photograph is not to be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def other_photo() -> Path:
+    """Another person."""
+    try:
+        return resolve("astronaut", progress=False)
+    except SwapTalkError as error:
+        pytest.skip(f"the photograph is not to be had: {error}")
+
+
+MakeClip = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def portrait(photo: Path) -> NDArray[np.uint8]:
+    """Head and shoulders, WIDTH x HEIGHT with a margin for motion."""
+    picture = read_image(photo)[20:380, 60:460]
+    return cv2.resize(picture, (WIDTH + 16, HEIGHT + 16), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path, portrait: NDArray[np.uint8]) -> MakeClip:
+    """Factory of clips: the portrait drifts by up to 8 pixels; faceless frames are grey."""
+
+    def make(name: str = "target.mp4", frames: int = 10, fps: Fraction | int = 25, faceless: range = range(0),
+             sound: Path | None = None) -> Path:
+        path = tmp_path / name
+        silent = path.with_suffix(".silent.mp4")
+        with VideoWriter(silent, WIDTH, HEIGHT, fps, quality=12) as writer:
+            for index in range(frames):
+                x, y = round(8 + 8 * np.sin(index / 4)), round(8 + 4 * np.cos(index / 5))
+                picture = np.ascontiguousarray(portrait[y : y + HEIGHT, x : x + WIDTH])
+                writer.write(np.full_like(picture, 90) if index in faceless else picture)
+        mux([silent], None if sound is None else AudioSource(sound), path, fps)
+        silent.unlink()
+        return path
+
+    return make
+
+
+def speech_like(seconds: float, rate: int = 16000) -> NDArray[np.float32]:
+    """What an energy gate takes for speech: harmonics with a syllable's envelope."""
+    t = np.arange(round(seconds * rate)) / rate
+    tone = np.sum([np.sin(2 * np.pi * 130 * k * t) / k for k in range(1, 15)], axis=0)
+    return (0.12 * tone * (0.55 - 0.45 * np.cos(2 * np.pi * 4 * t))).astype(np.float32)
+
+
+MakeWav = Callable[..., Path]
+
+
+@pytest.fixture
+def make_wav(tmp_path: Path) -> MakeWav:
+    """Factory of recordings at 16 kHz: a voice of so many seconds, or the samples given."""
+
+    def make(seconds: float = 0.4, name: str = "words.wav", samples: NDArray[np.float32] | None = None) -> Path:
+        path = tmp_path / name
+        values = speech_like(seconds) if samples is None else samples
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16000)
+            file.writeframes((np.clip(values, -1, 1) * 32767).astype("<i2").tobytes())
+        return path
+
+    return make
+
+
+@pytest.fixture
+def voice() -> Callable[[float], NDArray[np.float32]]:
+    """So many seconds of what an energy gate takes for speech, at 16 kHz."""
+    return speech_like

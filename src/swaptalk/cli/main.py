@@ -60,6 +60,18 @@ VERBS: tuple[Verb, ...] = (
         options="SyncOptions",
         run="run_sync",
     ),
+    Verb(
+        name="evaluate",
+        summary="measure quality on footage of your own and write a report",
+        module="swaptalk.cli.evaluate",
+        extra="eval",
+    ),
+    Verb(
+        name="train",
+        summary="train one of the networks",
+        module="swaptalk.cli.train",
+        extra="train",
+    ),
     Verb("models", "list, fetch and find the third-party model files", "swaptalk.cli.models"),
 )
 

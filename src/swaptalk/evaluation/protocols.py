@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.media.image import is_image, read_image
+from swaptalk.media.image import is_image, read_image, write_image
 from swaptalk.media.probe import probe
+from swaptalk.media.video_reader import VideoReader
 
 ProtocolName = Literal["self", "cross"]
 
@@ -201,6 +202,25 @@ def _indexed_photos(folder: Path, extracted: Path, limit: int) -> list[Photo]:
                     path.write_bytes(content.read())
                 photos.append(Photo(name, person, path))
     return sorted(photos, key=lambda photo: photo.name)
+
+
+def photos_from_clips(clips: Sequence[Clip], folder: Path, skipped: Skipped) -> list[Photo]:
+    """The first frame of one clip of each person as a source photo, for folders without photos."""
+    folder.mkdir(parents=True, exist_ok=True)
+    photos: dict[str, Photo] = {}
+    for clip in sorted(clips, key=lambda clip: clip.name):
+        if clip.person in photos:
+            continue
+        path = folder / f"{clip.name}.png"
+        try:
+            if not path.is_file():
+                with VideoReader(clip.path) as reader:
+                    write_image(path, next(reader.frames([0])))
+        except SwapTalkError as error:
+            skipped.add(clip.name, str(error).removeprefix(f"{clip.path}: "))
+        else:
+            photos[clip.person] = Photo(clip.name, clip.person, path)
+    return list(photos.values())
 
 
 def draw_pairs(

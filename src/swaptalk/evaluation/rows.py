@@ -34,10 +34,17 @@ _SHARPEN_SIGMA, _SHARPEN_AMOUNT = 1.5, 0.8
 
 
 class Method(Protocol):
-    """One row. ``fingerprint`` changes whenever the same pair would be rendered otherwise."""
+    """One row."""
 
-    name: str
-    fingerprint: str
+    @property
+    def name(self) -> str:
+        """What the row is called."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same pair would be rendered otherwise."""
+        ...
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
         """Make the pair's video, at ``output`` or where it already lies, and return its path.
@@ -49,9 +56,12 @@ class Method(Protocol):
 
 
 class Editor(Protocol):
-    """The project's own modules, one video to the next; ``fingerprint`` changes with the weights."""
+    """The project's own modules, one video to the next."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the weights."""
+        ...
 
     def edit(self, target: Path, source: Path | None, audio: Path | None, output: Path) -> None:
         """Swap the face if ``source`` is given, drive the lips if ``audio`` is, both in one latent space if both."""

@@ -176,7 +176,8 @@ class Evaluation:
         folder = f"{pair.protocol}/{slug(method.name)}"
         video = self._workspace / "videos" / folder / f"{pair.name}.mp4"
         stored = self._workspace / "results" / folder / f"{pair.name}.json"
-        identity = f"{method.fingerprint}|{_stamp(prepared.source)}|{_stamp(pair.target.path)}|{_stamp(pair.audio.path)}"
+        stamps = [_stamp(path) for path in (prepared.source, pair.target.path, pair.audio.path)]
+        identity = "|".join([method.fingerprint, *stamps])
         render_key, key = _hash(identity), _hash(f"{identity}|{prepared.frames}|{self._describe}")
         known = load_measurement(stored, key)
         if known is not None and video.is_file():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swaptalk.evaluation.columns import BY_KEY, COLUMNS, Column
+from swaptalk.evaluation.columns import BY_KEY, COLUMNS, Better, Column
 from swaptalk.evaluation.metrics.bootstrap import (
     Interval,
     bootstrap_difference,
@@ -49,7 +49,7 @@ def column_of(key: str) -> Column:
     """The column of a key; keys of sync networks without a column of their own make one."""
     if key in BY_KEY:
         return BY_KEY[key]
-    better = "lower" if key.endswith("_distance") else "higher"
+    better: Better = "lower" if key.endswith("_distance") else "higher"
     return Column(key, key.replace("_", " ").capitalize(), "", better, 2, "the project's own sync network, not LSE")
 
 
@@ -92,7 +92,8 @@ def _notes(results: Results, frechet_key: str | None) -> list[str]:
         "Intervals: 95 %, bootstrap over clips.",
     ]
     if frechet_key is not None:
-        frames = max(sum(len(r.features) for r in row.results.values() if r.features is not None) for row in results.rows)
+        counts = [[len(r.features) for r in row.results.values() if r.features is not None] for row in results.rows]
+        frames = max(map(sum, counts))
         title = BY_KEY[frechet_key].title
         notes.append(f"{title}: on {frames} frames; below 2048 its value depends strongly on their number.")
     if frechet_key == "fd_mobilenet":
@@ -102,7 +103,9 @@ def _notes(results: Results, frechet_key: str | None) -> list[str]:
     return notes
 
 
-def _claims(results: Results, ours: str = "SwapTalk", others: tuple[str, ...] = ("Sync-Swap", "Swap-Sync")) -> list[str]:
+def _claims(
+    results: Results, ours: str = "SwapTalk", others: tuple[str, ...] = ("Sync-Swap", "Swap-Sync")
+) -> list[str]:
     """In words: where the latent pipeline beats the cascades, where it loses, where the clips do not decide."""
     claims = []
     for protocol in dict.fromkeys(row.protocol for row in results.rows):

@@ -1,0 +1,194 @@
+"""``swaptalk evaluate``: the paper's table for any model."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.evaluation.measure import Features, Instruments, SyncScorer
+from swaptalk.evaluation.observe import Observer
+from swaptalk.evaluation.protocols import (
+    Pair,
+    Photo,
+    ProtocolName,
+    Skipped,
+    draw_pairs,
+    find_clips,
+    find_photos,
+    photos_from_clips,
+)
+from swaptalk.evaluation.report import environment, terminal_table, write_report
+from swaptalk.evaluation.rows import (
+    CommandMethod,
+    CopyTarget,
+    ExternalFolder,
+    GroundTruth,
+    MeshWarpSwap,
+    Method,
+    PipelineEditor,
+    cascades,
+    check_names,
+)
+from swaptalk.evaluation.run import Evaluation, build_gallery
+from swaptalk.evaluation.summary import summarise
+from swaptalk.runtime import assets
+from swaptalk.runtime.packages import sha256_of
+
+RowName = Literal["ground-truth", "copy-target", "mesh-warp", "swaptalk"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Measure talking-face video the way the paper does and print its table."""
+
+    clips: Path
+    """Folder of test clips: videos (HDTF's names tell people apart), or index.csv beside clips/ with a test split."""
+    output: Path
+    """Folder for the report and for everything that is kept, so that an interrupted run goes on."""
+    photos: Path | None = None
+    """Folder of source photos, one a person, or index.csv beside tar shards. Default: first frames of other clips."""
+    protocols: tuple[ProtocolName, ...] = ("self", "cross")
+    """self: the target's own audio. cross: the audio of another clip."""
+    rows: tuple[RowName, ...] = ("ground-truth", "copy-target", "mesh-warp", "swaptalk")
+    """Rows of our own; swaptalk stands for this model and the cascades made of its modules."""
+    external: tuple[str, ...] = ()
+    """NAME=FOLDER: results that another program has rendered, named as the pairs."""
+    command: tuple[str, ...] = ()
+    """NAME=COMMAND with {source}, {target}, {audio} and {output}: another program, run for each pair."""
+    models: Path | None = None
+    """Folder with other SwapTalk weights. Default: those that came with the program."""
+    fid_weights: Path | None = None
+    """pt_inception-2015-12-05-6726825d.pth of pytorch-fid. Without it FD-MobileNetV2 is printed under its own name."""
+    syncnet_weights: Path | None = None
+    """syncnet_v2.model of the authors of SyncNet. Without it LSE-C and LSE-D are left out."""
+    limit: int | None = None
+    """At most this many pairs a protocol."""
+    gallery: int = 100
+    """At most this many source photos; ID Retrieve gets harder with more."""
+    seed: int = 0
+    """Of drawing the pairs."""
+    every: int = 5
+    """Picture metrics and identity are measured on every n-th frame."""
+    videos: int = 4
+    """Pairs a protocol shown side by side in the page."""
+    threads: int = 2
+    """CPU threads."""
+    quiet: bool = False
+    """Print the table only."""
+
+
+def run(options: Options) -> int:
+    """``swaptalk evaluate``; returns the exit code."""
+    _check(options)
+    options.output.mkdir(parents=True, exist_ok=True)
+    skipped = Skipped()
+    clips = find_clips(options.clips, skipped)
+    workspace = options.output / "cache"
+    photos: list[Photo]
+    if options.photos is None:
+        photos = photos_from_clips(clips, workspace / "photos", skipped)
+    else:
+        photos = find_photos(options.photos, workspace / "photos", skipped, options.gallery)
+    observer = Observer(options.threads)
+    gallery = build_gallery(photos, observer, skipped)
+    pairs: list[Pair] = []
+    for protocol in dict.fromkeys(options.protocols):
+        pairs += draw_pairs(protocol, clips, gallery.photos, options.seed, options.limit)
+    methods = _methods(options, observer)
+    instruments, weights, frechet_key = _instruments(options, observer)
+    described = " ".join([f"every={options.every}", *(f"{name}={value}" for name, value in weights.items())])
+    say = _say_nothing if options.quiet else _say
+    evaluation = Evaluation(workspace, gallery, clips, instruments, described, say)
+    evaluation.skipped = skipped
+    results = evaluation.run(pairs, methods)
+    for method in methods:
+        weights[f"row {method.name}"] = method.fingerprint
+    summary = summarise(results, frechet_key)
+    print(terminal_table(summary))
+    for what, why in results.skipped.items:
+        print(f"left out: {what}: {why}")
+    paths = write_report(options.output, summary, results, environment(weights), options.videos)
+    print(f"{len(results.pairs)} clips, {results.seconds:.0f} s, {len(results.skipped.items)} left out; {paths['html']}")
+    return 0
+
+
+def _check(options: Options) -> None:
+    for option, value in (("--every", options.every), ("--gallery", options.gallery), ("--threads", options.threads)):
+        if value < 1:
+            raise InputError(f"{option} {value} is out of range", remedy="give at least 1")
+    if options.limit is not None and options.limit < 1:
+        raise InputError(f"--limit {options.limit} is out of range", remedy="give at least 1")
+    if not options.protocols:
+        raise InputError("no protocol was chosen", remedy="give --protocols self cross")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _say_nothing(line: str) -> None:
+    del line
+
+
+def _named(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals and value.strip()):
+        raise InputError(f"{option} {text} has no name", remedy=f"write {option} NAME=...")
+    return name.strip(), value.strip()
+
+
+def _methods(options: Options, observer: Observer) -> list[Method]:
+    methods: list[Method] = []
+    for row in dict.fromkeys(options.rows):
+        if row == "ground-truth":
+            methods.append(GroundTruth())
+        elif row == "copy-target":
+            methods.append(CopyTarget())
+        elif row == "mesh-warp":
+            methods.append(MeshWarpSwap(observer))
+        else:
+            methods += cascades(PipelineEditor(options.models, options.threads))
+    for text in options.external:
+        name, folder = _named("--external", text)
+        if not Path(folder).is_dir():
+            raise InputError("there is no such folder", path=folder, remedy="correct --external")
+        methods.append(ExternalFolder(name, Path(folder)))
+    methods += [CommandMethod(*_named("--command", text)) for text in options.command]
+    if not methods:
+        raise InputError("no row was chosen", remedy="give --rows, --external or --command")
+    check_names(methods)
+    return methods
+
+
+def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dict[str, str], str]:
+    """What measures, the SHA-256 of its weights by name, and the column of the Frechet distance."""
+    try:
+        import torch
+
+        from swaptalk.evaluation.metrics.fd_mobilenet import MobileNetFeatures
+        from swaptalk.evaluation.metrics.fid import InceptionFeatures
+        from swaptalk.evaluation.metrics.perceptual import PerceptualDistance
+        from swaptalk.evaluation.metrics.syncnet import SyncNetScorer
+    except ModuleNotFoundError as error:
+        raise SwapTalkError(
+            f"evaluation needs the package {error.name}", remedy="pip install 'swaptalk[eval]'"
+        ) from error
+    torch.set_num_threads(options.threads)
+    names = ["lpips-alexnet", "mobilefacenet", "face-mesh", "blazeface-back", "blazeface-full-range"]
+    weights = {name: assets.get(name).sha256 for name in names}
+    sync: list[SyncScorer] = []
+    features: tuple[str, Features]
+    if options.fid_weights is not None:
+        features = ("fid", InceptionFeatures(options.fid_weights))
+        weights["fid"] = sha256_of(options.fid_weights)
+    else:
+        features = ("fd_mobilenet", MobileNetFeatures(assets.resolve("mobilenetv2")))
+        weights["mobilenetv2"] = assets.get("mobilenetv2").sha256
+    if options.syncnet_weights is not None:
+        sync.append(SyncNetScorer(options.syncnet_weights))
+        weights["syncnet"] = sha256_of(options.syncnet_weights)
+    perceptual = PerceptualDistance(assets.resolve("lpips-alexnet"))
+    return Instruments(observer, perceptual, features, tuple(sync), options.every), weights, features[0]

@@ -1,0 +1,213 @@
+"""The report: table in the terminal, ``report.json``, ``report.csv``, ``report.tex`` and ``report.html``."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import math
+import platform
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from swaptalk.evaluation.columns import PAPER_ROWS, Column
+from swaptalk.evaluation.metrics.bootstrap import Interval
+from swaptalk.evaluation.run import Results
+from swaptalk.evaluation.summary import Summary, SummaryRow
+from swaptalk.media.files import AtomicFile
+
+#: Packages whose versions decide numbers.
+_PACKAGES = ("swaptalk", "numpy", "torch", "opencv-python-headless", "av", "onnxruntime", "ai-edge-litert")
+PROTOCOL_TITLES = {"self": "Self-driven", "cross": "Cross-driven"}
+PAPER_NOTE = "Rows marked * are the paper's own numbers on other clips, crops and weights: not comparable."
+
+
+def environment(weights: Mapping[str, str], command: Sequence[str] | None = None) -> dict[str, Any]:
+    """What a reader needs to repeat the run: versions, machine, SHA-256 of weights by name, and the command."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "command": " ".join(sys.argv if command is None else command), "python": platform.python_version(),
+        "system": platform.platform(), "packages": versions, "weights": dict(weights),
+    }  # fmt: skip
+
+
+def cell_text(interval: Interval | None, column: Column, spread: bool = False) -> str:
+    """A cell as text; with ``spread`` followed by half the interval's width."""
+    if interval is None:
+        return "-"
+    text = f"{interval.value:.{column.digits}f}"
+    if spread:
+        text += f" ±{(interval.high - interval.low) / 2:.{column.digits}f}"
+    return text
+
+
+def heading(column: Column) -> str:
+    """A column's title with unit and direction."""
+    arrow = {"higher": " ↑", "lower": " ↓", "neither": ""}[column.better]
+    return f"{column.title}{f' [{column.unit}]' if column.unit else ''}{arrow}"
+
+
+def best_methods(rows: Sequence[SummaryRow], column: Column) -> set[str]:
+    """Methods with the best value of a column among rows of one protocol; ground truth and copy do not compete."""
+    values = {
+        row.method: row.cells[column.key].value
+        for row in rows
+        if column.key in row.cells and row.method not in ("Ground truth", "Copy target")
+    }
+    if len(values) < 2 or column.better == "neither":
+        return set()
+    best = max(values.values()) if column.better == "higher" else min(values.values())
+    return {method for method, value in values.items() if value == best}
+
+
+def terminal_table(summary: Summary, width: int = 120) -> str:
+    """The table as text; columns that do not fit into ``width`` characters continue in a block below."""
+    blocks = []
+    for protocol in dict.fromkeys(row.protocol for row in summary.rows):
+        rows = [row for row in summary.rows if row.protocol == protocol]
+        clips = max(row.clips for row in rows)
+        blocks.append(f"{PROTOCOL_TITLES.get(protocol, protocol)}, {clips} clips")
+        paper = [row for row in PAPER_ROWS if row.protocol == protocol]
+        name_width = max(len(name) for name in [*(r.method for r in rows), *(f"{p.method}*" for p in paper)])
+        columns = [c for c in summary.columns if any(c.key in row.cells for row in rows)]
+        while columns:
+            cells: list[list[str]] = []
+            used = name_width
+            while columns:
+                column = columns[0]
+                text = [heading(column), *(cell_text(row.cells.get(column.key), column, True) for row in rows)]
+                text += [f"{p.values[column.key]:g}" if column.key in p.values else "-" for p in paper]
+                wide = max(map(len, text))
+                if cells and used + 2 + wide > width:
+                    break
+                cells.append([item.rjust(wide) for item in text])
+                used += 2 + wide
+                columns.pop(0)
+            names = ["", *(row.method for row in rows), *(f"{p.method}*" for p in paper)]
+            lines = ["  ".join([name.ljust(name_width), *parts]) for name, *parts in zip(names, *cells, strict=True)]
+            known = len(rows) + 1
+            shown = lines[:known]
+            for line, parts in zip(lines[known:], zip(*(c[known:] for c in cells), strict=True), strict=True):
+                if any(part.strip() != "-" for part in parts):
+                    shown.append(line)
+            blocks.append("\n".join(line.rstrip() for line in shown))
+    return "\n\n".join(blocks) + "\n\n" + "\n".join([PAPER_NOTE, *summary.notes, *summary.claims])
+
+
+def as_json(summary: Summary, results: Results, about: Mapping[str, Any]) -> str:
+    """Everything as JSON: table with intervals, values of every clip, what was skipped, environment."""
+
+    def number(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    table = [
+        {
+            "protocol": row.protocol, "method": row.method, "clips": row.clips,
+            "metrics": {
+                key: {"value": number(i.value), "low": number(i.low), "high": number(i.high), "clips": i.count}
+                for key, i in row.cells.items()
+            },
+        }
+        for row in summary.rows
+    ]  # fmt: skip
+    clips = [
+        {
+            "protocol": row.protocol, "method": row.method, "pair": pair,
+            "metrics": {k: number(v) for k, v in measurement.values.items()}, "series": measurement.series,
+        }
+        for row in results.rows for pair, measurement in row.results.items()
+    ]  # fmt: skip
+    content = {
+        "clips_measured": len(results.pairs), "seconds_measured": results.seconds,
+        "gallery_size": results.gallery_size, "table": table, "claims": summary.claims, "notes": summary.notes,
+        "columns": {
+            c.key: {"title": c.title, "unit": c.unit, "better": c.better, "meaning": c.explanation}
+            for c in summary.columns
+        },
+        "paper": [{"protocol": p.protocol, "method": p.method, "metrics": p.values} for p in PAPER_ROWS],
+        "paper_note": PAPER_NOTE, "clips": clips,
+        "skipped": [{"what": what, "why": why} for what, why in results.skipped.items],
+        "environment": dict(about),
+    }  # fmt: skip
+    return json.dumps(content, indent=1, allow_nan=False)
+
+
+def as_csv(results: Results) -> str:
+    """One line per protocol, method, pair and metric."""
+    output = io.StringIO()
+    writer = csv.writer(output, lineterminator="\n")
+    writer.writerow(["protocol", "method", "pair", "metric", "value"])
+    for row in results.rows:
+        for pair, measurement in row.results.items():
+            for key, value in sorted(measurement.values.items()):
+                writer.writerow([row.protocol, row.method, pair, key, f"{value:.6g}" if math.isfinite(value) else ""])
+    return output.getvalue()
+
+
+def as_latex(summary: Summary) -> str:
+    """The table for a paper (needs ``booktabs``); best values are bold, the paper's rows marked with a star."""
+    columns = summary.columns
+    lines = [
+        r"\begin{tabular}{l" + "r" * len(columns) + "}", r"\toprule",
+        " & ".join(["Method", *(_latex(heading(c)) for c in columns)]) + r" \\",
+    ]  # fmt: skip
+    for protocol in dict.fromkeys(row.protocol for row in summary.rows):
+        rows = [row for row in summary.rows if row.protocol == protocol]
+        title = PROTOCOL_TITLES.get(protocol, protocol)
+        lines += [r"\midrule", rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{{title}}} \\"]
+        best = {column.key: best_methods(rows, column) for column in columns}
+        for row in rows:
+            cells = []
+            for column in columns:
+                text = cell_text(row.cells.get(column.key), column)
+                cells.append(rf"\textbf{{{text}}}" if row.method in best[column.key] else text)
+            lines.append(" & ".join([_latex(row.method), *cells]) + r" \\")
+        for paper in (p for p in PAPER_ROWS if p.protocol == protocol):
+            cells = [f"{paper.values[c.key]:g}" if c.key in paper.values else "-" for c in columns]
+            if any(cell != "-" for cell in cells):
+                lines.append(" & ".join([_latex(paper.method) + r"$^*$", *cells]) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}", "% " + PAPER_NOTE]
+    return "\n".join(lines) + "\n"
+
+
+def _latex(text: str) -> str:
+    escaped = re.sub(r"([&%$#_{}])", r"\\\1", text)
+    return escaped.replace("↑", r"$\uparrow$").replace("↓", r"$\downarrow$")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with AtomicFile(path) as file:
+        file.part.write_text(text, encoding="utf-8")
+
+
+def write_report(
+    folder: Path, summary: Summary, results: Results, about: Mapping[str, Any], videos: int = 4
+) -> dict[str, Path]:
+    """Write all forms of the report into a folder; ``videos`` pairs a protocol are shown side by side in the page.
+
+    Returns:
+        The files by form: json, csv, latex, html.
+    """
+    from swaptalk.evaluation.report_html import as_html
+
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "json": ("report.json", as_json(summary, results, about)), "csv": ("report.csv", as_csv(results)),
+        "latex": ("report.tex", as_latex(summary)),
+        "html": ("report.html", as_html(summary, results, about, folder, videos)),
+    }  # fmt: skip
+    paths = {}
+    for form, (name, text) in texts.items():
+        paths[form] = folder / name
+        write_text(paths[form], text)
+    return paths

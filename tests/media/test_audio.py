@@ -45,7 +45,8 @@ def test_formats_keep_time_and_length(make_sound: Make, name: str, codec: str) -
     assert abs(len(wave) - 3.2 * 16000) <= (0 if name.endswith(("wav", "flac", "m4a")) else 0.03 * 16000)
     found = onsets(wave, 16000)
     assert len(found) == 5
-    np.testing.assert_allclose(found, [0.5, 1.0, 1.5, 2.0, 2.5], atol=0.003)
+    # Some FFmpegs leave Opus's 6.5 ms of priming in.
+    np.testing.assert_allclose(found, [0.5, 1.0, 1.5, 2.0, 2.5], atol=0.008 if codec == "libopus" else 0.003)
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
@@ -94,6 +95,12 @@ def test_surround_is_folded_without_overload(make_sound: Make) -> None:
     path = make_sound("a.wav", np.full((4800, 6), 0.9))
     wave = read_audio(path, RATE)
     assert 0.5 < np.abs(wave).max() <= 1.0
+    speech = np.zeros((4800, 6))
+    speech[:, 2] = 0.9  # in the centre only
+    assert 0.2 < np.abs(read_audio(make_sound("centre.wav", speech), RATE)).max() <= 0.9
+    speech[100] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        read_audio(make_sound("nan.wav", speech))
 
 
 @pytest.mark.parametrize("name", ["v.mp4", "v.mkv"])

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from swaptalk.errors import InputError
+from swaptalk.media.audio import read_audio
 from swaptalk.media.container import MAX_STREAMS, read_timeline
 from swaptalk.media.image import write_image
 from swaptalk.media.probe import probe
+from swaptalk.media.video_reader import VideoReader
 
 Make = Callable[..., Path]
 
@@ -129,6 +131,31 @@ def test_truncated_without_an_index(make_video: Make) -> None:
     path.write_bytes(data[: data.index(b"moov") - 20])
     with pytest.raises(InputError, match="truncated or damaged.*again"):
         probe(path)
+
+
+def test_sound_of_unknown_codec_is_no_sound(make_video: Make) -> None:
+    path = make_video("v.mkv", frames=10, sound=np.zeros(19200))
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_ZZZ"))
+    info = probe(path)
+    assert info.video is not None and info.audio is None
+
+
+def test_random_damage_never_escapes(make_video: Make) -> None:
+    """Files with flipped bytes are read or refused in one line, nothing else."""
+    rng = np.random.default_rng(0)
+    sound = rng.normal(0, 0.1, 24000)
+    for name in ("v.mp4", "v.mkv", "v.ts", "v.avi"):
+        path = make_video(name, frames=12, sound=sound)
+        good = path.read_bytes()
+        for _ in range(6):
+            data = np.frombuffer(good, np.uint8).copy()
+            data[rng.integers(0, min(1500, len(data)), 8)] = rng.integers(0, 256, 8)
+            path.write_bytes(data.tobytes())
+            for read in (probe, read_audio, lambda p: next(VideoReader(p).frames())):
+                try:
+                    read(path)
+                except InputError as error:
+                    assert "\n" not in str(error)
 
 
 def test_still_image_is_sent_elsewhere(tmp_path: Path) -> None:

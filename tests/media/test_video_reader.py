@@ -90,6 +90,13 @@ def test_any_order(make_video: Make, frame_number: Number, name: str) -> None:
             list(reader.frames([50]))
 
 
+def test_pictures_far_apart(make_video: Make, frame_number: Number) -> None:
+    path = make_video(stamps=[Fraction(20 * i) for i in range(5)], gop=1)
+    with VideoReader(path, Fraction(1)) as reader:
+        assert [frame_number(f) for f in reader.frames(range(80))] == [i // 20 for i in range(80)]
+        assert [frame_number(f) for f in reader.frames([79, 0, 60, 59])] == [3, 0, 3, 2]
+
+
 def test_endless_ping_pong_with_a_small_buffer(make_video: Make, frame_number: Number) -> None:
     period = [*range(50), *range(48, 0, -1)]
     path = make_video(gop=25)

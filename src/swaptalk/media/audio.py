@@ -137,20 +137,29 @@ def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFr
 
 
 def _float_samples(frame: AudioFrame, rate: int) -> NDArray[np.float32]:
-    """(n, channels) float32 at ``rate``; more than two channels are folded to stereo, without overload."""
+    """(n, channels) float32 at ``rate``; more than two channels are folded to stereo."""
     channels = frame.layout.nb_channels
-    if channels > 2 or frame.sample_rate != rate or frame.format.name.rstrip("p") not in _FULL_SCALE:
-        frame.pts = None  # else the resampler fills or cuts by itself
-        layout = "mono" if channels == 1 else "stereo"
-        folder = AudioResampler(format="fltp", layout=layout, rate=rate, options={"rematrix_maxval": "1.0"})
-        parts = [part.to_ndarray() for part in (*folder.resample(frame), *folder.resample(None))]
-        return np.ascontiguousarray(np.concatenate(parts, axis=1).T, np.float32)
+    kind = frame.format.name.removesuffix("p")
+    if channels > 2 or frame.sample_rate != rate or kind not in _FULL_SCALE:
+        return _folded(frame, "mono" if channels == 1 else "stereo", rate)
     values = frame.to_ndarray()
     values = values.T if frame.format.is_planar else values.reshape(-1, channels)
     samples = values.astype(np.float32)
-    if frame.format.name.startswith("u8"):
+    if kind == "u8":
         samples -= 128
-    samples /= _FULL_SCALE[frame.format.name.rstrip("p")]
+    samples /= _FULL_SCALE[kind]
+    return np.ascontiguousarray(samples)
+
+
+def _folded(frame: AudioFrame, layout: str, rate: int) -> NDArray[np.float32]:
+    """Change layout and rate by way of integers, for which swresample scales the sum of channels below overload."""
+    if frame.format.name.startswith(("flt", "dbl")) and not np.isfinite(frame.to_ndarray()).all():
+        return np.full((frame.samples, 1 if layout == "mono" else 2), np.nan, np.float32)
+    frame.pts = None  # else the resampler fills or cuts by itself
+    folder = AudioResampler(format="s32p", layout=layout, rate=rate)
+    parts = [part.to_ndarray() for part in (*folder.resample(frame), *folder.resample(None))]
+    samples = np.concatenate(parts, axis=1).T.astype(np.float32)
+    samples /= _FULL_SCALE["s32"]
     return np.ascontiguousarray(samples)
 
 

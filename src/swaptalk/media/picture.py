@@ -11,21 +11,14 @@ from typing import cast
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from swaptalk.media.image import BACKGROUND
 
-#: AVColorSpace (ITU-T H.273 matrix coefficients) -> swscale's matrices.
-_MATRICES = {
-    1: Colorspace.ITU709,
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    6: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-    10: Colorspace.BT2020,
-}
+#: AVColorSpace (ITU-T H.273 matrix coefficients) -> swscale's matrices (SWS_CS_*; not every PyAV names BT.2020).
+_BT709, _FCC, _BT601, _SMPTE240M, _BT2020 = 1, 4, 5, 7, 9
+_MATRICES = {1: _BT709, 4: _FCC, 5: _BT601, 6: _BT601, 7: _SMPTE240M, 9: _BT2020, 10: _BT2020}
 #: Untagged video of at least this size is taken for BT.709, smaller for BT.601, as players do.
 _HD_WIDTH, _HD_HEIGHT = 1280, 720
 #: Pixel shapes outside this range are damage, not anamorphic video.
@@ -79,9 +72,9 @@ def display_size(width: int, height: int, pixel_aspect: Fraction | None, turn: O
     return (height, width) if turn.transpose else (width, height)
 
 
-def colour_matrix(frame: VideoFrame) -> Colorspace:
+def colour_matrix(frame: VideoFrame) -> int:
     """The YUV matrix of a frame: its tag, else BT.709 from 720p up and BT.601 below."""
-    guess = Colorspace.ITU709 if frame.width >= _HD_WIDTH or frame.height >= _HD_HEIGHT else Colorspace.ITU601
+    guess = _BT709 if frame.width >= _HD_WIDTH or frame.height >= _HD_HEIGHT else _BT601
     return _MATRICES.get(int(frame.colorspace), guess)
 
 

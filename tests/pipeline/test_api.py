@@ -15,6 +15,7 @@ from swaptalk.media.audio import read_audio
 from swaptalk.media.image import read_image, write_image
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
+from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
 
 #: Compression changes pixels by less than this on average; the stand-in networks change faces by far more.
@@ -183,3 +184,21 @@ def test_list_faces_and_choice_by_number(maker: SwapTalk, two_people: Path, phot
         assert min(moved[:512].sum(), moved[512:].sum()) < 1  # the other person is left alone
     assert changed["left"] == "left" and changed["right"] == "right"
     assert {changed["1"], changed["2"]} == {"left", "right"}
+
+
+def test_the_chosen_person_is_known_again_after_a_cut(maker: SwapTalk, vision, photo: Path, other_photo: Path,
+                                                      tmp_path: Path) -> None:
+    if vision.recogniser is None:
+        pytest.skip("the recogniser is not to be had")
+    pictures = [cv2.resize(read_image(path)[:380, 60:460], (200, 190), interpolation=cv2.INTER_AREA)
+                for path in (photo, other_photo)]
+    scenes = [0, 1, 0, 1]
+    with VideoWriter(tmp_path / "cuts.mp4", 200, 190, 25) as writer:
+        for scene in scenes:
+            for _ in range(5):
+                writer.write(np.asarray(pictures[scene], np.uint8))
+    assert [face.frames for face in maker.list_faces(target=tmp_path / "cuts.mp4", list_faces=None)] == [10, 10]
+    report = maker.generate(source=other_photo, target=tmp_path / "cuts.mp4", output=tmp_path / "out.mp4", face="1")
+    assert report is not None and report.changed == 10
+    made, shown = read(tmp_path / "out.mp4"), read(tmp_path / "cuts.mp4")
+    assert [change(made[5 * n + 2], shown[5 * n + 2]) > UNTOUCHED for n in range(4)] == [True, False, True, False]

@@ -72,7 +72,7 @@ def _require(value: object, option: str, what: str, instead: str | None = None) 
 
 
 def _run(options: GenerateOptions) -> int:
-    options.check_values()
+    options.check_values("render" if options.list_faces is None else "faces")
     silent = options.quiet or options.json or not sys.stderr.isatty()
     maker = SwapTalk.from_pretrained(options.models, device=options.device, threads=options.threads,
                                      progress=Progress() if silent else ProgressBar())

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
@@ -29,7 +28,7 @@ from swaptalk.pipeline.speech import MotionTrack, write_motion
 from swaptalk.pipeline.stats import Report, Stopwatch, peak_memory_bytes
 from swaptalk.pipeline.vision import Vision
 from swaptalk.pipeline.write import finished_frames, join, write_chunks
-from swaptalk.runtime.bundle import PROVIDERS, ModelBundle
+from swaptalk.runtime.bundle import ModelBundle
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class SwapTalk:
             SwapTalkError: weights are missing or damaged, or the device is not there.
         """
         folder = None if models is None else Path(models)
-        bundle = ModelBundle.from_pretrained(folder, threads, fastest_device() if device == "auto" else device)
+        bundle = ModelBundle.from_pretrained(folder, threads, device)
         return cls(bundle, Vision(), progress)
 
     def generate(self, options: GenerateOptions | None = None, **settings: Any) -> Report | None:
@@ -111,7 +110,7 @@ class SwapTalk:
         Raises:
             InputError: an input or option is at fault.
         """
-        plan = make_plan(options or GenerateOptions(**settings), frames_only=True)
+        plan = make_plan(options or GenerateOptions(**settings), "frames")
         stopwatch = Stopwatch()
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             with (
@@ -121,12 +120,12 @@ class SwapTalk:
                 yield from frames
 
     def list_faces(self, options: GenerateOptions | None = None, **settings: Any) -> list[FoundFace]:
-        """Find the people in the target and write their numbered contact sheet to ``options.list_faces``.
+        """Find the people in the target, and write their numbered contact sheet to ``list_faces`` if it is given.
 
         Raises:
             InputError: an input or option is at fault, or nobody is seen.
         """
-        plan = make_plan(options or GenerateOptions(**settings))
+        plan = make_plan(options or GenerateOptions(**settings), "faces")
         selector = find_faces(plan, self._vision, self._progress, Stopwatch())
         if not selector.faces:
             raise InputError("no face was found in it", path=plan.options.target, remedy="give another target")
@@ -190,12 +189,6 @@ class SwapTalk:
             with short.open_target() as target:
                 shown = list(target.frames([short.playback(index) for index in indices]))
         write_image(path, side_by_side(shown, made))
-
-
-def fastest_device() -> str:
-    """The first of CUDA, DirectML and CPU that the installed ONNX Runtime has."""
-    installed = onnxruntime.get_available_providers()
-    return next((device for device in ("cuda", "directml") if PROVIDERS[device] in installed), "cpu")
 
 
 def _report(plan: Plan, output: Path, analysis: Analysis, done: int, stopwatch: Stopwatch) -> Report:

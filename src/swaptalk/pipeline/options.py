@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from swaptalk.errors import InputError
 from swaptalk.media.video_writer import CODECS, available_codecs
@@ -21,7 +21,9 @@ LONGEST_SIDE = 8192
 SMALLEST_SIDE = 64
 
 Region = Literal["face", "mouth"]
-Device = Literal["auto", "cpu", "cuda", "coreml", "directml"]
+#: What a job is for: a video, frames for the caller's own use, or only the list of faces.
+Purpose = Literal["render", "frames", "faces"]
+Device = Literal["auto", "cpu", "openvino", "cuda", "coreml", "directml"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,15 +132,15 @@ class GenerateOptions(SourceOptions, AudioOptions, RenderOptions):
         """The region after the default has been applied."""
         return self.region or ("face" if self.source else "mouth")
 
-    def check_values(self, frames_only: bool = False) -> None:
-        """Refuse values that no input could make right; with ``frames_only`` nothing needs to be written.
+    def check_values(self, purpose: Purpose = "render") -> None:
+        """Refuse values that no input could make right.
 
         Raises:
             InputError: naming the option and what it takes.
         """
-        if not self.source and self.audio is None and self.list_faces is None:
+        if purpose != "faces" and not self.source and self.audio is None:
             raise InputError("nothing to do without a source face and without audio", remedy="give --source or --audio")
-        if not frames_only and self.output is None and self.preview is None and self.list_faces is None:
+        if purpose == "render" and self.output is None and self.preview is None:
             raise InputError("no place to write to", remedy="give --output OUT.mp4")
         _check_range("--strength", self.strength, 0.0, 1.0)
         _check_range("--start", self.start, 0.0, math.inf)
@@ -149,7 +151,7 @@ class GenerateOptions(SourceOptions, AudioOptions, RenderOptions):
         for option, value, known in (("--region", self.region, ("face", "mouth")),
                                      ("--length", self.length, ("audio", "video", "shortest")),
                                      ("--extend", self.extend, ("pingpong", "freeze")),
-                                     ("--device", self.device, ("auto", "cpu", "cuda", "coreml", "directml"))):
+                                     ("--device", self.device, get_args(Device))):
             if value is not None and value not in known:
                 raise InputError(f"{option} {value} is unknown", remedy=f"give one of {', '.join(known)}")
         for option, choice in (("--face", self.face), ("--source-face", self.source_face)):

@@ -19,7 +19,7 @@ from swaptalk.pipeline.checks import (
     check_output,
     video_bytes,
 )
-from swaptalk.pipeline.options import GenerateOptions, output_size, parse_fps, rate_factor
+from swaptalk.pipeline.options import GenerateOptions, Purpose, output_size, parse_fps, rate_factor
 from swaptalk.pipeline.target import TargetFrames
 from swaptalk.pipeline.timeline import Playback, frame_count, output_seconds
 
@@ -70,13 +70,13 @@ class Plan:
         return TargetFrames(options.target, self.fps, options.start, options.end, (self.width, self.height))
 
 
-def make_plan(options: GenerateOptions, frames_only: bool = False) -> Plan:
-    """Check the inputs and options and decide length, rate and size; with ``frames_only`` nothing needs to be written.
+def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
+    """Check the inputs and options and decide length, rate and size.
 
     Raises:
         InputError: anything that would make the job fail or harm a file, with a remedy.
     """
-    options.check_values(frames_only)
+    options.check_values(purpose)
     target, output = options.target, options.output
     photo = is_image(target)
     image = output is not None and output.suffix.lower() in IMAGE_SUFFIXES

@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.errors import SwapTalkError
 from swaptalk.faces.detect import FaceDetector
 from swaptalk.faces.landmarks import FaceMesh, Landmarks
+from swaptalk.faces.recognise import FaceRecogniser
 from swaptalk.faces.track import FaceTracker
-from swaptalk.runtime.assets import resolve_all
+from swaptalk.runtime.assets import resolve, resolve_all
 
 
 class Vision:
-    """Detector and mesh. Not for use from several threads at once.
+    """Detector, mesh and recogniser. Not for use from several threads at once.
+
+    Where the recogniser's file is not to be had (an offline folder without it) every scene numbers its faces anew.
 
     Args:
         threads: CPU threads for each network.
@@ -23,12 +27,17 @@ class Vision:
         files = resolve_all(("blazeface-back", "blazeface-full-range", "face-mesh"), progress=progress)
         self.detector = FaceDetector(files["blazeface-back"], files["blazeface-full-range"], threads)
         self.mesh = FaceMesh(files["face-mesh"], threads)
+        self.recogniser: FaceRecogniser | None = None
+        try:
+            self.recogniser = FaceRecogniser(resolve("mobilefacenet", progress=progress), threads)
+        except SwapTalkError:
+            pass
 
     def tracker(self) -> FaceTracker:
         """A tracker for a new clip."""
-        return FaceTracker(self.detector, self.mesh)
+        return FaceTracker(self.detector, self.mesh, self.recogniser)
 
     def faces(self, image: NDArray[np.uint8]) -> list[Landmarks]:
         """The faces of a single picture (H, W, 3), from left to right."""
-        tracked = self.tracker().update(image)
+        tracked = FaceTracker(self.detector, self.mesh).update(image)
         return sorted((face.landmarks for face in tracked.faces), key=lambda face: float(face.xy[:, 0].mean()))

@@ -152,3 +152,15 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(
     with pytest.raises(SwapTalkError, match="otherwise"):
         mux([*segments, other], None, out, 25)
     assert not out.exists() and not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_full_disk_is_one_line(tmp_path: Path, make_sound: Make) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (25, 64, 128, 3), dtype=np.uint8)
+    segments = write_segments(tmp_path, [25], 25, lambda i: noise[i])
+    sound = make_sound("s.wav", rng.normal(0, 0.1, RATE))
+    (tmp_path / "out.mp4.part").symlink_to("/dev/full")
+    with pytest.raises(InputError, match="disk is full"):
+        mux(segments, AudioSource(sound), tmp_path / "out.mp4", 25)
+    assert not list(tmp_path.glob("out*"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from swaptalk.media.mel import N_MELS
-from swaptalk.models.blocks import LEAK, activation
+from swaptalk.models.blocks import LEAK, activation, start_at_zero
 from swaptalk.models.motion import MOTION_CHANNELS
 
 
@@ -35,8 +35,7 @@ class TemporalBlock(nn.Module):
         self.activation = activation()
         self.dropout = nn.Dropout1d(dropout)
         nn.init.kaiming_normal_(self.first.weight, a=LEAK, nonlinearity="leaky_relu")
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        start_at_zero(self.second)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, width, T) -> (N, width, T)."""

@@ -18,6 +18,13 @@ def activation() -> nn.Module:
     return nn.LeakyReLU(LEAK)
 
 
+def start_at_zero(layer: nn.Conv1d | nn.Conv2d | nn.Linear) -> None:
+    """Let a layer's output be zero when training starts."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around an activation, added to the input; the identity when training starts.
 
@@ -31,14 +38,12 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
         self.activation = activation()
         nn.init.kaiming_normal_(self.first.weight, a=LEAK, nonlinearity="leaky_relu")
-        nn.init.zeros_(self.first.bias)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        start_at_zero(self.second)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, width, H, W) -> (N, width, H, W)."""
-        residual: Tensor = self.second(self.activation(self.first(x)))
-        return self.activation(x + residual)
+        result: Tensor = self.activation(x + self.second(self.activation(self.first(x))))
+        return result
 
 
 class Downsample(nn.Sequential):

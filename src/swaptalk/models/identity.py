@@ -29,9 +29,8 @@ def crop_to_recognition() -> NDArray[np.float64]:
     The aligned crop has its eyes and mouth at known places, so one fixed transform replaces a landmark fit: eye centres
     onto eye centres, with the scale that fits eye distance and eye-mouth distance equally well.
     """
-    eyes = np.array(
-        [np.mean([RIGID_TEMPLATE[33], RIGID_TEMPLATE[133]], axis=0), np.mean([RIGID_TEMPLATE[362], RIGID_TEMPLATE[263]], axis=0)]
-    )
+    right, left = ([RIGID_TEMPLATE[k] for k in corners] for corners in ((33, 133), (362, 263)))
+    eyes = np.array([np.mean(right, axis=0), np.mean(left, axis=0)])
     mouth_y = 189.0  # mean height of the mouth corners over the photographs behind the alignment template
     wide = np.ptp(_ARCFACE_EYES[:, 0]) / np.ptp(eyes[:, 0])
     tall = (_ARCFACE_MOUTH_Y - _ARCFACE_EYES[:, 1].mean()) / (mouth_y - eyes[:, 1].mean())
@@ -101,9 +100,9 @@ class SFace(nn.Module):
             conv = nn.Conv2d(
                 weight.shape[1] * groups,
                 weight.shape[0],
-                tuple(weight.shape[2:]),
-                tuple(attributes.get("strides", (1, 1))),
-                tuple(attributes.get("pads", (0, 0, 0, 0))[:2]),
+                int(weight.shape[-1]),
+                int(attributes.get("strides", (1, 1))[0]),
+                int(attributes.get("pads", (0, 0, 0, 0))[0]),
                 groups=groups,
                 bias=len(node.input) > 2,
             )
@@ -138,7 +137,8 @@ class SFace(nn.Module):
         # Averaging 2 x 2 first keeps the shrinking from aliasing; the grid then reads at about half resolution.
         shrunk = F.avg_pool2d(faces.float(), 2)
         grid = self.grid.expand(len(faces), -1, -1, -1)
-        return self.embed_aligned(F.grid_sample(shrunk, grid, mode="bilinear", padding_mode="border", align_corners=False))
+        crops = F.grid_sample(shrunk, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return self.embed_aligned(crops)
 
 
 class _Affine(nn.Module):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swaptalk.models.attention import CrossAttention
-from swaptalk.models.blocks import Downsample, ResidualBlock, Upsample, activation
+from swaptalk.models.blocks import Downsample, ResidualBlock, Upsample, activation, start_at_zero
 from swaptalk.models.motion import MOTION_CHANNELS
 
 
@@ -52,8 +52,7 @@ class FaceWarp(nn.Module):
             Upsample(width, width),
         )
         self.offset = nn.Conv2d(width, 2, 3, padding=1)
-        nn.init.zeros_(self.offset.weight)
-        nn.init.zeros_(self.offset.bias)
+        start_at_zero(self.offset)
 
     def encode(self, upper: Tensor) -> Tensor:
         """Hourglass features (N, width, 8, 16) of an upper half (N, C, 8, 16)."""
@@ -85,9 +84,8 @@ class MotionBlock(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.attention = CrossAttention(width, config.token_width, config.heads)
         self.modulate = nn.Linear(config.token_width * config.motion_window, 2 * width)
-        nn.init.zeros_(self.modulate.weight)
-        nn.init.zeros_(self.modulate.bias)
-        nn.init.zeros_(self.attention.output.weight)
+        start_at_zero(self.modulate)
+        start_at_zero(self.attention.output)
 
     def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
         """(N, width, H, W) and tokens (N, W, token_width) -> (N, width, H, W).
@@ -100,7 +98,8 @@ class MotionBlock(nn.Module):
         x = self.block(x) * (1 + scale[:, :, None, None]) + shift[:, :, None, None]
         flat = x.flatten(2).transpose(1, 2)
         flat = flat + self.attention(self.norm(flat), tokens)
-        return flat.transpose(1, 2).reshape(n, width, height, columns)
+        result: Tensor = flat.transpose(1, 2).reshape(n, width, height, columns)
+        return result
 
 
 class LipSync(nn.Module):
@@ -127,8 +126,7 @@ class LipSync(nn.Module):
         self.up = Upsample(coarse, fine)
         self.leave = nn.ModuleList(MotionBlock(fine, config) for _ in range(2))
         self.output = nn.Conv2d(fine, config.latent_channels, 3, padding=1)
-        nn.init.zeros_(self.output.weight)
-        nn.init.zeros_(self.output.bias)
+        start_at_zero(self.output)
 
     def forward(self, target: Tensor, reference: Tensor, motion: Tensor) -> Tensor:
         """Give the target a new lower half.

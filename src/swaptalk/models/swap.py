@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from swaptalk.models.attention import CrossAttention
+from swaptalk.models.blocks import start_at_zero
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,7 @@ class SwapTransformer(nn.Module):
         self.layers = nn.ModuleList(SwapLayer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.output = nn.Linear(config.width, config.latent_channels)
-        nn.init.zeros_(self.output.weight)
-        nn.init.zeros_(self.output.bias)
+        start_at_zero(self.output)
 
     def tokens(self, latents: Tensor, source: bool) -> Tensor:
         """Tokens (N, 256, width) of latents (N, C, 16, 16) of a source or a target face."""
@@ -84,6 +84,11 @@ class SwapTransformer(nn.Module):
         meaning = torch.cat([kind[0].expand(half, -1), kind[1].expand(half, -1)])
         tokens: Tensor = flat + self.position + meaning
         return tokens
+
+    def _added(self, target: Tensor, tokens: Tensor) -> Tensor:
+        """Target latents (N, C, 16, 16) changed by what the last layer's tokens (N, 256, width) say."""
+        change: Tensor = self.output(self.norm(tokens))
+        return target + change.transpose(1, 2).reshape(target.shape)
 
     def identity(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """What the source contributes, computed once for a whole video.
@@ -103,8 +108,7 @@ class SwapTransformer(nn.Module):
         x = self.tokens(target, source=False)
         for index, layer in enumerate(self.layers):
             x = layer(x, keys[index], values[index])
-        change = self.output(self.norm(x)).transpose(1, 2).reshape(target.shape)
-        return target + change
+        return self._added(target, x)
 
     def forward(self, target: Tensor, source: Tensor) -> Tensor:
         """Pairs of latents (N, C, 16, 16), each target with its own source -> swapped latents (N, C, 16, 16)."""
@@ -112,5 +116,4 @@ class SwapTransformer(nn.Module):
         tokens = self.tokens(source, source=True)
         for layer in self.layers:
             x = layer(x, *layer.context(tokens))  # type: ignore[operator]
-        change = self.output(self.norm(x)).transpose(1, 2).reshape(target.shape)
-        return target + change
+        return self._added(target, x)

@@ -119,9 +119,11 @@ class VQGAN(nn.Module):
     def encode(self, faces: Tensor) -> Tensor:
         """Unquantised latents (N, C, 16, 16) of faces (N, 3, 256, 256) in [-1, 1]; rows 0..7 are the upper half."""
         # Halves become neighbours in the batch, so that one pass of the shared encoder serves both.
-        halves = faces.unflatten(2, (2, -1)).transpose(1, 2).flatten(0, 1)
-        latents: Tensor = self.encoder(halves).unflatten(0, (-1, 2)).transpose(1, 2).flatten(2, 3)
-        return latents
+        n, channels, height, width = faces.shape
+        halves = faces.reshape(n, channels, 2, height // 2, width).transpose(1, 2).flatten(0, 1)
+        encoded: Tensor = self.encoder(halves)
+        _, channels, rows, columns = encoded.shape
+        return encoded.reshape(n, 2, channels, rows, columns).transpose(1, 2).flatten(2, 3)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Faces (N, 3, 256, 256), about [-1, 1], of latents (N, C, 16, 16)."""
@@ -135,9 +137,12 @@ class VQGAN(nn.Module):
             faces: the pictures.
             quantized_share: chance that a picture is decoded from its codes; the others are decoded from their
                 unquantised latents. Below 1 the decoder learns to serve both the codes of a compiled template and
-                the continuous embeddings that the swap and lip-sync modules produce.
+                the continuous embeddings that the swap and lip-sync modules produce. 0 leaves the codebooks alone,
+                for the first steps: codes that start before the features have settled collapse.
         """
         latents = self.encode(faces)
+        if quantized_share == 0.0:
+            return VQGANOutput(self.decode(latents), latents.new_zeros(()), latents)
         upper, lower = latents.chunk(2, dim=2)
         upper, lower, commitment = self.quantizer(upper, lower)
         quantized = torch.cat([upper, lower], dim=2)

@@ -1,4 +1,4 @@
-"""The run-time bundle: SwapTalk's own networks as ONNX Runtime sessions, called with NumPy arrays."""
+"""The run-time bundle: SwapTalk's own networks, called with NumPy arrays."""
 
 from __future__ import annotations
 
@@ -10,23 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from swaptalk.errors import SwapTalkError
+from swaptalk.runtime.engines import Engine, create_engine
 
 #: Version of the bundle's layout; a bundle of another version is refused.
 BUNDLE_FORMAT = 1
 #: The config that makes a folder a bundle.
 BUNDLE_NAME = "bundle.json"
-#: Execution providers of ONNX Runtime by the names that the command line uses.
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "coreml": "CoreMLExecutionProvider",
-    "directml": "DmlExecutionProvider",
-}
 #: Mel frames for one motion token: 100 a second against 25.
 MEL_FRAMES_PER_TOKEN = 4
 
@@ -45,12 +38,10 @@ class ModelBundle:
     Use `from_pretrained`. Sessions may be called from several threads.
     """
 
-    def __init__(self, directory: Path, threads: int = 0, device: str = "cpu") -> None:
+    def __init__(self, directory: Path, engine: Engine) -> None:
         self.directory = directory
         self._config = _read_config(directory)
-        self._threads = threads
-        self._providers = _providers(device)
-        self._sessions: dict[str, ort.InferenceSession] = {}
+        self._engine = engine
         quantizer = load_file(directory / "vqgan.safetensors")
         lower = quantizer.get("quantizer.lower.codebook", quantizer["quantizer.upper.codebook"])
         self._codebooks = [quantizer["quantizer.upper.codebook"].astype(np.float32), lower.astype(np.float32)]
@@ -59,18 +50,18 @@ class ModelBundle:
         )
 
     @classmethod
-    def from_pretrained(cls, directory: Path | None = None, threads: int = 0, device: str = "cpu") -> ModelBundle:
+    def from_pretrained(cls, directory: Path | None = None, threads: int = 0, device: str = "auto") -> ModelBundle:
         """Load a bundle; without a directory, the default weights inside the package.
 
         Args:
             directory: folder with ``bundle.json``.
-            threads: CPU threads of the networks; 0 leaves the choice to ONNX Runtime (all cores).
-            device: ``cpu``, ``cuda``, ``coreml`` or ``directml``, as far as the installed ONNX Runtime has it.
+            threads: CPU threads of the networks; 0 takes all cores.
+            device: a name of `swaptalk.runtime.engines.available_devices`, or ``auto`` for the fastest of them.
 
         Raises:
             SwapTalkError: the folder holds no readable bundle, or the device is not available.
         """
-        return cls(directory or default_directory(), threads, device)
+        return cls(directory or default_directory(), create_engine(device, threads))
 
     @property
     def latent_channels(self) -> int:
@@ -93,17 +84,7 @@ class ModelBundle:
         return self._silence
 
     def _run(self, graph: str, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        session = self._sessions.get(graph)
-        if session is None:
-            options = ort.SessionOptions()
-            options.intra_op_num_threads = self._threads
-            options.log_severity_level = 3  # errors only: warnings about the graph are not the user's
-            # Spinning workers would take the cores that decoding and compositing need.
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            session = ort.InferenceSession(str(self.directory / f"{graph}.onnx"), options, providers=self._providers)
-            self._sessions[graph] = session
-        result: list[NDArray[Any]] = session.run(None, inputs)
-        return result
+        return self._engine.run(self.directory / f"{graph}.onnx", inputs)
 
     def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Latents of aligned faces uint8 (N, 256, 256, 3) RGB."""
@@ -169,15 +150,6 @@ class ModelBundle:
 def default_directory() -> Path:
     """Folder of the weights inside the installed package."""
     return Path(str(resources.files("swaptalk") / "weights"))
-
-
-def _providers(device: str) -> list[str]:
-    wanted = PROVIDERS.get(device)
-    available = ort.get_available_providers()
-    if wanted is None or wanted not in available:
-        usable = ", ".join(name for name, provider in PROVIDERS.items() if provider in available)
-        raise SwapTalkError(f"device {device!r} is not available here", remedy=f"choose one of: {usable}")
-    return [wanted] if device == "cpu" else [wanted, PROVIDERS["cpu"]]
 
 
 def _read_config(directory: Path) -> dict[str, Any]:

@@ -111,7 +111,10 @@ def export_bundle(
 
     Args:
         directory: where the bundle goes.
-        vqgan, swap, lipsync, audio: the trained networks, in float32.
+        vqgan: the trained autoencoder, in float32, as the others.
+        swap: the swap transformer.
+        lipsync: the lip-sync module.
+        audio: the mel encoder.
         statistics: scale of the motion tokens, and the token of silence.
         description: what else the config records (training data, commit, measured numbers).
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -83,7 +84,7 @@ class GraphSpec:
     """One ONNX graph: which weights file it reads, its module, example inputs, names, and the axes that vary."""
 
     weights: str
-    build: Callable[[nn.Module], nn.Module]
+    build: Callable[[Any], nn.Module]
     inputs: dict[str, Tensor]
     outputs: tuple[str, ...]
     dynamic: dict[str, dict[int, str]]
@@ -103,7 +104,9 @@ def graph_specs(vqgan: VQGAN, swap: SwapTransformer, lipsync: LipSync, audio: Me
         "encoder": GraphSpec("vqgan", EncoderGraph, {"faces": faces}, ("latents",), {"faces": batch}),
         "decoder": GraphSpec("vqgan", DecoderGraph, {"latents": latents}, ("faces",), {"latents": batch}),
         "quantizer": GraphSpec("vqgan", QuantizerGraph, {"latents": latents}, ("codes",), {"latents": batch}),
-        "identity": GraphSpec("swap", IdentityGraph, {"source": latents}, ("keys", "values"), {"source": {0: "photos"}}),
+        "identity": GraphSpec(
+            "swap", IdentityGraph, {"source": latents}, ("keys", "values"), {"source": {0: "photos"}}
+        ),
         "swap": GraphSpec(
             "swap",
             SwapGraph,

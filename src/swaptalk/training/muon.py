@@ -1,4 +1,4 @@
-"""Muon: momentum, orthogonalised (Jordan et al. 2024, kellerjordan.github.io/posts/muon), for convolutions and matrices.
+"""Muon: momentum, orthogonalised (Jordan et al. 2024, kellerjordan.github.io/posts/muon), for weight matrices.
 
 The update of each weight matrix is replaced by the nearest semi-orthogonal matrix, so that all directions of the matrix
 learn at one rate. For the few thousand steps that a CPU affords it needs clearly fewer steps than Adam. Everything that
@@ -30,7 +30,8 @@ def orthogonalize(matrix: Tensor) -> Tensor:
     for _ in range(_ITERATIONS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    result: Tensor = (x.T if tall else x).to(matrix.dtype)
+    return result
 
 
 class Muon(torch.optim.Optimizer):

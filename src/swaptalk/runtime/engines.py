@@ -1,0 +1,123 @@
+"""Inference engines for the same ONNX graphs: OpenVINO on x86-64 processors, ONNX Runtime on others and on GPUs.
+
+OpenVINO computes in bfloat16 where the processor has units for it, several times as fast as ONNX Runtime's float32.
+Either engine is imported only when it is used, since an installation needs just one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError
+
+#: Devices by the names of the command line, and ONNX Runtime's provider for each.
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+}
+#: The device name that selects OpenVINO on the CPU.
+OPENVINO = "openvino"
+#: What ``auto`` tries, in this order. CoreML is left out: it compiles a graph anew for every batch size.
+FASTEST_FIRST = ("cuda", "directml", OPENVINO, "cpu")
+
+
+class Engine(Protocol):
+    """Runs the ONNX graphs of a folder."""
+
+    def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """All outputs of the graph in the file, in the graph's order."""
+
+
+class OnnxRuntimeEngine:
+    """ONNX Runtime sessions, opened when first needed.
+
+    Args:
+        device: a key of `PROVIDERS`.
+        threads: CPU threads of a session; 0 for all cores.
+    """
+
+    def __init__(self, device: str, threads: int) -> None:
+        import onnxruntime as ort
+
+        self._providers = [PROVIDERS[device]] if device == "cpu" else [PROVIDERS[device], PROVIDERS["cpu"]]
+        self._options = ort.SessionOptions()
+        self._options.intra_op_num_threads = threads
+        self._options.log_severity_level = 3  # errors only: warnings about a graph are not for users
+        # Workers that spin while they wait would take the cores from video decoding and compositing.
+        self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._sessions: dict[Path, Any] = {}
+        self._open = ort.InferenceSession
+        self._lock = threading.Lock()
+
+    def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """All outputs of the graph in the file, in the graph's order."""
+        with self._lock:
+            if path not in self._sessions:
+                self._sessions[path] = self._open(str(path), self._options, providers=self._providers)
+            session = self._sessions[path]
+        outputs: list[NDArray[Any]] = session.run(None, inputs)
+        return outputs
+
+
+class OpenVINOEngine:
+    """OpenVINO on the CPU, in bfloat16 where the processor computes it.
+
+    Args:
+        threads: CPU threads; 0 for all cores.
+    """
+
+    def __init__(self, threads: int) -> None:
+        import openvino
+
+        self._core = openvino.Core()
+        self._config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            self._config["INFERENCE_NUM_THREADS"] = threads
+        self._requests: dict[Path, tuple[Any, threading.Lock]] = {}
+        self._lock = threading.Lock()
+
+    def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """All outputs of the graph in the file, in the graph's order."""
+        with self._lock:
+            if path not in self._requests:
+                model = self._core.compile_model(str(path), "CPU", self._config)
+                self._requests[path] = (model.create_infer_request(), threading.Lock())
+            request, lock = self._requests[path]
+        with lock:
+            results = request.infer(inputs)
+            return [np.array(results[index]) for index in range(len(results))]
+
+
+def available_devices() -> list[str]:
+    """Names of the devices that this installation can use, the fastest first."""
+    usable = []
+    if importlib.util.find_spec("onnxruntime") is not None:
+        import onnxruntime as ort
+
+        providers = set(ort.get_available_providers())
+        usable = [device for device, provider in PROVIDERS.items() if provider in providers]
+    if importlib.util.find_spec("openvino") is not None:
+        usable.append(OPENVINO)
+    return sorted(usable, key=lambda device: (FASTEST_FIRST + tuple(PROVIDERS)).index(device))
+
+
+def create_engine(device: str = "auto", threads: int = 0) -> Engine:
+    """The engine for a device name: ``auto``, ``openvino`` or a key of `PROVIDERS`.
+
+    Raises:
+        InputError: no such device here.
+    """
+    usable = available_devices()
+    if device == "auto":
+        device = next(name for name in usable if name in FASTEST_FIRST)
+    if device not in usable:
+        raise InputError(f"device {device} is not available here", remedy=f"choose one of auto, {', '.join(usable)}")
+    return OpenVINOEngine(threads) if device == OPENVINO else OnnxRuntimeEngine(device, threads)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.align import CROP_SIZE, HALF_ROW
-from swaptalk.faces.topology import CHIN, FACE_OVAL, NOSE
+from swaptalk.faces.topology import CHIN, FACE_OVAL, NOSE, POINT_COUNT
 
 #: Masks are drawn this much smaller and enlarged: they hold nothing finer than their fade.
 _STEP = 4
@@ -27,6 +27,9 @@ BORDER_FADE = 10
 _MOUTH_TOP_MARGIN = 4
 #: Upper edge of the mouth's region from the subject's right to the left: cheekbones, and the nose's base in between.
 _MOUTH_TOP = (137, 123, 50, 205, 98, 2, 327, 425, 280, 352, 366)
+
+
+_NOT_NOSE = np.setdiff1d(np.arange(POINT_COUNT), NOSE)
 
 
 def _mouth_outline() -> NDArray[np.intp]:
@@ -70,10 +73,15 @@ def _enlarge(canvas: NDArray[np.floating], size: int) -> NDArray[np.float32]:
 
 def inner_fade(mesh: NDArray[np.floating], width: float, size: int = CROP_SIZE) -> NDArray[np.float32]:
     """Mask (size, size) that is 0 on the face's outline and 1 about two ``width`` pixels inside, smooth in between."""
-    nose = np.asarray(cv2.convexHull(mesh[NOSE, :2].astype(np.float32)), np.float32).reshape(-1, 2)
-    canvas = _drawn([mesh[FACE_OVAL], nose], size)  # the nose of a turned head leaves the oval
+    # The outline's points change as the head turns, the hull is always right but for the nose, which stands out.
+    hull, nose = (
+        np.asarray(cv2.convexHull(mesh[part, :2].astype(np.float32)), np.float32).reshape(-1, 2)
+        for part in (_NOT_NOSE, NOSE)
+    )
+    canvas = _drawn([hull, nose], size)
     blurred = np.asarray(cv2.GaussianBlur(canvas, (0, 0), width / _STEP), np.float32) / 255
-    return _enlarge(np.clip(2 * blurred - 1, 0, 1), size)
+    # On the outline half of the blur is left, and a little more, because the filled pixels include the edge.
+    return _enlarge(np.clip((blurred - 0.6) / 0.4, 0, 1), size)
 
 
 def face_mask(mesh: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -39,6 +39,8 @@ TOLERANCE, DEVIATIONS = (13.0, 6.5, 6.5, 9.0), 3.0
 LIPS_FACTOR = 2.0
 #: An occluder, once found, includes the texels around it whose difference is at least this share of the tolerance.
 FAINT = 0.5
+#: Texels narrower than this share of their frontal width are not compared, nor are their neighbours.
+FORESHORTENED = 0.4
 #: Smallest occluder, as a share of the compared texels.
 MINIMUM_AREA = 0.025
 #: Texels of the outline that are not compared (hair, background), and growth of what is found, in texels.
@@ -82,6 +84,17 @@ def _positions(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     """Where the texels lie in the crop, (K, 2) pixels."""
     _, corners, weights, _ = _layout()
     return np.asarray(np.einsum("kv,kvd->kd", weights, np.asarray(mesh[:, :2], np.float32)[corners]), np.float32)
+
+
+def _facing(positions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """0 for texels (K,) that a turned head shows edge-on, where the mesh slips into the background; else 1."""
+    sample = _layout()[0]
+    grid = np.full((_CELLS, _CELLS), np.nan, np.float32)
+    grid.ravel()[sample] = positions[:, 0]
+    width = np.full_like(grid, _STEP)
+    width[:, 1:] = np.nan_to_num(np.diff(grid, axis=1), nan=_STEP)
+    wide = (width > FORESHORTENED * _STEP).astype(np.uint8)
+    return np.asarray(cv2.erode(wide, np.ones((5, 7), np.uint8)), np.float32).ravel()[sample]
 
 
 def unroll(crop: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -128,16 +141,17 @@ class AppearanceModel:
             mesh: (468, 2 or 3) in crop pixels.
         """
         sample, _, _, _ = _layout()
+        positions = _positions(mesh)
         texels = unroll(crop, mesh)
         difference = texels - self.median
         difference -= self._light(difference)
-        distance = np.sqrt((((difference * self._trust) / self._tolerance) ** 2).sum(axis=1))
+        distance = np.sqrt((((difference * self._trust) / self._tolerance) ** 2).sum(axis=1)) * _facing(positions)
         grid = np.zeros(_CELLS * _CELLS, np.float32)
         grid[sample] = distance
         found = _keep_large(grid.reshape(_CELLS, _CELLS))
         if found is None:
             return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
-        return _to_crop(found.ravel()[sample], _positions(mesh))
+        return _to_crop(found.ravel()[sample], positions)
 
     def _light(self, difference: NDArray[np.float32]) -> NDArray[np.float32]:
         """Change of the light: a shift of each channel, and of lightness from left to right as the head turns.
@@ -169,6 +183,11 @@ def _keep_large(distance: NDArray[np.float32]) -> NDArray[np.float32] | None:
     if not np.count_nonzero(seeds):
         return None
     seeds = cv2.morphologyEx(seeds, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    # What covers the surroundings of lips and eyes covers them as well.
+    unsure = np.ones(_CELLS * _CELLS, np.uint8)
+    unsure[_layout()[0]] = _layout()[3] < 1
+    bridged = cv2.morphologyEx(seeds, cv2.MORPH_CLOSE, np.ones((_BRIDGE, _BRIDGE), np.uint8))
+    seeds = np.maximum(seeds, bridged * unsure.reshape(seeds.shape)).astype(np.uint8)
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(seeds)
     large = np.flatnonzero(statistics[:, cv2.CC_STAT_AREA] >= smallest)
     seeds = np.isin(labels, large[large > 0]).astype(np.uint8)
@@ -181,11 +200,6 @@ def _keep_large(distance: NDArray[np.float32]) -> NDArray[np.float32] | None:
     outlines, _ = cv2.findContours(kept, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     for outline in outlines:
         cv2.fillConvexPoly(kept, cv2.convexHull(outline), (1,))
-    # What covers the surroundings of lips and eyes covers them as well.
-    unsure = np.ones(_CELLS * _CELLS, np.uint8)
-    unsure[_layout()[0]] = _layout()[3] < 1
-    bridged = cv2.morphologyEx(kept, cv2.MORPH_CLOSE, np.ones((_BRIDGE, _BRIDGE), np.uint8))
-    kept = np.maximum(kept, np.asarray(bridged, np.uint8) * unsure.reshape(kept.shape))
     return np.asarray(cv2.dilate(kept, np.ones((2 * _GROWTH + 1,) * 2, np.uint8)), np.float32)
 
 

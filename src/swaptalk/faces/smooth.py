@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from swaptalk.faces.align import CROP_SIZE, Alignment
 
 #: Bandwidths of the windows in frames at 25 fps: Gaussian weights exp(-t^2 / 2 sigma^2).
-LONG_SIGMA, SHORT_SIGMA = 5.0, 1.0
+LONG_SIGMA, SHORT_SIGMA = 7.0, 1.0
 #: Windows end at this many sigmas.
 TRUNCATE = 3.0
 #: Long and short answer may differ by about this many crop pixels before the face counts as moving: twice the

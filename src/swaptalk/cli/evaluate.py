@@ -111,7 +111,8 @@ def run(options: Options) -> int:
     for what, why in results.skipped.items:
         print(f"left out: {what}: {why}")
     paths = write_report(options.output, summary, results, environment(weights), options.videos)
-    print(f"{len(results.pairs)} clips, {results.seconds:.0f} s, {len(results.skipped.items)} left out; {paths['html']}")
+    counted = f"{len(results.pairs)} clips, {results.seconds:.0f} s, {len(results.skipped.items)} left out"
+    print(f"{counted}; {paths['html']}")
     return 0
 
 

@@ -81,6 +81,14 @@ class Reference:
     gallery: NDArray[np.float32]
     source: int
     foreign: tuple[NDArray[np.float64], ...] = ()
+    _target_features: dict[int, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+
+    def target_features(self, network: Features, batches: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Features of the target's views, computed once for all methods (the views' number can differ by the ends)."""
+        count = sum(map(len, batches))
+        if count not in self._target_features:
+            self._target_features[count] = np.concatenate([network(batch) for batch in batches])
+        return self._target_features[count]
 
 
 @dataclass
@@ -232,7 +240,7 @@ def _measure_pictures(
     if instruments.features is not None:
         _, network = instruments.features
         result.features = np.concatenate([network(a) for a, _ in stacked])
-        result.target_features = np.concatenate([network(b) for _, b in stacked])
+        result.target_features = reference.target_features(network, [b for _, b in stacked])
 
 
 def _measure_sync(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from swaptalk.evaluation.columns import BY_KEY, COLUMNS, Better, Column
 from swaptalk.evaluation.metrics.bootstrap import (
@@ -59,7 +60,8 @@ def summarise(results: Results, frechet_key: str | None, seed: int = 0) -> Summa
     present = {key for row in rows for key in row.cells}
     known = [column for column in COLUMNS if column.key in present]
     columns = (*known, *(column_of(key) for key in sorted(present - BY_KEY.keys())))
-    return Summary(columns, tuple(rows), tuple(_claims(results)), tuple(_notes(results, frechet_key)))
+    claims, notes = _claims(results, frechet_key, seed), _notes(results, frechet_key)
+    return Summary(columns, tuple(rows), tuple(claims), tuple(notes))
 
 
 def _summary_row(row: Row, frechet_key: str | None, seed: int) -> SummaryRow:
@@ -77,13 +79,20 @@ def _summary_row(row: Row, frechet_key: str | None, seed: int) -> SummaryRow:
         for key in ("lmd", "lmd_percent", "lmd_aligned", "id_top1", "id_top5", "source_cosine", "source_variance"):
             cells.pop(key, None)
     elif frechet_key is not None and row.method != "Copy target":
-        pairs = [(r.features, r.target_features) for r in row.results.values()]
-        made = [a for a, b in pairs if a is not None and b is not None]
-        real = [b for a, b in pairs if a is not None and b is not None]
-        if made and sum(map(len, made)) > 1:
-            frechet = ClipFrechet(made, real)
+        frechet = _frechet(row, list(row.results))
+        if frechet is not None:
             cells[frechet_key] = bootstrap_statistic(frechet, frechet.clips, seed=seed, resamples=FRECHET_RESAMPLES)
     return SummaryRow(row.protocol, row.method, len(row.results), cells)
+
+
+def _frechet(row: Row, pairs: list[str]) -> ClipFrechet | None:
+    """Frechet distance of a row over pairs, or None where features are missing."""
+    made = [row.results[pair].features for pair in pairs]
+    real = [row.results[pair].target_features for pair in pairs]
+    a, b = [x for x in made if x is not None], [x for x in real if x is not None]
+    if len(a) != len(pairs) or len(b) != len(pairs) or sum(map(len, a)) < 2:
+        return None
+    return ClipFrechet(a, b)
 
 
 def _notes(results: Results, frechet_key: str | None) -> list[str]:
@@ -104,7 +113,8 @@ def _notes(results: Results, frechet_key: str | None) -> list[str]:
 
 
 def _claims(
-    results: Results, ours: str = "SwapTalk", others: tuple[str, ...] = ("Sync-Swap", "Swap-Sync")
+    results: Results, frechet_key: str | None, seed: int, ours: str = "SwapTalk",
+    others: tuple[str, ...] = ("Sync-Swap", "Swap-Sync"),
 ) -> list[str]:
     """In words: where the latent pipeline beats the cascades, where it loses, where the clips do not decide."""
     claims = []
@@ -116,7 +126,8 @@ def _claims(
                 continue
             verdicts: dict[str, list[str]] = {"beats": [], "loses to": [], "does not differ clearly from": []}
             for key in CLAIM_COLUMNS:
-                difference = compare(own, other, key)
+                frechet = key == frechet_key
+                difference = compare_frechet(own, other, seed) if frechet else compare(own, other, key, seed)
                 if difference is None:
                     continue
                 column = BY_KEY[key]
@@ -133,11 +144,24 @@ def _claims(
     return claims
 
 
-def compare(a: Row, b: Row, key: str) -> Interval | None:
+def compare(a: Row, b: Row, key: str, seed: int = 0) -> Interval | None:
     """Mean of a - b over clips that both have, with its interval; None if there are none."""
     shared = [pair for pair in a.results if pair in b.results]
     pairs = [(a.results[p].values.get(key, np.nan), b.results[p].values.get(key, np.nan)) for p in shared]
     pairs = [(x, y) for x, y in pairs if np.isfinite(x) and np.isfinite(y)]
-    if not pairs:
+    if pairs:
+        return bootstrap_difference([x for x, _ in pairs], [y for _, y in pairs], seed=seed)
+    return None
+
+
+def compare_frechet(a: Row, b: Row, seed: int = 0) -> Interval | None:
+    """Difference of two rows' Frechet distances over the same resampled clips; None where features are missing."""
+    shared = [pair for pair in a.results if pair in b.results]
+    first, second = _frechet(a, shared), _frechet(b, shared)
+    if not shared or first is None or second is None:
         return None
-    return bootstrap_difference([x for x, _ in pairs], [y for _, y in pairs])
+
+    def difference(index: NDArray[np.intp]) -> float:
+        return first(index) - second(index)
+
+    return bootstrap_statistic(difference, len(shared), seed=seed, resamples=FRECHET_RESAMPLES)

@@ -105,17 +105,18 @@ def run(folder: Path, poison: int = -1, **changes: object) -> Path:
 def curve(folder: Path) -> list[dict[str, str]]:
     """Rows of the log without what depends on the clock."""
     with (folder / "log.csv").open(newline="") as file:
-        return [{k: v for k, v in r.items() if k not in ("samples_per_second", "elapsed")} for r in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k not in ("samples_per_second", "elapsed")} for row in rows]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
 class Killable(TwoPlayers):
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
         if step == self.poison:
-            raise Killed
+            raise KilledError
         yield from super().play(batch, step)
 
 
@@ -124,7 +125,7 @@ class Killable(TwoPlayers):
 def test_a_killed_and_resumed_run_has_the_same_curve(tmp_path: Path, killed_at: int, accumulate: int) -> None:
     whole = run(tmp_path / "whole", accumulate=accumulate)
     chosen = options(tmp_path / "parts", accumulate=accumulate, threads=2)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         stage = Killable(chosen, poison=killed_at)
         Trainer(stage, chosen, quiet=True).run()
     parts = run(tmp_path / "parts", accumulate=accumulate, threads=2)
@@ -141,7 +142,7 @@ def test_a_killed_and_resumed_run_has_the_same_curve(tmp_path: Path, killed_at: 
 def test_a_run_killed_between_checkpoints_repeats_the_steps_since(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", save_every=99.0)
     chosen = options(tmp_path / "parts", save_every=99.0)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         Trainer(Killable(chosen, poison=7), chosen, quiet=True).run()
     assert load_checkpoint(chosen.out).step == 4  # that of the evaluation
     assert curve(run(chosen.out, save_every=99.0)) == curve(whole)

@@ -31,5 +31,5 @@ class WeightAverage:
         for name, average in self.networks.items():
             for kept, new in zip(average.parameters(), networks[name].parameters(), strict=True):
                 kept.lerp_(new, share)
-            for kept, new in zip(average.buffers(), networks[name].buffers(), strict=True):
-                kept.copy_(new)
+            for held, now in zip(average.buffers(), networks[name].buffers(), strict=True):
+                held.copy_(now)

@@ -104,6 +104,7 @@ class Trainer:
         for name, method in stage.methods:
             wrapped[name].mark_forward_method(method)
         stage.networks = wrapped
+        stage.autocast = self.fabric.autocast
         self._optimizers: dict[str, list[Optimizer]] = {
             player: [self.fabric.setup_optimizers(o) for o in group]  # type: ignore[misc]
             for player, group in optimizers.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -25,10 +26,11 @@ def build_optimizers(
         name: ``muon`` (AdamW for what is not a matrix inside the network) or ``adamw`` (for all).
         learning_rate: rate of Muon's part, or of AdamW where it trains all.
         other_rate: rate of AdamW's part beside Muon.
-        outer: parts of names of first and last layers and of embeddings, which Muon should not orthogonalise.
+        outer: regular expressions that find the names of first and last layers and of embeddings, which Muon should
+            not orthogonalise.
     """
     named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
-    inner = [p for n, p in named if name == "muon" and p.ndim >= 2 and not any(part in n for part in outer)]
+    inner = [p for n, p in named if name == "muon" and p.ndim >= 2 and not any(re.search(part, n) for part in outer)]
     chosen = {id(p) for p in inner}
     rest = [p for _, p in named if id(p) not in chosen]
     optimizers: list[torch.optim.Optimizer] = []

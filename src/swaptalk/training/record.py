@@ -77,7 +77,7 @@ class Record:
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)  # type: ignore[no-untyped-call]
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write_losses(self, step: int, values: Mapping[str, float]) -> None:
         """Losses, learning rate and speed, averaged since the last call."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -36,6 +37,8 @@ class Stage(ABC):
         averaged: names of the networks with an exponential moving average, which is what gets exported.
         frozen: networks that only take part; the loop moves them to the device.
         methods: methods of networks, beside ``forward``, that ``play`` calls: (network, method).
+        autocast: context of the run's precision for frozen networks; the wrapped ones enter it by themselves. Never
+            held while yielding.
     """
 
     name: ClassVar[str]
@@ -43,6 +46,7 @@ class Stage(ABC):
     averaged: tuple[str, ...]
     frozen: dict[str, nn.Module]
     methods: tuple[tuple[str, str], ...] = ()
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def __init__(self, options: LoopOptions) -> None:
         self.options = options

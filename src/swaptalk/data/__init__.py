@@ -1,0 +1,1 @@
+"""From footage to training batches: preparation, the dataset folder, latent cache and samplers."""

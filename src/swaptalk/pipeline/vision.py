@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +15,23 @@ from swaptalk.faces.landmarks import FaceMesh, Landmarks
 from swaptalk.faces.recognise import FaceRecogniser
 from swaptalk.faces.track import FaceTracker
 from swaptalk.runtime.assets import resolve, resolve_all
+
+
+@contextmanager
+def _native_standard_error_silenced() -> Iterator[None]:
+    """Swallow LiteRT's greeting, which no option turns off: ``--quiet`` shall print nothing but errors."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 class Vision:
@@ -25,8 +46,9 @@ class Vision:
 
     def __init__(self, threads: int = 1, progress: bool = True) -> None:
         files = resolve_all(("blazeface-back", "blazeface-full-range", "face-mesh"), progress=progress)
-        self.detector = FaceDetector(files["blazeface-back"], files["blazeface-full-range"], threads)
-        self.mesh = FaceMesh(files["face-mesh"], threads)
+        with _native_standard_error_silenced():
+            self.detector = FaceDetector(files["blazeface-back"], files["blazeface-full-range"], threads)
+            self.mesh = FaceMesh(files["face-mesh"], threads)
         self.recogniser: FaceRecogniser | None = None
         try:
             self.recogniser = FaceRecogniser(resolve("mobilefacenet", progress=progress), threads)

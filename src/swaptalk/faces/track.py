@@ -260,7 +260,9 @@ class FaceTracker:
             return False
         known = self._known.get(track.number)
         if appearance is not None and known is not None:
-            return float(appearance @ known) >= SAME_PERSON_COSINE
+            # In one scene place and time speak for the same person already, and a returning face may be half hidden.
+            wanted = SAME_PERSON_COSINE if track.other_scene else SAME_PERSON_COSINE / 2
+            return float(appearance @ known) >= wanted
         if track.other_scene and track.thumbnail is not None:
             return float(track.thumbnail @ _thumbnail(frame, landmarks)) >= SAME_THUMBNAIL
         return not track.other_scene

@@ -23,7 +23,7 @@ from swaptalk.evaluation.metrics.lip_leak import frame_levels, lip_leak, silent_
 from swaptalk.evaluation.metrics.pose_expression import EXPRESSIVE, UPPER_FACE, expression_error, pose_error
 from swaptalk.evaluation.metrics.psnr import psnr
 from swaptalk.evaluation.metrics.ssim import ssim
-from swaptalk.evaluation.metrics.sync_offset import SyncScore
+from swaptalk.evaluation.metrics.sync_offset import SyncScore, sync_score
 from swaptalk.evaluation.observe import FPS, ClipObservation, Observer
 from swaptalk.evaluation.prepare import AUDIO_RATE, PreparedPair
 from swaptalk.media.video_reader import VideoReader
@@ -41,12 +41,19 @@ PairDistance = Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float
 
 
 class SyncScorer(Protocol):
-    """A sync network that scores face crops against sound, such as ``SyncNetScorer``; LSE only if ``name`` says so."""
+    """A sync network such as ``SyncNetScorer``; its numbers are called LSE only if its ``name`` is "LSE"."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What its columns are called."""
+        ...
 
-    def __call__(self, faces: Sequence[NDArray[np.uint8]], samples: NDArray[np.int16]) -> SyncScore:
-        """Score RGB face crops at 25 fps against 16 kHz sound."""
+    def embed_faces(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embeddings of windows that begin at frames 0, 1, ... of RGB face crops (224, 224, 3) at 25 fps."""
+        ...
+
+    def embed_sound(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Embeddings of windows that begin at the same frames of 16 kHz mono sound."""
         ...
 
 
@@ -80,7 +87,7 @@ class Reference:
     target: ClipObservation
     gallery: NDArray[np.float32]
     source: int
-    foreign: tuple[NDArray[np.float64], ...] = ()
+    foreign: tuple[NDArray[np.int16], ...] = ()
     _target_features: dict[int, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     def target_features(self, network: Features, batches: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -115,7 +122,7 @@ def measure(generated: Path, prepared: PreparedPair, reference: Reference, instr
     _measure_identity(result, seen, reference)
     _measure_pictures(result, generated, prepared, reference, instruments, count)
     for scorer in instruments.sync:
-        _measure_sync(result, scorer, generated, prepared, seen)
+        _measure_sync(result, scorer, generated, prepared, reference, seen)
     return result
 
 
@@ -162,9 +169,13 @@ def _measure_motion(
     result.values["expression_error"] = expression_error(made, real, EXPRESSIVE if own_words else UPPER_FACE)
 
 
+def _levels(samples: NDArray[np.int16], count: int) -> NDArray[np.float64]:
+    return frame_levels(samples / 32768.0, AUDIO_RATE, FPS, count)
+
+
 def _measure_sound(result: Measurement, seen: ClipObservation, prepared: PreparedPair, reference: Reference) -> None:
     opening = seen.opening
-    levels = frame_levels(prepared.samples().astype(np.float64) / 32768.0, AUDIO_RATE, FPS, len(opening))
+    levels = _levels(prepared.samples(), len(opening))
     leak = lip_leak(opening, silent_frames(levels, FPS))
     result.values |= {"lip_leak": leak.ratio, "lip_moving": leak.moving}
     result.series["mouth_opening"] = [float(x) for x in opening]
@@ -174,10 +185,9 @@ def _measure_sound(result: Measurement, seen: ClipObservation, prepared: Prepare
         return
     result.values["envelope_sync"] = own.correlation
     result.series["envelope_curve"] = [float(x) for x in own.curve]
-    voices = [voice[: len(opening)] for voice in reference.foreign if len(voice) >= len(opening)]
-    if voices:
-        best = max(envelope_sync(opening, voice).correlation for voice in voices)
-        result.values["own_audio_first"] = 100.0 * (own.correlation > best)
+    others = [envelope_sync(opening, _levels(voice, len(opening))).correlation for voice in reference.foreign]
+    if others:
+        result.values["own_audio_first"] = 100.0 * (own.correlation > max(others))
 
 
 def _measure_identity(result: Measurement, seen: ClipObservation, reference: Reference) -> None:
@@ -244,15 +254,16 @@ def _measure_pictures(
 
 
 def _measure_sync(
-    result: Measurement, scorer: SyncScorer, generated: Path, prepared: PreparedPair, seen: ClipObservation
+    result: Measurement, scorer: SyncScorer, generated: Path, prepared: PreparedPair, reference: Reference,
+    seen: ClipObservation,
 ) -> None:
     from swaptalk.evaluation.metrics.syncnet import face_boxes, protocol_crop
 
-    boxes = face_boxes(seen.meshes)
     frames = _frames(generated, prepared, len(seen))
-    faces = [protocol_crop(frame, box) for frame, box in zip(frames, boxes, strict=True)]
+    faces = [protocol_crop(frame, box) for frame, box in zip(frames, face_boxes(seen.meshes), strict=True)]
     try:
-        score = scorer(faces, prepared.samples())
+        video = scorer.embed_faces(faces)
+        score = _sync(scorer, video, prepared.samples())
     except ValueError:  # shorter than the window
         return
     if scorer.name == "LSE":
@@ -261,3 +272,12 @@ def _measure_sync(
         key = scorer.name.lower().replace(" ", "_")
         result.values |= {f"{key}_confidence": score.confidence, f"{key}_distance": score.distance}
     result.series[f"sync_curve_{scorer.name}"] = [float(x) for x in score.curve]
+    others = [_sync(scorer, video, voice).confidence for voice in reference.foreign]
+    if others:  # a network decides, where there is one, not the envelope
+        result.values["own_audio_first"] = 100.0 * (score.confidence > max(others))
+
+
+def _sync(scorer: SyncScorer, video: NDArray[np.float32], samples: NDArray[np.int16]) -> SyncScore:
+    audio = scorer.embed_sound(samples)
+    count = min(len(video), len(audio))
+    return sync_score(video[:count], audio[:count])

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.evaluation.measure import FOREIGN_VOICES, Instruments, Measurement, Reference, measure
-from swaptalk.evaluation.metrics.lip_leak import frame_levels
 from swaptalk.evaluation.observe import FPS, ClipObservation, Observer
 from swaptalk.evaluation.prepare import AUDIO_RATE, PreparedPair, prepare
 from swaptalk.evaluation.protocols import CLIP_SECONDS, Clip, Pair, Photo, Skipped
@@ -107,7 +106,7 @@ class Evaluation:
         names = ",".join(photo.name for photo in gallery.photos)
         self._describe = f"{MEASUREMENT_VERSION}|{describe}|{names}"
         self._say = say
-        self._voices: dict[str, NDArray[np.float64]] = {}
+        self._voices: dict[str, NDArray[np.int16]] = {}
         self.skipped = Skipped()
 
     def run(self, pairs: Sequence[Pair], methods: Sequence[Method]) -> Results:
@@ -158,15 +157,14 @@ class Evaluation:
                 target.save(file.part)
         people = {pair.target.person, pair.audio.person}
         others = [clip for clip in self._clips if clip.person not in people][:FOREIGN_VOICES]
-        foreign = tuple(np.resize(self._voice(clip), len(target)) for clip in others)
+        foreign = tuple(np.resize(self._voice(clip), prepared.frames * AUDIO_RATE // FPS) for clip in others)
         return Reference(target, self._gallery.embeddings, self._gallery.index(pair.source), foreign)
 
-    def _voice(self, clip: Clip) -> NDArray[np.float64]:
-        """Level per frame of a clip's sound; looped where it must last longer."""
+    def _voice(self, clip: Clip) -> NDArray[np.int16]:
+        """The first seconds of a clip's sound, 16 kHz mono; looped where it must last longer."""
         if clip.name not in self._voices:
-            seconds = min(CLIP_SECONDS, clip.seconds)
-            wave = read_audio(clip.path, AUDIO_RATE, 0.0, seconds)
-            self._voices[clip.name] = frame_levels(wave, AUDIO_RATE, FPS, int(seconds * FPS))
+            wave = read_audio(clip.path, AUDIO_RATE, 0.0, min(CLIP_SECONDS, clip.seconds))
+            self._voices[clip.name] = (np.clip(wave, -1.0, 1.0) * 32767.0).astype(np.int16)
         return self._voices[clip.name]
 
     def _measure(

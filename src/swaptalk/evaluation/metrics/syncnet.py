@@ -8,7 +8,7 @@ no number may be called LSE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -116,37 +116,45 @@ class SyncNetScorer:
         Raises:
             ValueError: the clip is not longer than the window of five frames.
         """
-        video, audio = self.embed(faces, samples)
-        return sync_score(video, audio, maximum_shift)
+        video, audio = self.embed_faces(faces), self.embed_sound(samples)
+        count = min(len(video), len(audio))
+        return sync_score(video[:count], audio[:count], maximum_shift)
 
     @torch.no_grad()
-    def embed(
-        self, faces: Iterable[NDArray[np.uint8]], samples: NDArray[np.int16]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Embeddings (T - 5, 1024) of video and audio windows, T the shorter of both streams in frames."""
+    def embed_faces(self, faces: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embeddings (T - 5, 1024) of windows of five frames that begin at frames 0, 1, ... of T crops."""
         frames = torch.from_numpy(np.stack([protocol_frame(face) for face in faces]))
-        cepstra = torch.from_numpy(mfcc(samples).T.astype(np.float32))
-        windows = usable_windows(len(frames), len(samples))
-        video, audio = [], []
-        for start in range(0, windows, _BATCH):
-            batch = range(start, min(start + _BATCH, windows))
+        embedded = []
+        for batch in _batches(usable_windows(len(frames))):
             stacked = torch.stack([frames[i : i + WINDOW].permute(3, 0, 1, 2) for i in batch])
-            video.append(self._network.embed_video(stacked.float()).numpy())
+            embedded.append(self._network.embed_video(stacked.float()).numpy())
+        return np.concatenate(embedded)
+
+    @torch.no_grad()
+    def embed_sound(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Embeddings (n // 640 - 5, 1024) of windows of 200 ms that begin at video frames 0, 1, ... of n samples."""
+        cepstra = torch.from_numpy(mfcc(samples).T.astype(np.float32))
+        embedded = []
+        for batch in _batches(usable_windows(len(samples) // _SAMPLES_PER_FRAME)):
             steps = [cepstra[None, :, i * _AUDIO_PER_FRAME : i * _AUDIO_PER_FRAME + _AUDIO_WINDOW] for i in batch]
-            audio.append(self._network.embed_audio(torch.stack(steps)).numpy())
-        return np.concatenate(video), np.concatenate(audio)
+            embedded.append(self._network.embed_audio(torch.stack(steps)).numpy())
+        return np.concatenate(embedded)
 
 
-def usable_windows(frames: int, samples: int) -> int:
-    """How many windows the protocol compares: min(frames, samples // 640) - 5.
+def _batches(count: int) -> Iterator[range]:
+    for start in range(0, count, _BATCH):
+        yield range(start, min(start + _BATCH, count))
+
+
+def usable_windows(frames: int) -> int:
+    """How many windows of a stream of so many frames the protocol uses: frames - 5, of which the shorter stream counts.
 
     Raises:
         ValueError: none.
     """
-    count = min(frames, samples // _SAMPLES_PER_FRAME) - WINDOW
-    if count < 1:
-        raise ValueError(f"{frames} frames and {samples} samples are shorter than SyncNet's window")
-    return count
+    if frames <= WINDOW:
+        raise ValueError(f"{frames} frames are not longer than SyncNet's window of {WINDOW}")
+    return frames - WINDOW
 
 
 def face_boxes(meshes: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from swaptalk.evaluation.columns import PAPER_ROWS, Column
+from swaptalk.evaluation.columns import PAPER_ROWS, Column, PaperRow
 from swaptalk.evaluation.metrics.bootstrap import Interval
 from swaptalk.evaluation.run import Results
 from swaptalk.evaluation.summary import Summary, SummaryRow
@@ -69,6 +69,10 @@ def best_methods(rows: Sequence[SummaryRow], column: Column) -> set[str]:
     return {method for method, value in values.items() if value == best}
 
 
+def _paper_cell(paper: PaperRow, column: Column) -> str:
+    return f"{paper.values[column.key]:.{column.digits}f}" if column.key in paper.values else "-"
+
+
 def terminal_table(summary: Summary, width: int = 120) -> str:
     """The table as text; columns that do not fit into ``width`` characters continue in a block below."""
     blocks = []
@@ -85,7 +89,7 @@ def terminal_table(summary: Summary, width: int = 120) -> str:
             while columns:
                 column = columns[0]
                 text = [heading(column), *(cell_text(row.cells.get(column.key), column, True) for row in rows)]
-                text += [f"{p.values[column.key]:g}" if column.key in p.values else "-" for p in paper]
+                text += [_paper_cell(p, column) for p in paper]
                 wide = max(map(len, text))
                 if cells and used + 2 + wide > width:
                     break
@@ -172,7 +176,7 @@ def as_latex(summary: Summary) -> str:
                 cells.append(rf"\textbf{{{text}}}" if row.method in best[column.key] else text)
             lines.append(" & ".join([_latex(row.method), *cells]) + r" \\")
         for paper in (p for p in PAPER_ROWS if p.protocol == protocol):
-            cells = [f"{paper.values[c.key]:g}" if c.key in paper.values else "-" for c in columns]
+            cells = [_paper_cell(paper, c) for c in columns]
             if any(cell != "-" for cell in cells):
                 lines.append(" & ".join([_latex(paper.method) + r"$^*$", *cells]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}", "% " + PAPER_NOTE]

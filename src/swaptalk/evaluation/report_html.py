@@ -20,7 +20,7 @@ from swaptalk.evaluation.prepare import PreparedPair
 from swaptalk.evaluation.report import PAPER_NOTE, PROTOCOL_TITLES, best_methods, cell_text, heading
 from swaptalk.evaluation.run import Results, Row
 from swaptalk.evaluation.side_by_side import side_by_side
-from swaptalk.evaluation.summary import Summary
+from swaptalk.evaluation.summary import MEANINGLESS, Summary
 
 #: Metrics that are plotted clip by clip.
 _PLOTTED = ("ssim", "lpips", "cpbd", "lmd_aligned", "lse_c", "envelope_sync", "source_cosine", "consistency")
@@ -37,8 +37,9 @@ th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:
 th button{font:inherit;font-weight:600;background:none;border:0;padding:0;cursor:pointer;color:inherit}
 th[aria-sort=ascending] button::after{content:" \\25B2"}th[aria-sort=descending] button::after{content:" \\25BC"}
 td small{opacity:.65}.best{font-weight:700;color:var(--best)}.paper td{opacity:.6;font-style:italic}
+figure{margin:0}figcaption{font-size:.85rem;opacity:.8}
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(380px,1fr));gap:1rem}
-svg{width:100%;height:auto;font-size:11px;fill:currentColor}svg .axis{fill:none;stroke:currentColor}
+svg{width:100%;height:auto;font-size:13px;fill:currentColor}svg .axis{fill:none;stroke:currentColor}
 svg .grid{stroke:var(--line)}.legend span{margin-right:1rem;white-space:nowrap}
 .legend i{display:inline-block;width:.8em;height:.8em;border-radius:50%;margin-right:.35em}
 video{max-width:100%;display:block;margin:.3rem 0 1rem}pre{overflow-x:auto;background:var(--soft);padding:.8rem}
@@ -109,7 +110,10 @@ def _table(summary: Summary, protocol: str) -> str:
         body.append(f"<tr><td>{html.escape(row.method)}</td>{''.join(cells)}</tr>")
     for paper in (p for p in PAPER_ROWS if p.protocol == protocol):
         values = [paper.values.get(column.key) for column in columns]
-        cells = [f'<td data-value="{"" if v is None else v}">{"-" if v is None else f"{v:g}"}</td>' for v in values]
+        cells = [
+            '<td data-value="">-</td>' if v is None else f'<td data-value="{v}">{v:.{c.digits}f}</td>'
+            for v, c in zip(values, columns, strict=True)
+        ]
         if any(v is not None for v in values):
             body.append(f'<tr class="paper"><td>{html.escape(paper.method)} (paper*)</td>{"".join(cells)}</tr>')
     return (
@@ -123,8 +127,10 @@ def _plots(summary: Summary, rows: list[Row]) -> str:
     figures = []
     for column in (c for c in summary.columns if c.key in _PLOTTED):
         values = {
-            row.method: {pair: m.values.get(column.key, math.nan) for pair, m in row.results.items()} for row in rows
-        }
+            row.method: {pair: m.values.get(column.key, math.nan) for pair, m in row.results.items()}
+            if column.key not in MEANINGLESS.get(row.method, ()) else {}
+            for row in rows
+        }  # fmt: skip
         figures.append(_figure(plots.dots(values, column.title), f"{heading(column)}, clip by clip"))
     for key in sorted({k for row in rows for m in row.results.values() for k in m.series if "curve" in k}):
         curves = {row.method: _mean([m.series[key] for m in row.results.values() if key in m.series]) for row in rows}
@@ -135,8 +141,9 @@ def _plots(summary: Summary, rows: list[Row]) -> str:
         figures.append(_figure(plots.lines(curves, xs, "offset, frames", title), f"Sync-offset curve ({key})"))
     over_time = {
         row.method: _mean([m.series["source_cosine"] for m in row.results.values() if "source_cosine" in m.series])
+        if "source_cosine" not in MEANINGLESS.get(row.method, ()) else []
         for row in rows
-    }
+    }  # fmt: skip
     longest = max(map(len, over_time.values()), default=0)
     if longest:
         drawn = plots.lines(over_time, list(range(longest)), "measured frame", "cosine to source")

@@ -295,10 +295,12 @@ class PipelineEditor:
 
     def __init__(self, models: Path | None = None, threads: int = 0) -> None:
         from swaptalk.pipeline.api import SwapTalk
+        from swaptalk.pipeline.vision import Vision
         from swaptalk.runtime.bundle import ModelBundle
 
-        self._engine = SwapTalk.from_pretrained(models, threads=threads)
-        self.fingerprint = str(ModelBundle.from_pretrained(models, threads).fingerprint)
+        networks = ModelBundle.from_pretrained(models, threads)
+        self._engine = SwapTalk(networks, Vision())
+        self.fingerprint = networks.fingerprint
 
     def edit(self, target: Path, source: Path | None, audio: Path | None, output: Path) -> None:
         """Run the pipeline; intermediate videos are encoded almost without loss."""

@@ -26,6 +26,16 @@ CLAIM_COLUMNS = (
 )  # fmt: skip
 
 
+#: Compared with itself a picture is perfect, and a real clip has no source: such numbers say nothing.
+_AGAINST_TARGET = (
+    "ssim", "psnr", "lpips", "lmd", "lmd_percent", "lmd_aligned", "pose_error", "expression_error", "jitter",
+)  # fmt: skip
+MEANINGLESS: dict[str, tuple[str, ...]] = {
+    "Ground truth": (*_AGAINST_TARGET, "id_top1", "id_top5", "source_cosine", "source_variance"),
+    "Copy target": _AGAINST_TARGET,
+}
+
+
 @dataclass(frozen=True)
 class SummaryRow:
     """One line of the table: cells by column key."""
@@ -71,14 +81,9 @@ def _summary_row(row: Row, frechet_key: str | None, seed: int) -> SummaryRow:
         values = [result.values.get(key, float("nan")) for result in row.results.values()]
         if np.isfinite(values).any():
             cells[key] = bootstrap_mean(values, seed=seed)
-    if row.method in ("Ground truth", "Copy target"):
-        # Compared with itself a picture is perfect; such a number says nothing.
-        for key in ("ssim", "psnr", "lpips", "pose_error", "expression_error", "jitter"):
-            cells.pop(key, None)
-    if row.method == "Ground truth":
-        for key in ("lmd", "lmd_percent", "lmd_aligned", "id_top1", "id_top5", "source_cosine", "source_variance"):
-            cells.pop(key, None)
-    elif frechet_key is not None and row.method != "Copy target":
+    for key in MEANINGLESS.get(row.method, ()):
+        cells.pop(key, None)
+    if frechet_key is not None and row.method not in MEANINGLESS:
         frechet = _frechet(row, list(row.results))
         if frechet is not None:
             cells[frechet_key] = bootstrap_statistic(frechet, frechet.clips, seed=seed, resamples=FRECHET_RESAMPLES)

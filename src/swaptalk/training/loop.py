@@ -74,8 +74,12 @@ class Trainer:
         if self.fabric.is_global_zero:
             folder.mkdir(parents=True, exist_ok=True)
             write_config(folder, self.stage.name, to_json(self.options))
+        self.stage.device = self.fabric.device
+        if self.fabric.is_global_zero:
             self.stage.prepare()
         self.fabric.barrier()
+        if not self.fabric.is_global_zero:
+            self.stage.prepare()
         self._set_up()
         self._resume()
         self._record = (

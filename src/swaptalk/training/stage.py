@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -39,6 +40,7 @@ class Stage(ABC):
         methods: methods of networks, beside ``forward``, that ``play`` calls: (network, method).
         autocast: context of the run's precision for frozen networks; the wrapped ones enter it by themselves. Never
             held while yielding.
+        device: where the networks run; the loop sets it.
     """
 
     name: ClassVar[str]
@@ -47,12 +49,13 @@ class Stage(ABC):
     frozen: dict[str, nn.Module]
     methods: tuple[tuple[str, str], ...] = ()
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
+    device: torch.device | str = "cpu"
 
     def __init__(self, options: LoopOptions) -> None:
         self.options = options
 
     def prepare(self) -> None:  # noqa: B027 - most stages have nothing to prepare
-        """Compute caches that the training reads; called once by one process before the others go on."""
+        """Compute and open what the training reads; the first process does so before the others."""
 
     @abstractmethod
     def optimizers(self) -> dict[str, list[Optimizer]]:

@@ -1,0 +1,65 @@
+"""Augmentation of log-mel spectrograms: other microphones, rooms and voices saying the same thing.
+
+Works on spectrograms and not on samples, because those are cached and a batch must not cost a Fourier transform.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.media.mel import LOG_HIGH, LOG_LOW, SILENCE
+
+#: Units of the scaled log-mel for one decibel.
+UNITS_PER_DB = float(np.log(10) / 20 * 2 / (LOG_HIGH - LOG_LOW))
+#: Largest change of level, and of the spectrum's tilt from the lowest to the highest band, in dB.
+GAIN_DB, TILT_DB = 10.0, 8.0
+#: Level of added stationary noise below the loudest frame, dB.
+NOISE_DB = (15.0, 50.0)
+#: Bands by which voices are moved: pitch and formants together, as a longer or shorter vocal tract does.
+SHIFT_BANDS = 3
+#: Widest masked run of bands (SpecAugment, Park et al. 2019, arXiv 1904.08779).
+MASK_BANDS = 10
+
+
+def augment_mel(mel: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """A variation of a log-mel (T, 80) as `swaptalk.media.mel.log_mel` scales it; the timing stays."""
+    bands = mel.shape[1]
+    if rng.random() < 0.5:
+        mel = shift_bands(mel, int(rng.integers(-SHIFT_BANDS, SHIFT_BANDS + 1)))
+    tilt = np.linspace(-0.5, 0.5, bands, dtype=np.float32) * rng.uniform(-TILT_DB, TILT_DB)
+    changed = mel + UNITS_PER_DB * (rng.uniform(-GAIN_DB, GAIN_DB) + tilt)
+    if rng.random() < 0.5:
+        below = rng.uniform(*NOISE_DB)
+        colour = np.cumsum(rng.standard_normal(bands)) * 0.5  # a smooth spectrum
+        floor = changed.max() + UNITS_PER_DB * (colour - colour.max() - below)
+        changed = add_noise(changed, floor.astype(np.float32), rng)
+    if rng.random() < 0.3:
+        width = int(rng.integers(1, MASK_BANDS + 1))
+        first = int(rng.integers(0, bands - width + 1))
+        changed[:, first : first + width] = changed.mean()
+    return np.maximum(changed, SILENCE).astype(np.float32)
+
+
+def shift_bands(mel: NDArray[np.float32], by: int) -> NDArray[np.float32]:
+    """Move the spectrum up by so many bands; the outermost band is repeated."""
+    index = np.clip(np.arange(mel.shape[1]) - by, 0, mel.shape[1] - 1)
+    return mel[:, index]
+
+
+def add_noise(
+    mel: NDArray[np.float32], floor: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Add noise of the level ``floor`` (80,) to a log-mel; powers add, and noise fluctuates."""
+    scale = 2 / (LOG_HIGH - LOG_LOW)
+    noise = floor + scale * 0.3 * rng.standard_normal(mel.shape)
+    return (np.logaddexp(2 * mel / scale, 2 * noise / scale) * (scale / 2)).astype(np.float32)
+
+
+def resample_time(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """Stretch or squeeze a series (T, D) to ``length`` steps, linearly: a slower or faster speaker."""
+    position = np.linspace(0, len(values) - 1, length)
+    low = np.minimum(position.astype(int), max(0, len(values) - 2))
+    share = (position - low)[:, None].astype(np.float32)
+    high = np.minimum(low + 1, len(values) - 1)
+    return values[low] * (1 - share) + values[high] * share

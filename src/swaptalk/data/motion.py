@@ -1,0 +1,119 @@
+"""Motion tokens of a dataset: mouths measured once from the stored landmarks, and the scale of the tokens."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.data.latents import save_array
+from swaptalk.data.store import Dataset, Item
+from swaptalk.errors import InputError
+from swaptalk.faces.smooth import smooth_points
+from swaptalk.models.motion import (
+    ABSOLUTE_CHANNELS,
+    MOTION_CHANNELS,
+    MotionStatistics,
+    measure_motion,
+    normalize_motion,
+)
+
+#: Silent frames that are enough to know a resting mouth.
+_ENOUGH_SILENCE = 50
+#: Otherwise: this share of frames, those with the smallest opening, stands for it.
+_RESTING_SHARE = 0.1
+#: Smallest spread of a channel, in eye distances.
+_LEAST_SPREAD = 1e-3
+
+
+class MotionTable:
+    """Raw measurements and tokens of every item.
+
+    Args:
+        dataset: its landmarks. Measurements are kept in ``DATASET/motion``.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._folder: Path = dataset.folder / "motion"
+        self.raw = lru_cache(None)(self._raw)
+        self.tokens = lru_cache(None)(self._tokens)
+        self._person = lru_cache(None)(self._person_mean)
+        self._photos: dict[str, list[Item]] = {}
+        for item in dataset.items:
+            if item.kind == "photo":
+                self._photos.setdefault(item.identity, []).append(item)
+        self.statistics: MotionStatistics | None = None
+
+    def build(self) -> None:
+        """Measure what is not measured yet, and the training set's statistics."""
+        self._folder.mkdir(exist_ok=True)
+        by_unit: dict[str, list[Item]] = {}
+        for item in self._dataset.items:
+            by_unit.setdefault(item.unit, []).append(item)
+        for unit, items in by_unit.items():
+            path = self._folder / f"{unit}.npy"
+            if not path.exists():
+                save_array(path, self._measure(unit, items))
+        self.statistics = self._compute_statistics()
+
+    def _measure(self, unit: str, items: list[Item]) -> NDArray[np.float32]:
+        """(n, D) measurements of a unit; NaN where the face is not usable."""
+        measured = np.full((len(self._dataset.unit(unit).usable), MOTION_CHANNELS), np.nan, np.float32)
+        for item in items:
+            usable = self._dataset.usable(item)
+            meshes = np.asarray(self._dataset.landmarks(item))
+            if item.count > 1:  # the mesh trembles by about half a pixel from frame to frame
+                meshes = smooth_points(meshes, usable)
+            for frame in np.flatnonzero(usable):
+                measured[item.first + frame] = measure_motion(meshes[frame])
+        return measured
+
+    def _raw(self, item: Item) -> NDArray[np.float32]:
+        """Measurements (count, D) of an item; NaN where the face is not usable."""
+        table = np.load(self._folder / f"{item.unit}.npy", mmap_mode="r")
+        return np.array(table[item.first : item.first + item.count])
+
+    def _person_mean(self, item: Item) -> NDArray[np.float32]:
+        """The speaker's mean measurement: over the clip, or over all photos of the person."""
+        items = [item] if item.kind != "photo" else self._photos[item.identity]
+        return np.asarray(np.nanmean(np.concatenate([self.raw(i) for i in items]), axis=0), np.float32)
+
+    def _tokens(self, item: Item) -> NDArray[np.float32]:
+        """Tokens (count, D) of an item; zeros where the face is not usable."""
+        assert self.statistics is not None
+        tokens = normalize_motion(self.raw(item), self._person(item), self.statistics)
+        return np.nan_to_num(tokens)
+
+    def _compute_statistics(self) -> MotionStatistics:
+        """Mean, spread and silence over the training clips (over all items where there is no clip)."""
+        items = [i for i in self._dataset.select("train") if i.kind != "photo"] or self._dataset.select("train")
+        items = [i for i in items if np.isfinite(self.raw(i)).any()]
+        if not items:
+            raise InputError("no mouth to measure", path=self._dataset.folder, remedy="prepare more data")
+        means = np.stack([self._person(i) for i in items])
+        mean = means.mean(axis=0).astype(np.float32)
+        residuals, silent = [], []
+        for item, person in zip(items, means, strict=True):
+            centre = person.copy()
+            centre[:ABSOLUTE_CHANNELS] = mean[:ABSOLUTE_CHANNELS]
+            residual = self.raw(item) - centre
+            known = np.isfinite(residual).all(axis=1)
+            residuals.append(residual[known])
+            rests = self._dataset.speech(item)[known] == 0 if item.sound else np.zeros(int(known.sum()), bool)
+            silent.append(residual[known][rests])
+        every = np.concatenate(residuals)
+        spread = np.maximum(every.std(axis=0), _LEAST_SPREAD).astype(np.float32)
+        resting = np.concatenate(silent)
+        if len(resting) < _ENOUGH_SILENCE:
+            opening = every[:, :ABSOLUTE_CHANNELS].mean(axis=1)
+            resting = every[opening <= np.quantile(opening, _RESTING_SHARE)]
+        return MotionStatistics(mean, spread, (np.median(resting, axis=0) / spread).astype(np.float32))
+
+
+def window(tokens: NDArray[np.float32], centre: int, width: int) -> NDArray[np.float32]:
+    """``width`` tokens around a frame (width, D); beyond the ends the outermost token is repeated."""
+    index = np.clip(np.arange(centre - width // 2, centre + width // 2 + 1), 0, len(tokens) - 1)
+    return tokens[index]

@@ -1,0 +1,215 @@
+"""Pairs (target, source) for the swap: proxies by mesh warp, proxies of another swapper, and one person twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from swaptalk.data.faces import to_tensor
+from swaptalk.data.latents import LatentCache, save_array
+from swaptalk.data.sampling import ItemSampler, usable_frame
+from swaptalk.data.store import Dataset, Item
+from swaptalk.errors import InputError
+from swaptalk.faces.mesh_warp import mesh_warp_swap, warp_quality
+from swaptalk.models.identity import SFace
+from swaptalk.models.vqgan import VQGAN
+
+#: Proxies that show less of the source than this are not made, see `warp_quality`.
+MINIMUM_QUALITY = 0.8
+#: Pairs tried for one proxy before the best so far is taken.
+_ATTEMPTS = 6
+#: Proxies in one file of the cache.
+CHUNK = 256
+#: Width of SFace's directions.
+_IDENTITY_WIDTH = 128
+
+Frame = tuple[Item, int]
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Latents float32 (N, C, 16, 16) of target, source and proxy; identity directions (N, 128) of source and proxy.
+
+    ``quality`` (N,) weighs L_proxy: 0 where a pair has no proxy (its ``proxy`` is then the target).
+    """
+
+    target: Tensor
+    source: Tensor
+    proxy: Tensor
+    source_identity: Tensor
+    proxy_identity: Tensor
+    quality: Tensor
+
+
+class FrameSampler:
+    """Random usable frames of training people."""
+
+    def __init__(self, dataset: Dataset, sharpness: float, maximum_scale: float) -> None:
+        self.dataset = dataset
+        items = [i for i in dataset.select("train") if i.scale <= maximum_scale]
+        self._items = ItemSampler(items, sharpness)
+        self._people: dict[str, list[Item]] = {}
+        for item in items:
+            self._people.setdefault(item.identity, []).append(item)
+
+    def draw(self, rng: np.random.Generator) -> Frame:
+        """One frame."""
+        while True:
+            (item,) = self._items.draw(rng, 1)
+            frame = usable_frame(self.dataset.usable(item), rng)
+            if frame is not None:
+                return item, frame
+
+    def another(self, of: Frame, rng: np.random.Generator) -> Frame:
+        """Another frame of the same person if there is one: of another item rather than of the same."""
+        others = [i for i in self._people[of[0].identity] if i.name != of[0].name] or [of[0]]
+        item = others[int(rng.integers(len(others)))]
+        frame = usable_frame(self.dataset.usable(item), rng)
+        return (item, frame) if frame is not None else of
+
+
+class ProxyCache:
+    """Mesh-warp proxies, made once: pair k of a seed is always the same pair, so the cache can grow at any time.
+
+    Args:
+        latents: cache of the dataset; proxies lie beside it.
+        frames: where pairs come from.
+        seed: of the pairs.
+    """
+
+    def __init__(self, latents: LatentCache, frames: FrameSampler, seed: int) -> None:
+        self._frames, self._seed = frames, seed
+        self._by_name = {item.name: item for item in latents.dataset.items}
+        self.folder = latents.folder.with_name(f"{latents.folder.name}-proxies-{seed}")
+        self._pairs: list[tuple[Frame, Frame, float]] = []
+        self._proxies: list[NDArray[np.float16]] = []
+        self._identities: list[NDArray[np.float32]] = []
+
+    def build(
+        self, count: int, vqgan: VQGAN, recogniser: SFace | None, device: torch.device | str = "cpu",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Make the proxies that are missing, at least ``count``, in whole chunks, and open the cache.
+
+        Args:
+            count: pairs wanted.
+            vqgan: frozen encoder.
+            recogniser: gives the proxies' identities; None where no loss needs them.
+            device: where both are.
+            progress: called with (chunks done, chunks in all).
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        chunks = -(-count // CHUNK)
+        for chunk in range(chunks):
+            done = self.folder / f"{chunk:05d}-latents.npy"
+            if not done.exists():
+                size = min(CHUNK, count) if chunks == 1 else CHUNK
+                pairs = [self._pair(k) for k in range(chunk * CHUNK, chunk * CHUNK + size)]
+                rows = [[t[0].name, str(t[1]), s[0].name, str(s[1]), f"{q:.4f}"] for t, s, q in pairs]
+                encoded, identities = self._encode([(t, s) for t, s, _ in pairs], vqgan, recogniser, device)
+                save_array(self.folder / f"{chunk:05d}-pairs.npy", np.array(rows))
+                save_array(self.folder / f"{chunk:05d}-identities.npy", identities)
+                save_array(done, encoded)  # last: its presence says that the chunk is complete
+            if progress is not None:
+                progress(chunk + 1, chunks)
+        self._load(chunks)
+
+    def _load(self, chunks: int) -> None:
+        self._pairs, self._proxies, self._identities = [], [], []
+        for chunk in range(chunks):
+            parts = (np.load(self.folder / f"{chunk:05d}-{part}.npy", mmap_mode=mode)
+                     for part, mode in (("pairs", None), ("identities", None), ("latents", "r")))  # fmt: skip
+            rows, identities, encoded = parts
+            for row, identity, latents in zip(rows, identities, encoded, strict=True):
+                if row[0] in self._by_name and row[2] in self._by_name:
+                    target, source = ((self._by_name[row[k]], int(row[k + 1])) for k in (0, 2))
+                    self._pairs.append((target, source, float(row[4])))
+                    self._proxies.append(latents)
+                    self._identities.append(identity)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, index: int) -> tuple[Frame, Frame, float, NDArray[np.float16], NDArray[np.float32]]:
+        """Target, source, quality, proxy latents (C, 16, 16) and the proxy's identity (128,)."""
+        return (*self._pairs[index], self._proxies[index], self._identities[index])
+
+    def _pair(self, number: int) -> tuple[Frame, Frame, float]:
+        """Pair ``number``: two people whose poses suit each other."""
+        rng = np.random.default_rng([self._seed, number])
+        best: tuple[Frame, Frame, float] | None = None
+        for _ in range(_ATTEMPTS):
+            target, source = self._frames.draw(rng), self._frames.draw(rng)
+            if target[0].identity == source[0].identity:
+                continue
+            quality = warp_quality(self._mesh(source), self._mesh(target))
+            if best is None or quality > best[2]:
+                best = (target, source, quality)
+            if quality >= MINIMUM_QUALITY:
+                break
+        if best is None:
+            raise InputError("swapping needs two people at least", path=self.folder.parent, remedy="prepare more data")
+        return best
+
+    def _mesh(self, frame: Frame) -> NDArray[np.float32]:
+        return self._frames.dataset.landmarks(frame[0])[frame[1]]
+
+    def _encode(
+        self, pairs: list[tuple[Frame, Frame]], vqgan: VQGAN, recogniser: SFace | None, device: torch.device | str
+    ) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+        dataset = self._frames.dataset
+        latents, identities = [], []
+        for start in range(0, len(pairs), 32):
+            made = [
+                mesh_warp_swap(dataset.picture(*s), self._mesh(s), dataset.picture(*t), self._mesh(t))
+                for t, s in pairs[start : start + 32]
+            ]
+            faces = to_tensor(np.stack(made)).to(device)
+            with torch.inference_mode():
+                latents.append(vqgan.encode(faces).half().cpu().numpy())
+                found = recogniser(faces).cpu().numpy() if recogniser is not None else _unknown(len(made))
+                identities.append(found)
+        return np.concatenate(latents), np.concatenate(identities).astype(np.float32)
+
+
+def _unknown(count: int) -> NDArray[np.float32]:
+    return np.full((count, _IDENTITY_WIDTH), np.nan, np.float32)
+
+
+def external_pairs(
+    folder: Path, align: Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Pairs that another swapper made: files ``<pair>_target.*``, ``<pair>_source.*`` and ``<pair>_result.*``.
+
+    Args:
+        folder: where they lie.
+        align: similarity (2, 3) from a picture to the aligned crop.
+
+    Returns:
+        Crops uint8 (256, 256, 3) of target, source and result; the result is cut where the target was, so that a
+        displacement by the other swapper is not hidden.
+    """
+    from swaptalk.faces.align import Alignment, crop_face
+    from swaptalk.media.image import read_image
+
+    triples = []
+    for target in sorted(folder.glob("*_target.*")):
+        pair = target.name.rpartition("_target.")[0]
+        files = [target, *(next(iter(sorted(folder.glob(f"{pair}_{part}.*"))), None) for part in ("source", "result"))]
+        if None in files:
+            raise InputError(f"{pair} lacks its _source or _result picture", path=folder, remedy="add it")
+        pictures = [read_image(file) for file in files if file is not None]
+        if pictures[0].shape != pictures[2].shape:
+            raise InputError(f"target and result of {pair} differ in size", path=folder, remedy="make them equal")
+        placed, own = Alignment(align(pictures[0])), Alignment(align(pictures[1]))
+        triples.append((crop_face(pictures[0], placed), crop_face(pictures[1], own), crop_face(pictures[2], placed)))
+    if not triples:
+        names = "PAIR_target.png, PAIR_source.png and PAIR_result.png"
+        raise InputError("holds no pairs", path=folder, remedy=f"name them {names}")
+    return triples

@@ -1,0 +1,65 @@
+"""Finished networks that a later stage builds on: from a run's folder, or from an exported bundle."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from swaptalk.errors import InputError
+from swaptalk.models.audio import AudioConfig, MelEncoder
+from swaptalk.models.expert import ExpertConfig, VQLipExpert
+from swaptalk.models.lipsync import LipSync, LipSyncConfig
+from swaptalk.models.swap import SwapConfig, SwapTransformer
+from swaptalk.models.vqgan import VQGAN, VQGANConfig
+from swaptalk.runtime.bundle import BUNDLE_NAME
+from swaptalk.runtime.export import load_weights
+from swaptalk.training.checkpoint import full_state, load_full_state, read_config, trained_weights
+from swaptalk.training.options import from_dict, read_json
+
+#: Stage that trains each network, its option that holds the shape, the shape's class and the network's.
+NETWORKS: dict[str, tuple[str, str, type, type[nn.Module]]] = {
+    "vqgan": ("vqgan", "model", VQGANConfig, VQGAN),
+    "expert": ("expert", "model", ExpertConfig, VQLipExpert),
+    "swap": ("swap", "model", SwapConfig, SwapTransformer),
+    "lipsync": ("lipsync", "model", LipSyncConfig, LipSync),
+    "audio": ("lipsync", "audio", AudioConfig, MelEncoder),
+}
+
+
+def load_network(name: str, folder: Path) -> Any:
+    """A trained network in evaluation mode, frozen: its moving average, in float32.
+
+    Args:
+        name: key of `NETWORKS`.
+        folder: run of its stage, or a bundle of ``swaptalk export``.
+
+    Raises:
+        InputError: neither, or the run of another stage, or one that has no checkpoint yet.
+    """
+    stage, option, config, network = NETWORKS[name]
+    if (folder / BUNDLE_NAME).exists():
+        shapes = read_json(folder / BUNDLE_NAME)["networks"]
+        if name not in shapes:
+            raise InputError(f"this bundle holds no {name}", path=folder, remedy=f"name the run of 'train {stage}'")
+        loaded = network(from_dict(config, shapes[name]))
+        load_weights(loaded, folder / f"{name}.safetensors")
+    else:
+        found, options = read_config(folder)
+        if found != stage:
+            raise InputError(f"is a run of stage {found}", path=folder, remedy=f"name the run of 'train {stage}'")
+        loaded = network(from_dict(config, options[option]))
+        _, weights = trained_weights(folder)
+        load_full_state(loaded, weights[name])
+    return loaded.eval().requires_grad_(False)
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Sixteen hexadecimal digits that change with any weight; names the caches made with a network."""
+    digest = hashlib.sha256()
+    for name, value in sorted(full_state(network).items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,7 +1,8 @@
 """The first pass over the target: the chosen face, how it lies in each frame, and its codes.
 
-What it writes (``matrix``, ``mesh``, ``pose``, ``state``, ``codes``, all ``.npy`` with one row a frame) depends on the
-target only, not on who shall be seen or what shall be said.
+What it writes (``matrix``, ``mesh``, ``pose``, ``state``, all ``.npy`` with one row a frame, and the codes) depends on
+the target only, not on who shall be seen or what shall be said. The codes of all frames but the references are filled
+in by the second pass, which has the pictures at hand anyway.
 """
 
 from __future__ import annotations
@@ -9,31 +10,34 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.faces.align import CROP_SIZE, Alignment, crop_face
-from swaptalk.faces.occlusion import AppearanceCollector, AppearanceModel
+from swaptalk.faces.align import Alignment, crop_face
+from swaptalk.faces.occlusion import AppearanceModel
 from swaptalk.faces.select import FaceSelector
+from swaptalk.pipeline.appearance import Appearances
 from swaptalk.pipeline.background import background
+from swaptalk.pipeline.codes import CodeStore
 from swaptalk.pipeline.job import ANALYSIS_RECORD, write_atomically
 from swaptalk.pipeline.layout import write_layout
-from swaptalk.pipeline.networks import Codes, Networks
+from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.reference import assign_references, choose_references
-from swaptalk.pipeline.rows import Rows, RowWriter
+from swaptalk.pipeline.rows import Rows
 from swaptalk.pipeline.stats import Stopwatch
 from swaptalk.pipeline.survey import FaceLog, Reasons
 from swaptalk.pipeline.vision import Vision
 
-#: Crops encoded together, and frames decoded ahead.
-BATCH = 4
+#: Frames decoded ahead.
 QUEUE = 8
+#: File with the codes of the frames.
+CODES = "codes.bin"
 
 
 class Analysis:
@@ -44,7 +48,6 @@ class Analysis:
         self.folder = folder
         self._reasons: list[str] = list(record["reasons"])
         self._matrix, self._mesh = Rows(folder / "matrix.npy"), Rows(folder / "mesh.npy")
-        self._codes = Rows(folder / "codes.npy")
         self._state: NDArray[np.uint8] = np.load(folder / "state.npy")
         self._reference: NDArray[np.uint8] = np.load(folder / "reference.npy")
         self._cuts = np.array(record["cuts"], np.intp)
@@ -87,18 +90,14 @@ class Analysis:
         """Landmarks (468, 3) in pixels of the crop."""
         return self._mesh[frame].astype(np.float32)
 
-    def codes(self, frame: int) -> Codes:
-        """Codes (heads, 16, 16) of the crop."""
-        return self._codes[frame]
-
     def reference(self, frame: int) -> int:
         """Position in :attr:`references` of the one that serves this frame."""
         return int(self._reference[frame])
 
     def close(self) -> None:
         """Release the files."""
-        for rows in (self._matrix, self._mesh, self._codes):
-            rows.close()
+        self._matrix.close()
+        self._mesh.close()
 
 
 def is_complete(folder: Path) -> bool:
@@ -107,27 +106,30 @@ def is_complete(folder: Path) -> bool:
 
 
 def analyse(plan: Plan, vision: Vision, networks: Networks, folder: Path, progress: Progress, stopwatch: Stopwatch,
-            ) -> Analysis:
+            ) -> None:
     """Analyse the target frames that the plan needs, each of them once.
 
     Raises:
         InputError: nobody whose face could be replaced is seen.
     """
-    count, reasons = plan.playback.length, Reasons()
+    reasons, appearances = Reasons(), Appearances()
     with FaceLog(folder / "faces.log", reasons) as log:
-        selector = find_faces(plan, vision, progress, stopwatch, log)
+        selector = find_faces(plan, vision, progress, stopwatch, log, appearances)
         tracks = selector.choose(plan.options.face)
-        state = write_layout(log, tracks, count, reasons, folder)
+        state = write_layout(log, tracks, plan.playback.length, reasons, folder)
     if not (state == 0).any():
         _refuse(plan, state, reasons)
-    _write_codes(plan, networks, folder, state, progress, stopwatch)
+    np.save(folder / "state.npy", state)
+    model = appearances.model(tracks)
+    if model is not None:
+        np.savez(folder / "appearance.npz", median=model.median, deviation=model.deviation)
     pose, openness = np.load(folder / "pose.npy"), np.load(folder / "openness.npy")
     references = choose_references(pose, openness, state == 0)
     np.save(folder / "reference.npy", assign_references(pose, references))
-    np.save(folder / "state.npy", state)
+    with stopwatch.stage("encode faces"):
+        _encode_references(plan, networks, folder, references)
     record = {"reasons": reasons.names, "references": references.tolist(), "cuts": log.cuts}
     write_atomically(folder / ANALYSIS_RECORD, json.dumps(record))
-    return Analysis(folder)
 
 
 def _refuse(plan: Plan, state: NDArray[np.uint8], reasons: Reasons) -> None:
@@ -143,8 +145,8 @@ def _pictures(plan: Plan, stopwatch: Stopwatch) -> Iterator[NDArray[np.uint8]]:
 
 
 def find_faces(plan: Plan, vision: Vision, progress: Progress, stopwatch: Stopwatch, log: FaceLog | None = None,
-               ) -> FaceSelector:
-    """Follow all faces through the target, noting them in the log."""
+               appearances: Appearances | None = None) -> FaceSelector:
+    """Follow all faces through the target, noting where they are and how they look."""
     tracker, selector = vision.tracker(), FaceSelector()
     progress.begin("find faces", plan.playback.length)
     for picture in background(lambda: _pictures(plan, stopwatch), QUEUE, "decode"):
@@ -153,48 +155,19 @@ def find_faces(plan: Plan, vision: Vision, progress: Progress, stopwatch: Stopwa
             selector.add(frame, picture)
             if log is not None:
                 log.append(frame)
+            if appearances is not None:
+                appearances.add(frame, picture)
         progress.advance(1)
     progress.end()
     return selector
 
 
-def _crops(plan: Plan, folder: Path, state: NDArray[np.uint8], appearance: AppearanceCollector, stopwatch: Stopwatch,
-           ) -> Iterator[NDArray[np.uint8]]:
-    """Aligned crop of every frame, black where there is no usable face."""
-    with Rows(folder / "matrix.npy") as matrices, Rows(folder / "mesh.npy") as meshes:
-        for frame, picture in enumerate(_pictures(plan, stopwatch)):
-            if state[frame]:
-                yield np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8)
-                continue
-            with stopwatch.stage("crop"):
-                crop = crop_face(picture, Alignment(matrices[frame]))
-                appearance.add(crop, meshes[frame])
-            yield crop
-
-
-def _write_codes(plan: Plan, networks: Networks, folder: Path, state: NDArray[np.uint8], progress: Progress,
-                 stopwatch: Stopwatch) -> None:
-    """Encode every usable crop, the codes of the other frames are zeros; and note how the face usually looks."""
-    appearance = AppearanceCollector()
-    crops = background(lambda: _crops(plan, folder, state, appearance, stopwatch), QUEUE, "crop")
-    progress.begin("encode faces", len(state))
-    writer: RowWriter | None = None
-    try:
-        for begin in range(0, len(state), BATCH):
-            batch = np.stack(list(islice(crops, BATCH)))
-            usable = state[begin : begin + BATCH] == 0
-            with stopwatch.stage("encode faces"):
-                codes = networks.quantize(networks.encode(batch))  # all of them: a batch of one size runs fastest
-            codes[~usable] = 0
-            if writer is None:
-                writer = RowWriter(folder / "codes.npy", len(state), codes.shape[1:], codes.dtype)
-            writer.append(codes)
-            progress.advance(len(batch))
-    finally:
-        crops.close()
-        if writer is not None:
-            writer.close()
-        progress.end()
-    model = appearance.model()
-    if model is not None:
-        np.savez(folder / "appearance.npz", median=model.median, deviation=model.deviation)
+def _encode_references(plan: Plan, networks: Networks, folder: Path, references: NDArray[np.intp]) -> None:
+    """Encode the reference frames, which are needed before all others."""
+    frames = [int(frame) for frame in references]
+    with plan.open_target() as target, Rows(folder / "matrix.npy") as matrices:
+        pictures = zip(frames, target.frames(frames), strict=True)
+        crops = [crop_face(picture, Alignment(matrices[frame])) for frame, picture in pictures]
+    with closing(CodeStore(folder / CODES)) as store:
+        for frame, codes in zip(frames, networks.quantize(networks.encode(np.stack(crops))), strict=True):
+            store.put(frame, codes)

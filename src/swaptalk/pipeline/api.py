@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from swaptalk.errors import InputError
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.analyse import Analysis, analyse, find_faces, is_complete
+from swaptalk.pipeline.checks import full_disk_explained
 from swaptalk.pipeline.generate import WARM_UP, FaceGenerator, generate_frames
 from swaptalk.pipeline.job import JobFolder, job_fingerprint, write_atomically
 from swaptalk.pipeline.networks import Networks
@@ -153,7 +154,7 @@ class SwapTalk:
 
     def _render(self, plan: Plan, output: Path, identity: Any | None, stopwatch: Stopwatch) -> Report:
         settings = {**fingerprinted(plan.options), "weights": self._networks.fingerprint}
-        with JobFolder(output, job_fingerprint(plan.inputs, settings)) as job:
+        with full_disk_explained(output.parent), JobFolder(output, job_fingerprint(plan.inputs, settings)) as job:
             job.begin(plan.options.resume)
             done = finished_frames(plan, job)
             with closing(self._prepare(plan, identity, job.analysis, stopwatch)) as faces:

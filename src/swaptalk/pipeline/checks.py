@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from swaptalk.errors import InputError
@@ -79,6 +81,22 @@ def check_disk(output: Path, needed: int) -> None:
             f"the job needs about {_megabytes(needed + DISK_RESERVE)}, {_megabytes(free)} are free", path=output.parent,
             remedy="free some space, write elsewhere, or ask for less with --end, --resolution or --quality",
         )
+
+
+@contextmanager
+def full_disk_explained(folder: Path) -> Iterator[None]:
+    """Turn a write that found no room on the disk into an error for the user.
+
+    Raises:
+        InputError: the disk, or the user's share of it, is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            remedy = "free some space or write to another disk"
+            raise InputError("the disk is full", path=folder, remedy=remedy) from error
+        raise
 
 
 def _megabytes(count: int) -> str:

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.align import crop_face
 from swaptalk.faces.composite import Compositor
-from swaptalk.pipeline.analyse import Analysis
+from swaptalk.pipeline.analyse import CODES, Analysis
 from swaptalk.pipeline.background import background
-from swaptalk.pipeline.networks import Latents, Networks
+from swaptalk.pipeline.codes import CodeStore
+from swaptalk.pipeline.networks import Codes, Latents, Networks
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.speech import MotionTrack
 from swaptalk.pipeline.stats import Stopwatch
@@ -66,38 +68,52 @@ class FaceGenerator:
                  strength: float) -> None:
         self._networks, self.analysis = networks, analysis
         self._identity, self._motion, self._strength = identity, motion, strength
+        self._codes = CodeStore(analysis.folder / CODES)
         self._swapped: OrderedDict[int, Latents] = OrderedDict()
         self._references: Latents | None = None
         if motion is not None:  # swapped once, used in every frame
-            self._references = np.concatenate([self._swap([int(frame)]) for frame in analysis.references])
+            codes = [self._codes.get(int(frame)) for frame in analysis.references]
+            self._references = self._swap(np.stack([one for one in codes if one is not None]))
 
     def close(self) -> None:
         """Release the files that are read from."""
         self.analysis.close()
+        self._codes.close()
         if self._motion is not None:
             self._motion.close()
 
-    def _swap(self, frames: list[int]) -> Latents:
-        latents = self._networks.embed(np.stack([self.analysis.codes(frame) for frame in frames]))
+    def _swap(self, codes: Codes) -> Latents:
+        latents = self._networks.embed(codes)
         if self._identity is None:
             return latents
         return self._networks.swap(latents, self._identity, self._strength)
 
-    def _swapped_faces(self, frames: list[int]) -> Latents:
-        missing = sorted(set(frames) - self._swapped.keys())
+    def _encoded(self, pictures: dict[int, NDArray[np.uint8]]) -> list[Codes]:
+        """Codes of target frames, encoded now from their pictures unless they are known."""
+        codes = {frame: self._codes.get(frame) for frame in pictures}
+        missing = [frame for frame, known in codes.items() if known is None]
         if missing:
-            self._swapped.update(zip(missing, self._swap(missing), strict=True))
-        faces = np.stack([self._swapped[frame] for frame in frames])
+            crops = np.stack([crop_face(pictures[frame], self.analysis.alignment(frame)) for frame in missing])
+            for frame, new in zip(missing, self._networks.quantize(self._networks.encode(crops)), strict=True):
+                codes[frame] = new
+                self._codes.put(frame, new)
+        return [known for known in codes.values() if known is not None]
+
+    def _swapped_faces(self, frames: Sequence[Frame]) -> Latents:
+        new = {frame.target: frame.picture for frame in frames if frame.target not in self._swapped}
+        if new:
+            self._swapped.update(zip(new, self._swap(np.stack(self._encoded(new))), strict=True))
+        faces = np.stack([self._swapped[frame.target] for frame in frames])
         while len(self._swapped) > CACHED_FACES:
             self._swapped.popitem(last=False)
         return faces
 
-    def __call__(self, targets: list[int], times: list[float]) -> NDArray[np.uint8]:
-        """New faces (N, 256, 256, 3) for usable target frames shown at ``times`` seconds of the recording."""
-        faces = self._swapped_faces(targets)
+    def __call__(self, frames: Sequence[Frame], times: Sequence[float]) -> NDArray[np.uint8]:
+        """New faces (N, 256, 256, 3) for frames with a usable face, shown at ``times`` seconds of the recording."""
+        faces = self._swapped_faces(frames)
         if self._motion is not None and self._references is not None:
             motion = np.stack([self._motion.at(time) for time in times])
-            reference = self._references[[self.analysis.reference(frame) for frame in targets]]
+            reference = self._references[[self.analysis.reference(frame.target) for frame in frames]]
             faces = self._networks.lipsync(faces, reference, motion)
         return self._networks.decode(faces)
 
@@ -117,7 +133,7 @@ def generate_faces(plan: Plan, faces: FaceGenerator, frames: Iterable[Frame], st
         usable = [frame for frame in batch if faces.analysis.usable(frame.target)]
         if usable:
             with stopwatch.stage("networks"):
-                made = faces([frame.target for frame in usable], [float(frame.index / plan.fps) for frame in usable])
+                made = faces(usable, [float(frame.index / plan.fps) for frame in usable])
             for frame, face in zip(usable, made, strict=True):
                 frame.face = face
         yield from batch

@@ -1,0 +1,75 @@
+"""Codes of the target's frames on disk: encoded when a frame is first needed, read when it comes again."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from swaptalk.pipeline.networks import Codes
+
+#: The file begins with shape and type of one frame's codes, as JSON padded to this many bytes.
+_HEADER_BYTES = 128
+_CHECKSUM = struct.Struct("<I")
+
+
+class CodeStore:
+    """One record for every frame, filled in any order.
+
+    Each record carries a checksum, so that a record torn by a power cut counts as missing. Memory does not grow with
+    the number of frames. Not safe for use from several threads at once.
+
+    Args:
+        path: the file; it is gone on with if it exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("r+b" if path.exists() else "w+b")
+        self._shape: tuple[int, ...] = ()
+        self._dtype = np.dtype(np.uint8)
+        self._bytes = 0
+        header = self._file.read(_HEADER_BYTES)
+        if len(header) == _HEADER_BYTES:
+            self._define(**json.loads(header))
+
+    def _define(self, shape: list[int], dtype: str) -> None:
+        self._shape, self._dtype = tuple(shape), np.dtype(dtype)
+        self._bytes = self._dtype.itemsize * int(np.prod(shape))
+
+    def _seek(self, frame: int) -> None:
+        self._file.seek(_HEADER_BYTES + frame * (self._bytes + _CHECKSUM.size))
+
+    def get(self, frame: int) -> Codes | None:
+        """Codes (heads, 16, 16) of a frame, or None if it has not been encoded yet."""
+        if not self._bytes:
+            return None
+        self._seek(frame)
+        record = self._file.read(self._bytes + _CHECKSUM.size)
+        if len(record) < self._bytes + _CHECKSUM.size:
+            return None
+        raw = record[_CHECKSUM.size :]
+        if _CHECKSUM.unpack_from(record)[0] != zlib.crc32(raw):
+            return None
+        return np.frombuffer(raw, self._dtype).reshape(self._shape)
+
+    def put(self, frame: int, codes: Codes) -> None:
+        """Store the codes of a frame.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        if not self._bytes:
+            self._define(list(codes.shape), codes.dtype.str)
+            self._file.seek(0)
+            header = json.dumps({"shape": self._shape, "dtype": self._dtype.str})
+            self._file.write(header.encode().ljust(_HEADER_BYTES))
+        raw = np.ascontiguousarray(codes, self._dtype).tobytes()
+        self._seek(frame)
+        self._file.write(_CHECKSUM.pack(zlib.crc32(raw)) + raw)
+
+    def close(self) -> None:
+        """Write out what is buffered and release the file."""
+        self._file.close()

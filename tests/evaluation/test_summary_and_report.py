@@ -120,6 +120,14 @@ def test_the_terminal_table_fits_and_marks_the_papers_rows() -> None:
     assert "Self-driven, 12 clips" in table and "not comparable" in text
 
 
+def test_a_row_measured_on_fewer_clips_says_so() -> None:
+    uneven = results()
+    for clip in CLIPS[:4]:
+        del uneven.rows[0].results[clip]
+    text = terminal_table(summarise(uneven, None))
+    assert "Sync-Swap (8 of 12 clips)" in text and "SwapTalk (" not in text
+
+
 def test_every_form_holds_the_same_numbers(tmp_path: Path) -> None:
     summary = summarise(results(), "fd_mobilenet")
     about = environment({"mobilefacenet": "d8ba"}, ["swaptalk", "evaluate", "--clips", "x"])

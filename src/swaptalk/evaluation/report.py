@@ -41,11 +41,11 @@ def environment(weights: Mapping[str, str], command: Sequence[str] | None = None
 
 
 def cell_text(interval: Interval | None, column: Column, spread: bool = False) -> str:
-    """A cell as text; with ``spread`` followed by half the interval's width."""
+    """A cell as text; with ``spread`` followed by half the interval's width, where more than one clip was measured."""
     if interval is None:
         return "-"
     text = f"{interval.value:.{column.digits}f}"
-    if spread:
+    if spread and interval.count > 1:
         text += f" ±{(interval.high - interval.low) / 2:.{column.digits}f}"
     return text
 
@@ -69,6 +69,12 @@ def best_methods(rows: Sequence[SummaryRow], column: Column) -> set[str]:
     return {method for method, value in values.items() if value == best}
 
 
+def row_label(row: SummaryRow, rows: Sequence[SummaryRow]) -> str:
+    """A row's name; with its number of clips where others of the protocol were measured on more."""
+    most = max(other.clips for other in rows if other.protocol == row.protocol)
+    return row.method if row.clips == most else f"{row.method} ({row.clips} of {most} clips)"
+
+
 def _paper_cell(paper: PaperRow, column: Column) -> str:
     return f"{paper.values[column.key]:.{column.digits}f}" if column.key in paper.values else "-"
 
@@ -81,7 +87,8 @@ def terminal_table(summary: Summary, width: int = 120) -> str:
         clips = max(row.clips for row in rows)
         blocks.append(f"{PROTOCOL_TITLES.get(protocol, protocol)}, {clips} clips")
         paper = [row for row in PAPER_ROWS if row.protocol == protocol]
-        name_width = max(len(name) for name in [*(r.method for r in rows), *(f"{p.method}*" for p in paper)])
+        names = ["", *(row_label(row, rows) for row in rows), *(f"{p.method}*" for p in paper)]
+        name_width = max(map(len, names))
         columns = [c for c in summary.columns if any(c.key in row.cells for row in rows)]
         while columns:
             cells: list[list[str]] = []
@@ -96,7 +103,6 @@ def terminal_table(summary: Summary, width: int = 120) -> str:
                 cells.append([item.rjust(wide) for item in text])
                 used += 2 + wide
                 columns.pop(0)
-            names = ["", *(row.method for row in rows), *(f"{p.method}*" for p in paper)]
             lines = ["  ".join([name.ljust(name_width), *parts]) for name, *parts in zip(names, *cells, strict=True)]
             known = len(rows) + 1
             shown = lines[:known]
@@ -174,7 +180,7 @@ def as_latex(summary: Summary) -> str:
             for column in columns:
                 text = cell_text(row.cells.get(column.key), column)
                 cells.append(rf"\textbf{{{text}}}" if row.method in best[column.key] else text)
-            lines.append(" & ".join([_latex(row.method), *cells]) + r" \\")
+            lines.append(" & ".join([_latex(row_label(row, rows)), *cells]) + r" \\")
         for paper in (p for p in PAPER_ROWS if p.protocol == protocol):
             cells = [_paper_cell(paper, c) for c in columns]
             if any(cell != "-" for cell in cells):

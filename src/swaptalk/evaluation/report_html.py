@@ -17,7 +17,7 @@ from swaptalk.evaluation import plots
 from swaptalk.evaluation.columns import BY_KEY, PAPER_ROWS, Column
 from swaptalk.evaluation.observe import FPS
 from swaptalk.evaluation.prepare import PreparedPair
-from swaptalk.evaluation.report import PAPER_NOTE, PROTOCOL_TITLES, best_methods, cell_text, heading
+from swaptalk.evaluation.report import PAPER_NOTE, PROTOCOL_TITLES, best_methods, cell_text, heading, row_label
 from swaptalk.evaluation.run import Results, Row
 from swaptalk.evaluation.side_by_side import side_by_side
 from swaptalk.evaluation.summary import MEANINGLESS, Summary
@@ -107,7 +107,7 @@ def _table(summary: Summary, protocol: str) -> str:
             span = f"<small>[{interval.low:.{digits}f}, {interval.high:.{digits}f}]</small>"
             style = ' class="best"' if row.method in best[column.key] else ""
             cells.append(f'<td data-value="{interval.value}"{style}>{cell_text(interval, column)} {span}</td>')
-        body.append(f"<tr><td>{html.escape(row.method)}</td>{''.join(cells)}</tr>")
+        body.append(f"<tr><td>{html.escape(row_label(row, rows))}</td>{''.join(cells)}</tr>")
     for paper in (p for p in PAPER_ROWS if p.protocol == protocol):
         values = [paper.values.get(column.key) for column in columns]
         cells = [

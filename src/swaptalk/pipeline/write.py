@@ -16,6 +16,9 @@ from swaptalk.pipeline.stats import Stopwatch
 
 #: Seconds of video in one chunk: what an interruption can cost at most.
 CHUNK_SECONDS = 10
+#: Faster than the writer's own choice: on 720p with film grain x264 then takes 17 instead of 34 ms of a core for a
+#: frame, at the same PSNR (41.3 against 40.9 dB) and up to twice the size; the networks need the cores more.
+PRESETS = {"h264": "superfast"}
 
 
 def metadata() -> dict[str, str]:
@@ -48,7 +51,8 @@ def write_chunks(plan: Plan, job: JobFolder, frames: Iterator[NDArray[np.uint8]]
     options = plan.options
     for begin in range(first, plan.frames, size):
         path = job.chunk(begin // size)
-        with VideoWriter(path, plan.width, plan.height, plan.fps, options.codec, options.quality, metadata()) as writer:
+        with VideoWriter(path, plan.width, plan.height, plan.fps, options.codec, options.quality, metadata(),
+                         preset=PRESETS.get(options.codec)) as writer:
             for _ in range(begin, min(begin + size, plan.frames)):
                 frame = next(frames)
                 with stopwatch.stage("encode video"):

@@ -138,11 +138,10 @@ class Evaluation:
                     measured.append(prepared)
         filled = [row for row in rows.values() if row.results]
         if not filled:
-            raise InputError(
-                f"nothing could be measured; {len(self.skipped.items)} skipped, the first: "
-                + (": ".join(self.skipped.items[0]) if self.skipped.items else "there were no pairs"),
-                remedy="see to the first one",
-            )
+            count = len(self.skipped.items)
+            first = f"; {count} skipped, the first: {': '.join(self.skipped.items[0])}" if count else ""
+            remedy = "see to the first one" if count else "choose a row that exists for this protocol"
+            raise InputError(f"nothing could be measured{first}", remedy=remedy)
         return Results(filled, measured, self.skipped, len(self._gallery.photos))
 
     def _reference(self, prepared: PreparedPair) -> Reference:

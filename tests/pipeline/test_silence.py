@@ -18,11 +18,8 @@ def _weight(wave: NDArray[np.float32]) -> NDArray[np.float32]:
     return speech_weight(level(mel), -(-len(mel) // 4))
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.0005, 0.005])  # up to -46 dB of hiss
-@pytest.mark.parametrize("amplitude", [0.02, 0.3])
+@pytest.mark.parametrize(("amplitude", "noise"), [(0.02, 0.0), (0.02, 0.0005), (0.3, 0.0), (0.3, 0.0005), (0.3, 0.005)])
 def test_a_pause_between_two_sentences_is_silent_and_speech_is_not(noise: float, amplitude: float) -> None:
-    if noise > amplitude / 20:
-        pytest.skip("no gate on energy finds speech in that")
     pause = np.zeros(SAMPLE_RATE, np.float32)
     wave = np.concatenate([_speech_like(2, amplitude), pause, _speech_like(2, amplitude)])
     wave += noise * np.random.default_rng(0).normal(size=len(wave)).astype(np.float32)

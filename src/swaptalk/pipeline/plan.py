@@ -155,10 +155,12 @@ def measure_audio(path: Path) -> int:
 
 def _check_amount(plan: Plan, output: Path) -> None:
     if plan.seconds > LONG_SECONDS and not plan.options.allow_long:
+        by_audio = plan.options.audio is not None and plan.options.length == "audio"
         raise InputError(
             f"the output would be {float(plan.seconds) / 3600:.1f} hours long",
-            path=plan.options.audio if plan.options.length == "audio" and plan.options.audio else plan.options.target,
-            remedy="cut it with --end SECONDS (and --length shortest), or confirm with --allow-long",
+            path=plan.options.audio if by_audio else plan.options.target,
+            remedy=("give --length shortest and --end SECONDS" if by_audio else "cut it with --end SECONDS")
+            + ", or confirm with --allow-long",
         )
     video = video_bytes(plan.width, plan.height, plan.frames, rate_factor(plan.options.quality, plan.options.codec))
     sound = int(plan.seconds * AUDIO_BYTES_PER_SECOND)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from swaptalk.data.latents import save_array
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
+from swaptalk.faces.pose import estimate_pose
 from swaptalk.faces.smooth import smooth_points
 from swaptalk.models.motion import (
     ABSOLUTE_CHANNELS,
@@ -38,6 +39,7 @@ class MotionTable:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._folder: Path = dataset.folder / "motion"
+        self._rows = lru_cache(None)(self._load_rows)
         self.raw = lru_cache(None)(self._raw)
         self.tokens = lru_cache(None)(self._tokens)
         self._person = lru_cache(None)(self._person_mean)
@@ -60,19 +62,27 @@ class MotionTable:
         self.statistics = self._compute_statistics()
 
     def _measure(self, unit: str, items: list[Item]) -> NDArray[np.float32]:
-        """(n, D) measurements of a unit; NaN where the face is not usable."""
-        measured = np.full((len(self._dataset.unit(unit).usable), MOTION_CHANNELS), np.nan, np.float32)
+        """(n, D + 2) measurements of a unit, then yaw and pitch in degrees; NaN where the face is not usable."""
+        measured = np.full((len(self._dataset.unit(unit).usable), MOTION_CHANNELS + 2), np.nan, np.float32)
         for item in items:
             usable = self._dataset.usable(item)
             meshes = np.asarray(self._dataset.landmarks(item))
             if item.count > 1:  # the mesh trembles by about half a pixel from frame to frame
                 meshes = smooth_points(meshes, usable)
             for frame in np.flatnonzero(usable):
-                measured[item.first + frame] = measure_motion(meshes[frame])
+                pose = estimate_pose(meshes[frame])
+                measured[item.first + frame] = [*measure_motion(meshes[frame]), pose.yaw, pose.pitch]
         return measured
 
     def _raw(self, item: Item) -> NDArray[np.float32]:
         """Measurements (count, D) of an item; NaN where the face is not usable."""
+        return self._rows(item)[:, :MOTION_CHANNELS]
+
+    def pose(self, item: Item) -> NDArray[np.float32]:
+        """Yaw and pitch (count, 2) in degrees; NaN where the face is not usable."""
+        return self._rows(item)[:, MOTION_CHANNELS:]
+
+    def _load_rows(self, item: Item) -> NDArray[np.float32]:
         table = np.load(self._folder / f"{item.unit}.npy", mmap_mode="r")
         return np.array(table[item.first : item.first + item.count])
 

@@ -21,7 +21,7 @@ from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 from swaptalk.faces.align import estimate_alignment
 from swaptalk.losses.identity import identity_loss
-from swaptalk.losses.proxy import proxy_loss
+from swaptalk.losses.proxy import proxy_loss, proxy_picture_loss
 from swaptalk.losses.terms import Terms
 from swaptalk.models.identity import SFace
 from swaptalk.models.swap import SwapConfig, SwapTransformer
@@ -44,9 +44,11 @@ class SwapWeights:
 
     proxy: float = 1.0
     """L_proxy: embedding of the proxy's picture."""
-    identity_source: float = 0.5
+    proxy_picture: float = 0.3
+    """Decoded result against decoded proxy."""
+    identity_source: float = 0.15
     """L_id_src: SFace, result against source."""
-    identity_result: float = 0.1
+    identity_result: float = 0.05
     """L_id_res: SFace, result against proxy."""
 
 
@@ -78,10 +80,10 @@ class SwapOptions(LoopOptions):
     """Share of pairs of one person, whose exact answer is the target itself."""
     free_share: float = 0.0
     """Share of random pairs without a proxy, which only the identity losses teach."""
-    identity_share: float = 0.25
-    """Share of each batch that is decoded for the identity losses; decoding costs more than swapping."""
-    identity_from: int = 100
-    """Step at which the identity losses start."""
+    decode_share: float = 0.2
+    """Share of each batch that is decoded; decoding costs more than swapping."""
+    decode_from: int = 300
+    """Step at which the identity losses and proxy_picture start, which need decoding."""
     maximum_scale: float = 2.6
     """Pictures enlarged more than this are left out."""
     sharpness: float = 1.0
@@ -186,15 +188,22 @@ class SwapStage(Stage):
         swapped: Tensor = self.networks["swap"](batch["target"], batch["source"])
         terms = Terms(self.options.weights)
         terms.add("proxy", lambda: proxy_loss(swapped, batch["proxy"], batch["quality"]))
-        started = float(step >= self.options.identity_from)
         weights = self.options.weights
-        if started and (weights.identity_source or weights.identity_result):
-            count = max(1, round(self.options.identity_share * len(swapped)))
+        decoding = weights.identity_source or weights.identity_result or weights.proxy_picture
+        if decoding and step >= self.options.decode_from:
+            count = max(1, round(self.options.decode_share * len(swapped)))
+            some = {key: part[:count] for key, part in batch.items()}
             with self.autocast():
                 faces = self._vqgan.decode(swapped[:count])
-                for name, part in (("identity_source", "source_identity"), ("identity_result", "proxy_identity")):
-                    terms.add(name, lambda part=part: self._identity_loss(faces, batch[part][:count]))  # type: ignore[misc]
+                terms.add("proxy_picture", lambda: self._picture_loss(faces, some))
+                terms.add("identity_source", lambda: self._identity_loss(faces, some["source_identity"]))
+                terms.add("identity_result", lambda: self._identity_loss(faces, some["proxy_identity"]))
         yield "swap", terms
+
+    def _picture_loss(self, faces: Tensor, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            wanted = self._vqgan.decode(batch["proxy"])
+        return proxy_picture_loss(faces, wanted, batch["quality"])
 
     def _identity_loss(self, faces: Tensor, wanted: Tensor) -> Tensor:
         """Pairs whose identity is not known (NaN) do not count."""

@@ -1,0 +1,156 @@
+"""Batches for the lip-sync module: the picture side from every moving mouth, the sound side from synchronous clips."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from swaptalk.data.augment_speech import augment_mel, resample_time
+from swaptalk.data.latents import LatentCache
+from swaptalk.data.motion import MotionTable, window
+from swaptalk.data.sampling import ItemSampler
+from swaptalk.data.speech import MEL_PER_FRAME, WindowSampler, mel_window
+from swaptalk.data.store import Dataset, Item
+from swaptalk.models.motion import ABSOLUTE_CHANNELS
+
+#: Least standard deviation of the mouth's opening (eye distances) of a clip that teaches motion.
+MINIMUM_MOTION = 0.004
+#: Frames compared to find a reference, and how often the best of them is taken instead of any.
+REFERENCE_CANDIDATES, BEST_REFERENCE = 8, 0.7
+#: A reference shall have the target's pose (degrees) and another opening (eye distances): ten degrees of pose weigh as
+#: much as twice .03 of opening.
+POSE_SCALE, OPENING_SCALE, OPENING_GAIN = 10.0, 0.03, 0.5
+#: Speed of speech and motion together varies by up to this share.
+SPEED = 0.15
+
+
+def moving(item: Item, motion: MotionTable) -> bool:
+    """Whether a clip's mouth moves enough to teach anything."""
+    opening = motion.raw(item)[:, :ABSOLUTE_CHANNELS].mean(axis=1)
+    return bool(np.isfinite(opening).sum() > 1 and np.nanstd(opening) >= MINIMUM_MOTION)
+
+
+class MouthSampler:
+    """Targets, references of the same person, and the motion that leads from one to the other.
+
+    Args:
+        dataset: training data.
+        latents: its cached embeddings.
+        motion: its motion tokens.
+        frames: consecutive target frames in a sample; they share one reference.
+        width: motion tokens around a frame.
+        context: frames of sound before and after the targets.
+        photo_share: share of samples from photos of one person, where there are any.
+        sharpness: preference for sharp pictures.
+    """
+
+    def __init__(
+        self, dataset: Dataset, latents: LatentCache, motion: MotionTable, frames: int, width: int, context: int,
+        photo_share: float, sharpness: float,
+    ) -> None:  # fmt: skip
+        self._dataset, self._latents, self._motion = dataset, latents, motion
+        self._frames, self._width, self._context = frames, width, context
+        clips = [i for i in dataset.select("train", ("real", "generated")) if moving(i, motion)]
+        self._windows = WindowSampler(dataset, clips, frames, sharpness)
+        people: dict[str, list[Item]] = {}
+        for item in dataset.select("train", ("photo",)):
+            if np.isfinite(motion.raw(item)).all():
+                people.setdefault(item.identity, []).append(item)
+        self._people = [items for items in people.values() if len(items) > 1]
+        self._photo_share = photo_share if self._people else 0.0
+
+    def draw(self, rng: np.random.Generator, count: int) -> dict[str, Tensor]:
+        """``count`` samples.
+
+        Returns:
+            target (N, F, C, 16, 16), reference (N, C, 16, 16), tokens (N, F, W, D), mel (N, 4 (F + 2 context), 80),
+            heard (N,) bool: whether that sound belongs to the lips.
+        """
+        samples = [
+            self._photos(rng) if rng.random() < self._photo_share else self._clip(rng) for _ in range(count)
+        ]
+        return {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
+
+    def _clip(self, rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+        drawn = self._windows.draw(rng)
+        item, start = drawn.item, drawn.start
+        latents, tokens = self._latents(item), self._motion.tokens(item)
+        frames = range(start, start + self._frames)
+        return {
+            "target": np.asarray(latents[start : start + self._frames], np.float32),
+            "reference": np.asarray(latents[self._reference(item, frames[self._frames // 2], rng)], np.float32),
+            "tokens": np.stack([window(tokens, k, self._width) for k in frames]),
+            "mel": self._mel(item, start),
+            "heard": np.array(item.trusted),
+        }
+
+    def _mel(self, item: Item, start: int) -> NDArray[np.float32]:
+        length = self._frames + 2 * self._context
+        if not item.trusted:
+            return np.full((MEL_PER_FRAME * length, 80), -1, np.float32)
+        return mel_window(self._dataset.mel(item), start - self._context, length)
+
+    def _reference(self, item: Item, target: int, rng: np.random.Generator) -> int:
+        """A usable frame: of some at random the one most like the target in pose and unlike in opening, or any."""
+        usable = np.flatnonzero(self._dataset.usable(item))
+        drawn = rng.choice(usable, min(REFERENCE_CANDIDATES, len(usable)), replace=False)
+        apart = drawn[np.abs(drawn - target) > 2]
+        candidates = apart if len(apart) else drawn
+        if rng.random() >= BEST_REFERENCE:
+            return int(rng.choice(candidates))
+        pose, raw = self._motion.pose(item), self._motion.raw(item)[:, :ABSOLUTE_CHANNELS]
+        turn = np.abs(pose[candidates] - pose[target]).sum(axis=1) / POSE_SCALE
+        change = np.abs(raw[candidates] - raw[target]).mean(axis=1) / OPENING_SCALE
+        return int(candidates[np.argmin(turn - OPENING_GAIN * change)])
+
+    def _photos(self, rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+        """Two photos of a person; the motion window stands still."""
+        people = self._people[int(rng.integers(len(self._people)))]
+        target, reference = (people[int(k)] for k in rng.choice(len(people), 2, replace=False))
+        token = self._motion.tokens(target)[0]
+        length = MEL_PER_FRAME * (self._frames + 2 * self._context)
+        return {
+            "target": np.repeat(np.asarray(self._latents(target), np.float32), self._frames, axis=0),
+            "reference": np.asarray(self._latents(reference)[0], np.float32),
+            "tokens": np.broadcast_to(token, (self._frames, self._width, len(token))).copy(),
+            "mel": np.full((length, 80), -1, np.float32),
+            "heard": np.array(False),
+        }
+
+
+class SpeechSampler:
+    """Stretches of speech with the motion that belongs to them, augmented.
+
+    Args:
+        dataset: its sound.
+        motion: its motion tokens.
+        items: clips whose sound can be trusted.
+        tokens: length of a stretch, at 25 a second.
+    """
+
+    def __init__(self, dataset: Dataset, motion: MotionTable, items: list[Item], tokens: int) -> None:
+        self._dataset, self._motion, self._length = dataset, motion, tokens
+        self._sampler = ItemSampler(items, 0.0)
+
+    def draw(self, rng: np.random.Generator, count: int) -> dict[str, Tensor]:
+        """Sound ``mel`` (N, 4 T, 80), ``tokens`` (N, T, D), ``known`` (N, T): 1 where measured."""
+        samples = [self._one(item, rng) for item in self._sampler.draw(rng, count)]
+        return {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
+
+    def _one(self, item: Item, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+        taken = round(self._length * rng.uniform(1 - SPEED, 1 + SPEED))
+        start = int(rng.integers(0, max(1, item.count - taken + 1)))
+        mel = resample_time(mel_window(self._dataset.mel(item), start, taken), MEL_PER_FRAME * self._length)
+        known = np.isfinite(self._motion.raw(item)).all(axis=1).astype(np.float32)[start : start + taken]
+        tokens = self._motion.tokens(item)[start : start + taken]
+        missing = taken - len(tokens)
+        tokens = np.pad(tokens, ((0, missing), (0, 0)))
+        known = np.pad(known, (0, missing))
+        measured = resample_time(known[:, None], self._length)[:, 0] > 0.99
+        return {
+            "mel": augment_mel(mel, rng),
+            "tokens": resample_time(tokens, self._length),
+            "known": measured.astype(np.float32),
+        }

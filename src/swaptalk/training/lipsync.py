@@ -1,0 +1,313 @@
+"""Stage ``lipsync``: motion to picture from every moving mouth, sound to motion from synchronous speech.
+
+Both halves share the motion tokens (DESIGN, "Data-poor lip-sync"). Later a share of the pictures is driven by the sound
+itself, so that L_code and L_sync reach the mel encoder as they do in the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from swaptalk.data.faces import to_pictures
+from swaptalk.data.latents import LatentCache
+from swaptalk.data.motion import MotionTable, window
+from swaptalk.data.mouths import MouthSampler, SpeechSampler, moving
+from swaptalk.data.speech import MEL_PER_FRAME
+from swaptalk.data.store import Dataset, Item
+from swaptalk.errors import InputError
+from swaptalk.losses.code import code_loss
+from swaptalk.losses.lpips import LPIPS
+from swaptalk.losses.motion import correlation_loss, spread_loss, token_loss, velocity_loss
+from swaptalk.losses.mouth import mouth_loss, mouth_perceptual_loss
+from swaptalk.losses.sync import sync_loss
+from swaptalk.losses.terms import Terms
+from swaptalk.models.audio import AudioConfig, MelEncoder
+from swaptalk.models.expert import VQLipExpert
+from swaptalk.models.lipsync import LipSync, LipSyncConfig
+from swaptalk.models.motion import ABSOLUTE_CHANNELS
+from swaptalk.models.vqgan import VQGAN
+from swaptalk.runtime import assets
+from swaptalk.training.expert import trusted_clips
+from swaptalk.training.optimizers import build_optimizers
+from swaptalk.training.options import LoopOptions
+from swaptalk.training.pretrained import fingerprint, load_network
+from swaptalk.training.stage import Batch, Evaluation, Stage
+from swaptalk.training.swap import announce
+
+#: First and last layers of the picture side, which AdamW trains.
+OUTER_LAYERS = ("stem", r"\.offset", "time", r"^output\.")
+#: Frames of sound around the targets that the mel encoder hears when it drives a picture.
+CONTEXT = 10
+#: Clips, and frames of each, that the evaluation looks at; columns of the sample sheet.
+TEST_CLIPS, TEST_FRAMES, SHEET_FRAMES = 12, 8, 8
+#: Stages of VGG-16 in the mouth's perceptual loss.
+LPIPS_STAGES = 4
+
+
+@dataclass(frozen=True)
+class LipSyncWeights:
+    """Weight of each loss of the picture side; 0 switches it off."""
+
+    code: float = 1.0
+    """L_code: the real lower half's embedding."""
+    mouth: float = 0.5
+    """Decoded mouth, L1."""
+    mouth_perceptual: float = 0.25
+    """Decoded mouth, LPIPS."""
+    sync: float = 0.03
+    """L_sync: the VQ-Lip expert."""
+
+
+@dataclass(frozen=True)
+class SpeechWeights:
+    """Weight of each loss of the sound side; 0 switches it off."""
+
+    token: float = 1.0
+    """Values of the tokens."""
+    velocity: float = 0.3
+    """Their changes."""
+    correlation: float = 0.3
+    """Opening in step with the real one."""
+    spread: float = 0.2
+    """Opening as wide as the real one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LipSyncOptions(LoopOptions):
+    """Train lip-sync module and mel encoder on a finished autoencoder and expert."""
+
+    out: Path = Path("runs/lipsync")
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there is resumed."""
+    data: Path = Path("dataset")
+    """Dataset of 'swaptalk prepare'."""
+    vqgan: Path = Path("runs/vqgan")
+    """Run of 'swaptalk train vqgan', or an exported bundle."""
+    expert: Path = Path("runs/expert")
+    """Run of 'swaptalk train expert'; not read where weights.sync is 0."""
+    model: LipSyncConfig = field(default_factory=LipSyncConfig)
+    """Shape of the lip-sync module; latent_channels must be the autoencoder's."""
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    """Shape of the mel encoder."""
+    weights: LipSyncWeights = field(default_factory=LipSyncWeights)
+    """Weights of the picture side's losses."""
+    speech: SpeechWeights = field(default_factory=SpeechWeights)
+    """Weights of the sound side's losses."""
+    batch_size: int = 8
+    """Samples of the picture side in each process's batch; with sync each is five consecutive frames."""
+    speech_batch: int = 16
+    """Stretches of speech in each batch."""
+    speech_tokens: int = 72
+    """Length of a stretch, 25 tokens a second."""
+    learning_rate: float = 2e-3
+    """Rate of Muon, or of AdamW where it trains everything."""
+    other_rate: float = 5e-4
+    """Rate of AdamW for what Muon does not train."""
+    speech_rate: float = 1e-3
+    """Rate of AdamW for the mel encoder."""
+    token_noise: float = 0.05
+    """Noise on measured tokens, so that the picture side bears the mel encoder's errors."""
+    decode_from: int = 300
+    """Step at which decoded mouths are looked at."""
+    decode_share: float = 0.15
+    """Share of the batch's frames that is decoded."""
+    sync_from: int = 600
+    """Step at which L_sync starts."""
+    driven_from: int = 1000
+    """Step from which some pictures are driven by the sound instead of measured motion."""
+    driven_share: float = 0.3
+    """Share of those among samples whose sound belongs to the lips."""
+    photo_share: float = 0.1
+    """Share of samples from two photos of one person."""
+    sharpness: float = 0.5
+    """Preference for sharp pictures; 0: none."""
+
+
+class LipSyncStage(Stage):
+    """Lip-sync module and mel encoder; autoencoder and expert frozen."""
+
+    name = "lipsync"
+    averaged = ("lipsync", "audio")
+    options: LipSyncOptions
+
+    def __init__(self, options: LipSyncOptions) -> None:
+        super().__init__(options)
+        self._vqgan: VQGAN = load_network("vqgan", options.vqgan)
+        if options.model.latent_channels != self._vqgan.config.latent_channels:
+            raise InputError(
+                f"its embeddings have {self._vqgan.config.latent_channels} channels", path=options.vqgan,
+                remedy=f"give --model.latent-channels {self._vqgan.config.latent_channels}",
+            )  # fmt: skip
+        torch.manual_seed(options.seed)
+        self.networks = {"lipsync": LipSync(options.model), "audio": MelEncoder(options.audio)}
+        self.frozen = {"vqgan": self._vqgan}
+        self._expert: VQLipExpert | None = None
+        if options.weights.sync:
+            self._expert = load_network("expert", options.expert)
+            self.frozen["expert"] = self._expert
+        if options.weights.mouth_perceptual:
+            self.frozen["lpips"] = LPIPS("vgg", assets.resolve("lpips-vgg16"), LPIPS_STAGES)
+        self._dataset = Dataset(options.data)
+        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan))
+        self._motion = MotionTable(self._dataset)
+
+    def prepare(self) -> None:
+        """Embeddings and motion of the data set."""
+        self._latents.build(self._vqgan.to(self.device), self.device, announce("embedding the data set"))
+        self._motion.build()
+        options = self.options
+        frames = self._expert.config.frames if self._expert is not None else 1
+        self._mouths = MouthSampler(
+            self._dataset, self._latents, self._motion, frames, options.model.motion_window, CONTEXT,
+            options.photo_share, options.sharpness,
+        )  # fmt: skip
+        self._speech = SpeechSampler(
+            self._dataset, self._motion, trusted_clips(self._dataset), options.speech_tokens
+        )
+
+    def extra_state(self) -> dict[str, Any]:
+        """Scale of the motion tokens and the token of silence, which the bundle needs."""
+        statistics = self._motion.statistics
+        assert statistics is not None
+        return {"motion": {name: value.tolist() for name, value in vars(statistics).items()}}
+
+    def players(self) -> dict[str, tuple[str, ...]]:
+        """Picture side and sound side."""
+        return {"picture": ("lipsync",), "speech": ("audio",)}
+
+    def optimizers(self) -> dict[str, list[Optimizer]]:
+        """Muon inside the picture side; AdamW for its rest and the small mel encoder."""
+        options = self.options
+        picture = build_optimizers(
+            self.networks["lipsync"], options.optimizer, options.learning_rate, options.other_rate, OUTER_LAYERS
+        )
+        return {
+            "picture": picture,
+            "speech": build_optimizers(self.networks["audio"], "adamw", options.speech_rate, options.speech_rate),
+        }
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Samples of both sides."""
+        speech = self._speech.draw(rng, self.options.speech_batch)
+        return {
+            **self._mouths.draw(rng, self.options.batch_size),
+            **{f"speech_{name}": value for name, value in speech.items()},
+        }
+
+    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+        """Move mouths as measured, or as heard; then predict motion from sound."""
+        tokens = self._tokens(batch, step)
+        made = self._move(batch, tokens)
+        yield "picture", self._picture_terms(batch, made, step)
+        predicted = self.networks["audio"](batch["speech_mel"])
+        real, known = batch["speech_tokens"], batch["speech_known"]
+        terms = Terms(self.options.speech)
+        terms.add("token", lambda: token_loss(predicted, real, known))
+        terms.add("velocity", lambda: velocity_loss(predicted, real, known))
+        terms.add("correlation", lambda: correlation_loss(predicted, real, known))
+        terms.add("spread", lambda: spread_loss(predicted, real, known))
+        yield "speech", terms
+
+    def _tokens(self, batch: Batch, step: int) -> Tensor:
+        """Motion windows (N, F, W, D): measured with noise, or predicted from the sound."""
+        measured = batch["tokens"]
+        tokens = measured + self.options.token_noise * torch.randn_like(measured)
+        if step < self.options.driven_from or not self.options.driven_share:
+            return tokens
+        draw = torch.rand(len(tokens), device=tokens.device) < self.options.driven_share
+        driven = draw & batch["heard"]
+        if not bool(driven.any()):
+            return tokens
+        heard = self.networks["audio"](batch["mel"])
+        width, frames = tokens.shape[2], tokens.shape[1]
+        first = CONTEXT - width // 2
+        windows = torch.stack([heard[:, first + k : first + k + width] for k in range(frames)], dim=1)
+        return torch.where(driven[:, None, None, None], windows, tokens)
+
+    def _move(self, batch: Batch, tokens: Tensor) -> Tensor:
+        """Latents (N, F, C, 16, 16) with new lower halves."""
+        target = batch["target"]
+        frames = target.shape[1]
+        reference = batch["reference"][:, None].expand(-1, frames, -1, -1, -1)
+        made: Tensor = self.networks["lipsync"](target.flatten(0, 1), reference.flatten(0, 1), tokens.flatten(0, 1))
+        return made.unflatten(0, (-1, frames))
+
+    def _picture_terms(self, batch: Batch, made: Tensor, step: int) -> Terms:
+        options, target = self.options, batch["target"]
+        terms = Terms(options.weights)
+        half = target.shape[3] // 2
+        lower = made[:, :, :, half:]
+        terms.add("code", lambda: code_loss(lower.flatten(0, 1), target[:, :, :, half:].flatten(0, 1)))
+        weights = options.weights
+        if step >= options.decode_from and (weights.mouth or weights.mouth_perceptual):
+            count = max(1, round(options.decode_share * target.shape[0] * target.shape[1]))
+            picked = torch.randperm(target.shape[0] * target.shape[1])[:count].to(target.device)
+            with self.autocast():
+                faces = self._vqgan.decode(made.flatten(0, 1)[picked])
+                with torch.no_grad():
+                    real = self._vqgan.decode(target.flatten(0, 1)[picked])
+                terms.add("mouth", lambda: mouth_loss(faces, real))
+                terms.add("mouth_perceptual", lambda: self._perceptual(faces, real))
+        heard = batch["heard"]
+        if self._expert is not None and step >= options.sync_from and bool(heard.any()):
+            terms.add("sync", lambda: self._sync(lower[heard], batch["mel"][heard]))
+        return terms
+
+    def _perceptual(self, faces: Tensor, real: Tensor) -> Tensor:
+        lpips: Any = self.frozen["lpips"]
+        return mouth_perceptual_loss(lpips, faces, real)
+
+    def _sync(self, lower: Tensor, mel: Tensor) -> Tensor:
+        assert self._expert is not None
+        first = MEL_PER_FRAME * (CONTEXT - self._expert.config.margin)
+        return sync_loss(self._expert, lower, mel[:, first : first + self._expert.config.mel_frames])
+
+    def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
+        """Unseen people: embeddings driven by measured motion and by sound, and how the opening follows the sound."""
+        clips = trusted_clips(self._dataset, "test") or trusted_clips(self._dataset)
+        clips = [i for i in clips if moving(i, self._motion)][:TEST_CLIPS]
+        if not clips:
+            return Evaluation()
+        sums: dict[str, list[float]] = {}
+        sheet = None
+        for item in clips:
+            results, rows = self._judge(item, networks)
+            for name, value in results.items():
+                sums.setdefault(name, []).append(value)
+            sheet = rows if sheet is None else sheet
+        return Evaluation({name: float(np.nanmean(values)) for name, values in sums.items()}, sheet)
+
+    def _judge(self, item: Item, networks: dict[str, nn.Module]) -> tuple[dict[str, float], Any]:
+        frames = np.flatnonzero(self._dataset.usable(item))
+        picked = frames[np.linspace(0, len(frames) - 1, min(TEST_FRAMES, len(frames))).astype(int)]
+        latents = np.asarray(self._latents(item), np.float32)
+        target = torch.from_numpy(latents[picked]).to(self.device)
+        reference = torch.from_numpy(latents[np.repeat(frames[:1], len(picked))]).to(self.device)
+        mel = torch.from_numpy(self._dataset.mel(item)[None]).to(self.device)
+        heard = networks["audio"](mel)[0].float().cpu().numpy()
+        measured = self._motion.tokens(item)
+        width, half = self.options.model.motion_window, target.shape[2] // 2
+        made = {}
+        for name, tokens in (("measured", measured), ("heard", heard)):
+            motion = torch.from_numpy(np.stack([window(tokens, int(k), width) for k in picked])).to(self.device)
+            made[name] = networks["lipsync"](target, reference, motion)
+        copied = torch.cat([target[:, :, :half], reference[:, :, half:]], dim=2)
+        results = {
+            f"code_{name}": float(code_loss(z[:, :, half:], target[:, :, half:]))
+            for name, z in {**made, "reference": copied}.items()
+        }
+        known = np.isfinite(self._motion.raw(item)).all(axis=1)
+        openings = [t[: len(known)][known, :ABSOLUTE_CHANNELS].mean(axis=1) for t in (measured, heard)]
+        if min(map(np.std, openings)) > 0:
+            results["opening_correlation"] = float(np.corrcoef(*openings)[0, 1])
+        results["opening_spread"] = float(np.std(openings[1]) / max(float(np.std(openings[0])), 1e-6))
+        rows = [target, reference, made["measured"], made["heard"]]
+        pictures = [to_pictures(self._vqgan.decode(z[:SHEET_FRAMES])) for z in rows]
+        return results, np.concatenate([np.concatenate(list(row), axis=1) for row in pictures])

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+
+_OPENING = threading.Lock()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what native code writes to standard error: LiteRT announces its CPU kernels there and has no switch."""
+    with _OPENING, open(os.devnull, "wb") as nowhere:
+        kept = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 class LiteRTModel:
@@ -18,8 +37,9 @@ class LiteRTModel:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-        self._interpreter.allocate_tensors()
+        with _quiet():
+            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
 

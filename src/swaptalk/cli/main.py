@@ -27,7 +27,8 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 class Verb:
     """One verb: ``module`` holds a dataclass ``options`` (or a union of them) and a function ``run(options) -> int``.
 
-    ``extra`` names the optional dependencies that the module needs, as in ``pip install 'swaptalk[extra]'``.
+    ``extra`` names the optional dependencies that the module needs, as in ``pip install 'swaptalk[extra]'``. A verb
+    whose options depend on its first argument names a function ``parse(arguments) -> options`` instead of ``options``.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Verb:
     options: str = "Options"
     run: str = "run"
     extra: str | None = None
+    parse: str | None = None
 
 
 VERBS: tuple[Verb, ...] = (
@@ -67,9 +69,22 @@ VERBS: tuple[Verb, ...] = (
         extra="eval",
     ),
     Verb(
+        name="prepare",
+        summary="turn videos and photos into a dataset for training",
+        module="swaptalk.cli.prepare",
+        extra="train",
+    ),
+    Verb(
         name="train",
         summary="train one of the networks",
         module="swaptalk.cli.train",
+        extra="train",
+        parse="parse",
+    ),
+    Verb(
+        name="export",
+        summary="turn trained runs into a bundle that generate, swap and sync can use",
+        module="swaptalk.cli.export",
         extra="train",
     ),
     Verb("models", "list, fetch and find the third-party model files", "swaptalk.cli.models"),
@@ -155,6 +170,8 @@ def _dispatch(argv: list[str], verbs: Sequence[Verb]) -> int:
         hint = f"did you mean '{near[0]}'? " if near else ""
         raise InputError(f"unknown verb '{argv[0]}'", remedy=f"{hint}'swaptalk --help' lists them")
     options, run = _load(verb)
+    if verb.parse is not None:
+        return run(options(argv[1:]))
     import tyro
 
     chosen = tyro.cli(
@@ -177,7 +194,7 @@ def _load(verb: Verb) -> tuple[Any, Callable[[Any], int]]:
             f"'swaptalk {verb.name}' needs the package {error.name}, which is not installed",
             remedy=f"pip install 'swaptalk[{verb.extra}]'",
         ) from error
-    return getattr(module, verb.options), getattr(module, verb.run)
+    return getattr(module, verb.parse or verb.options), getattr(module, verb.run)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,36 @@
+"""``swaptalk export``: trained runs to the bundle that the product runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from swaptalk.errors import InputError
+from swaptalk.training.package import export_runs
+
+
+@dataclass(frozen=True)
+class Options:
+    """Turn finished runs into a bundle for 'swaptalk generate --models BUNDLE', and check that both compute the same.
+
+    Runs of the stages vqgan, swap and lipsync are needed; that of the expert only serves training.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs; the stages are told from the folders."""
+    out: Path
+    """Folder of the bundle; an older bundle there is replaced."""
+
+
+def run(options: Options) -> int:
+    """Export and print the largest differences between PyTorch and ONNX Runtime; returns the exit code."""
+    if not options.runs:
+        raise InputError("no run given", remedy="name the folders of runs of vqgan, swap and lipsync")
+    differences = export_runs(options.runs, options.out)
+    for graph, difference in differences.items():
+        print(f"{graph}: PyTorch and ONNX Runtime differ by at most {difference:.2g}")
+    size = sum(p.stat().st_size for p in options.out.iterdir() if p.is_file())
+    print(f"{options.out}: {size / 1e6:.1f} MB")
+    return 0

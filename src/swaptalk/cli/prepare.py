@@ -1,0 +1,63 @@
+"""``swaptalk prepare``: footage to a training dataset."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+from tqdm import tqdm
+
+from swaptalk.data.prepare import PrepareSettings, prepare
+from swaptalk.errors import InputError
+
+
+@dataclass(frozen=True)
+class Options:
+    """Turn videos and photos into a dataset for 'swaptalk train'.
+
+    Faces are found, followed, aligned and cropped; sound is resampled and compared with the lips; people are told apart
+    and split into training and test. Run again after an interruption, or with more footage: only what is new is done.
+    """
+
+    sources: tyro.conf.Positional[tuple[Path, ...]]
+    """Videos, photos, tar files, and folders of them. A subfolder is one person; an index.csv in a folder may say more
+    (see docs/training.md)."""
+    out: Path = Path("dataset")
+    """Folder of the dataset."""
+    workers: int = 0
+    """Processes; 0: one for each core."""
+    max_seconds: float = 0.0
+    """Use only so much of each clip, from its beginning; 0: all."""
+    test_share: float = 0.1
+    """Share of people kept for testing, where no index.csv says."""
+    identities: bool = True
+    """Recognise people who carry no label. Needs the file 'sface'."""
+
+
+def run(options: Options) -> int:
+    """Prepare the dataset and print what was kept and what was left out, and why; returns the exit code."""
+    if not options.sources:
+        raise InputError("no footage given", remedy="name videos, photos or folders")
+    if not 0 <= options.test_share < 1:
+        raise InputError("--test-share must be at least 0 and below 1", remedy="0.1 is usual")
+    if options.workers < 0 or options.max_seconds < 0:
+        raise InputError("--workers and --max-seconds must not be negative", remedy="leave them out")
+    settings = PrepareSettings(
+        options.out, options.workers, options.max_seconds, options.test_share, options.identities
+    )
+    bar: Any = tqdm(desc="prepare", unit="unit", file=sys.stderr, disable=not sys.stderr.isatty())
+
+    def advance(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    try:
+        report = prepare(options.sources, settings, advance)
+    finally:
+        bar.close()
+    print("\n".join(report.lines()))
+    print(f"{options.out}: index.csv lists what was kept, dropped.csv and untrusted.csv the rest")
+    return 0

@@ -74,13 +74,14 @@ def _require(value: object, option: str, what: str, instead: str | None = None) 
 def _run(options: GenerateOptions) -> int:
     options.check_values("render" if options.list_faces is None else "faces")
     silent = options.quiet or options.json or not sys.stderr.isatty()
-    maker = SwapTalk.from_pretrained(options.models, device=options.device, threads=options.threads,
-                                     progress=Progress() if silent else ProgressBar())
-    if options.list_faces is not None:
-        return _list_faces(maker, options)
+    progress = Progress() if silent else ProgressBar()
+    maker = SwapTalk.from_pretrained(options.models, options.device, options.threads, progress)
     try:
+        if options.list_faces is not None:
+            return _list_faces(maker, options)
         report = maker.generate(options)
     except (KeyboardInterrupt, SwapTalkError, OSError) as error:
+        progress.end()
         _say_how_to_resume(options, error)
         raise
     if report is None:

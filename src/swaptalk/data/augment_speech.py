@@ -44,7 +44,7 @@ def augment_mel(mel: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
 def shift_bands(mel: NDArray[np.float32], by: int) -> NDArray[np.float32]:
     """Move the spectrum up by so many bands; the outermost band is repeated."""
     index = np.clip(np.arange(mel.shape[1]) - by, 0, mel.shape[1] - 1)
-    return mel[:, index]
+    return np.asarray(mel[:, index], np.float32)
 
 
 def add_noise(
@@ -53,7 +53,7 @@ def add_noise(
     """Add noise of the level ``floor`` (80,) to a log-mel; powers add, and noise fluctuates."""
     scale = 2 / (LOG_HIGH - LOG_LOW)
     noise = floor + scale * 0.3 * rng.standard_normal(mel.shape)
-    return (np.logaddexp(2 * mel / scale, 2 * noise / scale) * (scale / 2)).astype(np.float32)
+    return np.asarray(np.logaddexp(2 * mel / scale, 2 * noise / scale) * (scale / 2), np.float32)
 
 
 def resample_time(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
@@ -62,4 +62,4 @@ def resample_time(values: NDArray[np.float32], length: int) -> NDArray[np.float3
     low = np.minimum(position.astype(int), max(0, len(values) - 2))
     share = (position - low)[:, None].astype(np.float32)
     high = np.minimum(low + 1, len(values) - 1)
-    return values[low] * (1 - share) + values[high] * share
+    return np.asarray(values[low] * (1 - share) + values[high] * share, np.float32)

@@ -119,8 +119,8 @@ class Extractor:
         """
         reason = "no face"
         for border in (0, round(BORDER * max(image.shape[:2]))):
-            shown = cv2.copyMakeBorder(image, *[border] * 4, cv2.BORDER_REFLECT_101) if border else image
-            faces = self._vision.tracker().update(np.asarray(shown, np.uint8)).faces
+            shown = np.pad(image, ((border, border), (border, border), (0, 0)), mode="reflect") if border else image
+            faces = self._vision.tracker().update(np.ascontiguousarray(shown)).faces
             faces = tuple(f for f in faces if f.presence >= PHOTO_PRESENCE)
             usable = [f for f in faces if f.usable]
             if usable:

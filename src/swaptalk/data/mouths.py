@@ -143,7 +143,8 @@ class SpeechSampler:
         taken = round(self._length * rng.uniform(1 - SPEED, 1 + SPEED))
         start = int(rng.integers(0, max(1, item.count - taken + 1)))
         mel = resample_time(mel_window(self._dataset.mel(item), start, taken), MEL_PER_FRAME * self._length)
-        known = np.isfinite(self._motion.raw(item)).all(axis=1).astype(np.float32)[start : start + taken]
+        finite: NDArray[np.bool_] = np.isfinite(self._motion.raw(item))
+        known = np.asarray(finite.all(axis=1), np.float32)[start : start + taken]
         tokens = self._motion.tokens(item)[start : start + taken]
         missing = taken - len(tokens)
         tokens = np.pad(tokens, ((0, missing), (0, 0)))

@@ -123,9 +123,9 @@ class ProxyCache:
     def _load(self, chunks: int) -> None:
         self._pairs, self._proxies, self._identities = [], [], []
         for chunk in range(chunks):
-            parts = (np.load(self.folder / f"{chunk:05d}-{part}.npy", mmap_mode=mode)
-                     for part, mode in (("pairs", None), ("identities", None), ("latents", "r")))  # fmt: skip
-            rows, identities, encoded = parts
+            files = [self.folder / f"{chunk:05d}-{part}.npy" for part in ("pairs", "identities", "latents")]
+            rows, identities = np.load(files[0]), np.load(files[1])
+            encoded = np.load(files[2], mmap_mode="r")
             for row, identity, latents in zip(rows, identities, encoded, strict=True):
                 if row[0] in self._by_name and row[2] in self._by_name:
                     target, source = ((self._by_name[row[k]], int(row[k + 1])) for k in (0, 2))
@@ -158,7 +158,7 @@ class ProxyCache:
         return best
 
     def _mesh(self, frame: Frame) -> NDArray[np.float32]:
-        return self._frames.dataset.landmarks(frame[0])[frame[1]]
+        return np.asarray(self._frames.dataset.landmarks(frame[0])[frame[1]])
 
     def _encode(
         self, pairs: list[tuple[Frame, Frame]], vqgan: VQGAN, recogniser: SFace | None, device: torch.device | str

@@ -162,13 +162,13 @@ class Dataset:
     def _open(self, name: str) -> Unit:
         folder = self.folder / "units" / name
 
-        def array(part: str, optional: bool = False) -> Any:
+        def array(part: str) -> Any:
             path = folder / f"{part}.npy"
-            return None if optional and not path.exists() else np.load(path, mmap_mode="r")
+            absent = part in ("speech", "audio") and not path.exists()
+            return None if absent else np.load(path, mmap_mode="r")
 
-        pictures = np.memmap(folder / "pictures.bin", np.uint8, "r")
-        parts = ("offsets", "landmarks", "usable", "alignment", "embedding")
-        return Unit(pictures, *(array(p) for p in parts), array("speech", True), array("audio", True))
+        parts = {field.name: array(field.name) for field in dataclasses.fields(Unit) if field.name != "pictures"}
+        return Unit(pictures=np.memmap(folder / "pictures.bin", np.uint8, "r"), **parts)
 
     def picture(self, item: Item, frame: int) -> NDArray[np.uint8]:
         """Aligned crop (256, 256, 3) uint8 RGB of a frame of an item, 0 .. count - 1."""

@@ -237,7 +237,7 @@ class LipSyncStage(Stage):
         frames = target.shape[1]
         reference = batch["reference"][:, None].expand(-1, frames, -1, -1, -1)
         made: Tensor = self.networks["lipsync"](target.flatten(0, 1), reference.flatten(0, 1), tokens.flatten(0, 1))
-        return made.unflatten(0, (-1, frames))
+        return made.reshape(-1, frames, *made.shape[1:])
 
     def _picture_terms(self, batch: Batch, made: Tensor, step: int) -> Terms:
         options, target = self.options, batch["target"]
@@ -303,7 +303,7 @@ class LipSyncStage(Stage):
             f"code_{name}": float(code_loss(z[:, :, half:], target[:, :, half:]))
             for name, z in {**made, "reference": copied}.items()
         }
-        known = np.isfinite(self._motion.raw(item)).all(axis=1)
+        known = np.asarray(np.isfinite(self._motion.raw(item)).all(axis=1), np.bool_)
         openings = [t[: len(known)][known, :ABSOLUTE_CHANNELS].mean(axis=1) for t in (measured, heard)]
         if min(map(np.std, openings)) > 0:
             results["opening_correlation"] = float(np.corrcoef(*openings)[0, 1])

@@ -219,7 +219,7 @@ class SwapStage(Stage):
         device = self.device
         source, target = (self._latents.stack(frames).to(device) for frames in (sources, targets))
         swapped = networks["swap"](target, source)
-        faces = torch.cat([self._vqgan.decode(part) for part in swapped.split(8)]).clamp(-1, 1)
+        faces = torch.cat([self._vqgan.decode(part) for part in torch.split(swapped, 8)]).clamp(-1, 1)
         metrics = {"change": float((swapped - target).abs().mean())}
         pictures = [np.stack([self._dataset.picture(*f) for f in frames]) for frames in (sources, targets)]
         if self._recogniser is not None:

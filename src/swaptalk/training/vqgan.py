@@ -105,7 +105,9 @@ class VQGANStage(Stage):
         if weights.adversarial:
             self.networks["discriminator"] = PatchDiscriminator(options.discriminator)
         for network in self.networks.values():
-            network.to(memory_format=torch.channels_last)
+            for weight in network.parameters():
+                if weight.ndim == 4:
+                    weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self.frozen = {"reconstruction": ReconstructionLoss()}
         if weights.perceptual:
             file = "lpips-vgg16" if options.perceptual_network == "vgg" else "lpips-alexnet"
@@ -191,7 +193,7 @@ class VQGANStage(Stage):
         pictures = held_out_faces(self._dataset, TEST_FACES)
         faces = to_tensor(pictures).to(device)
         metrics: dict[str, float] = {}
-        latents = torch.cat([network.encode(part) for part in faces.split(8)])
+        latents = torch.cat([network.encode(part) for part in torch.split(faces, 8)])
         made = {"": latents}
         if step > self.options.quantize_from:
             codes = network.quantizer.encode(latents)
@@ -199,7 +201,7 @@ class VQGANStage(Stage):
             metrics["codes_used"] = _distinct(codes)
         rows = [pictures[:SHEET_FACES]]
         for prefix, embeddings in made.items():
-            decoded = torch.cat([network.decode(part) for part in embeddings.split(8)]).clamp(-1, 1)
+            decoded = torch.cat([network.decode(part) for part in torch.split(embeddings, 8)]).clamp(-1, 1)
             metrics[f"{prefix}l1"] = float((decoded - faces).abs().mean())
             for name, judge in self._report_networks(device).items():
                 metrics[prefix + name] = _judgement(name, judge, decoded, faces)
@@ -225,5 +227,5 @@ def _judgement(name: str, judge: Any, decoded: Tensor, faces: Tensor) -> float:
 
 def _distinct(codes: Tensor) -> float:
     """Mean number of different codes in use per codebook, of codes (N, heads, H, W), over both halves."""
-    counts = [len(half[:, head].unique()) for half in codes.chunk(2, dim=2) for head in range(codes.shape[1])]
+    counts = [len(torch.unique(half[:, head])) for half in codes.chunk(2, dim=2) for head in range(codes.shape[1])]
     return float(np.mean(counts))

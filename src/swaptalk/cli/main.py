@@ -179,7 +179,7 @@ def _dispatch(argv: list[str], verbs: Sequence[Verb]) -> int:
         prog=f"swaptalk {verb.name}",
         description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
         args=argv[1:],
-        config=(tyro.conf.FlagCreatePairsOff,),
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
     )
     return run(chosen)
 

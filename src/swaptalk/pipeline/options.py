@@ -45,15 +45,13 @@ class RenderOptions:
     end: float | None = None
     """Stop at this time of the target video, in seconds."""
     fps: str | None = None
-    """Frames per second of the output, such as 25 or 30000/1001. Default: those of the target (25 for a photo)."""
+    """Frames per second of the output, such as 25 or 30000/1001, instead of the target's (25 for a photo)."""
     resolution: str | None = None
-    """Size of the output: WIDTHxHEIGHT, or only the height such as 720. Default: that of the target."""
+    """Size of the output instead of the target's: WIDTHxHEIGHT, or only the height such as 720."""
     region: Region | None = None
-    """How much of the face is replaced: the whole face, or the mouth and jaw only. Default: face with a new source
-    face, mouth without."""
+    """What is replaced: the whole face (default with a source), or mouth and jaw only (default without)."""
     quality: str = "high"
-    """Quality of the encoded video: low, medium, high, best, or the encoder's constant rate factor (lower is better
-    and larger)."""
+    """Quality of the encoded video: low, medium, high, best, or a constant rate factor (lower is better)."""
     codec: str = "h264"
     """Video codec of the output: h264 (plays everywhere), hevc, vp9 or av1."""
     device: Device = "auto"
@@ -61,7 +59,7 @@ class RenderOptions:
     threads: int = 0
     """CPU threads for the networks; 0 takes all cores."""
     models: Path | None = None
-    """Folder with other SwapTalk weights. Default: those that came with the program."""
+    """Folder with other SwapTalk weights than those that came with the program."""
     stats: Path | None = None
     """Write a JSON report here: frames, seconds, speed, time per stage, peak memory, frames passed through."""
     resume: bool = False
@@ -99,17 +97,17 @@ class AudioOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwapOptions(SourceOptions, RenderOptions):
+class SwapOptions(RenderOptions, SourceOptions):
     """Change only the face: the video keeps its own speech."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SyncOptions(AudioOptions, RenderOptions):
+class SyncOptions(RenderOptions, AudioOptions):
     """Change only the words: the video keeps its own face."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateOptions(SourceOptions, AudioOptions, RenderOptions):
+class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
     """A whole job. Without a source the target keeps its face; without audio it keeps its speech and mouth."""
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ def test_subfolders_are_people(tmp_path: Path) -> None:
     (tmp_path / "set" / "notes.txt").write_text("nothing")
     found = {s.name: s for s in find_sources([tmp_path / "set"])}
     assert {n: s.identity for n, s in found.items()} == {
-        "set/ada/1": "set/ada", "set/ada/more/2": "set/ada", "set/loose": "",
+        "set/ada/1.png": "set/ada", "set/ada/more/2.png": "set/ada", "set/loose.png": "",
     }  # fmt: skip
     assert all(s.kind == "photo" for s in found.values())
 

@@ -66,6 +66,22 @@ class FrameSampler:
             if frame is not None:
                 return item, frame
 
+    def somebody_else(self, of: Frame, rng: np.random.Generator) -> Frame:
+        """A frame of another person.
+
+        Raises:
+            InputError: there is only one.
+        """
+        if len(self._people) < 2:
+            raise InputError(
+                "swapping needs two people at least", path=self.dataset.folder,
+                remedy="prepare more data, or raise --maximum-scale",
+            )  # fmt: skip
+        while True:
+            drawn = self.draw(rng)
+            if drawn[0].identity != of[0].identity:
+                return drawn
+
     def another(self, of: Frame, rng: np.random.Generator) -> Frame:
         """Another frame of the same person if there is one: of another item rather than of the same."""
         others = [i for i in self._people[of[0].identity] if i.name != of[0].name] or [of[0]]
@@ -145,16 +161,14 @@ class ProxyCache:
         rng = np.random.default_rng([self._seed, number])
         best: tuple[Frame, Frame, float] | None = None
         for _ in range(_ATTEMPTS):
-            target, source = self._frames.draw(rng), self._frames.draw(rng)
-            if target[0].identity == source[0].identity:
-                continue
+            target = self._frames.draw(rng)
+            source = self._frames.somebody_else(target, rng)
             quality = warp_quality(self._mesh(source), self._mesh(target))
             if best is None or quality > best[2]:
                 best = (target, source, quality)
             if quality >= MINIMUM_QUALITY:
                 break
-        if best is None:
-            raise InputError("swapping needs two people at least", path=self.folder.parent, remedy="prepare more data")
+        assert best is not None
         return best
 
     def _mesh(self, frame: Frame) -> NDArray[np.float32]:

@@ -95,7 +95,7 @@ def _sources_of(path: Path) -> Iterator[Source]:
     elif path.suffix.lower() == ".tar":
         yield from _archive(path, path.stem)
     elif (kind := _kind(path)) is not None:
-        yield Source(path.stem, path, kind)
+        yield Source(path.name, path, kind)
 
 
 def _kind(path: Path) -> Kind | None:
@@ -108,7 +108,7 @@ def _folder(root: Path) -> Iterator[Source]:
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         inside = path.relative_to(root)
         identity = inside.parts[0] if len(inside.parts) > 1 else ""
-        name = f"{root.name}/{inside.with_suffix('').as_posix()}"
+        name = f"{root.name}/{inside.as_posix()}"
         if path.suffix.lower() == ".tar":
             yield from _archive(path, name)
         elif (kind := _kind(path)) is not None:
@@ -145,7 +145,7 @@ def _indexed(index: Path) -> Iterator[Source]:
             if kind == "real" and row.get("kind") == "generated":
                 kind = "generated"
             if kind is not None:
-                yield Source(f"{root.name}/{path.stem}", path, kind, "", identity, split, licence)
+                yield Source(f"{root.name}/{path.name}", path, kind, "", identity, split, licence)
 
 
 def _file_of(root: Path, name: str) -> Path:

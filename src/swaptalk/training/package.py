@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from swaptalk.models.motion import MotionStatistics
 from swaptalk.runtime.bundle import BUNDLE_NAME
 from swaptalk.runtime.export import export_bundle
 from swaptalk.training.checkpoint import load_checkpoint, read_config
+from swaptalk.training.options import read_json
 from swaptalk.training.parity import TOLERANCE, measure_parity
 from swaptalk.training.pretrained import load_network
 from swaptalk.training.record import MetricTable
@@ -62,6 +64,7 @@ def export_runs(runs: Sequence[Path], out: Path) -> dict[str, float]:
         if wrong:
             shown = ", ".join(f"{name} by {value:.3g}" for name, value in wrong.items())
             raise SwapTalkError(f"ONNX Runtime and PyTorch differ: {shown}", path=out, remedy="report it")
+        _record_parity(part, differences)
         if out.exists():
             shutil.rmtree(out)
         part.rename(out)
@@ -82,6 +85,12 @@ def _quiet_exporter() -> Iterator[None]:
             yield
     finally:
         log.setLevel(before)
+
+
+def _record_parity(bundle: Path, differences: dict[str, float]) -> None:
+    config = read_json(bundle / BUNDLE_NAME)
+    config["description"]["parity"] = differences
+    (bundle / BUNDLE_NAME).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
 
 
 def _by_stage(runs: Sequence[Path]) -> dict[str, Path]:

@@ -1,0 +1,220 @@
+"""The whole way on a tiny set: prepare, four stages, export, generate. ``make train-smoke`` runs this file.
+
+Two photographs in the public domain are made to speak, so that every stage has what it needs.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning_fabric")
+pytest.importorskip("onnxscript")
+
+from swaptalk.cli.main import main  # noqa: E402
+from swaptalk.errors import SwapTalkError  # noqa: E402
+from swaptalk.faces.topology import INNER_LIPS, LIP_BOTTOM, LIP_LEFT, LIP_RIGHT, LIP_TOP  # noqa: E402
+from swaptalk.media.image import read_image, write_image  # noqa: E402
+from swaptalk.media.mux import AudioSource, mux  # noqa: E402
+from swaptalk.media.probe import probe  # noqa: E402
+from swaptalk.media.video_writer import VideoWriter  # noqa: E402
+from swaptalk.pipeline.vision import Vision  # noqa: E402
+from swaptalk.runtime.assets import resolve  # noqa: E402
+
+FRAMES = 60
+#: Where head and shoulders are in the two photographs: rows, columns.
+CUT = {"grace-hopper": (slice(20, 380), slice(60, 460)), "astronaut": (slice(0, 280), slice(90, 370))}
+TINY = ("--accelerator", "cpu", "--precision", "32-true", "--no-tensorboard", "--threads", "0", "--log-every", "1",
+        "--evaluate-every", "0", "--warm-up", "2", "--decay-share", "0")  # fmt: skip
+STAGES = {
+    "vqgan": (
+        "--batch-size", "2", "--perceptual-network", "alex", "--quantize-from", "1", "--identity-from", "2",
+        "--adversarial-from", "2", "--adversarial-rise", "1", "--model.latent-channels", "16",
+        "--model.encoder-widths", "8", "12", "16", "--model.encoder-blocks", "1", "1", "1",
+        "--model.decoder-widths", "8", "12", "16", "--model.decoder-blocks", "1", "1", "1",
+        "--model.codebook-size", "32", "--discriminator.widths", "8", "8",
+    ),
+    "expert": ("--batch-size", "8", "--model.width", "8", "--model.audio-width", "16", "--model.embedding", "16",
+               "--model.latent-channels", "16"),
+    "swap": ("--batch-size", "4", "--proxies", "4", "--decode-from", "2", "--model.width", "16", "--model.layers", "1",
+             "--model.heads", "2", "--model.latent-channels", "16", "--free-share", "0.2", "--maximum-scale", "9"),
+    "lipsync": (
+        "--batch-size", "2", "--speech-batch", "2", "--speech-tokens", "30", "--decode-from", "1", "--sync-from", "2",
+        "--driven-from", "2", "--driven-share", "0.7", "--weights.mouth-perceptual", "0", "--photo-share", "0.3",
+        "--model.latent-channels", "16", "--model.warp-width", "8", "--model.widths", "8", "16",
+        "--model.token-width", "8", "--model.heads", "2", "--audio.width", "16",
+    ),
+}  # fmt: skip
+
+
+def speak(photo: NDArray[np.uint8], loudness: NDArray[np.float32], path: Path, sound: Path) -> None:
+    """Film a photo whose mouth opens with the loudness (frames,), 0..1."""
+    mesh = Vision(progress=False).faces(photo)[0].points
+    width = float(np.linalg.norm(mesh[LIP_LEFT, :2] - mesh[LIP_RIGHT, :2]))
+    rows, columns = np.indices(photo.shape[:2], np.float32)
+    middle = (mesh[LIP_TOP, :2] + mesh[LIP_BOTTOM, :2]) / 2
+    near = np.exp(-(((columns - middle[0]) / width) ** 2) - (np.maximum(rows - middle[1], 0) / (1.2 * width)) ** 2)
+    below = (1 + np.tanh((rows - middle[1]) * 0.75)) / 2
+    silent = path.with_suffix(".silent.mp4")
+    with VideoWriter(silent, photo.shape[1], photo.shape[0], 25, quality=12) as writer:
+        for index, loud in enumerate(loudness):
+            drop = 0.35 * width * float(loud)
+            drift = 1.5 * np.sin(index / 9)
+            moved = rows - (drop * near * below).astype(np.float32)
+            across = columns + np.float32(drift)
+            picture = cv2.remap(photo, across, moved, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+            lips = mesh[INNER_LIPS, :2].copy()
+            lips[:, 0] -= drift
+            lips[lips[:, 1] > middle[1], 1] += drop
+            cv2.fillPoly(picture, [np.round(lips * 16).astype(np.int32)], (60, 25, 25), cv2.LINE_AA, 4)
+            writer.write(np.ascontiguousarray(picture))
+    mux([silent], AudioSource(sound), path, 25)
+    silent.unlink()
+
+
+def syllables(seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Loudness (FRAMES,) of irregular syllables with a pause, and a voice (n,) as loud as that."""
+    rng = np.random.default_rng(seed)
+    loudness = np.convolve(rng.random(FRAMES) > 0.6, np.hanning(7), "same")
+    loudness[40:50] = 0
+    loudness = np.clip(loudness / 1.5, 0, 1).astype(np.float32)
+    t = np.arange(FRAMES * 640) / 16000
+    tone = np.sum([np.sin(2 * np.pi * 130 * k * t) / k for k in range(1, 15)], axis=0)
+    return loudness, (0.2 * tone * np.interp(t * 25, np.arange(FRAMES), loudness)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two people, each with a talking clip and two photos."""
+    folder = tmp_path_factory.mktemp("footage")
+    for seed, (name, cut) in enumerate(CUT.items()):
+        try:
+            photo = read_image(resolve(name, progress=False))[cut]
+            resolve("sface", progress=False)
+            resolve("lpips-alexnet", progress=False)
+        except SwapTalkError as error:
+            pytest.skip(f"files are not to be had: {error}")
+        person = folder / name
+        person.mkdir()
+        loudness, voice = syllables(seed)
+        sound = folder.parent / f"{name}.wav"
+        with wave.open(str(sound), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16000)
+            file.writeframes((voice * 32767).astype("<i2").tobytes())
+        small = cv2.resize(photo, (192, 192), interpolation=cv2.INTER_AREA)
+        speak(np.ascontiguousarray(small), loudness, person / "clip.mp4", sound)
+        write_image(person / "photo.png", np.ascontiguousarray(photo))
+        write_image(person / "mirrored.png", np.ascontiguousarray(photo[:, ::-1]))
+    (folder / "broken.mp4").write_bytes(b"no video")
+    (folder / "cut.mp4").write_bytes((folder / "astronaut" / "clip.mp4").read_bytes()[:2000])
+    write_image(folder / "wall.png", np.full((64, 64, 3), 128, np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Trains a stage, once for each set of arguments; prepares the dataset first."""
+    home = tmp_path_factory.mktemp("training")
+    assert main(["prepare", str(footage), "--out", str(home / "data"), "--workers", "1", "--test-share", "0"]) == 0
+
+    def train(stage: str, steps: int = 4, name: str = "", fresh: bool = False) -> Path:
+        out = home / (name or stage)
+        if out.exists() and not fresh:
+            return out
+        needed = [] if stage == "vqgan" else ["--vqgan", str(train("vqgan"))]
+        needed += ["--expert", str(train("expert"))] if stage == "lipsync" else []
+        arguments = [*TINY, *STAGES[stage], *needed, "--data", str(home / "data"), "--out", str(out)]
+        assert main(["train", stage, *arguments, "--steps", str(steps)]) == 0
+        return out
+
+    train.home = home  # type: ignore[attr-defined]
+    return train
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        found = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k not in ("samples_per_second", "elapsed")} for row in found]
+
+
+def test_prepare_keeps_people_and_lists_the_rest(run: Callable[..., Path]) -> None:
+    data = run.home / "data"  # type: ignore[attr-defined]
+    items = rows(data / "index.csv")
+    assert sorted((i["kind"], i["identity"].rpartition("/")[2]) for i in items) == [
+        ("photo", "astronaut"), ("photo", "astronaut"), ("photo", "grace-hopper"), ("photo", "grace-hopper"),
+        ("real", "astronaut"), ("real", "grace-hopper"),
+    ]  # fmt: skip
+    clips = [i for i in items if i["kind"] == "real"]
+    assert all(i["count"] == str(FRAMES) and i["trusted"] == "True" and i["offset"] == "0" for i in clips)
+    dropped = {row["name"].rpartition("/")[2]: row["reason"] for row in rows(data / "dropped.csv")}
+    assert set(dropped) == {"broken.mp4", "cut.mp4", "wall.png"} and all(dropped.values())
+
+
+def test_preparing_again_does_nothing_anew(run: Callable[..., Path], footage: Path) -> None:
+    data = run.home / "data"  # type: ignore[attr-defined]
+    before = {p: p.stat().st_mtime_ns for p in (data / "units").rglob("*")}
+    index = (data / "index.csv").read_text()
+    (data / "units" / "killed.part").mkdir()
+    assert main(["prepare", str(footage), "--out", str(data), "--workers", "1", "--test-share", "0"]) == 0
+    assert {p: p.stat().st_mtime_ns for p in (data / "units").rglob("*")} == before
+    assert (data / "index.csv").read_text() == index
+
+
+@pytest.mark.parametrize("stage", list(STAGES))
+def test_a_stage_trains_and_an_interrupted_one_has_the_same_curve(stage: str, run: Callable[..., Path]) -> None:
+    whole = rows(run(stage) / "log.csv")
+    assert len(whole) == 4
+    assert rows(run(stage) / "metrics.csv")
+    parts = run(stage, 2, f"{stage}-parts")
+    run(stage, 4, f"{stage}-parts", fresh=True)
+    assert rows(parts / "log.csv") == whole
+    assert stage == "expert" or any((parts / "samples").iterdir())
+
+
+def test_export_and_generate(run: Callable[..., Path], footage: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    runs = [str(run(stage)) for stage in STAGES]
+    assert main(["export", *runs, "--out", str(bundle)]) == 0
+    described = json.loads((bundle / "bundle.json").read_text())["description"]
+    assert described["stages"]["vqgan"]["steps"] == 4 and "l1" in described["stages"]["vqgan"]["test"]
+    assert described["parity"]["decode"] <= 1
+    output = tmp_path / "out.mp4"
+    assert main([
+        "generate", "--source", str(footage / "astronaut" / "photo.png"),
+        "--target", str(footage / "grace-hopper" / "clip.mp4"), "--audio", str(footage.parent / "astronaut.wav"),
+        "--models", str(bundle), "--output", str(output), "--quiet",
+    ]) == 0  # fmt: skip
+    made = probe(output)
+    assert made.video is not None and made.audio is not None
+    assert made.duration == pytest.approx(FRAMES / 25, abs=0.1)
+
+
+def test_export_says_what_is_missing(
+    run: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(run("vqgan")), "--out", str(tmp_path / "bundle")]) == 2
+    assert "no run of swap, lipsync" in capsys.readouterr().err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("dear diary")
+    runs = [str(run(stage)) for stage in ("vqgan", "swap", "lipsync")]
+    assert main(["export", *runs, "--out", str(tmp_path / "mine")]) == 2
+    assert (tmp_path / "mine" / "diary.txt").exists()
+
+
+def test_a_stage_on_the_wrong_run_is_refused(run: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    data = str(run.home / "data")  # type: ignore[attr-defined]
+    assert main(["train", "swap", "--data", data, "--vqgan", str(run("expert")), "--steps", "1"]) == 2
+    assert "is a run of stage expert" in capsys.readouterr().err
+    assert main(["train", "swap", "--data", data, "--vqgan", str(run("vqgan")), "--steps", "1"]) == 2
+    assert "embeddings have 16 channels" in capsys.readouterr().err

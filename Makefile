@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-inputs test lint check clean
+.PHONY: demo demo-inputs test train-smoke lint check clean
 
 # A talking video from the demo inputs: needs only what a user of `pip install swaptalk` gets.
 demo: $(VENV)/.runtime demo-inputs
@@ -20,6 +20,10 @@ demo/target.mp4: demo/make_inputs.py | $(VENV)/.runtime
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest
+
+# Prepare, all four training stages, export and generate on a tiny set; part of `test` too.
+train-smoke: $(VENV)/.development
+	$(BIN)/python -m pytest tests/training/test_smoke.py --durations=8
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check

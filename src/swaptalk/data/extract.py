@@ -18,7 +18,7 @@ from swaptalk.data.faces import to_tensor
 from swaptalk.data.sources import Source
 from swaptalk.data.store import FRAME_RATE, SAMPLES_PER_FRAME, Item, encode_picture, write_unit
 from swaptalk.data.sync import delay, estimate_sync
-from swaptalk.errors import SwapTalkError
+from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.faces.align import Alignment, crop_face, estimate_alignment
 from swaptalk.faces.pose import eye_distance
 from swaptalk.faces.smooth import smooth_alignments
@@ -47,10 +47,9 @@ _IDENTITY_WIDTH = 128
 
 @dataclass(frozen=True)
 class Extraction:
-    """What a worker needs to know. ``units``: folder of units; ``max_seconds``: 0 is the whole clip."""
+    """What a worker needs to know. ``units``: folder of units; ``identities``: whether to recognise people."""
 
     units: Path
-    max_seconds: float
     identities: bool
 
 
@@ -131,8 +130,7 @@ class Extractor:
         raise SwapTalkError(reason, remedy="give another photo")
 
     def _clip(self, unit: str, source: Source) -> None:
-        end = self._settings.max_seconds or None
-        faces, cuts = self._follow(source.path, end)
+        faces, cuts = self._follow(source)
         usable = np.array([face is not None and face.usable for face in faces])
         if int(usable.sum()) < MINIMUM_FRAMES:
             reasons = [f.reason for f in faces if f is not None and f.reason]
@@ -140,7 +138,7 @@ class Extractor:
             raise SwapTalkError(f"fewer than {MINIMUM_FRAMES} usable frames ({problem})", remedy="give another clip")
         raw = [estimate_alignment(f.landmarks.xy) if f is not None else None for f in faces]
         alignments = smooth_alignments(raw, cuts)
-        pictures, shown = self._crops(source.path, end, alignments, usable)
+        pictures, shown = self._crops(source, alignments, usable)
         nowhere = np.full((POINT_COUNT, 3), np.nan, np.float32)
         meshes = [
             a.to_crop(f.landmarks.points) if a is not None and f is not None else nowhere
@@ -152,16 +150,16 @@ class Extractor:
         scales = [a.scale for a in alignments if a is not None]
         item = _item(source, unit, 0, len(faces), float(np.median(scales)))
         if probe(source.path).audio is not None:
-            item = self._add_sound(item, source.path, arrays)
+            item = self._add_sound(item, source, arrays)
         write_unit(self._settings.units / unit, [item], [], pictures, arrays)
 
-    def _follow(self, path: Path, end: float | None) -> tuple[list[TrackedFace | None], list[int]]:
+    def _follow(self, source: Source) -> tuple[list[TrackedFace | None], list[int]]:
         """The main face of each 25 fps frame (the one seen largest and longest), and where scenes begin."""
         tracker = self._vision.tracker()
         frames: list[tuple[TrackedFace, ...]] = []
         cuts: list[int] = []
         presence: dict[int, float] = {}
-        with VideoReader(path, Fraction(FRAME_RATE), end=end, threads=1) as reader:
+        with _reader(source) as reader:
             for frame in reader.frames():
                 found = tracker.update(frame)
                 if found.cut:
@@ -174,14 +172,14 @@ class Extractor:
         return [next((f for f in faces if f.track == main), None) for faces in frames], cuts
 
     def _crops(
-        self, path: Path, end: float | None, alignments: Sequence[Alignment | None], usable: NDArray[np.bool_]
+        self, source: Source, alignments: Sequence[Alignment | None], usable: NDArray[np.bool_]
     ) -> tuple[list[bytes], list[NDArray[np.uint8]]]:
         """JPEG of each frame's crop (empty without a face), and some usable crops for the identity."""
         wanted = set(np.linspace(0, int(usable.sum()) - 1, IDENTITY_FRAMES).astype(int).tolist())
         good = np.cumsum(usable) - 1
         pictures: list[bytes] = []
         shown: list[NDArray[np.uint8]] = []
-        with VideoReader(path, Fraction(FRAME_RATE), end=end, threads=1) as reader:
+        with _reader(source) as reader:
             for index, (frame, alignment) in enumerate(zip(reader.frames(), alignments, strict=True)):
                 if alignment is None:
                     pictures.append(b"")
@@ -192,10 +190,14 @@ class Extractor:
                     shown.append(crop)
         return pictures, shown
 
-    def _add_sound(self, item: Item, path: Path, arrays: dict[str, NDArray[Any]]) -> Item:
+    def _add_sound(self, item: Item, source: Source, arrays: dict[str, NDArray[Any]]) -> Item:
         """Read a clip's sound into the arrays, moved to fit the lips; returns the item with what is known of it."""
         audio = np.zeros(item.count * SAMPLES_PER_FRAME, np.float32)
-        samples = read_audio(path, SAMPLE_RATE, end=item.count / FRAME_RATE)[: len(audio)]
+        end = source.start + item.count / FRAME_RATE
+        try:
+            samples = read_audio(source.path, SAMPLE_RATE, source.start, end)[: len(audio)]
+        except InputError:  # the track ends before this piece of the clip begins, or is damaged
+            return item
         audio[: len(samples)] = samples
         found = estimate_sync(arrays["landmarks"], arrays["usable"], audio)
         audio = delay(audio, found.offset * SAMPLES_PER_FRAME)
@@ -203,6 +205,10 @@ class Extractor:
         arrays["audio"] = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
         values = {"sound": True, "offset": found.offset, "sync": found.correlation, "trusted": found.trusted}
         return Item(**{**vars(item), **values, "distrust": found.reason})
+
+
+def _reader(source: Source) -> VideoReader:
+    return VideoReader(source.path, Fraction(FRAME_RATE), source.start, source.end, threads=1)
 
 
 def _arrays(

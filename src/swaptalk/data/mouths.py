@@ -13,6 +13,7 @@ from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.sampling import ItemSampler
 from swaptalk.data.speech import MEL_PER_FRAME, WindowSampler, mel_window
 from swaptalk.data.store import Dataset, Item
+from swaptalk.errors import InputError
 from swaptalk.models.motion import ABSOLUTE_CHANNELS
 
 #: Least standard deviation of the mouth's opening (eye distances) of a clip that teaches motion.
@@ -60,6 +61,10 @@ class MouthSampler:
                 people.setdefault(item.identity, []).append(item)
         self._people = [items for items in people.values() if len(items) > 1]
         self._photo_share = photo_share if self._people else 0.0
+        if not self._windows.items:
+            if not self._people:
+                raise InputError("no mouth moves in it", path=dataset.folder, remedy="prepare clips of people talking")
+            self._photo_share = 1.0
 
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Tensor]:
         """``count`` samples.

@@ -18,9 +18,12 @@ from swaptalk.data.identities import Candidate, assign
 from swaptalk.data.sources import Source, find_sources
 from swaptalk.data.store import Dataset, item_from_strings, write_index, write_table
 from swaptalk.errors import InputError
+from swaptalk.media.probe import probe
 
 #: Photos worked on and stored together.
 PHOTOS_PER_UNIT = 256
+#: Long clips are cut into pieces of this many seconds; what would be shorter than the least stays with the one before.
+PIECE_SECONDS, SHORTEST_PIECE = 60.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -82,17 +85,41 @@ def prepare(paths: Sequence[Path], settings: PrepareSettings, progress: Any = No
     Raises:
         InputError: a path is wrong, or nothing could be used.
     """
-    sources = find_sources(paths)
+    sources = [piece for source in find_sources(paths) for piece in pieces(source, settings.max_seconds)]
     units = settings.out / "units"
     units.mkdir(parents=True, exist_ok=True)
     for part in units.glob("*.part"):
         shutil.rmtree(part)  # what a killed run had in hand
     jobs = list(_jobs(sources, _seen(units)))
-    extraction = Extraction(units, settings.max_seconds, settings.identities)
+    extraction = Extraction(units, settings.identities)
     for done, _ in enumerate(_run(jobs, extraction, settings.workers), 1):
         if progress is not None:
             progress(done, len(jobs))
     return index_units(settings.out, settings.test_share, {s.name: s for s in sources})
+
+
+def pieces(source: Source, max_seconds: float) -> list[Source]:
+    """A photo or a short clip as it is; a long clip in parts of `PIECE_SECONDS`, so that memory stays bounded.
+
+    Args:
+        source: what `find_sources` found.
+        max_seconds: only so much of a clip, from its beginning; 0: all.
+    """
+    if source.kind == "photo":
+        return [source]
+    try:
+        duration = probe(source.path).duration
+    except InputError:
+        return [source]  # the worker finds out the same and says so in dropped.csv
+    end = min(duration, max_seconds) if max_seconds else duration
+    if end <= PIECE_SECONDS + SHORTEST_PIECE:
+        return [dataclasses.replace(source, end=max_seconds or None)]
+    starts = [k * PIECE_SECONDS for k in range(int((end - SHORTEST_PIECE) // PIECE_SECONDS) + 1)]
+    ends = [*starts[1:], end if max_seconds else None]
+    return [
+        dataclasses.replace(source, name=f"{source.name}@{start:g}s", start=start, end=stop)
+        for start, stop in zip(starts, ends, strict=True)
+    ]
 
 
 def _seen(units: Path) -> set[str]:

@@ -31,6 +31,8 @@ CLIP_ENDINGS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v"
 class Source:
     """One photo or clip. ``member`` names a photo inside the tar file ``path``. Empty labels are unknown.
 
+    Of a clip the part from ``start`` to ``end`` seconds counts; None is its end.
+
     ``name`` is unique and stays the same when data are added: resuming and splitting depend on it.
     """
 
@@ -41,6 +43,8 @@ class Source:
     identity: str = ""
     split: str = ""
     licence: str = ""
+    start: float = 0.0
+    end: float | None = None
 
     def read_photo(self) -> NDArray[np.uint8]:
         """The photo as RGB uint8 (H, W, 3).

@@ -54,10 +54,16 @@ class WindowSampler:
     def __init__(self, dataset: Dataset, items: list[Item], frames: int, sharpness: float) -> None:
         self._starts = {i.name: s for i in items if len(s := window_starts(dataset.usable(i), frames))}
         self.items = [i for i in items if i.name in self._starts]
-        self._sampler = ItemSampler(self.items, sharpness)
+        self._sampler = ItemSampler(self.items, sharpness) if self.items else None
 
     def draw(self, rng: np.random.Generator) -> ClipWindow:
-        """One window."""
+        """One window.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if self._sampler is None:
+            raise ValueError("no clip is long enough")
         (item,) = self._sampler.draw(rng, 1)
         return ClipWindow(item, int(rng.choice(self._starts[item.name])))
 

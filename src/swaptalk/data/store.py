@@ -154,6 +154,7 @@ class Dataset:
             raise InputError("the dataset is empty", path=folder, remedy="see dropped.csv in it for the reasons")
         self.unit = lru_cache(_OPEN_UNITS)(self._open)
         self._mel = lru_cache(_KEPT_MELS)(self._compute_mel)
+        self._positions = lru_cache(_OPEN_UNITS)(self._read_positions)
 
     def select(self, split: Split | None = None, kinds: Sequence[Kind] | None = None) -> list[Item]:
         """Items of a split and of some kinds (None: any)."""
@@ -218,9 +219,12 @@ class Dataset:
 
     def embedding(self, item: Item) -> NDArray[np.float32]:
         """SFace identity (128,), NaN where it was not computed."""
-        positions = json.loads((self.folder / "units" / item.unit / "unit.json").read_text())["items"]
-        index = next(k for k, entry in enumerate(positions) if entry["name"] == item.name)
-        return np.asarray(self.unit(item.unit).embedding[index])
+        return np.asarray(self.unit(item.unit).embedding[self._positions(item.unit)[item.name]])
+
+    def _read_positions(self, unit: str) -> dict[str, int]:
+        """Number of each item within its unit."""
+        items = json.loads((self.folder / "units" / unit / "unit.json").read_text())["items"]
+        return {entry["name"]: index for index, entry in enumerate(items)}
 
 
 def write_unit(

@@ -91,6 +91,10 @@ class ExpertStage(Stage):
         self._latents = LatentCache(self._dataset, fingerprint(self._vqgan))
         train = trusted_clips(self._dataset)
         self._sampler = WindowSampler(self._dataset, train, options.model.frames, options.sharpness)
+        if not self._sampler.items:
+            raise InputError(
+                "no clip's sound can be trusted", path=options.data, remedy="see untrusted.csv in it"
+            )
 
     def prepare(self) -> None:
         """Embeddings of the data set."""
@@ -184,6 +188,8 @@ def judge_expert(
     ``pair_accuracy``: windows whose own sound beats the sound of the same clip 3 .. 7 frames off; ``offset_found``:
     clips whose mean cosine is highest within one frame of the right offset; ``cosine``: mean of windows in sync.
     """
+    if not sampler.items:
+        return {}
     shifts = range(-TEST_SHIFT, TEST_SHIFT + 1)
     wins: list[float] = []
     found: list[float] = []

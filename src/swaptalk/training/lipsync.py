@@ -223,8 +223,7 @@ class LipSyncStage(Stage):
             return tokens
         draw = torch.rand(len(tokens), device=tokens.device) < self.options.driven_share
         driven = draw & batch["heard"]
-        if not bool(driven.any()):
-            return tokens
+        # The mel encoder runs even where nobody is driven: processes that train together must do the same work.
         heard = self.networks["audio"](batch["mel"])
         width, frames = tokens.shape[2], tokens.shape[1]
         first = CONTEXT - width // 2

@@ -61,6 +61,7 @@ class Trainer:
         )  # fmt: skip
         self.state = Checkpoint()
         self._schedule = Schedule(options.warm_up, options.decay_share)
+        self._used = 0.0
 
     def run(self) -> Path:
         """Train, from the checkpoint in the run's folder if there is one; returns the folder.
@@ -155,14 +156,11 @@ class Trainer:
         self.state.extra = self.stage.extra_state()
         save_checkpoint(self.options.out, self.state)
 
-    def _progress(self) -> float:
-        return progress(self.state.step, self.state.elapsed, self.options.steps, self.options.minutes)
-
     def _train(self) -> None:
         options, state = self.options, self.state
         saved = time.monotonic()
         with Prefetcher(self._numbered_batch, state.step * options.accumulate, options.threads) as batches:
-            while self._progress_everywhere() < 1.0:
+            while self._agree_on_progress() < 1.0:
                 began = time.monotonic()
                 self._step(batches)
                 state.step += 1
@@ -180,10 +178,11 @@ class Trainer:
             self._evaluate()
         self._save()
 
-    def _progress_everywhere(self) -> float:
-        """Progress of the first process, so that all stop together."""
-        used: float = self.fabric.broadcast(self._progress()) if self.fabric.world_size > 1 else self._progress()
-        return used
+    def _agree_on_progress(self) -> float:
+        """Take the first process's progress, so that all have one learning rate and stop together."""
+        own = progress(self.state.step, self.state.elapsed, self.options.steps, self.options.minutes)
+        self._used = self.fabric.broadcast(own) if self.fabric.world_size > 1 else own
+        return self._used
 
     def _numbered_batch(self, number: int) -> Batch:
         """Batch ``number`` of this process."""
@@ -192,7 +191,7 @@ class Trainer:
     def _step(self, batches: Prefetcher[Batch]) -> None:
         """One optimiser step of every player."""
         options = self.options
-        factor = self._schedule.factor(self.state.step, self._progress())
+        factor = self._schedule.factor(self.state.step, self._used)
         for group in self._optimizers.values():
             for optimizer in group:
                 for parameters in optimizer.param_groups:
@@ -261,12 +260,12 @@ class Trainer:
         state.pending = {}
         if self._record is None:
             return
-        factor = self._schedule.factor(state.step - 1, self._progress())
+        factor = self._schedule.factor(state.step - 1, self._used)
         speed = state.step * self.options.batch_size * self.options.accumulate * self.fabric.world_size / state.elapsed
         values = {**means, "rate": factor, "samples_per_second": speed, "elapsed": state.elapsed}
         self._record.write_losses(state.step, values)
         shown = " ".join(f"{name} {value:.4g}" for name, value in means.items())
-        self._say(f"{state.step}: {shown}; {speed:.1f} samples/s, {100 * self._progress():.0f} %")
+        self._say(f"{state.step}: {shown}; {speed:.1f} samples/s, {100 * self._used:.0f} %")
 
     def _evaluate(self) -> None:
         """Let the first process judge the averages; training's random numbers are not touched."""

@@ -33,11 +33,14 @@ class MetricTable:
             self._rewrite()
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Append the row of a step."""
+        """Append the row of a step; a row that this step has already is replaced."""
+        again = bool(self._rows) and int(self._rows[-1]["step"]) == step
+        if again:
+            self._rows.pop()
         row = {"step": str(step), **{name: f"{value:.6g}" for name, value in values.items()}}
         self._rows.append(row)
         new = [name for name in row if name not in self._columns]
-        if new or not self._path.exists():
+        if new or again or not self._path.exists():
             self._columns += new
             self._rewrite()
             return

@@ -18,7 +18,9 @@ from swaptalk.pipeline.silence import level, speech_weight
 
 #: Correlation of mouth and loudness below which a clip shows nothing about sync.
 MINIMUM_CORRELATION = 0.2
-#: Offsets (frames) within the method's error, which are left alone.
+#: Offset found where all is well: lips open before the sound that they make. Mode over 270 clips of many people.
+NATURAL_OFFSET = -1
+#: Differences from it (frames) within the method's error, which are left alone.
 ERROR_FRAMES = 2
 #: A larger offset is believed with this correlation, and if it beats the present offset by this much.
 CLEAR_CORRELATION, CLEAR_GAIN = 0.4, 0.15
@@ -61,11 +63,12 @@ def estimate_sync(
     found = envelope_sync(openings, levels)
     if found.peak < MINIMUM_CORRELATION:
         return SyncEstimate(0, found.correlation, False, f"lips and loudness do not go together ({found.peak:.2f})")
-    if abs(found.offset) <= ERROR_FRAMES:
+    off = found.offset - NATURAL_OFFSET
+    if abs(off) <= ERROR_FRAMES:
         return SyncEstimate(0, found.correlation, True)
     if found.peak >= CLEAR_CORRELATION and found.peak - found.correlation >= CLEAR_GAIN:
-        return SyncEstimate(found.offset, found.peak, True)
-    return SyncEstimate(0, found.correlation, False, f"sound may be off by {found.offset} frames")
+        return SyncEstimate(off, found.peak, True)
+    return SyncEstimate(0, found.correlation, False, f"sound may be off by {off} frames")
 
 
 def delay(audio: NDArray[np.float32], samples: int) -> NDArray[np.float32]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,6 +148,24 @@ def test_a_run_killed_between_checkpoints_repeats_the_steps_since(tmp_path: Path
         Trainer(Killable(chosen, poison=7), chosen, quiet=True).run()
     assert load_checkpoint(chosen.out).step == 4  # that of the evaluation
     assert curve(run(chosen.out, save_every=99.0)) == curve(whole)
+
+
+class Terminated(TwoPlayers):
+    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+        if step == self.poison:
+            self.poison = -1
+            os.kill(os.getpid(), signal.SIGTERM)
+        yield from super().play(batch, step)
+
+
+def test_a_terminated_run_finishes_its_step_and_saves(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", save_every=99.0, evaluate_every=0)
+    chosen = options(tmp_path / "parts", save_every=99.0, evaluate_every=0)
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(Terminated(chosen, poison=6), chosen, quiet=True).run()
+    assert load_checkpoint(chosen.out).step == 7
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert curve(run(chosen.out, save_every=99.0, evaluate_every=0)) == curve(whole)
 
 
 def test_the_budget_can_be_prolonged(tmp_path: Path) -> None:

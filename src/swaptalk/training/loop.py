@@ -37,6 +37,7 @@ from swaptalk.training.options import LoopOptions, to_json
 from swaptalk.training.prefetch import Prefetcher
 from swaptalk.training.record import Record
 from swaptalk.training.schedule import Schedule, progress
+from swaptalk.training.signals import StopRequest
 from swaptalk.training.stage import Batch, Stage
 
 #: File with the batch that made a loss infinite or NaN.
@@ -69,6 +70,7 @@ class Trainer:
         Raises:
             InputError: the options or the checkpoint do not fit this stage.
             SwapTalkError: a loss became infinite or NaN.
+            KeyboardInterrupt: asked to stop by Ctrl-C or SIGTERM; everything is saved.
         """
         self.fabric.launch()
         folder = self.options.out
@@ -159,8 +161,9 @@ class Trainer:
     def _train(self) -> None:
         options, state = self.options, self.state
         saved = time.monotonic()
-        with Prefetcher(self._numbered_batch, state.step * options.accumulate, options.threads) as batches:
-            while self._agree_on_progress() < 1.0:
+        first = state.step * options.accumulate
+        with Prefetcher(self._numbered_batch, first, options.threads) as batches, StopRequest() as stop:
+            while self._agree(stop) < 1.0:
                 began = time.monotonic()
                 self._step(batches)
                 state.step += 1
@@ -178,11 +181,22 @@ class Trainer:
             self._evaluate()
         self._save()
 
-    def _agree_on_progress(self) -> float:
-        """Take the first process's progress, so that all have one learning rate and stop together."""
-        own = progress(self.state.step, self.state.elapsed, self.options.steps, self.options.minutes)
-        self._used = self.fabric.broadcast(own) if self.fabric.world_size > 1 else own
-        return self._used
+    def _agree(self, stop: StopRequest) -> float:
+        """Take the first process's progress, so that all have one learning rate and stop together.
+
+        Raises:
+            KeyboardInterrupt: the run was asked to stop; it is saved.
+        """
+        used = progress(self.state.step, self.state.elapsed, self.options.steps, self.options.minutes)
+        asked = stop.requested
+        if self.fabric.world_size > 1:
+            used, asked = self.fabric.broadcast((used, asked))
+        if asked:
+            self._save()
+            self._say(f"stopped and saved after step {self.state.step}")
+            raise KeyboardInterrupt
+        self._used = used
+        return used
 
     def _numbered_batch(self, number: int) -> Batch:
         """Batch ``number`` of this process."""

@@ -32,8 +32,8 @@ from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import fingerprint, load_network
 from swaptalk.training.stage import Batch, Evaluation, Stage
 
-#: Embeddings and first and last layer, which AdamW trains.
-OUTER_LAYERS = ("^embed", "^position", "^semantic", r"^output\.")
+#: Embeddings, tables of positions, first and last layer, which AdamW trains.
+OUTER_LAYERS = ("^embed", "^position", "^semantic", r"^output\.", r"\.table$")
 #: Test pairs of the evaluation, and of the sample sheet.
 TEST_PAIRS, SHEET_PAIRS = 24, 8
 

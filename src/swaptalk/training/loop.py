@@ -181,13 +181,17 @@ class Trainer:
             self._evaluate()
         self._save()
 
+    def _progress(self) -> float:
+        """This process's own part of the budget, 0..1."""
+        return progress(self.state.step, self.state.elapsed, self.options.steps, self.options.minutes)
+
     def _agree(self, stop: StopRequest) -> float:
         """Take the first process's progress, so that all have one learning rate and stop together.
 
         Raises:
             KeyboardInterrupt: the run was asked to stop; it is saved.
         """
-        used = progress(self.state.step, self.state.elapsed, self.options.steps, self.options.minutes)
+        used = self._progress()
         asked = stop.requested
         if self.fabric.world_size > 1:
             used, asked = self.fabric.broadcast((used, asked))
@@ -279,7 +283,7 @@ class Trainer:
         values = {**means, "rate": factor, "samples_per_second": speed, "elapsed": state.elapsed}
         self._record.write_losses(state.step, values)
         shown = " ".join(f"{name} {value:.4g}" for name, value in means.items())
-        self._say(f"{state.step}: {shown}; {speed:.1f} samples/s, {100 * self._used:.0f} %")
+        self._say(f"{state.step}: {shown}; {speed:.1f} samples/s, {100 * self._progress():.0f} %")
 
     def _evaluate(self) -> None:
         """Let the first process judge the averages; training's random numbers are not touched."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -33,10 +32,18 @@ class CrossAttention(nn.Module):
         """Keys and values (N, heads, S, width / heads) of a context (N, S, context_width); they can be kept."""
         return self._split(self.key(context)), self._split(self.value(context))
 
-    def attend(self, x: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """(N, L, width) with keys and values from `context` -> (N, L, width)."""
+    def attend(self, x: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
+        """(N, L, width) with keys and values from `context` -> (N, L, width).
+
+        ``bias`` (heads, L, S) is added to the scaled products of queries and keys.
+        """
         n, length, width = x.shape
-        mixed = F.scaled_dot_product_attention(self._split(self.query(x)), key, value)
+        query = self._split(self.query(x))
+        # Written out: the fused kernel with a bias gives NaN on CPUs when compiled in bfloat16 (torch 2.13).
+        score = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        if bias is not None:
+            score = score + bias
+        mixed = score.softmax(dim=-1).to(value.dtype) @ value
         result: Tensor = self.output(mixed.transpose(1, 2).reshape(n, length, width))
         return result
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from swaptalk.models.attention import CrossAttention
 from swaptalk.models.blocks import start_at_zero
 
-
 #: Reach, in grid positions, of the first and the last head when training starts; the others lie between.
 NEAREST_REACH, FARTHEST_REACH = 0.7, 8.0
 #: Least attention bias at the start: a weight of 1/400 against the nearest place.

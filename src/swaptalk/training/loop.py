@@ -124,17 +124,25 @@ class Trainer:
                 self._load(found)
                 self._say(f"resumed after step {found.step}")
             elif self.options.start_from is not None:
-                _, weights = trained_weights(self.options.start_from)
-                for name, network in self._plain.items():
-                    load_full_state(network, weights[name])
-                self._average.update(self._plain, 0)
-                for name, network in self._average.networks.items():
-                    load_full_state(network, weights[name])
+                self._start_from(self.options.start_from)
         except (ValueError, KeyError) as error:
             place = self.options.out if found is not None else self.options.start_from
             raise InputError(
                 f"holds a run of other networks: {error}", path=place, remedy="use its options, or another folder"
             ) from error
+
+    def _start_from(self, run: Path) -> None:
+        """Take another run's averaged weights; networks that it lacks (a late discriminator) start afresh.
+
+        Raises:
+            KeyError: it lacks a network that gets exported.
+        """
+        _, weights = trained_weights(run)
+        for name, network in self._plain.items():
+            if name in weights or name in self.stage.averaged:
+                load_full_state(network, weights[name])
+        for name, network in self._average.networks.items():
+            load_full_state(network, weights[name])
 
     def _load(self, found: Checkpoint) -> None:
         for name, network in self._plain.items():

@@ -25,7 +25,7 @@ class LoopOptions:
     restart: bool = False
     """Begin anew even where a checkpoint lies in the folder."""
     start_from: Path | None = None
-    """A finished run of the same stage whose weights this run begins with."""
+    """Another run of the same stage, whose averaged weights this run begins with."""
     steps: int = 0
     """Optimiser steps in all, those before an interruption included; 0: no such limit."""
     minutes: float = 0.0

@@ -35,14 +35,20 @@ class SwapConfig:
     """Width of the feed-forward layers relative to ``width``."""
 
 
+def offset_index(grid: int) -> Tensor:
+    """Number of the offset between every target and every source position: (L, L) int64 in 0..(2 grid - 1)^2 - 1."""
+    place = torch.arange(grid)
+    step = place[:, None] - place[None, :] + grid - 1
+    index = step[:, None, :, None] * (2 * grid - 1) + step[None, :, None, :]
+    return index.reshape(grid**2, grid**2)
+
+
 class PositionBias(nn.Module):
     """Learned attention bias for every offset between a target and a source position, one table a head.
 
     Both faces are aligned, so what a target position needs stands near the same position of the source. The tables
     start as Gaussians around it, from narrow to wide; without them the attention stayed flat for hundreds of steps.
     """
-
-    index: Tensor
 
     def __init__(self, grid: int, heads: int) -> None:
         super().__init__()
@@ -51,14 +57,10 @@ class PositionBias(nn.Module):
         reach = torch.logspace(math.log10(NEAREST_REACH), math.log10(FARTHEST_REACH), heads)
         # Bounded, so that no place is out of reach of the gradient.
         self.table = nn.Parameter((-distance.flatten()[None] / (2 * reach[:, None] ** 2)).clamp(min=LOWEST_BIAS))
-        place = torch.arange(grid)
-        rows = place[:, None] - place[None, :] + grid - 1
-        index = rows[:, None, :, None] * (2 * grid - 1) + rows[None, :, None, :]
-        self.register_buffer("index", index.reshape(grid**2, grid**2), persistent=False)
 
-    def forward(self, photos: int) -> Tensor:
-        """Bias (heads, L, photos * L) for a source of so many photos, whose tokens follow each other."""
-        return self.table[:, self.index].repeat(1, 1, photos)
+    def forward(self, index: Tensor, photos: int) -> Tensor:
+        """Bias (heads, L, photos * L) from `offset_index`, for a source of so many photos following each other."""
+        return self.table[:, index].repeat(1, 1, photos)
 
 
 class SwapLayer(nn.Module):
@@ -82,9 +84,9 @@ class SwapLayer(nn.Module):
         """Keys and values of source tokens (N, S, width)."""
         return self.attention.context(self.norm_source(source))
 
-    def forward(self, target: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """(N, L, width) target tokens and the source's keys and values -> (N, L, width)."""
-        bias = self.bias(key.shape[2] // target.shape[1])
+    def forward(self, target: Tensor, key: Tensor, value: Tensor, index: Tensor) -> Tensor:
+        """(N, L, width) target tokens, the source's keys and values, `offset_index` -> (N, L, width)."""
+        bias = self.bias(index, key.shape[2] // target.shape[1])
         target = target + self.attention.attend(self.norm_query(target), key, value, bias)
         result: Tensor = target + self.feed(self.norm_feed(target))
         return result
@@ -97,6 +99,8 @@ class SwapTransformer(nn.Module):
     source and upper from lower half. The last Linear adds to the target's embedding; its result is not re-quantised.
     """
 
+    offsets: Tensor
+
     def __init__(self, config: SwapConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or SwapConfig()
@@ -105,6 +109,7 @@ class SwapTransformer(nn.Module):
         self.position = nn.Parameter(torch.randn(1, tokens, config.width) * 0.02)
         # Rows: target upper, target lower, source upper, source lower.
         self.semantic = nn.Parameter(torch.randn(4, 1, config.width) * 0.02)
+        self.register_buffer("offsets", offset_index(config.grid), persistent=False)
         self.layers = nn.ModuleList(SwapLayer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.output = nn.Linear(config.width, config.latent_channels)
@@ -141,7 +146,7 @@ class SwapTransformer(nn.Module):
         """Swapped latents (N, C, 16, 16) of target latents (N, C, 16, 16) and the result of `identity`."""
         x = self.tokens(target, source=False)
         for index, layer in enumerate(self.layers):
-            x = layer(x, keys[index], values[index])
+            x = layer(x, keys[index], values[index], self.offsets)
         return self._added(target, x)
 
     def forward(self, target: Tensor, source: Tensor) -> Tensor:
@@ -149,5 +154,5 @@ class SwapTransformer(nn.Module):
         x = self.tokens(target, source=False)
         tokens = self.tokens(source, source=True)
         for layer in self.layers:
-            x = layer(x, *layer.context(tokens))  # type: ignore[operator]
+            x = layer(x, *layer.context(tokens), self.offsets)  # type: ignore[operator]
         return self._added(target, x)

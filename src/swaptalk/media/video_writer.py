@@ -127,6 +127,7 @@ class VideoWriter:
         options = _encoder_options(codec, quality, preset, threads)
         self._file = AtomicFile(path)
         self._container: OutputContainer | None = None
+        self._stream: av.VideoStream | None = None
         try:
             self._open(codec, options, metadata or {}, threads)
         except (FFmpegError, ValueError) as error:
@@ -181,7 +182,7 @@ class VideoWriter:
         self.frames_written += 1
 
     def _encode(self, picture: VideoFrame | None) -> None:
-        assert self._container is not None
+        assert self._container is not None and self._stream is not None
         try:
             self._container.mux(self._stream.encode(picture))
         except OSError as error:
@@ -202,7 +203,8 @@ class VideoWriter:
                 raise SwapTalkError("no picture was written", path=self._file.path, remedy="give at least one")
             self._encode(None)
             close_mp4(self._container, self._file.path)
-            self._container = None
+            # The encoder's frames (tens of megabytes) live as long as the stream, and the next writer may be waiting.
+            self._container = self._stream = None
             self._file.commit()
         except BaseException:
             self.discard()
@@ -210,7 +212,7 @@ class VideoWriter:
 
     def discard(self) -> None:
         """Give up: close and remove what was written so far."""
-        container, self._container = self._container, None
+        container, self._container, self._stream = self._container, None, None
         if container is not None:
             try:
                 container.close()

@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-inputs test train-smoke lint check clean
+.PHONY: demo demo-inputs test test-files train-smoke lint check clean
 
 # A talking video from the demo inputs: needs only what a user of `pip install swaptalk` gets.
 demo: $(VENV)/.runtime demo-inputs
@@ -18,11 +18,17 @@ demo-inputs: demo/target.mp4
 demo/target.mp4: demo/make_inputs.py | $(VENV)/.runtime
 	$(BIN)/python demo/make_inputs.py
 
-test: $(VENV)/.development
+# Third-party files that tests need besides those of the run-time; fetched once into the user's cache, then only verified.
+TEST_FILES := sface lpips-alexnet lpips-vgg16 mobilenetv2 astronaut grace-hopper
+
+test: $(VENV)/.development test-files
 	$(BIN)/python -m pytest
 
+test-files: $(VENV)/.development
+	$(BIN)/swaptalk models pull --runtime --quiet $(TEST_FILES)
+
 # Prepare, all four training stages, export and generate on a tiny set; part of `test` too.
-train-smoke: $(VENV)/.development
+train-smoke: $(VENV)/.development test-files
 	$(BIN)/python -m pytest tests/training/test_smoke.py --durations=8
 
 lint: $(VENV)/.development

@@ -85,3 +85,15 @@ def test_down_sampling_of_the_ablation(widths: tuple[int, ...], factor: int) -> 
     latents = model.encode(faces(1))
     assert latents.shape[-1] == 256 // factor
     assert model.decode(latents).shape == (1, 3, 256, 256)
+
+
+def test_a_frozen_encoder_gives_the_same_embeddings_after_training_the_decoder(autoencoder: VQGAN) -> None:
+    before = {name: value.clone() for name, value in autoencoder.state_dict().items()}
+    autoencoder.freeze_encoder()
+    autoencoder.train()
+    optimizer = torch.optim.SGD([p for p in autoencoder.parameters() if p.requires_grad], lr=0.1)
+    autoencoder(faces(), 0.5).picture.mean().backward()
+    optimizer.step()
+    changed = {n.split(".")[0] for n, v in autoencoder.state_dict().items() if not torch.equal(v, before[n])}
+    assert changed == {"decoder"}
+    assert autoencoder.decoder.training and not autoencoder.encoder.training and not autoencoder.quantizer.training

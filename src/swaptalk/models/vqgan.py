@@ -115,6 +115,25 @@ class VQGAN(nn.Module):
             self.config.shared_codebook,
         )
         self.decoder = Decoder(self.config)
+        self._encoder_frozen = False
+
+    def freeze_encoder(self) -> None:
+        """Leave encoder and codebooks as they are from now on, also in training mode: only the decoder learns.
+
+        Whatever was learned on the embeddings stays valid then, while the pictures made of them get better.
+        """
+        self._encoder_frozen = True
+        self.encoder.requires_grad_(False)
+        self.quantizer.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> VQGAN:
+        """As any module, but what is frozen stays in evaluation mode: its averages would move otherwise."""
+        super().train(mode)
+        if self._encoder_frozen:
+            self.encoder.eval()
+            self.quantizer.eval()
+        return self
 
     def encode(self, faces: Tensor) -> Tensor:
         """Unquantised latents (N, C, 16, 16) of faces (N, 3, 256, 256) in [-1, 1]; rows 0..7 are the upper half."""

@@ -88,7 +88,7 @@ class ExpertStage(Stage):
         self.networks = {"expert": VQLipExpert(options.model)}
         self.frozen = {}
         self._dataset = Dataset(options.data)
-        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan))
+        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan.encoder))
         train = trusted_clips(self._dataset)
         self._sampler = WindowSampler(self._dataset, train, options.model.frames, options.sharpness)
         if not self._sampler.items:

@@ -155,7 +155,7 @@ class LipSyncStage(Stage):
         if options.weights.mouth_perceptual:
             self.frozen["lpips"] = LPIPS("vgg", assets.resolve("lpips-vgg16"), LPIPS_STAGES)
         self._dataset = Dataset(options.data)
-        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan))
+        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan.encoder))
         self._motion = MotionTable(self._dataset)
 
     def prepare(self) -> None:

@@ -114,7 +114,7 @@ class SwapStage(Stage):
             self._recogniser = SFace(assets.resolve("sface"))
             self.frozen["recogniser"] = self._recogniser
         self._dataset = Dataset(options.data)
-        self._latents = LatentCache(self._dataset, fingerprint(vqgan))
+        self._latents = LatentCache(self._dataset, fingerprint(vqgan.encoder))
         self._frames = FrameSampler(self._dataset, options.sharpness, options.maximum_scale)
         self._proxies = ProxyCache(self._latents, self._frames, options.seed)
         self._external: list[dict[str, Tensor]] = []

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from swaptalk.data.faces import FaceSampler, augment, held_out_faces, to_pictures, to_tensor
 from swaptalk.data.store import Dataset
+from swaptalk.errors import InputError
 from swaptalk.losses.adversarial import discriminator_loss, generator_loss
 from swaptalk.losses.identity import directions, identity_loss
 from swaptalk.losses.lpips import LPIPS
@@ -80,6 +81,8 @@ class VQGANOptions(LoopOptions):
     """Step at which the discriminator starts, once the other losses have done what they can."""
     adversarial_rise: int = 500
     """Steps over which its weight rises."""
+    decoder_only: bool = False
+    """Leave encoder and codebooks as --start-from has them: what swap and lip-sync learned on them stays valid."""
     perceptual_network: Literal["vgg", "alex"] = "vgg"
     """Network of the perceptual loss; the report's LPIPS is on AlexNet."""
     video_share: float = 0.35
@@ -101,7 +104,13 @@ class VQGANStage(Stage):
         super().__init__(options)
         torch.manual_seed(options.seed)
         weights = options.weights
-        self.networks = {"vqgan": VQGAN(options.model)}
+        autoencoder = VQGAN(options.model)
+        if options.decoder_only:
+            if options.start_from is None:
+                remedy = "give the run it comes from as --start-from"
+                raise InputError("--decoder-only needs a finished encoder", remedy=remedy)
+            autoencoder.freeze_encoder()
+        self.networks = {"vqgan": autoencoder}
         if weights.adversarial:
             self.networks["discriminator"] = PatchDiscriminator(options.discriminator)
         for network in self.networks.values():
@@ -154,7 +163,7 @@ class VQGANStage(Stage):
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
         """Reconstruct, then let the discriminator compare."""
         options, faces = self.options, batch["faces"].contiguous(memory_format=torch.channels_last)
-        quantizing = step >= options.quantize_from
+        quantizing = options.decoder_only or step >= options.quantize_from
         result = self.networks["vqgan"](faces, options.quantized_share if quantizing else 0.0)
         picture: Tensor = result.picture
         terms = Terms(options.weights)
@@ -163,7 +172,7 @@ class VQGANStage(Stage):
         with self.autocast():
             early = min(1.0, (step + 1) / 300)  # LPIPS of noise leads astray
             terms.add("perceptual", lambda: self._frozen("perceptual")(picture, faces), early)
-            terms.add("commitment", lambda: result.commitment, float(quantizing))
+            terms.add("commitment", lambda: result.commitment, float(quantizing and not options.decoder_only))
             terms.add("identity", lambda: self._identity(picture, faces), float(step >= options.identity_from))
             rise = (step - options.adversarial_from) / max(1, options.adversarial_rise)
             terms.add("adversarial", lambda: self._adversarial(picture), min(1.0, max(0.0, rise)))
@@ -195,7 +204,7 @@ class VQGANStage(Stage):
         metrics: dict[str, float] = {}
         latents = torch.cat([network.encode(part) for part in torch.split(faces, 8)])
         made = {"": latents}
-        if step > self.options.quantize_from:
+        if self.options.decoder_only or step > self.options.quantize_from:
             codes = network.quantizer.encode(latents)
             made["codes_"] = network.quantizer.decode(codes)
             metrics["codes_used"] = _distinct(codes)

@@ -3,7 +3,16 @@ import numpy as np
 import pytest
 
 from swaptalk.faces.landmarks import CropRegion
-from swaptalk.faces.mesh_warp import dense_map, mesh_warp, mesh_warp_swap, transfer_light, visibility, warp_quality
+from swaptalk.faces.mesh_warp import (
+    bare_skin,
+    dense_map,
+    mesh_warp,
+    mesh_warp_swap,
+    source_quality,
+    transfer_light,
+    visibility,
+    warp_quality,
+)
 from swaptalk.faces.pose import Pose, rotate_mesh
 from swaptalk.faces.raster import grid_cells, rasterise
 from swaptalk.faces.topology import (
@@ -135,3 +144,16 @@ def test_turned_source_has_no_background_on_the_cheek():
     cv2.fillPoly(mask, [np.round(target[FACE_OVAL, :2]).astype(int)], 1)
     face = warped[cv2.erode(mask, np.ones((25, 25))) > 0]
     assert (face[:, 1] > 200).mean() < 0.02
+
+
+def test_hair_across_the_forehead_is_neither_taken_over_nor_covered(astronaut_face, hopper_face):
+    (crop, mesh, _), (other, others, _) = astronaut_face, hopper_face
+    fringed = crop.copy()
+    left, top = mesh[10, :2].astype(int) - (40, 10)
+    fringed[top : int(mesh[9, 1]) - 12, left : left + 80] = (20, 15, 10)
+    forehead = tuple(np.round((mesh[151, :2] + mesh[9, :2]) / 2).astype(int)[::-1])
+    assert bare_skin(crop, mesh)[forehead] > 0.9 > 0.2 > bare_skin(fringed, mesh)[forehead]
+    np.testing.assert_array_equal(bare_skin(fringed, mesh)[int(mesh[2, 1]) :], 1)
+    assert source_quality(fringed, mesh) < 0.8 * source_quality(crop, mesh)
+    kept = mesh_warp_swap(other, others, fringed, mesh)[forehead]
+    assert np.abs(kept.astype(int) - fringed[forehead]).max() < 25

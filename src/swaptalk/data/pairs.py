@@ -16,14 +16,17 @@ from swaptalk.data.latents import LatentCache, save_array
 from swaptalk.data.sampling import ItemSampler, usable_frame
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
-from swaptalk.faces.mesh_warp import mesh_warp_swap, warp_quality
+from swaptalk.faces.mesh_warp import mesh_warp_swap, source_quality, warp_quality
+from swaptalk.faces.pose import estimate_pose
 from swaptalk.models.identity import SFace
 from swaptalk.models.vqgan import VQGAN
 
-#: Proxies that show less of the source than this are not made, see `warp_quality`.
-MINIMUM_QUALITY = 0.8
-#: Pairs tried for one proxy before the best so far is taken.
-_ATTEMPTS = 6
+#: Pairs compared for each proxy, of which the best is made.
+_ATTEMPTS = 4
+#: Least share of its weight that a proxy keeps where the source's forehead is covered or its light hard.
+_LEAST_SOURCE = 0.4
+#: Difference of head pose (degrees) that costs a pair as much as the whole difference between good and bad texture.
+_POSE_SCALE = 60.0
 #: Proxies in one file of the cache.
 CHUNK = 256
 #: Width of SFace's directions.
@@ -157,19 +160,19 @@ class ProxyCache:
         return (*self._pairs[index], self._proxies[index], self._identities[index])
 
     def _pair(self, number: int) -> tuple[Frame, Frame, float]:
-        """Pair ``number``: two people whose poses suit each other."""
+        """Pair ``number``: two people whose poses suit each other, the source well lit and seen."""
         rng = np.random.default_rng([self._seed, number])
-        best: tuple[Frame, Frame, float] | None = None
+        tried = []
         for _ in range(_ATTEMPTS):
             target = self._frames.draw(rng)
             source = self._frames.somebody_else(target, rng)
-            quality = warp_quality(self._mesh(source), self._mesh(target))
-            if best is None or quality > best[2]:
-                best = (target, source, quality)
-            if quality >= MINIMUM_QUALITY:
-                break
-        assert best is not None
-        return best
+            meshes = self._mesh(source), self._mesh(target)
+            texture = source_quality(self._frames.dataset.picture(*source), meshes[0])
+            quality = warp_quality(*meshes) * (_LEAST_SOURCE + (1 - _LEAST_SOURCE) * texture)
+            poses = [estimate_pose(mesh).vector for mesh in meshes]
+            apart = float(np.abs(poses[0] - poses[1])[:2].sum())
+            tried.append((quality - apart / _POSE_SCALE, (target, source, quality)))
+        return max(tried, key=lambda pair: pair[0])[1]
 
     def _mesh(self, frame: Frame) -> NDArray[np.float32]:
         return np.asarray(self._frames.dataset.landmarks(frame[0])[frame[1]])

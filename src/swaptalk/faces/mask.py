@@ -71,12 +71,17 @@ def _enlarge(canvas: NDArray[np.floating], size: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(inner, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def inner_fade(mesh: NDArray[np.floating], width: float, size: int = CROP_SIZE) -> NDArray[np.float32]:
-    """Mask (size, size) that is 0 on the face's outline and 1 about two ``width`` pixels inside, smooth in between."""
+def inner_fade(
+    mesh: NDArray[np.floating], width: float, size: int = CROP_SIZE, points: NDArray[np.intp] = _NOT_NOSE
+) -> NDArray[np.float32]:
+    """Mask (size, size) that is 0 on the face's outline and 1 about two ``width`` pixels inside, smooth in between.
+
+    ``points`` of the mesh span the face; the nose, which may stand out of it, is always added.
+    """
     # The outline's points change as the head turns, the hull is always right but for the nose, which stands out.
     hull, nose = (
         np.asarray(cv2.convexHull(mesh[part, :2].astype(np.float32)), np.float32).reshape(-1, 2)
-        for part in (_NOT_NOSE, NOSE)
+        for part in (points, NOSE)
     )
     canvas = _drawn([hull, nose], size)
     blurred = np.asarray(cv2.GaussianBlur(canvas, (0, 0), width / _STEP), np.float32) / 255

@@ -14,9 +14,13 @@ from swaptalk.faces.align import CROP_SIZE
 from swaptalk.faces.mask import inner_fade
 from swaptalk.faces.raster import grid_cells, rasterise
 from swaptalk.faces.topology import (
+    BELOW_HAIRLINE,
+    CHEEKS,
     FACE_OVAL,
     INNER_LIPS,
     LEFT_EYE,
+    LOWER_FACE,
+    MIDDLE_FACE,
     MIRROR,
     OUTER_LIPS,
     POINT_COUNT,
@@ -43,9 +47,15 @@ MAXIMUM_STRETCH = 0.35
 #: Below this share of the target's lid opening the source's eyes are closed and the target's own are kept.
 CLOSED_EYE_RATIO = 0.55
 #: Light is transferred at this scale (standard deviation, share of the crop): shading, not features.
-LIGHT_SIGMA = 0.12
-#: Range of the light's gain: beyond it would be beards, fringes and shadows cast by hair.
-LIGHT_GAIN = (0.6, 1.6)
+LIGHT_SIGMA = 0.16
+#: Range of the light's gain: beyond it would be beards, fringes and shadows cast by hair, which make blotches.
+LIGHT_GAIN = (0.7, 1.4)
+#: Brightness (in stops) and colour (share of the luma) beyond which forehead and temples are not the cheeks' skin.
+SKIN_LIGHT, SKIN_COLOUR = 0.7, 0.3
+#: Blur before and after that comparison, share of the crop.
+SKIN_SIGMA = 0.012
+#: Spread (standard deviation, stops) of a face's brightness up to which its light is even, and from which it is hard.
+EVEN_LIGHT, HARD_LIGHT = 0.3, 1.0
 #: Range of the overall gain of a channel: from the darkest to the fairest skin.
 COLOUR_GAIN = (0.15, 6.0)
 
@@ -200,12 +210,63 @@ def transfer_light(
     return np.asarray(cv2.multiply(warped, gain, dtype=cv2.CV_8U), np.uint8)
 
 
+def _luma(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32) + 1
+
+
+def bare_skin(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Where forehead and temples show skin rather than hair, hats or hands; (S, S) in 0..1, 1 everywhere below.
+
+    What is much darker or lighter than the cheeks, or of another colour, does not count as skin. Brows, eyes and the
+    lower face are left alone: there darker things belong to the face.
+
+    Args:
+        picture: (S, S, 3) uint8 RGB crop.
+        mesh: (468, 2 or 3) in its pixels.
+    """
+    size = picture.shape[0]
+    cheeks = np.zeros((size, size), np.uint8)
+    for ring in CHEEKS:
+        cv2.fillConvexPoly(cheeks, np.round(mesh[ring, :2]).astype(np.int32), (255,))
+    small = np.asarray(cv2.GaussianBlur(picture, (0, 0), SKIN_SIGMA * size), np.uint8)
+    luma = _luma(small)
+    shade = small.astype(np.float32) / luma[..., None]
+    skin = cheeks > 127
+    if not skin.any():
+        return np.ones((size, size), np.float32)
+    apart = np.abs(np.log2(luma / np.median(luma[skin]))) / SKIN_LIGHT
+    colour = np.abs(shade - np.median(shade[skin], axis=0)).max(axis=-1) / SKIN_COLOUR
+    strange = np.clip(2 * (np.maximum(apart, colour) - 1), 0, 1)
+    zone = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(zone, [cv2.convexHull(np.round(mesh[:, :2]).astype(np.int32))], (255,))
+    for part in (LOWER_FACE, MIDDLE_FACE):
+        cv2.fillPoly(zone, [cv2.convexHull(np.round(mesh[part, :2]).astype(np.int32))], (0,))
+    covered = cv2.GaussianBlur(strange * (zone > 0), (0, 0), SKIN_SIGMA * size)
+    return np.asarray(np.clip(1 - 2.5 * covered, 0, 1), np.float32)
+
+
+def source_quality(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> float:
+    """How well a face (S, S, 3) uint8 serves as a source, 0..1: its forehead bare, its light even.
+
+    Hair across the face, hats and hard shadows would be carried over as if they were features.
+    """
+    size = picture.shape[0]
+    skin = _skin_weight(mesh, size)
+    bare = float((bare_skin(picture, mesh) * skin).sum() / max(float(skin.sum()), 1.0))
+    small = (size // 8, size // 8)
+    weight = np.asarray(cv2.resize(skin, small, interpolation=cv2.INTER_AREA), np.float32)
+    stops = np.log2(_luma(np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), np.uint8)))
+    mean = (stops * weight).sum() / max(float(weight.sum()), 1e-6)
+    spread = float(np.sqrt((weight * (stops - mean) ** 2).sum() / max(float(weight.sum()), 1e-6)))
+    return float(np.clip(bare, 0, 1)) * float(np.clip((HARD_LIGHT - spread) / (HARD_LIGHT - EVEN_LIGHT), 0, 1))
+
+
 def swap_mask(target_mesh: NDArray[np.floating], size: int, keep_eyes: bool) -> NDArray[np.float32]:
     """Where the source replaces the target, (size, size) in 0..1.
 
     That is the face but its outline, the inside of the mouth and, if ``keep_eyes``, the eyes.
     """
-    mask = inner_fade(target_mesh, MASK_FADE * size, size)
+    mask = inner_fade(target_mesh, MASK_FADE * size, size, BELOW_HAIRLINE)
     hole = np.zeros((size, size), np.uint8)
     for ring in [INNER_LIPS, LEFT_EYE, RIGHT_EYE] if keep_eyes else [INNER_LIPS]:
         hole = np.maximum(hole, _polygon_mask(target_mesh[ring], size))
@@ -238,4 +299,5 @@ def mesh_warp_swap(
     keep_eyes = eye_openness(source_mesh) < CLOSED_EYE_RATIO * eye_openness(target_mesh)
     lit = transfer_light(warped, target_crop, _skin_weight(target_mesh, size))
     mask = swap_mask(target_mesh, size, keep_eyes)
+    mask = mask * np.minimum(bare_skin(lit, target_mesh), bare_skin(target_crop, target_mesh))
     return np.asarray(cv2.blendLinear(lit, target_crop, mask, 1 - mask), np.uint8)

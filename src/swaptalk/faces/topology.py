@@ -59,6 +59,10 @@ INNER_LIPS = _lip_ring(_INNER_LIP_TOP, _INNER_LIP_BOTTOM)
 OUTER_LIPS = _lip_ring(_OUTER_LIP_TOP, _OUTER_LIP_BOTTOM)
 RIGHT_EYE = np.array(_RIGHT_EYE, np.intp)
 LEFT_EYE = MIRROR[RIGHT_EYE]
+_RIGHT_CHEEK = (117, 118, 101, 36, 205, 187, 123)
+#: Heights in the canonical mesh: middle of the forehead, upper edge of the brows, cheekbones; and where the temples
+#: begin on either side.
+_MIDDLE_FOREHEAD, _BROWS, _CHEEKBONES, _TEMPLES = -0.8, -0.55, 0.6, 1.15
 #: Ridge, tip and wings of the nose.
 NOSE = np.array([168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 98, 327, 64, 294, 129, 358], np.intp)
 #: Upper and lower lid of each eye at the pupil: (upper, lower, outer corner, inner corner).
@@ -73,6 +77,16 @@ def _face_oval() -> NDArray[np.intp]:
 
 #: Outline of the face from the hairline over the jaw: the convex hull of the frontal shape, in order.
 FACE_OVAL = _face_oval()
+
+#: Both cheeks between cheekbone, nose and mouth, each a convex ring: skin in nearly every picture.
+CHEEKS = tuple(np.array(ring, np.intp) for ring in (_RIGHT_CHEEK, MIRROR[list(_RIGHT_CHEEK)]))
+#: Points from the middle of the forehead down: above is where hair begins, and hats.
+BELOW_HAIRLINE: NDArray[np.intp] = np.flatnonzero(CANONICAL_MESH[:, 1] > _MIDDLE_FOREHEAD)
+#: The lower face, and brows, eyes and nose without the temples: where darker things belong to the face.
+LOWER_FACE: NDArray[np.intp] = np.flatnonzero(CANONICAL_MESH[:, 1] > _CHEEKBONES)
+MIDDLE_FACE: NDArray[np.intp] = np.flatnonzero(
+    (CANONICAL_MESH[:, 1] > _BROWS) & (np.abs(CANONICAL_MESH[:, 0]) < _TEMPLES)
+)
 
 
 def canonical_crop_mesh() -> NDArray[np.float32]:

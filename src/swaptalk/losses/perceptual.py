@@ -14,6 +14,8 @@ from swaptalk.losses.lpips import LPIPS
 
 #: Side of a window, pixels: four positions of the embedding grid.
 WINDOW = 64
+#: Stages of VGG-16 that judge a window; the fifth costs a quarter more and sees hardly more than its whole.
+LPIPS_STAGES = 4
 #: Share of windows on the mouth, and on one of the eyes; the others lie anywhere.
 MOUTH_SHARE, EYE_SHARE = 0.4, 0.2
 #: Middle of the windows' centres on mouth and eyes (x, y) and how far they stray.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
 from swaptalk.errors import InputError
+from swaptalk.losses.lpips import LPIPS
+from swaptalk.losses.perceptual import LPIPS_STAGES, PerceptualLoss
 from swaptalk.models.audio import AudioConfig, MelEncoder
 from swaptalk.models.expert import ExpertConfig, VQLipExpert
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
+from swaptalk.runtime import assets
 from swaptalk.runtime.bundle import BUNDLE_NAME
 from swaptalk.runtime.export import load_weights
 from swaptalk.training.checkpoint import full_state, load_full_state, read_config, trained_weights
@@ -54,6 +57,12 @@ def load_network(name: str, folder: Path) -> Any:
         _, weights = trained_weights(folder)
         load_full_state(loaded, weights[name])
     return loaded.eval().requires_grad_(False)
+
+
+def load_perceptual(network: Literal["vgg", "alex"]) -> PerceptualLoss:
+    """The perceptual loss on VGG-16, or on AlexNet, whose file is a tenth as large."""
+    file = "lpips-vgg16" if network == "vgg" else "lpips-alexnet"
+    return PerceptualLoss(LPIPS(network, assets.resolve(file), LPIPS_STAGES))
 
 
 def fingerprint(network: nn.Module) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,16 +20,18 @@ from swaptalk.data.sampling import usable_frame
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 from swaptalk.faces.align import estimate_alignment
+from swaptalk.losses.adversarial import discriminator_loss, generator_loss
 from swaptalk.losses.identity import identity_loss
 from swaptalk.losses.proxy import proxy_loss, proxy_picture_loss
 from swaptalk.losses.terms import Terms
+from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator, frozen_logits
 from swaptalk.models.identity import SFace
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.runtime import assets
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
-from swaptalk.training.pretrained import fingerprint, load_network
+from swaptalk.training.pretrained import fingerprint, load_network, load_perceptual
 from swaptalk.training.stage import Batch, Evaluation, Stage
 
 #: Embeddings, tables of positions, first and last layer, which AdamW trains.
@@ -50,6 +52,10 @@ class SwapWeights:
     """L_id_src: SFace, result against source."""
     identity_result: float = 0.05
     """L_id_res: SFace, result against proxy."""
+    perceptual: float = 0.2
+    """LPIPS on windows of the decoded result against those of the decoded proxy: texture that L1 averages away."""
+    adversarial: float = 0.03
+    """Patch discriminator, from adversarial_from on: decoded results shall look like decoded real faces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,8 @@ class SwapOptions(LoopOptions):
     """Run of 'swaptalk train vqgan', or an exported bundle."""
     model: SwapConfig = field(default_factory=SwapConfig)
     """Shape of the transformer; latent_channels must be the autoencoder's."""
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    """Shape of the discriminator."""
     weights: SwapWeights = field(default_factory=SwapWeights)
     """Weights of the losses."""
     batch_size: int = 32
@@ -83,7 +91,13 @@ class SwapOptions(LoopOptions):
     decode_share: float = 0.2
     """Share of each batch that is decoded; decoding costs more than swapping."""
     decode_from: int = 300
-    """Step at which the identity losses and proxy_picture start, which need decoding."""
+    """Step at which the losses on pictures start, which need decoding."""
+    adversarial_from: int = 600
+    """Step at which the discriminator starts."""
+    adversarial_rise: int = 200
+    """Steps over which its weight rises."""
+    perceptual_network: Literal["vgg", "alex"] = "vgg"
+    """Network of the perceptual loss."""
     maximum_scale: float = 2.6
     """Pictures enlarged more than this are left out."""
     sharpness: float = 1.0
@@ -107,8 +121,12 @@ class SwapStage(Stage):
             )  # fmt: skip
         torch.manual_seed(options.seed)
         self.networks = {"swap": SwapTransformer(options.model)}
+        if options.weights.adversarial:
+            self.networks["discriminator"] = PatchDiscriminator(options.discriminator)
         self._vqgan = vqgan
         self.frozen = {"vqgan": vqgan}
+        if options.weights.perceptual:
+            self.frozen["perceptual"] = load_perceptual(options.perceptual_network)
         self._recogniser: SFace | None = None
         if options.weights.identity_source or options.weights.identity_result:
             self._recogniser = SFace(assets.resolve("sface"))
@@ -141,17 +159,28 @@ class SwapStage(Stage):
         return _pair(target, source, result, found[0], found[1], 1.0)
 
     def players(self) -> dict[str, tuple[str, ...]]:
-        """The transformer alone."""
-        return {"swap": ("swap",)}
+        """Transformer and discriminator."""
+        return {name: (name,) for name in self.networks}
 
     def optimizers(self) -> dict[str, list[Optimizer]]:
-        """Muon for the layers, AdamW for embeddings and output."""
-        options = self.options
-        return {
+        """Muon for the transformer's layers; AdamW for embeddings, output and the discriminator."""
+        options, rate = self.options, self.options.other_rate
+        chosen = {
             "swap": build_optimizers(
-                self.networks["swap"], options.optimizer, options.learning_rate, options.other_rate, OUTER_LAYERS
+                self.networks["swap"], options.optimizer, options.learning_rate, rate, OUTER_LAYERS
             )
         }
+        if "discriminator" in self.networks:
+            chosen["discriminator"] = build_optimizers(self.networks["discriminator"], "adamw", rate, rate)
+        return chosen
+
+    def compile(self) -> None:
+        """Compile what has no control flow, the frozen judges too."""
+        self.networks["swap"].compile()
+        self._vqgan.decoder.compile()
+        for name in ("recogniser", "perceptual"):
+            if name in self.frozen:
+                self.frozen[name].compile()
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Pairs: see `SwapOptions` for their kinds."""
@@ -184,26 +213,45 @@ class SwapStage(Stage):
         return torch.tensor(self._identity.get(item.name, np.zeros(128, np.float32)))
 
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
-        """Swap all pairs, decode some."""
+        """Swap all pairs, decode some, then let the discriminator compare."""
         swapped: Tensor = self.networks["swap"](batch["target"], batch["source"])
-        terms = Terms(self.options.weights)
+        terms, weights = Terms(self.options.weights), self.options.weights
         terms.add("proxy", lambda: proxy_loss(swapped, batch["proxy"], batch["quality"]))
-        weights = self.options.weights
-        decoding = weights.identity_source or weights.identity_result or weights.proxy_picture
-        if decoding and step >= self.options.decode_from:
+        on_pictures = (
+            weights.identity_source, weights.identity_result, weights.proxy_picture, weights.perceptual,
+            weights.adversarial,
+        )  # fmt: skip
+        judging = "discriminator" in self.networks and step >= self.options.adversarial_from
+        faces = real = None
+        if any(on_pictures) and step >= self.options.decode_from:
             count = max(1, round(self.options.decode_share * len(swapped)))
             some = {key: part[:count] for key, part in batch.items()}
             with self.autocast():
                 faces = self._vqgan.decode(swapped[:count])
-                terms.add("proxy_picture", lambda: self._picture_loss(faces, some))
-                terms.add("identity_source", lambda: self._identity_loss(faces, some["source_identity"]))
-                terms.add("identity_result", lambda: self._identity_loss(faces, some["proxy_identity"]))
+                with torch.no_grad():
+                    wanted = self._vqgan.decode(some["proxy"])
+                    real = self._vqgan.decode(some["target"]) if judging else None
+                self._add_picture_terms(terms, faces, wanted, some)
+                rise = (step - self.options.adversarial_from) / max(1, self.options.adversarial_rise)
+                terms.add("adversarial", lambda: self._adversarial(faces), min(1.0, max(0.0, rise)))
         yield "swap", terms
+        if judging and faces is not None and real is not None:
+            judged = Terms({"discriminator": 1.0})
+            logits = self.networks["discriminator"](torch.cat([real, faces.detach()]))
+            judged.add("discriminator", lambda: discriminator_loss(*logits.chunk(2)))
+            yield "discriminator", judged
 
-    def _picture_loss(self, faces: Tensor, batch: Batch) -> Tensor:
-        with torch.no_grad():
-            wanted = self._vqgan.decode(batch["proxy"])
-        return proxy_picture_loss(faces, wanted, batch["quality"])
+    def _add_picture_terms(self, terms: Terms, faces: Tensor, wanted: Tensor, batch: Batch) -> None:
+        """Losses of decoded results against decoded proxies and the people's identities."""
+        perceptual: Any = self.frozen.get("perceptual")
+        terms.add("proxy_picture", lambda: proxy_picture_loss(faces, wanted, batch["quality"]))
+        terms.add("perceptual", lambda: perceptual(faces, wanted))
+        terms.add("identity_source", lambda: self._identity_loss(faces, batch["source_identity"]))
+        terms.add("identity_result", lambda: self._identity_loss(faces, batch["proxy_identity"]))
+
+    def _adversarial(self, picture: Tensor) -> Tensor:
+        network = self.networks["discriminator"]
+        return generator_loss(frozen_logits(getattr(network, "module", network), picture))
 
     def _identity_loss(self, faces: Tensor, wanted: Tensor) -> Tensor:
         """Pairs whose identity is not known (NaN) do not count."""

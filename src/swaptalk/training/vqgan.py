@@ -18,7 +18,6 @@ from swaptalk.errors import InputError
 from swaptalk.losses.adversarial import discriminator_loss, generator_loss
 from swaptalk.losses.identity import directions, identity_loss
 from swaptalk.losses.lpips import LPIPS
-from swaptalk.losses.perceptual import PerceptualLoss
 from swaptalk.losses.reconstruction import ReconstructionLoss, coarse_loss
 from swaptalk.losses.terms import Terms
 from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator, frozen_logits
@@ -27,12 +26,11 @@ from swaptalk.models.vqgan import VQGAN, VQGANConfig
 from swaptalk.runtime import assets
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
+from swaptalk.training.pretrained import load_perceptual
 from swaptalk.training.stage import Batch, Evaluation, Stage
 
 #: First and last layers of the autoencoder, which AdamW trains.
 OUTER_LAYERS = (r"body\.1\.", "head")
-#: Stages of VGG-16 in the perceptual loss; the fifth costs a quarter more and sees hardly more than the window's whole.
-LPIPS_STAGES = 4
 #: Faces of the evaluation, and of the sample sheet.
 TEST_FACES, SHEET_FACES = 24, 8
 
@@ -119,9 +117,7 @@ class VQGANStage(Stage):
                     weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self.frozen = {"reconstruction": ReconstructionLoss()}
         if weights.perceptual:
-            file = "lpips-vgg16" if options.perceptual_network == "vgg" else "lpips-alexnet"
-            lpips = LPIPS(options.perceptual_network, assets.resolve(file), LPIPS_STAGES)
-            self.frozen["perceptual"] = PerceptualLoss(lpips)
+            self.frozen["perceptual"] = load_perceptual(options.perceptual_network)
         if weights.identity:
             self.frozen["recogniser"] = SFace(assets.resolve("sface"))
         self._dataset = Dataset(options.data)

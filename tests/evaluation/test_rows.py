@@ -8,13 +8,16 @@ from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.evaluation.prepare import PreparedPair, prepare, read_wav
 from swaptalk.evaluation.protocols import Clip, Pair, Photo
 from swaptalk.evaluation.rows import (
+    CASCADES,
+    LATENT,
+    LATENT_SYNC_FIRST,
     Cascade,
     CommandMethod,
     CopyTarget,
     ExternalFolder,
     GroundTruth,
-    cascades,
     check_names,
+    made_of_modules,
     sharpen,
 )
 from swaptalk.media.image import write_image
@@ -101,22 +104,27 @@ class Recorder:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, bool, bool]] = []
+        self.order = ""
 
-    def edit(self, target: Path, source: Path | None, audio: Path | None, output: Path) -> None:
+    def edit(
+        self, target: Path, source: Path | None, audio: Path | None, output: Path, order: str = "swap-first"
+    ) -> None:
         self.calls.append((target.name, source is not None, audio is not None))
+        self.order = order
         output.write_bytes(target.read_bytes())
 
 
 def test_cascades_run_their_steps_through_pixels(pair: PreparedPair, tmp_path: Path) -> None:
     editor = Recorder()
-    rows = {row.name: row for row in cascades(editor)}
-    assert list(rows) == ["Sync-Swap", "Sync-Swap-Restore", "Swap-Sync", "Swap-Restore-Sync", "SwapTalk"]
-    assert len({row.fingerprint for row in rows.values()}) == 5
+    rows = {row.name: row for row in made_of_modules(editor, CASCADES | LATENT | LATENT_SYNC_FIRST)}
+    assert len({row.fingerprint for row in rows.values()}) == len(rows) == 6
     rows["Sync-Swap"].render(pair, tmp_path / "o.mp4")
     assert editor.calls == [(pair.target.name, False, True), ("o.step0.mp4", True, False)]
     editor.calls.clear()
-    rows["SwapTalk"].render(pair, tmp_path / "o.mp4")
-    assert editor.calls == [(pair.target.name, True, True)]
+    for name, order in (("SwapTalk", "swap-first"), ("Latent, sync first", "sync-first")):
+        rows[name].render(pair, tmp_path / "o.mp4")
+        assert editor.calls == [(pair.target.name, True, True)] and editor.order == order
+        editor.calls.clear()
     rows["Swap-Restore-Sync"].render(pair, tmp_path / "restored.mp4")
     assert sorted(p.name for p in tmp_path.glob("*.step*")) == []
     with VideoReader(tmp_path / "restored.mp4") as reader:

@@ -89,6 +89,23 @@ def test_sync_keeps_the_face_and_silence_closes_the_mouth(maker: SwapTalk, netwo
     assert min(brightness[6:14]) > max(brightness[32:]) + 10
 
 
+def test_order_matters_where_both_steps_are_done_and_nowhere_else(
+    maker: SwapTalk, make_clip, make_wav, other_photo: Path
+) -> None:
+    target, audio = make_clip(frames=4), make_wav(0.16)
+
+    def made(order: str, **job: object) -> NDArray[np.uint8]:
+        return np.stack(list(maker.frames(target=target, order=order, **job)))
+
+    both = {"source": other_photo, "audio": audio}
+    first, last = made("swap-first", **both), made("sync-first", **both)
+    assert first.shape == last.shape
+    # The stand-in's swap takes back the mean that its lip-sync has raised, if it comes last.
+    assert np.mean([change(a, b) for a, b in zip(first, last, strict=True)]) > UNTOUCHED
+    for job in ({"source": other_photo}, {"audio": audio}):
+        assert np.array_equal(made("swap-first", **job), made("sync-first", **job))
+
+
 def test_frames_without_a_face_pass_untouched_and_are_counted(maker: SwapTalk, make_clip, make_wav, other_photo: Path,
                                                               tmp_path: Path) -> None:
     target = make_clip(frames=16, faceless=range(5, 9))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.evaluation.measure import Features, Instruments, SyncScorer
@@ -22,6 +22,9 @@ from swaptalk.evaluation.protocols import (
 )
 from swaptalk.evaluation.report import environment, terminal_table, write_report
 from swaptalk.evaluation.rows import (
+    CASCADES,
+    LATENT,
+    LATENT_SYNC_FIRST,
     CommandMethod,
     CopyTarget,
     ExternalFolder,
@@ -29,15 +32,15 @@ from swaptalk.evaluation.rows import (
     MeshWarpSwap,
     Method,
     PipelineEditor,
-    cascades,
     check_names,
+    made_of_modules,
 )
 from swaptalk.evaluation.run import Evaluation, build_gallery
 from swaptalk.evaluation.summary import summarise
 from swaptalk.runtime import assets
 from swaptalk.runtime.packages import sha256_of
 
-RowName = Literal["ground-truth", "copy-target", "mesh-warp", "swaptalk"]
+RowName = Literal["ground-truth", "copy-target", "mesh-warp", "cascades", "swaptalk", "sync-first"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +55,9 @@ class Options:
     """Folder of source photos, one a person, or index.csv beside tar shards. Default: first frames of other clips."""
     protocols: tuple[ProtocolName, ...] = ("self", "cross")
     """self: the target's own audio. cross: the audio of another clip."""
-    rows: tuple[RowName, ...] = ("ground-truth", "copy-target", "mesh-warp", "swaptalk")
-    """Rows of our own; swaptalk stands for this model and the cascades made of its modules."""
+    rows: tuple[RowName, ...] = get_args(RowName)
+    """Rows of our own: swaptalk is this model, sync-first the same with the lip-sync before the swap; cascades are made
+    of its modules, through pixels."""
     external: tuple[str, ...] = ()
     """NAME=FOLDER: results that another program has rendered, named as the pairs."""
     command: tuple[str, ...] = ()
@@ -143,6 +147,7 @@ def _named(option: str, text: str) -> tuple[str, str]:
 
 def _methods(options: Options, observer: Observer) -> list[Method]:
     methods: list[Method] = []
+    editor: PipelineEditor | None = None
     for row in dict.fromkeys(options.rows):
         if row == "ground-truth":
             methods.append(GroundTruth())
@@ -151,7 +156,9 @@ def _methods(options: Options, observer: Observer) -> list[Method]:
         elif row == "mesh-warp":
             methods.append(MeshWarpSwap(observer))
         else:
-            methods += cascades(PipelineEditor(options.models, options.threads))
+            editor = editor or PipelineEditor(options.models, options.threads)
+            rows = {"cascades": CASCADES, "swaptalk": LATENT, "sync-first": LATENT_SYNC_FIRST}[row]
+            methods += made_of_modules(editor, rows)
     for text in options.external:
         name, folder = _named("--external", text)
         if not Path(folder).is_dir():

@@ -6,11 +6,11 @@ import hashlib
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast, get_args
 
 import cv2
 import numpy as np
@@ -28,6 +28,7 @@ from swaptalk.media.image import read_image
 from swaptalk.media.mux import AudioSource, mux
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
+from swaptalk.pipeline.options import Order
 
 #: Unsharp mask of the restoration step: width in pixels and strength.
 _SHARPEN_SIGMA, _SHARPEN_AMOUNT = 1.5, 0.8
@@ -63,8 +64,10 @@ class Editor(Protocol):
         """Changes with the weights."""
         ...
 
-    def edit(self, target: Path, source: Path | None, audio: Path | None, output: Path) -> None:
-        """Swap the face if ``source`` is given, drive the lips if ``audio`` is, both in one latent space if both."""
+    def edit(
+        self, target: Path, source: Path | None, audio: Path | None, output: Path, order: Order = "swap-first"
+    ) -> None:
+        """Swap the face if ``source`` is given, drive the lips if ``audio`` is; both in one latent space, in order."""
         ...
 
 
@@ -237,9 +240,10 @@ def sharpen(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Cascade:
-    """Steps "swap", "sync", "both" and "restore" one after the other, each on the pixels that the last one wrote.
+    """Steps one after the other, each on the pixels that the last one wrote: "swap", "sync", "restore" and the two
+    orders of swap and lip-sync in one latent space, "swap-first" and "sync-first".
 
-    ``("both",)`` is this model, swap and lip-sync in one latent space. Sync-Swap is ``("sync", "swap")``, Swap-Sync the
+    ``("swap-first",)`` is this model. Sync-Swap is ``("sync", "swap")``, Swap-Sync the
     reverse: the frame is decoded and encoded again in between, which is what the paper says costs quality.
     """
 
@@ -260,9 +264,12 @@ class Cascade:
             result = output if last else output.with_suffix(f".step{number}.mp4")
             if step == "restore":
                 edit_frames(current, pair.audio, result, sharpen)
-            elif step in ("swap", "sync", "both"):
-                source = pair.source if step != "sync" else None
-                self.editor.edit(current, source, pair.audio if step != "swap" else None, result)
+            elif step == "swap":
+                self.editor.edit(current, pair.source, None, result)
+            elif step == "sync":
+                self.editor.edit(current, None, pair.audio, result)
+            elif step in get_args(Order):
+                self.editor.edit(current, pair.source, pair.audio, result, cast(Order, step))
             else:
                 raise ValueError(f"unknown step {step}")
             if current != pair.target:
@@ -271,15 +278,18 @@ class Cascade:
         return output
 
 
-def cascades(editor: Editor) -> list[Cascade]:
-    """The rows made of the project's own modules, named as in the paper."""
-    return [
-        Cascade("Sync-Swap", ("sync", "swap"), editor),
-        Cascade("Sync-Swap-Restore", ("sync", "swap", "restore"), editor),
-        Cascade("Swap-Sync", ("swap", "sync"), editor),
-        Cascade("Swap-Restore-Sync", ("swap", "restore", "sync"), editor),
-        Cascade("SwapTalk", ("both",), editor),
-    ]
+#: The rows made of the project's own modules, named as in the paper where it has them.
+CASCADES: dict[str, tuple[str, ...]] = {
+    "Sync-Swap": ("sync", "swap"), "Sync-Swap-Restore": ("sync", "swap", "restore"), "Swap-Sync": ("swap", "sync"),
+    "Swap-Restore-Sync": ("swap", "restore", "sync"),
+}  # fmt: skip
+LATENT: dict[str, tuple[str, ...]] = {"SwapTalk": ("swap-first",)}
+LATENT_SYNC_FIRST: dict[str, tuple[str, ...]] = {"Latent, sync first": ("sync-first",)}
+
+
+def made_of_modules(editor: Editor, rows: Mapping[str, tuple[str, ...]]) -> list[Cascade]:
+    """Rows of the project's own modules from their steps by name, such as `CASCADES`."""
+    return [Cascade(name, steps, editor) for name, steps in rows.items()]
 
 
 class PipelineEditor:
@@ -302,11 +312,13 @@ class PipelineEditor:
         self._engine = SwapTalk(networks, Vision())
         self.fingerprint = networks.fingerprint
 
-    def edit(self, target: Path, source: Path | None, audio: Path | None, output: Path) -> None:
+    def edit(
+        self, target: Path, source: Path | None, audio: Path | None, output: Path, order: Order = "swap-first"
+    ) -> None:
         """Run the pipeline; intermediate videos are encoded almost without loss."""
         self._engine.generate(
             target=target, source=source or (), audio=audio, output=output, length="video", fps=str(FPS),
-            quality=str(LOSSLESS_ENOUGH), quiet=True,
+            quality=str(LOSSLESS_ENOUGH), quiet=True, order=order,
         )  # fmt: skip
 
 

@@ -150,7 +150,9 @@ class SwapTalk:
             with stopwatch.stage("audio"):
                 write_motion(self._networks, plan.options.audio, plan.samples, folder)
             motion = MotionTrack(folder, self._networks)
-        return FaceGenerator(self._networks, Analysis(folder), identity, motion, plan.options.strength)
+        return FaceGenerator(
+            self._networks, Analysis(folder), identity, motion, plan.options.strength, plan.options.order
+        )
 
     def _render(self, plan: Plan, output: Path, identity: Any | None, stopwatch: Stopwatch) -> Report:
         settings = {**fingerprinted(plan.options), "weights": self._networks.fingerprint}

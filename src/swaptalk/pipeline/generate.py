@@ -1,4 +1,4 @@
-"""The second pass, in the paper's order: swap target and references, lip-sync, decode once, composite."""
+"""The second pass, by default in the paper's order: swap target and references, lip-sync, decode once, composite."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from swaptalk.pipeline.analyse import CODES, Analysis
 from swaptalk.pipeline.background import background
 from swaptalk.pipeline.codes import CodeStore
 from swaptalk.pipeline.networks import Codes, Latents, Networks
+from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.speech import MotionTrack
 from swaptalk.pipeline.stats import Stopwatch
@@ -28,7 +29,7 @@ BATCH = 4
 QUEUE = 2 * BATCH
 #: Frames made again before those that a resumed job begins with: colour and sharpness are smoothed in time.
 WARM_UP = 16
-#: Swapped faces kept for frames that come again soon: a photo, a frozen frame, the turn of a ping-pong.
+#: Faces ready for the lip-sync kept for frames that come again soon: a photo, a frozen frame, the turn of a ping-pong.
 CACHED_FACES = 4 * BATCH
 
 
@@ -62,18 +63,20 @@ class FaceGenerator:
         identity: from ``networks.identity``; None keeps the target's own face.
         motion: mouth motion over time; None keeps the target's own mouth.
         strength: how much of the identity is taken, 0..1.
+        order: which of the two steps comes first where there are both.
     """
 
     def __init__(self, networks: Networks, analysis: Analysis, identity: Any | None, motion: MotionTrack | None,
-                 strength: float) -> None:
+                 strength: float, order: Order = "swap-first") -> None:
         self._networks, self.analysis = networks, analysis
         self._identity, self._motion, self._strength = identity, motion, strength
+        self._swap_last = order == "sync-first" and motion is not None
         self._codes = CodeStore(analysis.folder / CODES)
-        self._swapped: OrderedDict[int, Latents] = OrderedDict()
+        self._known: OrderedDict[int, Latents] = OrderedDict()
         self._references: Latents | None = None
-        if motion is not None:  # swapped once, used in every frame
+        if motion is not None:  # made once, used in every frame
             codes = [self._codes.get(int(frame)) for frame in analysis.references]
-            self._references = self._swap(np.stack([one for one in codes if one is not None]))
+            self._references = self._before_lipsync(np.stack([one for one in codes if one is not None]))
 
     def close(self) -> None:
         """Release the files that are read from."""
@@ -82,11 +85,15 @@ class FaceGenerator:
         if self._motion is not None:
             self._motion.close()
 
-    def _swap(self, codes: Codes) -> Latents:
-        latents = self._networks.embed(codes)
+    def _swap(self, latents: Latents) -> Latents:
         if self._identity is None:
             return latents
         return self._networks.swap(latents, self._identity, self._strength)
+
+    def _before_lipsync(self, codes: Codes) -> Latents:
+        """What the lip-sync network, or without speech the decoder, gets to see."""
+        latents = self._networks.embed(codes)
+        return latents if self._swap_last else self._swap(latents)
 
     def _encoded(self, pictures: dict[int, NDArray[np.uint8]]) -> list[Codes]:
         """Codes of target frames, encoded now from their pictures unless they are known."""
@@ -99,22 +106,24 @@ class FaceGenerator:
                 self._codes.put(frame, new)
         return [known for known in codes.values() if known is not None]
 
-    def _swapped_faces(self, frames: Sequence[Frame]) -> Latents:
-        new = {frame.target: frame.picture for frame in frames if frame.target not in self._swapped}
+    def _faces(self, frames: Sequence[Frame]) -> Latents:
+        new = {frame.target: frame.picture for frame in frames if frame.target not in self._known}
         if new:
-            self._swapped.update(zip(new, self._swap(np.stack(self._encoded(new))), strict=True))
-        faces = np.stack([self._swapped[frame.target] for frame in frames])
-        while len(self._swapped) > CACHED_FACES:
-            self._swapped.popitem(last=False)
+            self._known.update(zip(new, self._before_lipsync(np.stack(self._encoded(new))), strict=True))
+        faces = np.stack([self._known[frame.target] for frame in frames])
+        while len(self._known) > CACHED_FACES:
+            self._known.popitem(last=False)
         return faces
 
     def __call__(self, frames: Sequence[Frame], times: Sequence[float]) -> NDArray[np.uint8]:
         """New faces (N, 256, 256, 3) for frames with a usable face, shown at ``times`` seconds of the recording."""
-        faces = self._swapped_faces(frames)
+        faces = self._faces(frames)
         if self._motion is not None and self._references is not None:
             motion = np.stack([self._motion.at(time) for time in times])
             reference = self._references[[self.analysis.reference(frame.target) for frame in frames]]
             faces = self._networks.lipsync(faces, reference, motion)
+        if self._swap_last:
+            faces = self._swap(faces)
         return self._networks.decode(faces)
 
 

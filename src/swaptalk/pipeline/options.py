@@ -23,6 +23,7 @@ SMALLEST_SIDE = 64
 Region = Literal["face", "mouth"]
 #: What a job is for: a video, frames for the caller's own use, or only the list of faces.
 Purpose = Literal["render", "frames", "faces"]
+Order = Literal["swap-first", "sync-first"]
 Device = Literal["auto", "cpu", "openvino", "cuda", "coreml", "directml"]
 
 
@@ -110,6 +111,9 @@ class SyncOptions(RenderOptions, AudioOptions):
 class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
     """A whole job. Without a source the target keeps its face; without audio it keeps its speech and mouth."""
 
+    order: Order = "swap-first"
+    """Which of the two comes first in latent space, where both are done; sync-first is for comparisons."""
+
     def __post_init__(self) -> None:
         """Let callers from Python pass strings and single photos."""
         for field in ("target", "output", "list_faces", "preview", "models", "stats", "audio"):
@@ -149,6 +153,7 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
         for option, value, known in (("--region", self.region, ("face", "mouth")),
                                      ("--length", self.length, ("audio", "video", "shortest")),
                                      ("--extend", self.extend, ("pingpong", "freeze")),
+                                     ("--order", self.order, get_args(Order)),
                                      ("--device", self.device, get_args(Device))):
             if value is not None and value not in known:
                 raise InputError(f"{option} {value} is unknown", remedy=f"give one of {', '.join(known)}")

@@ -127,7 +127,7 @@ class ProxyCache:
         chunks = -(-count // CHUNK)
         for chunk in range(chunks):
             done = self.folder / f"{chunk:05d}-latents.npy"
-            if not done.exists():
+            if not done.exists() or (recogniser is not None and self._lacks_identities(chunk)):
                 size = min(CHUNK, count) if chunks == 1 else CHUNK
                 pairs = [self._pair(k) for k in range(chunk * CHUNK, chunk * CHUNK + size)]
                 rows = [[t[0].name, str(t[1]), s[0].name, str(s[1]), f"{q:.4f}"] for t, s, q in pairs]
@@ -138,6 +138,10 @@ class ProxyCache:
             if progress is not None:
                 progress(chunk + 1, chunks)
         self._load(chunks)
+
+    def _lacks_identities(self, chunk: int) -> bool:
+        """Whether a chunk was made for a run that did not need them."""
+        return not np.isfinite(np.load(self.folder / f"{chunk:05d}-identities.npy")).all()
 
     def _load(self, chunks: int) -> None:
         self._pairs, self._proxies, self._identities = [], [], []
@@ -190,7 +194,7 @@ class ProxyCache:
             faces = to_tensor(np.stack(made)).to(device)
             with torch.inference_mode():
                 latents.append(vqgan.encode(faces).half().cpu().numpy())
-                found = recogniser(faces).cpu().numpy() if recogniser is not None else _unknown(len(made))
+                found = recogniser(faces).float().cpu().numpy() if recogniser is not None else _unknown(len(made))
                 identities.append(found)
         return np.concatenate(latents), np.concatenate(identities).astype(np.float32)
 

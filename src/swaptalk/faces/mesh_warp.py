@@ -224,25 +224,29 @@ def bare_skin(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray
         picture: (S, S, 3) uint8 RGB crop.
         mesh: (468, 2 or 3) in its pixels.
     """
-    size = picture.shape[0]
+    size = picture.shape[0] // MAP_STEP  # the blur leaves nothing finer
+    mesh = mesh[:, :2] / MAP_STEP
+    small = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    small = np.asarray(cv2.GaussianBlur(small, (0, 0), SKIN_SIGMA * size), np.uint8)
     cheeks = np.zeros((size, size), np.uint8)
     for ring in CHEEKS:
-        cv2.fillConvexPoly(cheeks, np.round(mesh[ring, :2]).astype(np.int32), (255,))
-    small = np.asarray(cv2.GaussianBlur(picture, (0, 0), SKIN_SIGMA * size), np.uint8)
-    luma = _luma(small)
-    shade = small.astype(np.float32) / luma[..., None]
+        cv2.fillConvexPoly(cheeks, np.round(mesh[ring]).astype(np.int32), (255,))
     skin = cheeks > 127
     if not skin.any():
-        return np.ones((size, size), np.float32)
-    apart = np.abs(np.log2(luma / np.median(luma[skin]))) / SKIN_LIGHT
-    colour = np.abs(shade - np.median(shade[skin], axis=0)).max(axis=-1) / SKIN_COLOUR
-    strange = np.clip(2 * (np.maximum(apart, colour) - 1), 0, 1)
+        return np.ones(picture.shape[:2], np.float32)
+    luma = _luma(small)
+    strange = np.abs(np.log2(luma / np.median(luma[skin]))) / SKIN_LIGHT
+    for channel in cv2.split(small):
+        share = np.asarray(channel, np.float32) / luma
+        strange = np.maximum(strange, np.abs(share - np.median(share[skin])) / SKIN_COLOUR)
     zone = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(zone, [cv2.convexHull(np.round(mesh[:, :2]).astype(np.int32))], (255,))
+    cv2.fillPoly(zone, [cv2.convexHull(np.round(mesh).astype(np.int32))], (255,))
     for part in (LOWER_FACE, MIDDLE_FACE):
-        cv2.fillPoly(zone, [cv2.convexHull(np.round(mesh[part, :2]).astype(np.int32))], (0,))
-    covered = cv2.GaussianBlur(strange * (zone > 0), (0, 0), SKIN_SIGMA * size)
-    return np.asarray(np.clip(1 - 2.5 * covered, 0, 1), np.float32)
+        cv2.fillPoly(zone, [cv2.convexHull(np.round(mesh[part]).astype(np.int32))], (0,))
+    strange = np.clip(2 * (strange - 1), 0, 1) * (zone > 0)
+    covered = cv2.GaussianBlur(strange.astype(np.float32), (0, 0), SKIN_SIGMA * size)
+    bare = np.clip(1 - 2.5 * covered, 0, 1)
+    return np.asarray(cv2.resize(bare, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def source_quality(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> float:

@@ -78,11 +78,12 @@ class Trainer:
             folder.mkdir(parents=True, exist_ok=True)
             write_config(folder, self.stage.name, to_json(self.options))
         self.stage.device = self.fabric.device
+        self.stage.autocast = self.fabric.autocast
         if self.fabric.is_global_zero:
-            self.stage.prepare()
+            self._prepare()
         self.fabric.barrier()
         if not self.fabric.is_global_zero:
-            self.stage.prepare()
+            self._prepare()
         self._set_up()
         self._resume()
         self._record = (
@@ -94,6 +95,11 @@ class Trainer:
             if self._record is not None:
                 self._record.close()
         return folder
+
+    def _prepare(self) -> None:
+        """Let the stage make its caches with its frozen networks, in the run's precision."""
+        with self.fabric.autocast():
+            self.stage.prepare()
 
     def _set_up(self) -> None:
         """Move everything to the device and wrap it."""
@@ -111,7 +117,6 @@ class Trainer:
         for name, method in stage.methods:
             wrapped[name].mark_forward_method(method)
         stage.networks = wrapped
-        stage.autocast = self.fabric.autocast
         self._optimizers: dict[str, list[Optimizer]] = {
             player: [self.fabric.setup_optimizers(o) for o in group]  # type: ignore[misc]
             for player, group in optimizers.items()

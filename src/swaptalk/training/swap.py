@@ -147,15 +147,17 @@ class SwapStage(Stage):
             recogniser.to(self.device)
         self._latents.build(vqgan, self.device, announce("embedding the data set"))
         if self.options.proxies:
-            self._proxies.build(self.options.proxies, vqgan, recogniser, self.device, announce("making proxies"))
+            judge = recogniser if self.options.weights.identity_result else None
+            self._proxies.build(self.options.proxies, vqgan, judge, self.device, announce("making proxies"))
         if self.options.pairs is not None:
             self._external = [self._encode_pair(pair) for pair in external_pairs(self.options.pairs, _aligner())]
 
     def _encode_pair(self, pair: tuple[NDArray[np.uint8], ...]) -> dict[str, Tensor]:
         faces = to_tensor(np.stack(pair)).to(self.device)
         with torch.inference_mode():
-            target, source, result = self._vqgan.encode(faces).cpu().clone()
-            found = self._recogniser(faces[1:]).cpu().clone() if self._recogniser is not None else torch.zeros(2, 128)
+            target, source, result = self._vqgan.encode(faces).float().cpu().clone()
+            judge = self._recogniser
+            found = judge(faces[1:]).float().cpu().clone() if judge is not None else torch.zeros(2, 128)
         return _pair(target, source, result, found[0], found[1], 1.0)
 
     def players(self) -> dict[str, tuple[str, ...]]:

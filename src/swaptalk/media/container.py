@@ -22,6 +22,15 @@ from av.video.stream import VideoStream
 
 from swaptalk.errors import InputError
 from swaptalk.media.files import check_input_file
+from swaptalk.media.limits import (
+    MAX_CHANNELS,
+    MAX_FRAME_RATE,
+    MAX_STREAMS,
+    MAX_VIDEO_SIDE,
+    SAMPLE_RATES,
+    Limits,
+    beyond,
+)
 
 #: FFmpeg demuxers that may open a file. Playlists (hls, concat, dash, sdp, ...) are not among them, nor are raw
 #: streams of pictures, which carry no time stamps.
@@ -32,15 +41,20 @@ ALLOWED_FORMATS = (
 #: Formats whose index finds the last packets at once; the others are read through to learn their length.
 _INDEXED_FORMATS = frozenset("mov matroska avi asf flv mpegts ogg wav w64 aiff au caf flac mxf nut".split())
 
-#: More pixels than 8K (7680 x 4320) are refused before decoding: a frame alone would take 100 MB.
-MAX_VIDEO_PIXELS = 7680 * 4320
-#: Longest side, the limit of most codecs' levels.
-MAX_VIDEO_SIDE = 16384
-#: More streams than any camera or editor writes.
-MAX_STREAMS = 64
-#: Sample rates and channel counts outside these are damage, not sound.
-SAMPLE_RATES = range(1000, 768001)
-MAX_CHANNELS = 64
+#: Decoders that may run: what cameras, phones, editors and browsers write. FFmpeg has five hundred, most of them for
+#: formats of games and dead players, and those are the ones that nobody has looked at for years.
+ALLOWED_CODECS = frozenset(
+    (
+        "h264 hevc vp8 vp9 libvpx libvpx-vp9 av1 libdav1d vvc mpeg1video mpeg2video mpegvideo mpeg4 "
+        "msmpeg4v1 msmpeg4v2 msmpeg4 wmv1 wmv2 wmv3 vc1 h261 h263 h263p h263i flv vp6 vp6a vp6f theora mjpeg mjpegb "
+        "prores dnxhd cfhd dvvideo ffv1 huffyuv ffvhuff utvideo qtrle png apng gif rawvideo v210 v308 v408 v410 yuv4 "
+        "aac aac_latm mp1 mp1float mp2 mp2float mp3 mp3float opus libopus vorbis flac alac ac3 eac3 dca truehd mlp "
+        "amrnb amrwb libopencore_amrnb libopencore_amrwb wmav1 wmav2 wmapro wmalossless wavpack ape tta gsm gsm_ms "
+        "adpcm_ms adpcm_ima_wav adpcm_ima_qt adpcm_swf adpcm_yamaha g722 g726 nellymoser pcm_alaw pcm_mulaw pcm_bluray "
+        "pcm_dvd pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_u16le pcm_u16be pcm_s24le pcm_s24be pcm_s32le pcm_s32be "
+        "pcm_f32le pcm_f32be pcm_f64le pcm_f64be pcm_s16le_planar pcm_s24le_planar pcm_s32le_planar"
+    ).split()
+)
 #: Sound may start this many seconds before the first picture (encoder priming, interleaving) and is then cut,
 #: so that picture 0 stands at time 0. A longer lead is content: then time 0 is the first sound.
 MAX_AUDIO_LEAD = Fraction(1, 10)
@@ -48,6 +62,9 @@ MAX_AUDIO_LEAD = Fraction(1, 10)
 _TRUNCATION_SECONDS = Fraction(1, 2)
 #: The end is looked for this many seconds before where the header puts it: not all formats seek to key frames.
 _TAIL_SECONDS = 3
+
+#: A decoder keeps this many pictures at least, for reference and on their way through its threads.
+_FEW_PICTURES = 4
 
 _PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"v=0", b"<smil")
 _ODD_FILE_REMEDY = "give a video or sound file such as MP4, MOV, MKV, WebM, WAV or MP3"
@@ -70,11 +87,19 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
 def open_container(path: str | Path) -> InputContainer:
     """Open like :func:`open_media`; the caller closes."""
     path = check_input_file(path)
+    _check_size(path)
     _refuse_playlist(path)
-    options = {"protocol_whitelist": "file", "format_whitelist": ALLOWED_FORMATS}
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": ALLOWED_FORMATS,
+        "codec_whitelist": ",".join(sorted(ALLOWED_CODECS)),
+        "max_streams": str(MAX_STREAMS + 1),  # so that there being more shows
+    }
     try:
         # "file:" keeps a name such as "concat:a|b" or "http:x" from being taken for a protocol.
         container = av.open(f"file:{path.resolve()}", mode="r", options=options, metadata_errors="replace")
+    except MemoryError:  # the limit of the process, not damage
+        raise
     except (FFmpegError, OSError, ValueError) as error:
         raise _open_error(path) from error
     try:
@@ -83,6 +108,12 @@ def open_container(path: str | Path) -> InputContainer:
         container.close()
         raise
     return container
+
+
+def _check_size(path: Path) -> None:
+    gigabytes, most = path.stat().st_size / 1e9, Limits.from_environment().max_file_gb
+    if gigabytes > most:
+        raise beyond(f"the file has {gigabytes:.1f} GB", "max_file_gb", path, "cut out the part you need")
 
 
 def _refuse_playlist(path: Path) -> None:
@@ -106,25 +137,57 @@ def _check_limits(container: InputContainer, path: Path) -> None:
         raise InputError("holds no streams", path=path, remedy=_ODD_FILE_REMEDY)
     if len(container.streams) > MAX_STREAMS:
         raise InputError(f"holds more than {MAX_STREAMS} streams", path=path, remedy="export it with one of each kind")
+    limits = Limits.from_environment()
+    hours = (container.duration or 0) / av.time_base / 3600
+    if hours > limits.max_media_hours:
+        raise beyond(f"its header says it lasts {hours:.0f} hours", "max_media_hours", path, "cut out what you need")
     for stream in container.streams.video:
         if not _decodable(stream):
             continue
         width, height = stream.codec_context.width, stream.codec_context.height
-        if width * height > MAX_VIDEO_PIXELS or max(width, height) > MAX_VIDEO_SIDE:
-            raise InputError(f"pictures of {width}x{height} are too large", path=path, remedy="scale it to 8K or less")
+        check_picture_size(width, height, path, limits)
+        rate = stream.average_rate or 0
+        if rate > MAX_FRAME_RATE and (stream.frames or 0) > MAX_FRAME_RATE:
+            raise InputError(
+                f"{float(rate):.0f} pictures a second are too many", path=path, remedy="export it at 60 or fewer"
+            )
     for sound in container.streams.audio:
         if not _decodable(sound):
             continue
-        rate, channels = sound.codec_context.sample_rate, sound.codec_context.channels
-        if (rate and rate not in SAMPLE_RATES) or channels > MAX_CHANNELS:
+        samples, channels = sound.codec_context.sample_rate, sound.codec_context.channels
+        if (samples and samples not in SAMPLE_RATES) or channels > MAX_CHANNELS:
             raise InputError(
-                f"sound of {rate} Hz with {channels} channels is not supported", path=path, remedy="export it as WAV"
+                f"sound of {samples} Hz with {channels} channels is not supported", path=path, remedy="export it as WAV"
             )
+    if not any(_decodable(stream) for stream in container.streams):
+        names = sorted({_codec_name(stream) for stream in container.streams if stream.type in ("video", "audio")})
+        if names:
+            raise InputError(
+                f"nothing in it is of a kind that is read ({', '.join(names)})", path=path,
+                remedy="convert it to H.264 and AAC",
+            )  # fmt: skip
+
+
+def check_picture_size(width: int, height: int, path: Path, limits: Limits) -> None:
+    """Refuse pictures that would not fit, before memory is taken for one.
+
+    Raises:
+        InputError: too many pixels, or a side too long.
+    """
+    if max(width, height) > MAX_VIDEO_SIDE:
+        raise InputError(f"pictures of {width}x{height} are too large", path=path, remedy="scale it to 8K or less")
+    if width * height > limits.max_video_megapixels * 1e6:
+        raise beyond(f"pictures of {width}x{height} are too large", "max_video_megapixels", path, "scale it down")
+
+
+def _codec_name(stream: Stream) -> str:
+    context = getattr(stream, "codec_context", None)
+    return "unknown" if context is None else str(context.name)
 
 
 def _decodable(stream: Stream) -> bool:
-    """Whether there is a decoder for it (PyAV gives a stream of an unknown codec no context, against its stubs)."""
-    return getattr(stream, "codec_context", None) is not None
+    """Whether an allowed decoder is there (PyAV gives a stream of an unknown codec no context, against its stubs)."""
+    return getattr(stream, "codec_context", None) is not None and stream.codec_context.name in ALLOWED_CODECS
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
@@ -282,9 +345,20 @@ def read_packets(container: InputContainer, *streams: VideoStream | AudioStream)
     while True:
         try:
             packet = next(packets)
+        except MemoryError:  # the limit of the process, not damage
+            raise
         except (StopIteration, FFmpegError, IndexError):  # IndexError: a stream that comes up only now
             return
         yield packet
+
+
+def check_memory(stream: VideoStream) -> None:
+    """Tell damage from memory that has run out, after a decoder has failed: decoders mostly say damage for both.
+
+    Raises:
+        MemoryError: there is no room for a few pictures.
+    """
+    bytearray(_FEW_PICTURES * stream.codec_context.width * stream.codec_context.height * 3 // 2)
 
 
 def _frame_ticks(stream: Stream) -> int:

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from swaptalk.errors import InputError
 from swaptalk.media.files import AtomicFile, check_input_file
+from swaptalk.media.picture import BACKGROUND
 
 #: Formats tried, by their magic bytes and not by the name's ending. Those that run other programs or are
 #: containers of anything (EPS, PDF, FITS, ...) are left out. Phones' multi-picture JPEGs (MPO) are opened as JPEG.
@@ -20,8 +21,6 @@ ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
 MAX_IMAGE_PIXELS = 89_478_485
 # Pillow loads the rarer formats late, and refuses a list with one that is not loaded.
 Image.init()
-#: What shows through transparent parts, here and in video with alpha.
-BACKGROUND = (255, 255, 255)
 #: JPEG and WebP quality of written images: visually lossless.
 WRITE_QUALITY = 95
 

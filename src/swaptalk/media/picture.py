@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
 
-import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from swaptalk.media.image import BACKGROUND
-
+#: What shows through transparent parts, in video as in images.
+BACKGROUND = (255, 255, 255)
 #: AVColorSpace (ITU-T H.273 matrix coefficients) -> swscale's matrices (SWS_CS_*; not every PyAV names BT.2020).
 _BT709, _FCC, _BT601, _SMPTE240M, _BT2020 = 1, 4, 5, 7, 9
 _MATRICES = {1: _BT709, 4: _FCC, 5: _BT601, 6: _BT601, 7: _SMPTE240M, 9: _BT2020, 10: _BT2020}
@@ -40,14 +39,17 @@ class Orientation:
             return 270 if self.flip_y and not self.flip_x else 90
         return 180 if self.flip_x and self.flip_y else 0
 
-    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn an (H, W, 3) picture; the result is C-contiguous."""
-        if self.transpose:
-            picture = np.asarray(cv2.transpose(picture), np.uint8)
+    def apply(self, picture: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
+        """Turn an (H, W, 3) picture into ``result``, (H, W, 3) or (W, H, 3)."""
+        if not self.transpose:
+            turned = picture[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
+            np.copyto(result, turned)
+            return
+        import cv2  # only here: it is as large as all else that a decoding process loads
+
+        cv2.transpose(picture, result)
         if self.flip_x or self.flip_y:
-            code = -1 if self.flip_x and self.flip_y else 1 if self.flip_x else 0
-            picture = np.asarray(cv2.flip(picture, code), np.uint8)
-        return np.ascontiguousarray(picture)
+            cv2.flip(result, -1 if self.flip_x and self.flip_y else 1 if self.flip_x else 0, result)
 
 
 def orientation(frame: VideoFrame) -> Orientation:
@@ -99,8 +101,8 @@ class PictureConverter:
         self._size = (height, width) if turn.transpose else (width, height)
         self._reformatter = VideoReformatter()
 
-    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """Return a new (H, W, 3) uint8 RGB array, full range, C-contiguous, alpha shown on white."""
+    def __call__(self, frame: VideoFrame, result: NDArray[np.uint8]) -> None:
+        """Write the picture into ``result``, (H, W, 3) uint8 RGB: full range, alpha shown on white."""
         alpha = frame.format.name.startswith(("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8"))
         resized = self._size != (frame.width, frame.height)
         converted = self._reformatter.reformat(
@@ -114,8 +116,12 @@ class PictureConverter:
             interpolation=Interpolation.BICUBIC if resized else Interpolation.BILINEAR,
             threads=1,
         )
-        picture = np.asarray(converted.to_ndarray(), np.uint8)
-        return self._turn.apply(_flatten(picture) if alpha else picture)
+        plane = converted.planes[0]
+        channels = 4 if alpha else 3
+        size = converted.height * plane.line_size
+        lines = np.frombuffer(memoryview(plane), np.uint8, size).reshape(converted.height, plane.line_size)
+        picture = lines[:, : converted.width * channels].reshape(converted.height, converted.width, channels)
+        self._turn.apply(_flatten(picture) if alpha else picture, result)
 
 
 def _flatten(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

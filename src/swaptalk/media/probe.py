@@ -1,47 +1,15 @@
-"""What is in a media file, learnt from its headers, its last packets and one picture; never by decoding it all."""
+"""What is in a media file: streams, sizes, rates, lengths. The file is opened in a decoding process, not here."""
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from av.container import InputContainer
-from av.error import FFmpegError
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
-
-from swaptalk.errors import InputError
-from swaptalk.media.container import (
-    Timeline,
-    audio_stream,
-    counts_in_decoding_order,
-    open_media,
-    read_packets,
-    read_timeline,
-    video_stream,
-)
-from swaptalk.media.image import is_image
-from swaptalk.media.picture import display_size, orientation
-
-#: The rates that cameras and editors use; a measured rate this near (0.04 %: 29.97 and 30 differ by 0.1 %) is the rate.
-STANDARD_RATES = (
-    *(Fraction(1000 * n, 1001) for n in (24, 30, 48, 60, 120)),
-    *(Fraction(n) for n in (24, 25, 30, 48, 50, 60, 100, 120)),
-)
-_RATE_TOLERANCE = Fraction(4, 10000)
-#: Faster than any camera's files; such a header is damaged.
-_MAX_RATE = 1000
-#: Packets looked at for a first picture and to tell constant from variable rate;
-#: among the last of them reordering may leave gaps.
-_RATE_PACKETS, _REORDER_PACKETS = 400, 17
-#: An interval this far from the usual one makes the rate variable; smaller differences are jitter.
-_VARIABLE_INTERVAL = Fraction(1, 4)
-#: In variable-rate video a tenth of the intervals are as short as the one that stands for its pace in motion.
-_COMMON_SHARE = 10
-#: The highest rate that variable-rate video is shown at when none is asked for.
-_MAX_VARIABLE_RATE = 60
+from swaptalk.media.limits import MAX_VIDEO_SIDE
+from swaptalk.media.sandbox.pool import decoder
+from swaptalk.media.sandbox.wire import Message, fraction_to_text, text_to_fraction
 
 
 @dataclass(frozen=True)
@@ -90,124 +58,30 @@ def probe(path: str | Path) -> MediaInfo:
 
     Raises:
         InputError: missing, empty, a still image, a playlist, no media, damaged beyond use, without pictures and
-            sound, or beyond the size limits (see :mod:`swaptalk.media.container`).
+            sound, or beyond the limits (see :mod:`swaptalk.media.limits`).
     """
-    return describe(path)[0]
-
-
-def describe(path: str | Path) -> tuple[MediaInfo, Timeline]:
-    """What :func:`probe` gives, and the clock that it was read from."""
     path = Path(path)
-    timeline = read_timeline(path)
-    if timeline.video is None and timeline.audio is None:
-        raise _nothing_inside(path)
-    spans = [span for span in (timeline.video, timeline.audio) if span is not None]
-    duration = max(span.end for span in spans) - timeline.origin
-    with open_media(path) as container:
-        video = _video_info(container, path, timeline)
-        info = MediaInfo(path, float(duration), video, _audio_info(container, timeline))
-    return info, timeline
+    with decoder(path) as process:
+        return info_from_message(process.ask({"do": "probe"}), path)
 
 
-def _nothing_inside(path: Path) -> InputError:
-    if is_image(path):
-        return InputError("is a still image", path=path, remedy="give a video or sound file here")
-    return InputError("holds neither pictures nor sound", path=path, remedy="copy, download or export it again")
+def info_to_message(info: MediaInfo) -> Message:
+    """A description as the decoding process sends it."""
+    video = info.video and {**asdict(info.video), "average_fps": fraction_to_text(info.video.average_fps)}
+    return {"duration": info.duration, "video": video, "audio": info.audio and asdict(info.audio)}
 
 
-def _audio_info(container: InputContainer, timeline: Timeline) -> AudioInfo | None:
-    stream = audio_stream(container)
-    if stream is None or timeline.audio is None:
-        return None
-    codec = stream.codec_context
-    seconds = float(timeline.audio.end - max(timeline.audio.start, timeline.origin))
-    return AudioInfo(codec.sample_rate, codec.channels, max(0.0, seconds), codec.name)
-
-
-def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> VideoInfo | None:
-    stream = video_stream(container)
-    if stream is None or timeline.video is None:
-        return None
-    seconds = timeline.video.end - timeline.origin
-    frame, stamps = _first_packets(container, stream, path)
-    rate, variable = _frame_rate(stream, stamps, seconds)
-    turn = orientation(frame)
-    width, height = display_size(frame.width, frame.height, stream.sample_aspect_ratio, turn)
-    count = stream.frames if stream.frames and not timeline.video.truncated else round(seconds * rate)
-    return VideoInfo(
-        width=width,
-        height=height,
-        average_fps=rate,
-        frame_count_estimate=max(1, count),
-        duration=float(seconds),
-        rotation=turn.rotation,
-        variable_rate=variable,
-        codec=stream.codec_context.name,
-        pixel_format=frame.format.name,
-        truncated=timeline.video.truncated,
-    )
-
-
-def _first_packets(container: InputContainer, stream: VideoStream, path: Path) -> tuple[VideoFrame, list[int]]:
-    """The first picture that decodes, and the times of display of the first packets in ticks, in order.
+def info_from_message(message: Message, path: Path) -> MediaInfo:
+    """What :func:`info_to_message` wrote.
 
     Raises:
-        InputError: none of the first packets gives a picture.
+        ValueError, KeyError, TypeError: it is no description, or an impossible one.
     """
-    picture: VideoFrame | None = None
-    stamps: list[int] = []
-    by_decoding = counts_in_decoding_order(container)
-    for packet in itertools.islice(read_packets(container, stream), _RATE_PACKETS):
-        stamp = packet.dts if by_decoding else packet.pts
-        if stamp is not None and packet.size and not packet.is_discard:
-            stamps.append(stamp)
-        if picture is None:
-            try:
-                picture = next((frame for frame in packet.decode() if isinstance(frame, VideoFrame)), None)
-            except FFmpegError:
-                continue
-    if picture is None:
-        raise InputError("no picture in it can be decoded", path=path, remedy="copy, download or export it again")
-    whole_file = len(stamps) < _RATE_PACKETS - 1  # all packets but the empty one that flushes the decoder
-    return picture, sorted(stamps)[: None if whole_file else -_REORDER_PACKETS]
-
-
-def _frame_rate(stream: VideoStream, stamps: list[int], seconds: Fraction) -> tuple[Fraction, bool]:
-    """The rate to show the video at, and whether its pictures come unevenly."""
-    average = Fraction(stream.average_rate or 0)
-    if stream.frames and seconds > 0 and not average:
-        average = stream.frames / seconds
-    intervals = sorted(b - a for a, b in zip(stamps, stamps[1:], strict=False) if b > a)
-    if not intervals or not stream.time_base:
-        return _snap(average) if 0 < average <= _MAX_RATE else Fraction(25), False
-    usual = intervals[len(intervals) // 2]
-    measured = (len(stamps) - 1) / ((stamps[-1] - stamps[0]) * stream.time_base)
-    if not 0 < average <= _MAX_RATE:
-        average = measured
-    slack = usual * _VARIABLE_INTERVAL + Fraction(3, 2)  # one and a half ticks: rounding at both ends
-    uneven = usual - intervals[0] > slack or intervals[-1] - usual > slack
-    # Over all the file the average tells of gaps later on; in a short file it is too coarse to.
-    uneven |= len(stamps) > 50 and abs(average * usual * stream.time_base - 1) > Fraction(1, 20)
-    if uneven:
-        return _rate_for_variable(average, intervals[len(intervals) // _COMMON_SHARE] * stream.time_base), True
-    if _snap(average) in STANDARD_RATES:
-        return _snap(average), False
-    jitter = max(intervals[-1] - usual, usual - intervals[0]) + 1
-    return _snap(measured, _RATE_TOLERANCE + Fraction(jitter, stamps[-1] - stamps[0])), False
-
-
-def _snap(rate: Fraction, tolerance: Fraction = _RATE_TOLERANCE) -> Fraction:
-    """The standard rate within a relative tolerance of a measured one, or the measured one as a short fraction."""
-    nearest = min(STANDARD_RATES, key=lambda standard: abs(rate / standard - 1))
-    if abs(rate / nearest - 1) <= tolerance:
-        return nearest
-    return max(rate.limit_denominator(1001), Fraction(1, 1001))
-
-
-def _rate_for_variable(average: Fraction, common: Fraction) -> Fraction:
-    """A standard rate that shows nearly every picture: that of the short intervals, else the next above the average."""
-    rates = sorted(rate for rate in STANDARD_RATES if rate <= _MAX_VARIABLE_RATE)
-    nearest = min(rates, key=lambda rate: abs(common * rate - 1))
-    if abs(common * nearest - 1) < Fraction(3, 100) and nearest >= average * Fraction(97, 100):
-        return nearest
-    return next((rate for rate in rates if rate >= average * Fraction(97, 100)), rates[-1])
+    video, audio = message["video"], message["audio"]
+    if video is not None:
+        video = VideoInfo(**{**video, "average_fps": text_to_fraction(video["average_fps"])})
+        if not (0 < video.width <= 4 * MAX_VIDEO_SIDE and 0 < video.height <= 4 * MAX_VIDEO_SIDE):
+            raise ValueError("impossible size")
+        if not 0 < video.average_fps or not 0 <= video.duration < math.inf:
+            raise ValueError("impossible rate or length")
+    return MediaInfo(path, float(message["duration"]), video, None if audio is None else AudioInfo(**audio))

@@ -1,43 +1,24 @@
-"""Any video as pictures at a constant rate, in any order, with bounded memory."""
+"""Any video as pictures at a constant rate, in any order, with bounded memory, decoded in a process of its own."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from av.container import InputContainer
-from av.error import FFmpegError
-from av.packet import Packet
-from av.stream import Stream
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.media.container import counts_in_decoding_order, open_container, read_packets, video_stream
-from swaptalk.media.picture import PictureConverter, orientation
-from swaptalk.media.probe import VideoInfo, describe
+from swaptalk.media.probe import VideoInfo, info_from_message
+from swaptalk.media.sandbox import pool
+from swaptalk.media.sandbox.wire import Message, fraction_to_text, text_to_fraction
 
 #: Memory for pictures decoded ahead when playing backwards: 48 at 720p, 21 at 1080p.
 DEFAULT_BUFFER_BYTES = 64 << 20
-#: Time stamps are trusted to 2 ms or one and a half ticks of the file's clock; a picture that begins this little
-#: after the wanted moment counts as on screen.
-_STAMP_SECONDS, _STAMP_TICKS = Fraction(2, 1000), Fraction(3, 2)
-#: Jumps forward beyond this many seconds are made by seeking, shorter ones by decoding on.
-_SEEK_SECONDS = 10
-#: A seek may land behind its target in a poorly indexed file; it is then tried this many seconds earlier.
-_SEEK_RETRIES = (0, 2, 15)
-
-
-@dataclass
-class _Picture:
-    stamp: int  # ticks of the stream's clock
-    frame: VideoFrame
+#: Numbers of frames sent to the decoding process at once.
+_WINDOW = 256
 
 
 class VideoReader:
@@ -48,6 +29,9 @@ class VideoReader:
     uint8 (H, W, 3) in square pixels, C-contiguous; colour matrix, range and bit depth are converted. A damaged
     passage shows the picture before it.
 
+    The file is opened and decoded by another process, which can neither write nor reach a network (see
+    :mod:`swaptalk.media.sandbox.confine`) and runs a few pictures ahead.
+
     Args:
         path: the video.
         fps: frames a second of the view; None: the video's own rate (variable rate: a standard rate near it).
@@ -57,7 +41,8 @@ class VideoReader:
         buffer_bytes: bound of the memory for decoding backwards.
 
     Raises:
-        InputError: no readable video (as :func:`swaptalk.media.probe.probe`), or nothing between start and end.
+        InputError: no readable video (as :func:`swaptalk.media.probe.probe`), or nothing between start and end;
+            later, from :meth:`frames`: decoding takes more memory or time than allowed, or crashes the decoder.
     """
 
     def __init__(
@@ -71,80 +56,35 @@ class VideoReader:
         buffer_bytes: int = DEFAULT_BUFFER_BYTES,
     ) -> None:
         self.path = Path(path)
-        info, self._timeline = describe(self.path)
-        if info.video is None:
-            raise InputError("holds no video", path=path, remedy="give a file with moving pictures")
-        self.info: VideoInfo = info.video
-        self.fps = Fraction(fps) if fps is not None else self.info.average_fps
-        if self.fps <= 0:
-            raise InputError(f"{fps} frames a second make no video", path=path, remedy="give a rate above 0")
-        self.width, self.height = self.info.width, self.info.height
-        self._threads = threads
-        self._start = Fraction(start)
-        self._length = self._count_frames(end)
-        self._open()
         self._closed = False
-        self._plan_clock()
-        stored_bytes = self.width * self.height * (3 if "10" in self.info.pixel_format else 1.5)
-        self._chunk = max(2, int(buffer_bytes / stored_bytes))
-
-    def _count_frames(self, end: float | None) -> int:
-        assert self._timeline.video is not None
-        last = self._timeline.video.end - self._timeline.origin
-        stop = last if end is None else min(last, Fraction(end))
-        if self._start < 0 or self._start >= stop:
-            until = f"{float(stop):.3f} s"
-            raise InputError(
-                f"no video from {float(self._start):.3f} s on: it ends at {until}",
-                path=self.path,
-                remedy="choose an earlier start",
-            )
-        return max(1, int((stop - self._start) * self.fps + Fraction(1, 2)))
-
-    def _open(self) -> None:
-        """Open anew at the beginning of the file."""
-        self._container: InputContainer = open_container(self.path)
+        self._process = pool.borrow(self.path)
         try:
-            stream = video_stream(self._container)
-            assert stream is not None and stream.time_base is not None  # probed
-            stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = self._threads
+            answer = self._process.ask(
+                {
+                    "do": "video",
+                    "fps": None if fps is None else fraction_to_text(Fraction(fps)),
+                    "start": fraction_to_text(Fraction(start)),
+                    "end": None if end is None else fraction_to_text(Fraction(end)),
+                    "threads": threads,
+                    "buffer": buffer_bytes,
+                }
+            )
+            self._read_description(answer)
+            self._process.share(self.width * self.height * 3)
         except BaseException:
-            self._container.close()
+            self.close()
             raise
-        self._stream: VideoStream = stream
-        self._base = stream.time_base
-        self._by_decoding = counts_in_decoding_order(self._container)
-        self._begin_decoding()
 
-    def _begin_decoding(self) -> None:
-        self._packets: Iterator[Packet[Stream]] = read_packets(self._container, self._stream)
-        self._decoded: list[VideoFrame] = []
-        self._shown: _Picture | None = None
-        self._last_stamp = 0
-        self._decoding_stamps: deque[int] = deque()
-        self._ahead = self._decode_next()
-
-    def _plan_clock(self) -> None:
-        """Prepare the converter and the exact integers behind :meth:`_limit`."""
-        if self._ahead is None:
-            raise InputError("no picture in it can be decoded", path=self.path, remedy="copy or export it again")
-        frame = self._ahead.frame
-        self._convert = PictureConverter(self.width, self.height, orientation(frame))
-        own = self.info.average_fps
-        if not self.info.variable_rate and abs(self.fps / own - 1) < Fraction(1, 1000):
-            tolerance = 1 / (2 * own)
-        else:
-            tolerance = min(max(_STAMP_SECONDS, _STAMP_TICKS * self._base), 1 / (4 * self.fps))
-        first = (self._timeline.origin + self._start + tolerance) / self._base
-        step = 1 / (self.fps * self._base)
-        self._divisor = first.denominator * step.denominator
-        self._first_ticks = first.numerator * step.denominator
-        self._step_ticks = step.numerator * first.denominator
-
-    def _limit(self, index: int) -> int:
-        """Ticks at or before which the picture of a frame begins."""
-        return (self._first_ticks + index * self._step_ticks) // self._divisor
+    def _read_description(self, answer: Message) -> None:
+        try:
+            info = info_from_message(answer["media"], self.path).video
+            self.fps, self._length = text_to_fraction(answer["fps"]), int(answer["frames"])
+            if info is None or self.fps <= 0 or self._length < 1:
+                raise ValueError("not a video")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError("made the decoder answer nonsense", path=self.path, remedy="convert it first") from error
+        self.info: VideoInfo = info
+        self.width, self.height = info.width, info.height
 
     def __len__(self) -> int:
         return self._length
@@ -159,97 +99,63 @@ class VideoReader:
 
     def close(self) -> None:
         """Close the file; the reader cannot be used any more."""
-        self._closed = True
-        self._shown = self._ahead = None
-        self._decoded.clear()
-        self._container.close()
+        if not self._closed:
+            self._closed = True
+            pool.give_back(self._process)
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            self.close()
 
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames of the indices in their order (None: all of them), each a new array.
 
         Rising indices are decoded straight through. For falling ones (ping-pong) some are taken in advance from
         ``indices``, as many as the buffer holds, and decoded as one chunk forwards from the key frame before them.
+        Of a sequence (a list, a range) many are taken in advance, of another iterable only as many as are needed.
+        One iteration runs at a time: beginning another ends the one before.
 
         Raises:
             IndexError: an index outside 0..len - 1.
+            InputError: decoding takes more memory or time than allowed, or crashes the decoder.
         """
         if self._closed:
             raise ValueError("the reader is closed")
-        source = iter(range(self._length) if indices is None else indices)
-        waiting = next(source, None)
-        while waiting is not None:
-            index, waiting = self._checked(waiting), next(source, None)
-            if self._shown is None or self._limit(index) >= self._shown.stamp:
-                yield self._convert(self._picture(index))
-                continue
-            falling = [index]
-            while waiting is not None and waiting <= falling[-1] and len(falling) < self._chunk:
-                falling.append(self._checked(waiting))
-                waiting = next(source, None)
-            yield from self._backwards(falling)
+        numbers = _Numbers(range(self._length) if indices is None else indices, self._length)
+        pictures = self._process.stream({"do": "frames"}, numbers.window)
+        try:
+            for picture in pictures:
+                yield picture[: self.width * self.height * 3].reshape(self.height, self.width, 3)
+                if self._closed:  # between two frames
+                    raise ValueError("the reader is closed")
+        finally:
+            if not self._closed:
+                pictures.close()
+        if numbers.error is not None:
+            raise numbers.error
 
-    def _checked(self, index: int) -> int:
-        if not 0 <= index < self._length:
-            raise IndexError(f"frame {index} of {self._length}")
-        return int(index)
 
-    def _backwards(self, falling: list[int]) -> Iterator[NDArray[np.uint8]]:
-        """Yield a run of falling indices, decoded forwards and kept until their turn."""
-        self._seek(self._limit(falling[-1]))
-        kept = {index: self._picture(index) for index in sorted(set(falling))}
-        for position, index in enumerate(falling):
-            yield self._convert(kept[index])
-            if falling[position + 1 : position + 2] != [index]:
-                del kept[index]
+class _Numbers:
+    """Hands the numbers of frames over in windows; an error among them comes after the frames before it."""
 
-    def _picture(self, index: int) -> VideoFrame:
-        """The picture of a frame at or after the present one."""
-        if self._closed:  # between two frames of a running iteration
-            raise ValueError("the reader is closed")
-        limit = self._limit(index)
-        if self._ahead is not None and (limit - self._ahead.stamp) * self._base > _SEEK_SECONDS:
-            self._seek(limit)
-        while self._ahead is not None and (self._shown is None or self._ahead.stamp <= limit):
-            self._shown, self._ahead = self._ahead, self._decode_next()
-        if self._shown is None:
-            raise InputError("no picture in it can be decoded", path=self.path, remedy="copy or export it again")
-        return self._shown.frame
+    def __init__(self, indices: Iterable[int], length: int) -> None:
+        self._count = _WINDOW if isinstance(indices, Sequence) else 1
+        self._source = iter(indices)
+        self._length = length
+        self.error: BaseException | None = None
 
-    def _seek(self, limit: int) -> None:
-        """Go on from the key frame before ``limit``, or from the beginning of the file."""
-        for seconds in _SEEK_RETRIES:
-            target = limit - round(seconds / self._base)
-            if target <= 0:
-                break
+    def window(self) -> Message:
+        """The next message for the decoding process."""
+        numbers: list[int] = []
+        while len(numbers) < self._count:
             try:
-                self._container.seek(target, stream=self._stream)
-            except FFmpegError:
-                break
-            self._begin_decoding()
-            if self._ahead is not None and self._ahead.stamp <= limit:
-                return
-        self._container.close()
-        self._open()
-
-    def _decode_next(self) -> _Picture | None:
-        """The next picture in order of display; None at the end. Damaged packets are skipped."""
-        while not self._decoded:
-            packet = next(self._packets, None)
-            if packet is None:
-                return None
-            try:
-                if packet.is_corrupt:
-                    continue
-                if self._by_decoding and packet.size and packet.dts is not None:
-                    self._decoding_stamps.append(packet.dts)
-                self._decoded = [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
-            except FFmpegError:
-                continue
-        frame = self._decoded.pop(0)
-        stamp = frame.pts
-        if self._by_decoding:
-            stamp = self._decoding_stamps.popleft() if self._decoding_stamps else None
-        if stamp is None:  # damaged: the next in turn
-            stamp = self._last_stamp + round(1 / (self.info.average_fps * self._base))
-        self._last_stamp = stamp
-        return _Picture(stamp, frame)
+                index = next(self._source)
+                if not 0 <= index < self._length:
+                    raise IndexError(f"frame {index} of {self._length}")
+            except StopIteration:
+                return {"indices": numbers, "last": True}
+            except BaseException as error:  # whatever the caller's iterator raises is for the caller
+                self.error = error
+                return {"indices": numbers, "last": True}
+            numbers.append(int(index))
+        return {"indices": numbers, "last": False}

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from swaptalk.media.sandbox import pool
+
 T = TypeVar("T")
 
 
@@ -58,13 +60,17 @@ class Stopwatch:
 
 
 def peak_memory_bytes() -> int:
-    """Largest resident memory this process has had so far."""
+    """Largest resident memory that this process and its decoding processes have had so far.
+
+    An upper bound: the peaks need not have come at the same time, and libraries that both load are counted twice.
+    """
     if sys.platform == "win32":
-        return _windows_peak()
+        return _windows_peak() + pool.peak_memory_bytes()
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts kibibytes
+    # Linux counts kibibytes.
+    return (peak if sys.platform == "darwin" else peak * 1024) + pool.peak_memory_bytes()
 
 
 def _windows_peak() -> int:

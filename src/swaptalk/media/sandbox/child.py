@@ -1,0 +1,190 @@
+"""The decoding process: opens and decodes untrusted files for the program that started it, and can do little else.
+
+It reads requests from standard input and answers on standard output (:mod:`swaptalk.media.sandbox.wire`); pictures
+and sound go through shared memory in :data:`SLOTS` slots, so that it runs ahead of its reader by no more than that.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError
+from swaptalk.media.audio_decoder import decode_channels
+from swaptalk.media.limits import Limits
+from swaptalk.media.probe import info_to_message
+from swaptalk.media.prober import inspect
+from swaptalk.media.sandbox import confine
+from swaptalk.media.sandbox.memory import SLOTS, map_memory
+from swaptalk.media.sandbox.wire import BrokenWireError, Message, fraction_to_text, receive, send, text_to_fraction
+from swaptalk.media.video_decoder import VideoDecoder
+
+
+class _StoppedError(Exception):
+    """The reader wants no more of the running stream."""
+
+
+class Child:
+    """Answers requests until the program goes away.
+
+    Args:
+        requests, answers: the pipes.
+        memory: file descriptor of the shared memory, None on Windows.
+        limits: how much processor time a step may take.
+    """
+
+    def __init__(self, requests: IO[bytes], answers: IO[bytes], memory: int | None, limits: Limits) -> None:
+        self._requests, self._answers, self._file = requests, answers, memory
+        self._seconds = limits.decoder_seconds * (os.cpu_count() or 1)
+        self._video: VideoDecoder | None = None
+        self._view = memoryview(b"")
+        self._slot_bytes = 0
+        self._free, self._next = SLOTS, 0
+        self._indices: deque[int] = deque()
+        self._last = True
+
+    def run(self) -> None:
+        """The loop."""
+        while True:
+            request = receive(self._requests)
+            if "do" not in request:
+                continue  # left over from a stream that ended before it was told to
+            confine.limit_cpu(self._seconds + request.get("seconds", 0))
+            try:
+                answer = getattr(self, f"_do_{request['do']}")(request)
+            except _StoppedError:
+                answer = {"end": True}
+            except InputError as error:
+                answer = {"error": "input", "problem": error.problem, "remedy": error.remedy}
+            except MemoryError:
+                answer = {"error": "memory"}
+            except BrokenWireError:
+                raise
+            except Exception as error:  # decoders raise what they like on hostile bytes
+                traceback.print_exc()
+                answer = {"error": "other", "problem": f"{type(error).__name__}: {error}"[:200]}
+            send(self._answers, {**answer, "peak": _peak_memory()})
+
+    def _do_probe(self, request: Message) -> Message:
+        return info_to_message(inspect(request["path"])[0])
+
+    def _do_video(self, request: Message) -> Message:
+        fps = None if request["fps"] is None else text_to_fraction(request["fps"])
+        end = None if request["end"] is None else text_to_fraction(request["end"])
+        self._video = VideoDecoder(
+            request["path"], fps, text_to_fraction(request["start"]), end, request["threads"], request["buffer"]
+        )
+        video = self._video
+        return {"media": info_to_message(video.media), "fps": fraction_to_text(video.fps), "frames": len(video)}
+
+    def _do_share(self, request: Message) -> Message:
+        self._slot_bytes = request["slot"]
+        self._view = map_memory(self._file, request["bytes"], request["name"])
+        return {}
+
+    def _do_frames(self, request: Message) -> Message:
+        assert self._video is not None
+        video = self._video
+        size = video.width * video.height * 3
+        self._begin_stream()
+        for frame in video.frames(self._wanted()):
+            slot = self._slot()
+            video.convert(frame, self._array(slot, size).reshape(video.height, video.width, 3))
+            self._hand_over(slot, size)
+        return {"end": True}
+
+    def _do_audio(self, request: Message) -> Message:
+        self._begin_stream()
+        blocks: Iterable[NDArray[np.float32]] = decode_channels(
+            request["path"], request["rate"], request["channels"], request["start"], request["end"],
+            block=request["block"],
+        )  # fmt: skip
+        for samples in blocks:
+            slot = self._slot()
+            self._array(slot, samples.nbytes).view(np.float32)[:] = samples.ravel()
+            self._hand_over(slot, samples.nbytes)
+        return {"end": True}
+
+    def _do_close(self, request: Message) -> Message:
+        if self._video is not None:
+            self._video.close()
+            self._video = None
+        return {}
+
+    def _begin_stream(self) -> None:
+        self._free, self._next = SLOTS, 0
+        self._indices.clear()
+        self._last = False
+
+    def _wanted(self) -> Iterator[int]:
+        """Frame numbers, asked for when they run out."""
+        while True:
+            if not self._indices:
+                if self._last:
+                    return
+                send(self._answers, {"want": True})
+                while not self._indices and not self._last:
+                    self._read()
+                continue
+            yield self._indices.popleft()
+
+    def _read(self) -> None:
+        """Take the reader's next word while a stream runs."""
+        message = receive(self._requests)
+        if "stop" in message:
+            raise _StoppedError
+        if "indices" in message:
+            self._indices.extend(message["indices"])
+            self._last = bool(message["last"])
+        self._free += message.get("free", 0)
+
+    def _slot(self) -> int:
+        """Number of the next slot, once its reader is done with it."""
+        while not self._free:
+            self._read()
+        self._free -= 1
+        confine.limit_cpu(self._seconds)
+        slot, self._next = self._next, (self._next + 1) % SLOTS
+        return slot
+
+    def _array(self, slot: int, count: int) -> NDArray[np.uint8]:
+        return np.frombuffer(self._view, np.uint8, count, slot * self._slot_bytes)
+
+    def _hand_over(self, slot: int, count: int) -> None:
+        send(self._answers, {"slot": slot, "bytes": count})
+
+
+def _peak_memory() -> int:
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def main() -> None:
+    """Run the decoding process; the arguments are the shared memory's file descriptor (or nothing, on Windows)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which then closes our input
+    memory = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    # Whatever a library prints must not get between the messages.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    requests: Any = sys.stdin.buffer
+    limits = Limits.from_environment()
+    confine.limit_resources(int(limits.decoder_memory_mb * 2**20))
+    filtered = confine.filter_system_calls()
+    try:
+        send(answers, {"ready": True, "filtered": filtered})
+        Child(requests, answers, memory, limits).run()
+    except BrokenWireError:
+        pass  # the program has gone away
+    os._exit(0)  # nothing to tidy up, and decoders' threads may still run

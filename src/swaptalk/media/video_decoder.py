@@ -1,0 +1,222 @@
+"""Any video as pictures at a constant rate, in any order, with bounded memory. Runs in the decoding process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from swaptalk.errors import InputError
+from swaptalk.media.container import check_memory, counts_in_decoding_order, open_container, read_packets, video_stream
+from swaptalk.media.picture import PictureConverter, orientation
+from swaptalk.media.probe import VideoInfo
+from swaptalk.media.prober import inspect
+
+#: Time stamps are trusted to 2 ms or one and a half ticks of the file's clock; a picture that begins this little
+#: after the wanted moment counts as on screen.
+_STAMP_SECONDS, _STAMP_TICKS = Fraction(2, 1000), Fraction(3, 2)
+#: Jumps forward beyond this many seconds are made by seeking, shorter ones by decoding on.
+_SEEK_SECONDS = 10
+#: A seek may land behind its target in a poorly indexed file; it is then tried this many seconds earlier.
+_SEEK_RETRIES = (0, 2, 15)
+
+
+@dataclass
+class _Picture:
+    stamp: int  # ticks of the stream's clock
+    frame: VideoFrame
+
+
+class VideoDecoder:
+    """Decodes for :class:`swaptalk.media.video_reader.VideoReader`, whose arguments and errors it shares."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        fps: Fraction | None = None,
+        start: Fraction = Fraction(0),
+        end: Fraction | None = None,
+        threads: int = 0,
+        buffer_bytes: int = 64 << 20,
+    ) -> None:
+        self.path = Path(path)
+        self.media, self._timeline = inspect(self.path)
+        if self.media.video is None:
+            raise InputError("holds no video", path=path, remedy="give a file with moving pictures")
+        self.info: VideoInfo = self.media.video
+        self.fps = Fraction(fps) if fps is not None else self.info.average_fps
+        if self.fps <= 0:
+            raise InputError(f"{fps} frames a second make no video", path=path, remedy="give a rate above 0")
+        self.width, self.height = self.info.width, self.info.height
+        self._threads = threads
+        self._start = start
+        self._length = self._count_frames(end)
+        self._open()
+        self._plan_clock()
+        stored_bytes = self.width * self.height * (3 if "10" in self.info.pixel_format else 1.5)
+        self._chunk = max(2, int(buffer_bytes / stored_bytes))
+
+    def _count_frames(self, end: Fraction | None) -> int:
+        assert self._timeline.video is not None
+        last = self._timeline.video.end - self._timeline.origin
+        stop = last if end is None else min(last, end)
+        if self._start < 0 or self._start >= stop:
+            until = f"{float(stop):.3f} s"
+            raise InputError(
+                f"no video from {float(self._start):.3f} s on: it ends at {until}",
+                path=self.path,
+                remedy="choose an earlier start",
+            )
+        return max(1, int((stop - self._start) * self.fps + Fraction(1, 2)))
+
+    def _open(self) -> None:
+        """Open anew at the beginning of the file."""
+        self._container: InputContainer = open_container(self.path)
+        try:
+            stream = video_stream(self._container)
+            assert stream is not None and stream.time_base is not None  # probed
+            stream.thread_type = "AUTO"
+            stream.codec_context.thread_count = self._threads
+        except BaseException:
+            self._container.close()
+            raise
+        self._stream: VideoStream = stream
+        self._base = stream.time_base
+        self._by_decoding = counts_in_decoding_order(self._container)
+        self._begin_decoding()
+
+    def _begin_decoding(self) -> None:
+        self._packets: Iterator[Packet[Stream]] = read_packets(self._container, self._stream)
+        self._decoded: list[VideoFrame] = []
+        self._shown: _Picture | None = None
+        self._last_stamp = 0
+        self._decoding_stamps: deque[int] = deque()
+        self._ahead = self._decode_next()
+
+    def _plan_clock(self) -> None:
+        """Prepare the converter and the exact integers behind :meth:`_limit`."""
+        if self._ahead is None:
+            raise InputError("no picture in it can be decoded", path=self.path, remedy="copy or export it again")
+        frame = self._ahead.frame
+        self.convert = PictureConverter(self.width, self.height, orientation(frame))
+        own = self.info.average_fps
+        if not self.info.variable_rate and abs(self.fps / own - 1) < Fraction(1, 1000):
+            tolerance = 1 / (2 * own)
+        else:
+            tolerance = min(max(_STAMP_SECONDS, _STAMP_TICKS * self._base), 1 / (4 * self.fps))
+        first = (self._timeline.origin + self._start + tolerance) / self._base
+        step = 1 / (self.fps * self._base)
+        self._divisor = first.denominator * step.denominator
+        self._first_ticks = first.numerator * step.denominator
+        self._step_ticks = step.numerator * first.denominator
+
+    def _limit(self, index: int) -> int:
+        """Ticks at or before which the picture of a frame begins."""
+        return (self._first_ticks + index * self._step_ticks) // self._divisor
+
+    def __len__(self) -> int:
+        return self._length
+
+    def close(self) -> None:
+        """Close the file; the decoder cannot be used any more."""
+        self._shown = self._ahead = None
+        self._decoded.clear()
+        self._container.close()
+
+    def frames(self, indices: Iterable[int]) -> Iterator[VideoFrame]:
+        """Yield the pictures of the indices in their order, as they are stored; :meth:`convert` makes RGB of them.
+
+        Rising indices are decoded straight through. For falling ones (ping-pong) some are taken in advance from
+        ``indices``, as many as the buffer holds, and decoded as one chunk forwards from the key frame before them.
+
+        Raises:
+            IndexError: an index outside 0..len - 1.
+        """
+        source = iter(indices)
+        waiting = next(source, None)
+        while waiting is not None:
+            index, waiting = self._checked(waiting), next(source, None)
+            if self._shown is None or self._limit(index) >= self._shown.stamp:
+                yield self._picture(index)
+                continue
+            falling = [index]
+            while waiting is not None and waiting <= falling[-1] and len(falling) < self._chunk:
+                falling.append(self._checked(waiting))
+                waiting = next(source, None)
+            yield from self._backwards(falling)
+
+    def _checked(self, index: int) -> int:
+        if not 0 <= index < self._length:
+            raise IndexError(f"frame {index} of {self._length}")
+        return int(index)
+
+    def _backwards(self, falling: list[int]) -> Iterator[VideoFrame]:
+        """Yield a run of falling indices, decoded forwards and kept until their turn."""
+        self._seek(self._limit(falling[-1]))
+        kept = {index: self._picture(index) for index in sorted(set(falling))}
+        for position, index in enumerate(falling):
+            yield kept[index]
+            if falling[position + 1 : position + 2] != [index]:
+                del kept[index]
+
+    def _picture(self, index: int) -> VideoFrame:
+        """The picture of a frame at or after the present one."""
+        limit = self._limit(index)
+        if self._ahead is not None and (limit - self._ahead.stamp) * self._base > _SEEK_SECONDS:
+            self._seek(limit)
+        while self._ahead is not None and (self._shown is None or self._ahead.stamp <= limit):
+            self._shown, self._ahead = self._ahead, self._decode_next()
+        if self._shown is None:
+            raise InputError("no picture in it can be decoded", path=self.path, remedy="copy or export it again")
+        return self._shown.frame
+
+    def _seek(self, limit: int) -> None:
+        """Go on from the key frame before ``limit``, or from the beginning of the file."""
+        for seconds in _SEEK_RETRIES:
+            target = limit - round(seconds / self._base)
+            if target <= 0:
+                break
+            try:
+                self._container.seek(target, stream=self._stream)
+            except FFmpegError:
+                break
+            self._begin_decoding()
+            if self._ahead is not None and self._ahead.stamp <= limit:
+                return
+        self._container.close()
+        self._open()
+
+    def _decode_next(self) -> _Picture | None:
+        """The next picture in order of display; None at the end. Damaged packets are skipped."""
+        while not self._decoded:
+            packet = next(self._packets, None)
+            if packet is None:
+                return None
+            try:
+                if packet.is_corrupt:
+                    continue
+                if self._by_decoding and packet.size and packet.dts is not None:
+                    self._decoding_stamps.append(packet.dts)
+                self._decoded = [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
+            except MemoryError:  # the limit of the process, not damage
+                raise
+            except FFmpegError:
+                check_memory(self._stream)
+                continue
+        frame = self._decoded.pop(0)
+        stamp = frame.pts
+        if self._by_decoding:
+            stamp = self._decoding_stamps.popleft() if self._decoding_stamps else None
+        if stamp is None:  # damaged: the next in turn
+            stamp = self._last_stamp + round(1 / (self.info.average_fps * self._base))
+        self._last_stamp = stamp
+        return _Picture(stamp, frame)

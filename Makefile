@@ -47,7 +47,7 @@ $(VENV)/.runtime: pyproject.toml | $(VENV)/.venv
 	@touch $@
 
 $(VENV)/.development: pyproject.toml | $(VENV)/.venv
-	$(PIP) install --editable '.[train,eval,dev]'
+	$(PIP) install --editable '.[train,eval,serve,dev]'
 	@touch $@ $(VENV)/.runtime
 
 clean:

@@ -63,6 +63,13 @@ VERBS: tuple[Verb, ...] = (
         run="run_sync",
     ),
     Verb(
+        name="serve",
+        summary="start the web page and the HTTP API on this machine",
+        module="swaptalk.cli.serve",
+        extra="serve",
+    ),
+    Verb("keys", "add, list and remove the API keys of a server", "swaptalk.cli.keys", extra="serve"),
+    Verb(
         name="evaluate",
         summary="measure quality on footage of your own and write a report",
         module="swaptalk.cli.evaluate",

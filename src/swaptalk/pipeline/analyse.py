@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from swaptalk.errors import InputError
 from swaptalk.faces.align import Alignment, crop_face
 from swaptalk.faces.occlusion import AppearanceModel
 from swaptalk.faces.select import FaceSelector
+from swaptalk.faces.track import TrackedFrame
 from swaptalk.pipeline.appearance import Appearances
 from swaptalk.pipeline.background import background
 from swaptalk.pipeline.codes import CodeStore
@@ -38,6 +40,13 @@ from swaptalk.pipeline.vision import Vision
 QUEUE = 8
 #: File with the codes of the frames.
 CODES = "codes.bin"
+
+
+class Observer(Protocol):
+    """Looks at every frame while the faces are followed."""
+
+    def add(self, frame: TrackedFrame, picture: NDArray[np.uint8]) -> None:
+        """Take the next frame's faces and its picture (H, W, 3)."""
 
 
 class Analysis:
@@ -145,7 +154,7 @@ def _pictures(plan: Plan, stopwatch: Stopwatch) -> Iterator[NDArray[np.uint8]]:
 
 
 def find_faces(plan: Plan, vision: Vision, progress: Progress, stopwatch: Stopwatch, log: FaceLog | None = None,
-               appearances: Appearances | None = None) -> FaceSelector:
+               appearances: Observer | None = None) -> FaceSelector:
     """Follow all faces through the target, noting where they are and how they look."""
     tracker, selector = vision.tracker(), FaceSelector()
     progress.begin("find faces", plan.playback.length)

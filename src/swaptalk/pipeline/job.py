@@ -65,6 +65,10 @@ def job_path(output: Path) -> Path:
     return output.with_name(output.name + ".job")
 
 
+class OtherJobError(InputError):
+    """What would be gone on with was begun with other inputs, options, weights or another version."""
+
+
 class JobFolder:
     """``OUT.mp4.job`` beside ``OUT.mp4``: analysis and finished chunks of one job. Use it in a ``with`` block.
 
@@ -93,12 +97,12 @@ class JobFolder:
                 raise InputError("the job's working folder would have to go here", path=self.path,
                                  remedy="move what is there away, or give another --output")
             if resume and self._recorded() != self._fingerprint:
-                raise InputError(
+                raise OtherJobError(
                     "this unfinished job has other inputs, options or weights", path=self.path,
                     remedy="repeat the command it was started with, or leave out --resume to start afresh",
                 )
         self.path.mkdir(exist_ok=True)
-        self._lock = _locked(self.path / "lock")
+        self._lock = lock_file(self.path / "lock")
         if not resume:
             for folder in (self.chunks, self.analysis):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -147,8 +151,24 @@ class JobFolder:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _locked(path: Path) -> IO[bytes]:
-    """Open a file that only one process can hold; the system lets go of it when the process ends."""
+def is_worked_on(output: Path) -> bool:
+    """Whether a living process makes this output."""
+    lock = job_path(output) / "lock"
+    if not lock.exists():
+        return False
+    try:
+        lock_file(lock).close()
+    except InputError:
+        return True
+    return False
+
+
+def lock_file(path: Path) -> IO[bytes]:
+    """Open a file that only one process can hold; the system lets go of it when the process ends.
+
+    Raises:
+        InputError: another process holds it.
+    """
     file = path.open("ab")
     try:
         if sys.platform == "win32":

@@ -210,7 +210,8 @@ def parse_fps(text: str | None) -> Fraction | None:
     if text is None:
         return None
     try:
-        fps = Fraction(text)
+        # Fraction itself also takes exponents, and would work on a large one for hours.
+        fps = Fraction(text if re.fullmatch(r"\d{1,9}(\.\d{1,9}|/\d{1,9})?", text) else "")
     except (ValueError, ZeroDivisionError):
         raise InputError(f"--fps {text} is not a number", remedy="give for example 25 or 30000/1001") from None
     ntsc = Fraction(round(fps) * 1000, 1001)

@@ -1,0 +1,83 @@
+"""``swaptalk keys add|list|remove``: who may use a server that others can reach."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from swaptalk.errors import InputError
+from swaptalk.serving.keys import KeyStore
+from swaptalk.serving.places import Places
+from swaptalk.serving.settings import data_folder
+from swaptalk.serving.webhooks import webhook_secret
+
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Server:
+    data: Path | None = None
+    """The server's data folder; your user data folder if left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add(_Server):
+    """Make a key and print it, once."""
+
+    name: tyro.conf.Positional[str]
+    """Who it is for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class List(_Server):
+    """Show who has a key, and when it was last used."""
+
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remove(_Server):
+    """Make a key useless."""
+
+    name: tyro.conf.Positional[str]
+    """Whose key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookSecret(_Server):
+    """Print the secret that signs webhooks, for those who receive them."""
+
+
+Options = (
+    Annotated[Add, tyro.conf.subcommand("add")]
+    | Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Remove, tyro.conf.subcommand("remove")]
+    | Annotated[WebhookSecret, tyro.conf.subcommand("webhook-secret")]
+)
+
+
+def run(options: Add | List | Remove | WebhookSecret) -> int:
+    """Do it and return the exit code."""
+    places = Places(data_folder(options.data))
+    keys = KeyStore(places.database)
+    if isinstance(options, WebhookSecret):
+        print(webhook_secret(places.database))
+    elif isinstance(options, Add):
+        if not options.name.strip() or len(options.name) > LONGEST_NAME:
+            raise InputError("a key's name must have 1 to 60 characters", remedy="say who it is for")
+        print(keys.add(options.name))
+    elif isinstance(options, Remove):
+        keys.remove(options.name)
+    elif options.json:
+        print(json.dumps([{"name": key.name, "created": key.created, "used": key.used} for key in keys.list()]))
+    else:
+        for key in keys.list():
+            used = "never" if key.used is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(key.used))
+            print(f"{key.name}: made {time.strftime('%Y-%m-%d', time.localtime(key.created))}, last used {used}")
+    return 0

@@ -1,0 +1,48 @@
+"""Errors of the pipeline, which speak of files and command line options, in words for the page and the API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from swaptalk.errors import SwapTalkError
+
+#: What the page calls the things that the command line has options for; other options keep their names.
+WORDS = {
+    "--source-face": "“who in the photo”", "--face": "“whose face”", "--source": "the photo", "--audio": "the words",
+    "--target": "the scene", "--start": "“from”", "--end": "“to”", "--list-faces": "the page",
+    "--allow-long": "a longer limit on the server", "--preview": "the preview", "--output": "the result",
+}
+
+
+def in_words(text: str) -> str:
+    """Replace the command line's options by what users of the page see."""
+    return re.sub(r"--[a-z]+(?:-[a-z]+)*", lambda found: WORDS.get(found[0], found[0][2:].replace("-", " ")), text)
+
+
+def field_of(text: str) -> str | None:
+    """The API field that a message about an option speaks of."""
+    found = re.search(r"--([a-z]+(?:-[a-z]+)*)", text)
+    return None if found is None else found[1].replace("-", "_")
+
+
+def explain(error: SwapTalkError, inputs: Mapping[Path, tuple[str, str]]) -> dict[str, Any]:
+    """An error as stored with the job: ``title``, ``detail``, ``remedy``, and ``field`` if one is at fault.
+
+    Args:
+        error: what was raised.
+        inputs: field and user's name of each input file, by path.
+    """
+    field, name = inputs.get(Path(error.path), (None, None)) if error.path is not None else (None, None)
+    if name is None:
+        field = field_of(error.problem)
+    detail = in_words(f"{name}: {error.problem}" if name else error.problem)
+    said = {"title": "This could not be made", "detail": _sentence(detail), "remedy": _sentence(in_words(error.remedy))}
+    return said if field is None else {**said, "field": field}
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -1,0 +1,101 @@
+"""Runs the server: one process for HTTP, others for the work."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import webbrowser
+from typing import IO
+
+import uvicorn
+
+from swaptalk.errors import InputError
+from swaptalk.pipeline.job import lock_file
+from swaptalk.serving.app import create_app
+from swaptalk.serving.context import Context
+from swaptalk.serving.guard import needs_key
+from swaptalk.serving.keys import KeyStore
+from swaptalk.serving.places import Places
+from swaptalk.serving.settings import ServeOptions
+from swaptalk.serving.supervisor import Supervisor
+
+#: Connections at the same time; more are told to come back later.
+MOST_CONNECTIONS = 500
+#: Seconds that open requests have when the server stops.
+GRACE_SECONDS = 3
+
+
+class _Server(uvicorn.Server):
+    """Tells event streams to end when the server shall, instead of waiting for their listeners to go."""
+
+    def __init__(self, config: uvicorn.Config, context: Context) -> None:
+        super().__init__(config)
+        self._context = context
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Begin to stop."""
+        self._context.changes.closing = True
+        super().handle_exit(sig, frame)  # type: ignore[arg-type]
+
+
+def serve(settings: ServeOptions) -> int:
+    """Serve until a signal says stop; returns the exit code.
+
+    Raises:
+        InputError: the address or data folder cannot be used, or an API key is needed and there is none.
+    """
+    settings.check_values()
+    places = Places(settings.folder)
+    if needs_key(settings) and not KeyStore(places.database).list():
+        raise InputError("others than you could reach this server, and it has no API key",
+                         remedy=f"make one with 'swaptalk keys add NAME --data {settings.folder}' first")
+    with _only_server(places), _bound(settings) as listening:
+        app = create_app(settings, places)
+        address = f"http://{_shown_host(settings.host)}:{listening.getsockname()[1]}/"
+        config = uvicorn.Config(app, log_level="warning", limit_concurrency=MOST_CONNECTIONS, server_header=False,
+                                timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=False, date_header=False)
+        supervisor = Supervisor(settings, places.database)
+        supervisor.start()
+        print(f"SwapTalk is at {address}", flush=True)
+        if settings.open:
+            webbrowser.open(address)
+        try:
+            asyncio.run(_Server(config, app.state.context).serve(sockets=[listening]))
+        except KeyboardInterrupt:
+            pass
+        finally:
+            supervisor.stop()
+    return 0
+
+
+def _only_server(places: Places) -> IO[bytes]:
+    """Refuse to run twice on one folder: two supervisors would start twice the workers."""
+    try:
+        return lock_file(places.folder / "lock")
+    except InputError:
+        raise InputError("another server uses this folder", path=places.folder,
+                         remedy="stop it, or name another folder with --data") from None
+
+
+def _bound(settings: ServeOptions) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    if sys.platform != "win32":  # there it would let two servers share a port
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise InputError(f"cannot listen on {settings.host} port {settings.port} ({error.strerror or error})",
+                         remedy="name another --port (0 takes a free one) or --host") from error
+    return listening
+
+
+def _shown_host(host: str) -> str:
+    if host in ("0.0.0.0", "::"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+

@@ -1,0 +1,127 @@
+"""What whoever runs the server can set. The field docstrings are the command line's help texts."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from swaptalk.errors import InputError
+from swaptalk.pipeline.options import Device
+
+DEFAULT_PORT = 8710
+#: Names under which a browser on this machine reaches a loopback address.
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one user may take. A user is one API key; without keys everybody on this machine is one user."""
+
+    max_upload_mb: int = 2000
+    """Largest file that can be uploaded, in megabytes."""
+    max_seconds: int = 3600
+    """Longest video or recording that is accepted, in seconds."""
+    max_pixels: int = 3840 * 2160
+    """Largest picture that is accepted, in pixels (width times height)."""
+    max_waiting: int = 20
+    """Jobs that may wait or run at the same time."""
+    max_disk_gb: float = 20.0
+    """Room for uploads and results, in gigabytes."""
+    free_disk_gb: float = 1.0
+    """Nothing is accepted while less than this is free on the disk, in gigabytes."""
+    keep_days: float = 7.0
+    """Jobs, results and unused uploads are deleted after this many days."""
+
+    @property
+    def upload_bytes(self) -> int:
+        """Largest upload in bytes."""
+        return self.max_upload_mb * 1_000_000
+
+    @property
+    def disk_bytes(self) -> int:
+        """Room for one user in bytes."""
+        return int(self.max_disk_gb * 1e9)
+
+    @property
+    def reserve_bytes(self) -> int:
+        """What must stay free on the disk in bytes."""
+        return int(self.free_disk_gb * 1e9)
+
+    @property
+    def keep_seconds(self) -> float:
+        """Time after which things are deleted, in seconds."""
+        return self.keep_days * 86400
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions(Limits):
+    """Options of ``swaptalk serve``."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Others than this machine's own need an API key: see 'swaptalk keys'."""
+    port: int = DEFAULT_PORT
+    """Port to listen on; 0 takes a free one."""
+    data: Path | None = None
+    """Folder for uploads, jobs and results; your user data folder if left out."""
+    workers: int = 1
+    """Processes that render; one more makes previews and looks at uploads."""
+    attempts: int = 5
+    """How often a job is begun again after its process died without getting any further."""
+    device: Device = "auto"
+    """Where the networks run; auto takes the fastest that is installed."""
+    threads: int = 0
+    """CPU threads for the networks of each worker; 0 takes all cores."""
+    models: Path | None = None
+    """Folder with other SwapTalk weights than those that came with the program."""
+    allowed_host: tuple[str, ...] = ()
+    """Names under which the server may be called, such as video.example.org, when it is not only local."""
+    webhook_host: tuple[str, ...] = ()
+    """Hosts (name or name:port) that may be told when a job is done; none are if this is left out."""
+    open: bool = False
+    """Open the page in a browser."""
+
+    @property
+    def folder(self) -> Path:
+        """The data folder after the default has been applied."""
+        return data_folder(self.data)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the address."""
+        return is_loopback(self.host)
+
+    def check_values(self) -> None:
+        """Refuse values that make no server.
+
+        Raises:
+            InputError: naming the option and what it takes.
+        """
+        for option, value, low, high in (("--port", self.port, 0, 65535), ("--workers", self.workers, 1, 64),
+                                         ("--attempts", self.attempts, 1, 1000), ("--threads", self.threads, 0, 1024)):
+            if not low <= value <= high:
+                raise InputError(f"{option} {value} is out of range", remedy=f"give a number from {low} to {high}")
+        for option, amount in (("--max-upload-mb", self.max_upload_mb), ("--max-seconds", self.max_seconds),
+                               ("--max-pixels", self.max_pixels), ("--max-waiting", self.max_waiting),
+                               ("--max-disk-gb", self.max_disk_gb), ("--keep-days", self.keep_days)):
+            if not amount > 0:
+                raise InputError(f"{option} {amount} is out of range", remedy="give a number above 0")
+
+
+def data_folder(folder: Path | None) -> Path:
+    """The folder given, or ``SWAPTALK_DATA_DIR``, or the user's data folder."""
+    if folder is not None:
+        return folder
+    named = os.environ.get("SWAPTALK_DATA_DIR")
+    return Path(named) if named else Path(platformdirs.user_data_dir("swaptalk", appauthor=False)) / "server"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own and nobody else's."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

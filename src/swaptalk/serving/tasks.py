@@ -1,0 +1,169 @@
+"""What workers do for each kind of job."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from swaptalk.errors import InputError
+from swaptalk.media.image import write_image
+from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.inspect import Inspection, View, inspect_target, left_to_right
+from swaptalk.pipeline.job import OtherJobError, job_path
+from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.plan import make_plan
+from swaptalk.pipeline.target import resized
+from swaptalk.pipeline.vision import Vision
+from swaptalk.runtime.bundle import ModelBundle
+from swaptalk.serving.attempt import Attempt
+from swaptalk.serving.claims import Claims
+from swaptalk.serving.jobs import Job
+from swaptalk.serving.settings import ServeOptions
+from swaptalk.serving.uploads import UploadStore
+from swaptalk.serving.workspace import Workspace
+
+#: Longest side of the picture that shows who was found, in pixels.
+VIEW_SIDE = 960
+PICTURE, PREVIEW, VIDEO, STILL, REPORT = "picture.jpg", "preview.png", "output.mp4", "output.png", "report.json"
+
+
+class Tasks:
+    """Does the jobs of one worker process; the networks stay loaded between them.
+
+    Args:
+        settings: of the server.
+        uploads: where the inputs are.
+        jobs: folder of all jobs.
+        claims: where results are published.
+    """
+
+    def __init__(self, settings: ServeOptions, uploads: UploadStore, jobs: Path, claims: Claims) -> None:
+        self._settings, self._uploads, self._jobs, self._claims = settings, uploads, jobs, claims
+        self._loaded_vision: Vision | None = None
+        self._loaded_networks: ModelBundle | None = None
+
+    @property
+    def _vision(self) -> Vision:
+        if self._loaded_vision is None:
+            self._loaded_vision = Vision(progress=False)
+        return self._loaded_vision
+
+    def _maker(self, attempt: Attempt) -> SwapTalk:
+        if self._loaded_networks is None:
+            settings = self._settings
+            self._loaded_networks = ModelBundle.from_pretrained(settings.models, settings.threads, settings.device)
+        attempt.check()
+        return SwapTalk(self._loaded_networks, self._vision, attempt)
+
+    def run(self, job: Job, attempt: Attempt) -> None:
+        """Do a job and publish its result.
+
+        Raises:
+            InputError: the inputs or options are at fault.
+            LeaseLostError, CancelledError, StoppedError: see :class:`Attempt`.
+        """
+        {"inspect": self._inspect, "preview": self._preview, "render": self._render}[job.kind](job, attempt)
+
+    def inputs(self, job: Job) -> dict[Path, tuple[str, str]]:
+        """Field and user's name of every input file of a job, by path."""
+        found = {}
+        for field in ("upload", "target", "source", "audio"):
+            value = job.request.get(field) or []
+            for upload in [value] if isinstance(value, str) else value:
+                found[self._uploads.path(upload)] = (field, self._uploads.get(job.owner, upload).name)
+        return found
+
+    def _options(self, job: Job, **more: Any) -> GenerateOptions:
+        request = job.request
+        values = {**request["options"], "target": self._uploads.path(request["target"]),
+                  "source": tuple(self._uploads.path(upload) for upload in request["source"]),
+                  "audio": None if request["audio"] is None else self._uploads.path(request["audio"])}
+        known = {field.name for field in dataclasses.fields(GenerateOptions)}
+        if "consent" in known and job.consent is not None:
+            values["consent"] = job.consent["statement"]
+        return GenerateOptions(**values, **more)
+
+    def _inspect(self, job: Job, attempt: Attempt) -> None:
+        space = Workspace(self._jobs, job.id)
+        folder = space.begin(job.token, VIDEO)
+
+        def show(view: View) -> None:
+            write_image(folder / PICTURE, _fitted(view))
+            attempt.check()
+            space.file(PICTURE).unlink(missing_ok=True)
+            space.publish(job.token, [PICTURE])
+            self._claims.show(job, {"view": _view(view)})
+
+        found = inspect_target(self._uploads.path(job.request["upload"]), self._vision, attempt, show)
+        names = []
+        for person in found.people:
+            names.append(f"person-{person.number}.jpg")
+            write_image(folder / names[-1], person.thumbnail)
+        self._claims.finish(job, _inspected(found), lambda: space.publish(job.token, names))
+        space.clear(job.token)
+
+    def _preview(self, job: Job, attempt: Attempt) -> None:
+        space = Workspace(self._jobs, job.id)
+        folder = space.begin(job.token, VIDEO)
+        self._maker(attempt).generate(self._options(job, preview=folder / PREVIEW))
+        self._claims.finish(job, {"bytes": (folder / PREVIEW).stat().st_size},
+                            lambda: space.publish(job.token, [PREVIEW]))
+        space.clear(job.token)
+
+    def _render(self, job: Job, attempt: Attempt) -> None:
+        space = Workspace(self._jobs, job.id)
+        name = STILL if job.request["still"] else VIDEO
+        if space.file(name).exists():  # the last attempt died after publishing, before it could say so
+            self._claims.finish(job, self._result(space.file(name), space.file(REPORT)))
+            space.clear(job.token)
+            return
+        folder = space.begin(job.token, name)
+        if not (folder / name).exists():  # else the last attempt died after making it, before publishing
+            options = self._options(job, output=folder / name, stats=folder / REPORT, resume=True, allow_long=True)
+            self._check_length(options)
+            try:
+                self._maker(attempt).generate(options)
+            except OtherJobError:  # begun by another version of the program or with other weights
+                shutil.rmtree(job_path(folder / name))
+                self._maker(attempt).generate(options)
+        result = self._result(folder / name, folder / REPORT)
+        self._claims.finish(job, result, lambda: space.publish(job.token, [REPORT, name]))
+        space.clear(job.token)
+
+    def _check_length(self, options: GenerateOptions) -> None:
+        """Headers may lie about the length; the plan has measured it."""
+        seconds, most = float(make_plan(options).seconds), self._settings.max_seconds
+        if seconds > most:
+            raise InputError(f"the result would be {seconds:.0f} seconds long", remedy=f"make at most {most} of it")
+
+    @staticmethod
+    def _result(output: Path, report: Path) -> dict[str, Any]:
+        said: dict[str, Any] = {}
+        if report.exists():
+            said = json.loads(report.read_text(encoding="utf-8"))
+            said.pop("output", None)
+        return {**said, "file": output.name, "bytes": output.stat().st_size}
+
+
+def _fitted(view: View) -> Any:
+    height, width = view.picture.shape[:2]
+    scale = min(1.0, VIEW_SIDE / max(height, width))
+    return resized(view.picture, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def _view(view: View) -> dict[str, Any]:
+    height, width = view.picture.shape[:2]
+    faces = [{"number": one.number, "oval": [[round(float(x), 4), round(float(y), 4)] for x, y in one.oval]}
+             for one in view.outlines]
+    return {"width": width, "height": height, "frame": view.frame, "faces": faces}
+
+
+def _inspected(found: Inspection) -> dict[str, Any]:
+    people = [{"number": one.number, "frames": one.frames, "usable": one.usable, "first_frame": one.first_frame,
+               "reasons": dict(Counter(one.reasons).most_common())} for one in found.people]
+    return {"frames": found.frames, "people": people, "left_to_right": left_to_right(found),
+            "view": None if found.view is None else _view(found.view)}

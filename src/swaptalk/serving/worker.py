@@ -1,0 +1,126 @@
+"""A worker process: claims jobs and does them, until it is told to stop or its server is gone.
+
+It is started as ``python -m swaptalk.serving.worker`` with one line of JSON on its standard input: name, kinds of
+jobs, and the server's settings. Standard input then stays open; its end means that the server has died.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from swaptalk.errors import SwapTalkError
+from swaptalk.serving.attempt import Attempt, CancelledError, StoppedError
+from swaptalk.serving.claims import Claims, LeaseLostError
+from swaptalk.serving.failures import explain
+from swaptalk.serving.jobs import Job, Kind
+from swaptalk.serving.places import Places
+from swaptalk.serving.settings import ServeOptions
+from swaptalk.serving.tasks import Tasks
+from swaptalk.serving.workspace import Workspace
+
+#: Seconds between two looks for a job.
+POLL_SECONDS = 0.4
+#: Seconds between two signs of life.
+REGISTER_SECONDS = 10.0
+#: A worker whose server has died ends within this many seconds, in the middle of a frame if need be.
+GRACE_SECONDS = 10.0
+
+
+class Worker:
+    """Does one job after another.
+
+    Args:
+        name: of this process, never used before.
+        kinds: the jobs that it takes.
+        settings: of the server.
+    """
+
+    def __init__(self, name: str, kinds: Sequence[Kind], settings: ServeOptions) -> None:
+        self._kinds = kinds
+        self._places = Places(settings.folder)
+        self._claims = Claims(self._places.database, name, settings.attempts)
+        self._tasks = Tasks(settings, self._places.uploads, self._places.jobs, self._claims)
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work until :attr:`stopping` is set."""
+        registered = -REGISTER_SECONDS
+        while not self.stopping.is_set():
+            if time.monotonic() - registered >= REGISTER_SECONDS:
+                self._claims.register(os.getpid(), self._kinds)
+                registered = time.monotonic()
+            job = self._claims.claim(self._kinds)
+            if job is None:
+                self.stopping.wait(POLL_SECONDS)
+            else:
+                self._do(job)
+
+    def _do(self, job: Job) -> None:
+        space = Workspace(self._places.jobs, job.id)
+        try:
+            with Attempt(self._claims, job, self.stopping) as attempt:
+                self._tasks.run(job, attempt)
+        except LeaseLostError:
+            space.clear(job.token)
+        except StoppedError:
+            self._claims.release(job)
+        except CancelledError:
+            self._end(job, space, lambda: self._claims.cancelled(job))
+        except SwapTalkError as error:
+            said = explain(error, self._tasks.inputs(job))
+            self._end(job, space, lambda: self._claims.fail(job, said))
+        except Exception:
+            traceback.print_exc()
+            self._again(job)
+
+    @staticmethod
+    def _end(job: Job, space: Workspace, end: Callable[[], None]) -> None:
+        try:
+            end()
+        except LeaseLostError:
+            pass
+        space.clear(job.token)
+
+    def _again(self, job: Job) -> None:
+        """Something that nobody foresaw: another attempt may do better, and keeps what this one has finished."""
+        try:
+            self._claims.fail(job, {
+                "title": "Something went wrong in the server", "detail": "This is a fault of the program, not yours.",
+                "remedy": "Try again; if it happens again, tell whoever runs the server to look into its log.",
+            }, retry=True)
+        except LeaseLostError:
+            pass
+
+
+def _stop_with_server(worker: Worker) -> None:
+    """End when the server's end of standard input closes."""
+    sys.stdin.buffer.read()
+    worker.stopping.set()
+    time.sleep(GRACE_SECONDS)
+    os._exit(0)
+
+
+def main() -> int:
+    """Run a worker as standard input describes it."""
+    said = json.loads(sys.stdin.buffer.readline())
+    settings = {**said["settings"], "data": Path(said["settings"]["data"])}
+    if settings["models"] is not None:
+        settings["models"] = Path(settings["models"])
+    worker = Worker(said["name"], said["kinds"], ServeOptions(**settings))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
+    signal.signal(signal.SIGTERM, lambda number, frame: worker.stopping.set())
+    threading.Thread(target=_stop_with_server, args=(worker,), daemon=True).start()
+    worker.run()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

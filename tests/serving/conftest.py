@@ -1,0 +1,102 @@
+"""A real server in a process of its own, with real workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from swaptalk.runtime.bundle import BUNDLE_NAME, default_directory
+
+CONSENT = "The person in the photo and the speaker agreed to this video. (A test.)"
+
+
+class RunningServer:
+    """``swaptalk serve`` on a free port."""
+
+    consent = CONSENT
+
+    def __init__(self, data: Path, *options: str) -> None:
+        self.data, self._options = data, options
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "swaptalk", "serve", "--port", "0", "--data", str(self.data), "--free-disk-gb",
+             "0.01", *self._options], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        said = self.process.stdout.readline()
+        assert said.startswith("SwapTalk is at "), said
+        self.url = said.split()[-1].rstrip("/")
+        self.client = httpx.Client(base_url=self.url, timeout=60)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def upload(self, path: Path, name: str | None = None) -> dict[str, Any]:
+        answer = self.client.post("/api/v1/uploads", params={"name": name or path.name}, content=path.read_bytes())
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    def submit(self, **job: Any) -> dict[str, Any]:
+        headers = job.pop("headers", {})
+        answer = self.client.post("/api/v1/jobs", json={"consent": CONSENT, **job}, headers=headers)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    def job(self, job: str) -> dict[str, Any]:
+        return self.client.get(f"/api/v1/jobs/{job}").json()
+
+    def wait(self, job: str, seconds: float = 120, until: Callable[[dict[str, Any]], bool] | None = None,
+             ) -> dict[str, Any]:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            now = self.job(job)
+            if until(now) if until else now["state"] in ("done", "failed", "cancelled"):
+                return now
+            time.sleep(0.1)
+        raise AssertionError(f"job is still {now}")
+
+    def inspected(self, upload: str) -> dict[str, Any]:
+        return self.wait(self.client.get(f"/api/v1/uploads/{upload}").json()["inspection"]["id"])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def weights() -> None:
+    if not (default_directory() / BUNDLE_NAME).exists():
+        pytest.skip("this checkout has no weights")
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningServer]]:
+    """Factory of servers; all are stopped at the end."""
+    os.environ["PYTHONUNBUFFERED"] = "1"
+    running: list[RunningServer] = []
+
+    def start(*options: str, data: Path | None = None) -> RunningServer:
+        running.append(RunningServer(data or tmp_path_factory.mktemp("server"), *options))
+        return running[-1]
+
+    yield start
+    for server in running:
+        if server.process.poll() is None:
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def server(serve: Callable[..., RunningServer]) -> RunningServer:
+    """One server for all tests that leave it as it is."""
+    return serve("--max-seconds", "60", "--max-upload-mb", "20", "--max-pixels", "1000000", "--max-waiting", "50")

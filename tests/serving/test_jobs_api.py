@@ -1,0 +1,132 @@
+"""Jobs through the API: real files, real server, real workers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from swaptalk.media.probe import probe
+
+
+@pytest.fixture
+def inputs(server, make_clip, make_wav, other_photo: Path) -> dict:
+    return {"target": server.upload(make_clip(frames=8))["id"], "source": [server.upload(other_photo)["id"]],
+            "audio": server.upload(make_wav(0.24))["id"]}
+
+
+def test_from_files_to_video(server, inputs: dict, tmp_path: Path) -> None:
+    job = server.submit(**inputs, options={"quality": "low"})
+    assert job["state"] == "queued" and job["consent"]["statement"] == server.consent
+    done = server.wait(job["id"])
+    assert done["state"] == "done", done["error"]
+    assert done["result"]["frames"] == done["result"]["changed"] == 6 and done["progress"] == 1
+    answer = server.client.get(done["output"], params={"download": True})
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert len(answer.content) == done["result"]["bytes"]
+    (tmp_path / "out.mp4").write_bytes(answer.content)
+    made = probe(tmp_path / "out.mp4")
+    assert made.video is not None and made.audio is not None and made.video.frame_count_estimate == 6
+    part = server.client.get(done["output"], headers={"Range": "bytes=0-9"})
+    assert part.status_code == 206 and len(part.content) == 10
+    assert [path.name for path in (server.data / "jobs" / job["id"]).iterdir() if path.name.startswith("attempt")] == []
+
+
+def test_inspection_finds_the_face_and_says_what_is_wrong_with_it(server, make_clip) -> None:
+    upload = server.upload(make_clip(name="half.mp4", frames=10, faceless=range(6, 10)))
+    found = server.inspected(upload["id"])["result"]
+    assert found["frames"] == 10 and len(found["people"]) == 1
+    person = found["people"][0]
+    assert person["number"] == 1 and person["usable"] == person["frames"] == 6 and person["reasons"] == {}
+    oval = found["view"]["faces"][0]["oval"]
+    assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y in oval) and len(oval) > 20
+    for place in ("picture", "people/1"):
+        answer = server.client.get(f"/api/v1/uploads/{upload['id']}/{place}")
+        assert answer.headers["content-type"] == "image/jpeg" and answer.content.startswith(b"\xff\xd8")
+
+
+def test_preview_is_a_picture_and_needs_no_consent(server, inputs: dict) -> None:
+    job = server.submit(kind="preview", consent=None, **inputs)
+    done = server.wait(job["id"])
+    assert done["state"] == "done", done["error"]
+    assert server.client.get(done["output"]).content.startswith(b"\x89PNG")
+
+
+def test_an_upload_is_kept_once(server, make_wav) -> None:
+    path = make_wav(0.31)
+    first = server.client.post("/api/v1/uploads?name=a.wav", content=path.read_bytes())
+    again = server.client.post("/api/v1/uploads?name=b.wav", content=path.read_bytes())
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["id"] == again.json()["id"]
+    assert again.json()["media"]["seconds"] == pytest.approx(0.31, abs=0.01)
+    assert len(list((server.data / "uploads").glob(f"??/{first.json()['id']}"))) == 1
+
+
+def test_idempotency_key(server, inputs: dict) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first = server.submit(kind="preview", headers=headers, **inputs)
+    assert server.submit(kind="preview", headers=headers, **inputs)["id"] == first["id"]
+    other = server.client.post("/api/v1/jobs", headers=headers, json={"kind": "preview", **inputs, "audio": None})
+    assert other.status_code == 409 and other.json()["field"] == "Idempotency-Key"
+
+
+def test_what_the_pipeline_refuses_is_said_in_words_for_the_page(server, make_clip, make_wav) -> None:
+    target = server.upload(make_clip(name="nobody.mp4", frames=4, faceless=range(4)), name="My scene.mp4")["id"]
+    job = server.submit(target=target, audio=server.upload(make_wav(0.2))["id"])
+    error = server.wait(job["id"])["error"]
+    assert error["field"] == "target" and error["detail"].startswith("My scene.mp4: no face")
+    assert "--" not in json.dumps(error) and str(server.data) not in json.dumps(error)
+
+
+def test_cancel_while_it_waits_and_while_it_runs(server, make_clip, make_wav, photo: Path) -> None:
+    target = server.upload(make_clip(name="long.mp4", frames=100))["id"]
+    audio = server.upload(make_wav(30.0))["id"]
+    running = server.submit(target=target, audio=audio)
+    waiting = server.submit(target=target, audio=audio, options={"quality": "low"})
+    server.wait(running["id"], until=lambda job: job["stage"] is not None)
+    assert server.client.post(f"/api/v1/jobs/{waiting['id']}/cancel").json()["state"] == "cancelled"
+    refused = server.client.delete(f"/api/v1/jobs/{running['id']}")
+    assert refused.status_code == 409
+    assert server.client.post(f"/api/v1/jobs/{running['id']}/cancel").json()["cancelling"]
+    ended = server.wait(running["id"], 20)
+    assert ended["state"] == "cancelled" and ended["output"] is None
+    assert server.client.get(f"/api/v1/jobs/{running['id']}/output").status_code == 409
+    assert not list((server.data / "jobs" / running["id"]).glob("attempt-*"))
+
+
+def test_deletion_is_real(server, make_clip, other_photo: Path) -> None:
+    upload = server.upload(make_clip(name="gone.mp4", frames=3))["id"]
+    statement = "agreed, says the one who will be forgotten"
+    job = server.submit(target=upload, source=[server.upload(other_photo)["id"]], consent=statement)
+    server.wait(job["id"])
+    assert server.client.delete(f"/api/v1/jobs/{job['id']}").status_code == 204
+    assert server.client.delete(f"/api/v1/uploads/{upload}").status_code == 204
+    assert server.client.get(f"/api/v1/jobs/{job['id']}").status_code == 404
+    assert not (server.data / "jobs" / job["id"]).exists()
+    assert not list((server.data / "uploads").glob(f"??/{upload}"))
+    left = b"".join(path.read_bytes() for path in server.data.glob("swaptalk.sqlite*"))
+    assert statement.encode() not in left
+
+
+def test_events_tell_a_job_from_queue_to_end(server, inputs: dict) -> None:
+    job = server.submit(kind="preview", **inputs, options={"strength": 0.5})["id"]
+    seen = []
+    with server.client.stream("GET", f"/api/v1/jobs/{job}/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        for line in stream.iter_lines():
+            if line.startswith("data: "):
+                seen.append(json.loads(line[6:]))
+    assert seen[-1]["state"] == "done"  # and the stream has ended by itself
+    revisions = [one["revision"] for one in seen]
+    assert revisions == sorted(set(revisions))
+
+
+def test_list_pages_and_filters(server, inputs: dict) -> None:
+    made = [server.submit(kind="preview", **inputs)["id"] for _ in range(3)]
+    query = {"kind": "preview", "limit": 2}
+    first = server.client.get("/api/v1/jobs", params=query).json()
+    rest = server.client.get("/api/v1/jobs", params={**query, "before": first["next"]}).json()
+    assert [job["id"] for job in first["jobs"]] == made[:0:-1] and rest["jobs"][0]["id"] == made[0]
+    for job in made:
+        server.wait(job)

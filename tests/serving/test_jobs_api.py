@@ -100,10 +100,12 @@ def test_deletion_is_real(server, make_clip, other_photo: Path) -> None:
     statement = "agreed, says the one who will be forgotten"
     job = server.submit(target=upload, source=[server.upload(other_photo)["id"]], consent=statement)
     server.wait(job["id"])
+    inspection = server.client.get(f"/api/v1/uploads/{upload}").json()["inspection"]["id"]
+    assert (server.data / "jobs" / inspection / "picture.jpg").exists()
     assert server.client.delete(f"/api/v1/jobs/{job['id']}").status_code == 204
     assert server.client.delete(f"/api/v1/uploads/{upload}").status_code == 204
     assert server.client.get(f"/api/v1/jobs/{job['id']}").status_code == 404
-    assert not (server.data / "jobs" / job["id"]).exists()
+    assert not (server.data / "jobs" / job["id"]).exists() and not (server.data / "jobs" / inspection).exists()
     assert not list((server.data / "uploads").glob(f"??/{upload}"))
     left = b"".join(path.read_bytes() for path in server.data.glob("swaptalk.sqlite*"))
     assert statement.encode() not in left

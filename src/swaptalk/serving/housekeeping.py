@@ -30,17 +30,30 @@ def delete_job(places: Places, owner: str, job: str) -> None:
     Workspace(places.jobs, job).remove()
 
 
+def delete_upload(places: Places, owner: str, upload: str) -> None:
+    """Delete an upload and the pictures that were cut out of it.
+
+    Raises:
+        UploadNotFoundError: there is none.
+        UploadBusyError: a job needs it.
+    """
+    inspection = places.store.for_upload(owner, upload, "inspect")
+    places.uploads.remove(owner, upload)
+    if inspection is not None and places.store.cancel(owner, inspection.id).has_ended:
+        delete_job(places, owner, inspection.id)  # else it is deleted in the next round
+
+
 def tidy(places: Places, limits: Limits, now: float | None = None) -> None:
     """One round: jobs and uploads past their time, then files without a row."""
     now = time.time() if now is None else now
-    for job in places.store.ended_before(now - limits.keep_seconds):
+    for job in [*places.store.ended_before(now - limits.keep_seconds), *places.store.inspections_of_nothing()]:
         try:
             delete_job(places, job.owner, job.id)
         except (JobNotFoundError, JobBusyError):  # somebody else was faster
             continue
     for upload in places.uploads.unused_since(now - limits.keep_seconds):
         try:
-            places.uploads.remove(upload.owner, upload.id)
+            delete_upload(places, upload.owner, upload.id)
         except (UploadNotFoundError, UploadBusyError):
             continue
     places.uploads.sweep(now - ORPHAN_SECONDS)

@@ -238,6 +238,13 @@ class JobStore:
             f"SELECT * FROM jobs WHERE state IN ({_marks(ENDED)}) AND finished < ?", (*ENDED, moment))
         return [job_from(row) for row in rows]
 
+    def inspections_of_nothing(self) -> list[Job]:
+        """Inspections that have ended and whose upload has been deleted."""
+        rows = self._database.connection.execute(
+            f"SELECT * FROM jobs WHERE kind = 'inspect' AND state IN ({_marks(ENDED)})"
+            " AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE job = jobs.id)", ENDED)
+        return [job_from(row) for row in rows]
+
     def changes(self, owner: str, after: int, job: str | None = None) -> tuple[list[Job], list[tuple[str, int]]]:
         """Jobs of an owner changed after a revision, and (job, revision) of those removed, oldest change first."""
         only, values = ("", (owner, after)) if job is None else (" AND id = ?", (owner, after, job))

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from swaptalk.errors import InputError
 from swaptalk.serving.context import Context, Owner, Server
 from swaptalk.serving.failures import in_words
+from swaptalk.serving.housekeeping import delete_upload as delete_stored_upload
 from swaptalk.serving.probing import ProbeError, describe_apart
 from swaptalk.serving.problems import ProblemError, documented, invalid, not_found
 from swaptalk.serving.receive import check_announced, receive_file
@@ -170,7 +171,7 @@ def _inspected_file(server: Context, owner: str, upload: str, name: str) -> File
 def delete_upload(upload: UploadId, owner: Owner, server: Server) -> None:
     """Delete a file for good. Results made from it stay."""
     try:
-        server.places.uploads.remove(owner, upload)
+        delete_stored_upload(server.places, owner, upload)
     except UploadNotFoundError:
         raise not_found("upload", "upload") from None
     except UploadBusyError:

@@ -1,0 +1,149 @@
+"""What bad input gets: 4xx with a problem document, and nothing left on the disk."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+
+def incoming(server) -> list[str]:
+    return [path.name for path in (server.data / "uploads" / "incoming").iterdir()]
+
+
+def problem(answer: httpx.Response, status: int) -> dict:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    said = answer.json()
+    assert said["status"] == status and said["type"].startswith("urn:swaptalk:problem:") and said["detail"]
+    return said
+
+
+def test_oversize_uploads_are_refused_by_their_header(server) -> None:
+    host = server.url.removeprefix("http://")
+    with socket.create_connection((host.split(":")[0], int(host.split(":")[1])), timeout=10) as line:
+        line.sendall(f"POST /api/v1/uploads HTTP/1.1\r\nHost: {host}\r\nContent-Length: 20000001\r\n\r\n".encode())
+        assert line.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
+def test_oversize_uploads_of_unknown_length_are_refused_while_they_arrive(server) -> None:
+    said = problem(server.client.post("/api/v1/uploads", content=(b"x" * 1_000_000 for _ in range(21))), 413)
+    assert said["limit"] == 20_000_000 and said["field"] == "body" and incoming(server) == []
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(server) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        head = f"POST /api/v1/uploads HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9999\r\n\r\n"
+        line.sendall(head.encode() + b"abc")
+        end = time.monotonic() + 10
+        while not incoming(server) and time.monotonic() < end:
+            time.sleep(0.02)
+        assert len(incoming(server)) == 1
+    while incoming(server) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert incoming(server) == []
+
+
+@pytest.mark.parametrize(("content", "status", "kind"), [
+    (b"", 422, "invalid-request"),
+    (b"<html><script>alert(1)</script></html>", 422, "unusable-file"),
+    (b"\x00" * 5000, 422, "unusable-file"),
+    (b"#EXTM3U\nfile:///etc/passwd\n", 422, "unusable-file"),
+])
+def test_what_is_no_media_file_is_refused(server, content: bytes, status: int, kind: str) -> None:
+    said = problem(server.client.post("/api/v1/uploads?name=../../x.mp4", content=content), status)
+    assert said["type"].endswith(kind) and said["remedy"] and incoming(server) == []
+
+
+def test_too_long_and_too_large(server, make_wav, tmp_path: Path) -> None:
+    import numpy as np
+
+    from swaptalk.media.image import write_image
+
+    said = problem(server.client.post("/api/v1/uploads", content=make_wav(61.0).read_bytes()), 422)
+    assert said["limit"] == 60 and said["type"].endswith("too-long")
+    write_image(tmp_path / "big.png", np.zeros((1001, 1000, 3), np.uint8))
+    said = problem(server.client.post("/api/v1/uploads", content=(tmp_path / "big.png").read_bytes()), 422)
+    assert said["limit"] == 1_000_000 and said["type"].endswith("too-many-pixels")
+
+
+def test_names_are_never_paths(server, make_wav) -> None:
+    answer = server.client.post("/api/v1/uploads", params={"name": "../../../etc/evil\x00\n.wav"},
+                                content=make_wav(0.37).read_bytes())
+    assert answer.json()["name"] == "evil.wav"
+    for path in ("/../pyproject.toml", "/..%2f..%2fpyproject.toml", "/api/v1/uploads/..%2f..%2fswaptalk.sqlite/content",
+                 "/%2e%2e/%2e%2e/app.py"):
+        assert server.client.get(path).status_code in (404, 422)
+
+
+@pytest.fixture
+def clip(server, make_clip) -> str:
+    return server.upload(make_clip(name="fixed.mp4", frames=3))["id"]
+
+
+@pytest.mark.parametrize(("change", "field"), [
+    ({"options": {"strength": 2}}, "options.strength"),
+    ({"options": {"fps": "1e999999999"}}, "options.fps"),
+    ({"options": {"resolution": "8000x8000"}}, "options.resolution"),
+    ({"options": {"codec": "mpeg1"}}, "options.codec"),
+    ({"options": {"face": "../../x"}}, "options.face"),
+    ({"options": {"output": "/etc/passwd"}}, "options.output"),
+    ({"options": {"models": "/tmp"}}, "options.models"),
+    ({"target": "../../etc/passwd"}, "target"),
+    ({"source": ["TARGET"]}, "source.0"),
+    ({"audio": "TARGET"}, "audio"),
+    ({"consent": None, "source": []}, "source"),
+    ({"webhook": "http://169.254.169.254/latest"}, "webhook"),
+    ({"kind": "template"}, "kind"),
+])
+def test_a_wrong_job_names_the_field(server, clip: str, other_photo: Path, change: dict, field: str) -> None:
+    body = {"target": clip, "source": [server.upload(other_photo)["id"]], "consent": server.consent}
+    for name, value in change.items():
+        body[name] = [clip] if value == ["TARGET"] else clip if value == "TARGET" else value
+    assert problem(server.client.post("/api/v1/jobs", json=body), 422)["field"] == field
+
+
+def test_consent_is_asked_for(server, clip: str, other_photo: Path) -> None:
+    body = {"target": clip, "source": [server.upload(other_photo)["id"]]}
+    assert problem(server.client.post("/api/v1/jobs", json=body), 422)["field"] == "consent"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"target": NaN}', b'{"target": "\\ud800"}', b"\xff\xfe", b"null"])
+def test_bodies_that_are_no_job(server, body: bytes) -> None:
+    problem(server.client.post("/api/v1/jobs", content=body, headers={"Content-Type": "application/json"}), 422)
+
+
+def test_large_bodies_and_unknown_things(server) -> None:
+    problem(server.client.post("/api/v1/jobs", content=b"[" * 300_000), 413)
+    problem(server.client.get("/api/v1/jobs/" + "0" * 20), 404)
+    problem(server.client.get("/api/v1/uploads/" + "0" * 64), 404)
+    problem(server.client.get("/api/v1/nothing"), 404)
+    problem(server.client.put("/api/v1/jobs"), 405)
+    problem(server.client.get("/api/v1/jobs?limit=100000"), 422)
+
+
+@pytest.mark.parametrize(("headers", "status"), [
+    ({"Host": "rebound.example.com"}, 421),
+    ({"Host": "127.0.0.1.example.com"}, 421),
+    ({"Origin": "https://example.com"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Origin": "http://localhost:1"}, 403),
+    ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ({"Sec-Fetch-Site": "same-site"}, 403),
+])
+def test_other_web_pages_cannot_use_the_server(server, headers: dict, status: int) -> None:
+    body = {"text": "hello", "language": "en"}
+    problem(server.client.post("/api/v1/speech", json=body, headers=headers), status)
+    if "Origin" not in headers:
+        problem(server.client.get("/api/v1/jobs", headers=headers), status)
+
+
+def test_the_page_itself_may(server) -> None:
+    headers = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"}
+    assert server.client.delete("/api/v1/session", headers=headers).status_code == 204
+    policy = server.client.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from swaptalk.errors import InputError
-from swaptalk.media.image import is_image, read_image, write_image
+from swaptalk.media.image import image_size, is_image, read_image, write_image
 
 RAMP = np.stack(np.meshgrid(np.arange(0, 240, 5), np.arange(0, 160, 5)), axis=-1)
 PICTURE = np.concatenate([RAMP, np.full((*RAMP.shape[:2], 1), 90)], axis=-1).astype(np.uint8)
@@ -128,3 +128,11 @@ def test_animations_are_video(tmp_path: Path) -> None:
     frames[0].save(tmp_path / "still.gif")
     assert not is_image(tmp_path / "a.gif") and is_image(tmp_path / "still.gif")
     assert read_image(tmp_path / "a.gif").shape == (8, 8, 3)
+
+
+def test_size_is_told_from_the_headers_as_shown(tmp_path: Path) -> None:
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 40)).save(path, exif=exif)
+    assert image_size(path) == (40, 60) and read_image(path).shape == (60, 40, 3)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from swaptalk.errors import InputError
 from swaptalk.media.files import AtomicFile, check_input_file
@@ -58,6 +58,20 @@ def is_image(path: str | Path) -> bool:
         if "too large" in error.problem:
             raise
         return False
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of a still image in pixels, as it is shown, from its headers alone.
+
+    Raises:
+        InputError: missing, empty, not an image, or larger than ``MAX_IMAGE_PIXELS``.
+    """
+    with _open(check_input_file(path)) as image:
+        try:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        except Exception:  # a damaged tag; as above, anything may be raised
+            turned = False
+        return (image.height, image.width) if turned else image.size
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:

@@ -17,8 +17,8 @@ from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.serving.jobs import Job, Kind, State
 from swaptalk.serving.uploads import Upload, UploadKind
 
-#: Options of a job that the server decides, or that have a field of their own. Options that name files are never
-#: offered either, whatever they are called.
+#: Options of a job that the server decides, or that have a field of their own. Options that name files or addresses
+#: (``..._url``) are never offered either, whatever they are called.
 SERVER_OPTIONS = frozenset(("device", "threads", "resume", "allow_long", "quiet", "json", "consent"))
 #: Longest text option; the longest sensible one is a frame rate such as 30000/1001.
 _OPTION_LENGTH = 32
@@ -63,7 +63,7 @@ def _job_options() -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for field in dataclasses.fields(GenerateOptions):
         kind = hints[field.name]
-        if field.name not in SERVER_OPTIONS and not _names_files(kind):
+        if field.name not in SERVER_OPTIONS and not field.name.endswith("_url") and not _names_files(kind):
             fields[field.name] = (kind, Field(field.default, description=texts.get(field.name), **_bounded(kind)))
     return create_model("JobOptions", __config__=ConfigDict(extra="forbid"), **fields)
 

@@ -16,7 +16,7 @@ from swaptalk.errors import InputError
 from swaptalk.serving.context import Context, Owner, Server
 from swaptalk.serving.failures import in_words
 from swaptalk.serving.housekeeping import delete_upload as delete_stored_upload
-from swaptalk.serving.probing import ProbeError, describe_apart
+from swaptalk.serving.probing import describe
 from swaptalk.serving.problems import ProblemError, documented, invalid, not_found
 from swaptalk.serving.receive import check_announced, receive_file
 from swaptalk.serving.schemas import UPLOAD_PATTERN, UploadList, UploadView
@@ -76,11 +76,11 @@ def create_speech(body: SpeechRequest, owner: Owner, server: Server) -> UploadVi
 def _take_in(server: Context, owner: str, name: str, part: Path, digest: str) -> tuple[Upload, bool]:
     """Look into a complete file, check it against the limits, keep it, and begin to look for faces."""
     try:
-        media = describe_apart(part)
+        media = describe(part)
         _check(media, server)
         upload, is_new = server.places.uploads.add(owner, name, media["kind"], part, digest, media,
                                                    server.settings.disk_bytes)
-    except ProbeError as error:
+    except InputError as error:
         raise ProblemError(422, "unusable-file", "The file cannot be used", f"It {error.problem}.",
                            field="body", remedy=f"{error.remedy[:1].upper()}{error.remedy[1:]}.") from None
     except DiskQuotaError:

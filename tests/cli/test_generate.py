@@ -15,7 +15,8 @@ import pytest
 from swaptalk.cli.main import main
 from swaptalk.media.image import read_image
 from swaptalk.media.probe import probe
-from swaptalk.runtime.bundle import BUNDLE_NAME, default_directory
+from swaptalk.runtime.bundle import default_directory
+from swaptalk.runtime.validate import BUNDLE_NAME
 
 
 @pytest.fixture(scope="module")

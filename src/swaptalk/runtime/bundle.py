@@ -13,13 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from swaptalk.errors import SwapTalkError
 from swaptalk.runtime.engines import Engine, create_engine
+from swaptalk.runtime.validate import validated_config
 
-#: Version of the bundle's layout; a bundle of another version is refused.
-BUNDLE_FORMAT = 1
-#: The config that makes a folder a bundle.
-BUNDLE_NAME = "bundle.json"
 #: Mel frames for one motion token: 100 a second against 25.
 MEL_FRAMES_PER_TOKEN = 4
 
@@ -40,7 +36,7 @@ class ModelBundle:
 
     def __init__(self, directory: Path, engine: Engine) -> None:
         self.directory = directory
-        self._config = _read_config(directory)
+        self._config = validated_config(directory)
         self._engine = engine
         quantizer = load_file(directory / "vqgan.safetensors")
         lower = quantizer.get("quantizer.lower.codebook", quantizer["quantizer.upper.codebook"])
@@ -59,7 +55,8 @@ class ModelBundle:
             device: a name of `swaptalk.runtime.engines.available_devices`, or ``auto`` for the fastest of them.
 
         Raises:
-            SwapTalkError: the folder holds no readable bundle, or the device is not available.
+            InputError: the folder holds no bundle that passes :mod:`swaptalk.runtime.validate`, or the device is not
+                available.
         """
         return cls(directory or default_directory(), create_engine(device, threads))
 
@@ -150,23 +147,3 @@ class ModelBundle:
 def default_directory() -> Path:
     """Folder of the weights inside the installed package."""
     return Path(str(resources.files("swaptalk") / "weights"))
-
-
-def _read_config(directory: Path) -> dict[str, Any]:
-    path = directory / BUNDLE_NAME
-    try:
-        config: dict[str, Any] = json.loads(path.read_text())
-        version, hashes = config["format"], config["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SwapTalkError(
-            "is not a readable weights bundle", path=path, remedy="reinstall swaptalk, or point at an exported bundle"
-        ) from error
-    if version != BUNDLE_FORMAT:
-        raise SwapTalkError(
-            f"has bundle format {version}, this version reads {BUNDLE_FORMAT}", path=path,
-            remedy="export it again with this version",
-        )  # fmt: skip
-    missing = [name for name in hashes if not (directory / name).is_file()]
-    if missing:
-        raise SwapTalkError(f"lacks {', '.join(missing)}", path=directory, remedy="export or install it again")
-    return config

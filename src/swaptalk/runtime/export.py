@@ -25,8 +25,8 @@ from swaptalk.models.lipsync import LipSync
 from swaptalk.models.motion import MotionStatistics
 from swaptalk.models.swap import SwapTransformer
 from swaptalk.models.vqgan import VQGAN
-from swaptalk.runtime.bundle import BUNDLE_FORMAT, BUNDLE_NAME
 from swaptalk.runtime.graphs import GraphSpec, graph_specs
+from swaptalk.runtime.validate import BUNDLE_FORMAT, BUNDLE_NAME
 
 #: GridSample in the form that ONNX Runtime's CPU provider implements came with this opset.
 OPSET = 20

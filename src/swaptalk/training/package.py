@@ -16,8 +16,8 @@ import numpy as np
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.models.motion import MotionStatistics
-from swaptalk.runtime.bundle import BUNDLE_NAME
 from swaptalk.runtime.export import export_bundle
+from swaptalk.runtime.validate import BUNDLE_NAME
 from swaptalk.training.checkpoint import load_checkpoint, read_config
 from swaptalk.training.options import read_json
 from swaptalk.training.parity import TOLERANCE, measure_parity

@@ -17,8 +17,8 @@ from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
 from swaptalk.runtime import assets
-from swaptalk.runtime.bundle import BUNDLE_NAME
 from swaptalk.runtime.export import load_weights
+from swaptalk.runtime.validate import BUNDLE_NAME
 from swaptalk.training.checkpoint import full_state, load_full_state, read_config, trained_weights
 from swaptalk.training.options import from_dict, read_json
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from swaptalk.runtime.codebooks import Codebooks
 from swaptalk.runtime.engines import Engine, create_engine
 from swaptalk.runtime.validate import validated_config
 
@@ -40,7 +41,7 @@ class ModelBundle:
         self._engine = engine
         quantizer = load_file(directory / "vqgan.safetensors")
         lower = quantizer.get("quantizer.lower.codebook", quantizer["quantizer.upper.codebook"])
-        self._codebooks = [quantizer["quantizer.upper.codebook"].astype(np.float32), lower.astype(np.float32)]
+        self._codebooks = Codebooks([quantizer["quantizer.upper.codebook"], lower])
         self._mean, self._spread, self._silence = (
             np.array(self._config["motion"][key], np.float32) for key in ("mean", "spread", "silence")
         )
@@ -93,16 +94,11 @@ class ModelBundle:
 
     def quantize(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Codes uint8 (N, heads, 16, 16): each sub-vector's nearest entry in its half's codebook."""
-        return self._run("quantizer", {"latents": latents})[0]
+        return self._codebooks.quantize(latents)
 
     def embed(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Quantised latents of codes uint8 (N, heads, 16, 16)."""
-        halves = []
-        for half, codebook in zip(np.split(codes, 2, axis=2), self._codebooks, strict=True):
-            n, heads, height, width = half.shape
-            picked = codebook[np.arange(heads)[None, :, None, None], half]  # (N, heads, H, W, sub-width)
-            halves.append(picked.transpose(0, 1, 4, 2, 3).reshape(n, -1, height, width))
-        return np.concatenate(halves, axis=2)
+        return self._codebooks.embed(codes)
 
     def identity(self, source: NDArray[np.float32]) -> SourceIdentity:
         """Prepare the swap from latents (K, C, 16, 16) of K photos of one person."""

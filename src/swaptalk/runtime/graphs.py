@@ -43,18 +43,6 @@ class DecoderGraph(nn.Module):
         return faces.round().clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8)
 
 
-class QuantizerGraph(nn.Module):
-    """Latents (N, C, 16, 16) -> codes uint8 (N, heads, 16, 16)."""
-
-    def __init__(self, vqgan: VQGAN) -> None:
-        super().__init__()
-        self.vqgan = vqgan
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Nearest codes of both halves."""
-        return self.vqgan.quantizer.encode(latents).to(torch.uint8)
-
-
 class IdentityGraph(nn.Module):
     """Source latents (K, C, 16, 16) -> keys and values (layers, 1, heads, K * 256, width / heads)."""
 
@@ -103,7 +91,6 @@ def graph_specs(vqgan: VQGAN, swap: SwapTransformer, lipsync: LipSync, audio: Me
     return {
         "encoder": GraphSpec("vqgan", EncoderGraph, {"faces": faces}, ("latents",), {"faces": batch}),
         "decoder": GraphSpec("vqgan", DecoderGraph, {"latents": latents}, ("faces",), {"latents": batch}),
-        "quantizer": GraphSpec("vqgan", QuantizerGraph, {"latents": latents}, ("codes",), {"latents": batch}),
         "identity": GraphSpec(
             "swap", IdentityGraph, {"source": latents}, ("keys", "values"), {"source": {0: "photos"}}
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,6 +64,19 @@ def load_perceptual(network: Literal["vgg", "alex"]) -> PerceptualLoss:
     """The perceptual loss on VGG-16, or on AlexNet, whose file is a tenth as large."""
     file = "lpips-vgg16" if network == "vgg" else "lpips-alexnet"
     return PerceptualLoss(LPIPS(network, assets.resolve(file), LPIPS_STAGES))
+
+
+def compile_judges(frozen: Mapping[str, nn.Module]) -> None:
+    """Compile a stage's frozen recogniser and perceptual network; the choice of windows stays as it is, being random.
+
+    Args:
+        frozen: the stage's frozen networks by name.
+    """
+    if "recogniser" in frozen:
+        frozen["recogniser"].compile()
+    perceptual = frozen.get("perceptual")
+    if isinstance(perceptual, PerceptualLoss):
+        perceptual.lpips.compile()
 
 
 def fingerprint(network: nn.Module) -> str:

@@ -31,7 +31,7 @@ from swaptalk.models.vqgan import VQGAN
 from swaptalk.runtime import assets
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
-from swaptalk.training.pretrained import fingerprint, load_network, load_perceptual
+from swaptalk.training.pretrained import compile_judges, fingerprint, load_network, load_perceptual
 from swaptalk.training.stage import Batch, Evaluation, Stage
 
 #: Embeddings, tables of positions, first and last layer, which AdamW trains.
@@ -180,9 +180,7 @@ class SwapStage(Stage):
         """Compile what has no control flow, the frozen judges too."""
         self.networks["swap"].compile()
         self._vqgan.decoder.compile()
-        for name in ("recogniser", "perceptual"):
-            if name in self.frozen:
-                self.frozen[name].compile()
+        compile_judges(self.frozen)
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Pairs: see `SwapOptions` for their kinds."""

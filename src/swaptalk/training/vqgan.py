@@ -26,7 +26,7 @@ from swaptalk.models.vqgan import VQGAN, VQGANConfig
 from swaptalk.runtime import assets
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
-from swaptalk.training.pretrained import load_perceptual
+from swaptalk.training.pretrained import compile_judges, load_perceptual
 from swaptalk.training.stage import Batch, Evaluation, Stage
 
 #: First and last layers of the autoencoder, which AdamW trains.
@@ -148,9 +148,7 @@ class VQGANStage(Stage):
         assert isinstance(autoencoder, VQGAN)
         autoencoder.encoder.compile()
         autoencoder.decoder.compile()
-        for name in ("perceptual", "recogniser"):
-            if name in self.frozen:
-                self.frozen[name].compile()
+        compile_judges(self.frozen)
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Augmented faces (N, 3, 256, 256)."""

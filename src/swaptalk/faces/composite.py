@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -54,6 +55,19 @@ class Compositor:
     def reset(self) -> None:
         """Forget what was smoothed over time: call it at scene cuts and where frames are left out."""
         self._gain = self._sharpening = self._occlusion = None
+
+    @property
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What is smoothed over time, as arrays by name; setting it goes on where another compositor was."""
+        parts: dict[str, NDArray[Any] | None] = {"gain": self._gain, "occlusion": self._occlusion}
+        state = {name: value for name, value in parts.items() if value is not None}
+        # In double precision, as it is computed.
+        return state if self._sharpening is None else {**state, "sharpening": np.array(self._sharpening)}
+
+    @state.setter
+    def state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self._gain, self._occlusion = state.get("gain"), state.get("occlusion")
+        self._sharpening = float(state["sharpening"]) if "sharpening" in state else None
 
     def __call__(
         self,

@@ -16,19 +16,20 @@ from numpy.typing import NDArray
 from swaptalk.errors import InputError
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.analyse import Analysis, analyse, find_faces, is_complete
-from swaptalk.pipeline.checks import full_disk_explained
-from swaptalk.pipeline.generate import WARM_UP, FaceGenerator, generate_frames
+from swaptalk.pipeline.checks import full_disk_explained, unchanged
+from swaptalk.pipeline.generate import FaceGenerator, generate_frames
 from swaptalk.pipeline.job import JobFolder, job_fingerprint, write_atomically
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import GenerateOptions, fingerprinted
 from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.preview import preview_indices, preview_plan, side_by_side
 from swaptalk.pipeline.progress import Progress
+from swaptalk.pipeline.smoothing import SmoothingStates
 from swaptalk.pipeline.source import source_identity
 from swaptalk.pipeline.speech import MotionTrack, write_motion
 from swaptalk.pipeline.stats import Report, Stopwatch, peak_memory_bytes
 from swaptalk.pipeline.vision import Vision
-from swaptalk.pipeline.write import finished_frames, join, write_chunks
+from swaptalk.pipeline.write import chunk_frames, finished_frames, join, write_chunks
 from swaptalk.runtime.bundle import ModelBundle
 
 
@@ -156,20 +157,20 @@ class SwapTalk:
 
     def _render(self, plan: Plan, output: Path, identity: Any | None, stopwatch: Stopwatch) -> Report:
         settings = {**fingerprinted(plan.options), "weights": self._networks.fingerprint}
-        with full_disk_explained(output.parent), JobFolder(output, job_fingerprint(plan.inputs, settings)) as job:
+        job_hash = job_fingerprint(plan.inputs, settings)
+        with full_disk_explained(output.parent), JobFolder(output, job_hash) as job, unchanged(plan.inputs) as check:
             job.begin(plan.options.resume)
             done = finished_frames(plan, job)
             with closing(self._prepare(plan, identity, job.analysis, stopwatch)) as faces:
                 self._progress.begin("generate", plan.frames, done)
-                start = max(0, done - WARM_UP) if done < plan.frames else done
-                with closing(generate_frames(plan, faces, range(start, plan.frames), stopwatch)) as frames:
-                    for _ in range(start, done):
-                        next(frames)
+                states = SmoothingStates(job.smoothing, chunk_frames(plan))
+                with closing(generate_frames(plan, faces, range(done, plan.frames), stopwatch, states)) as frames:
                     if plan.image:
                         write_image(output, next(frames))
                     else:
                         write_chunks(plan, job, frames, done, stopwatch, self._progress.advance)
                 self._progress.end()
+                check()
                 if not plan.image:
                     with stopwatch.stage("join"):
                         join(plan, job, output)

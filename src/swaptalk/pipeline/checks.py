@@ -6,11 +6,12 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from swaptalk.errors import InputError
+from swaptalk.pipeline.job import file_fingerprint
 
 VIDEO_SUFFIXES = (".mp4", ".m4v")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -96,6 +97,35 @@ def full_disk_explained(folder: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
             remedy = "free some space or write to another disk"
             raise InputError("the disk is full", path=folder, remedy=remedy) from error
+        raise
+
+
+@contextmanager
+def unchanged(inputs: Iterable[Path]) -> Iterator[Callable[[], None]]:
+    """Notice that a file is written to or replaced while a job reads it, which it does more than once.
+
+    Yields:
+        A check, for when all has been read. An error in the block is explained by the change if there was one.
+
+    Raises:
+        InputError: naming the file.
+    """
+    before = {path: file_fingerprint(path) for path in inputs}
+
+    def check() -> None:
+        for path, fingerprint in before.items():
+            try:
+                same = file_fingerprint(path) == fingerprint
+            except OSError:
+                same = False
+            if not same:
+                raise InputError("changed while the job was reading it", path=path,
+                                 remedy="let nobody write to it, and start the job anew without --resume")
+
+    try:
+        yield check
+    except Exception:
+        check()
         raise
 
 

@@ -20,6 +20,7 @@ from swaptalk.pipeline.codes import CodeStore
 from swaptalk.pipeline.networks import Codes, Latents, Networks
 from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
+from swaptalk.pipeline.smoothing import SmoothingStates
 from swaptalk.pipeline.speech import MotionTrack
 from swaptalk.pipeline.stats import Stopwatch
 
@@ -27,8 +28,6 @@ from swaptalk.pipeline.stats import Stopwatch
 BATCH = 4
 #: Frames that may wait between two stages.
 QUEUE = 2 * BATCH
-#: Frames made again before those that a resumed job begins with: colour and sharpness are smoothed in time.
-WARM_UP = 16
 #: Faces ready for the lip-sync kept for frames that come again soon: a photo, a frozen frame, the turn of a ping-pong.
 CACHED_FACES = 4 * BATCH
 
@@ -149,30 +148,38 @@ def generate_faces(plan: Plan, faces: FaceGenerator, frames: Iterable[Frame], st
 
 
 def composite_frames(plan: Plan, analysis: Analysis, frames: Iterable[Frame], stopwatch: Stopwatch,
-                     ) -> Generator[NDArray[np.uint8], None, None]:
-    """Stage 3: the new faces into the full pictures."""
+                     states: SmoothingStates | None = None, first: int = 0) -> Generator[NDArray[np.uint8], None, None]:
+    """Stage 3: the new faces into the full pictures, from frame ``first`` on, as ``states`` left off there."""
     compositor = Compositor(plan.options.replaced_region, analysis.appearance())
     scene = -1
+    if states is not None and first:
+        states.restore(compositor, first)
+        scene = analysis.scene(plan.playback(first - 1))
     with closing(analysis):
         for frame in frames:
             if frame.face is None or analysis.scene(frame.target) != scene:
                 compositor.reset()
                 scene = analysis.scene(frame.target)
             if frame.face is None:
-                yield frame.picture
-                continue
-            with stopwatch.stage("composite"):
-                picture = compositor(frame.picture, frame.face, analysis.alignment(frame.target),
-                                     analysis.mesh(frame.target))
+                picture = frame.picture
+            else:
+                with stopwatch.stage("composite"):
+                    picture = compositor(frame.picture, frame.face, analysis.alignment(frame.target),
+                                         analysis.mesh(frame.target))
+            if states is not None:
+                states.keep(compositor, frame.index)
             yield picture
 
 
 def generate_frames(plan: Plan, faces: FaceGenerator, indices: Sequence[int], stopwatch: Stopwatch,
-                    ) -> Generator[NDArray[np.uint8], None, None]:
+                    states: SmoothingStates | None = None) -> Generator[NDArray[np.uint8], None, None]:
     """The composited output frames (H, W, 3) for ``indices``, every stage in its own thread.
 
-    Close the generator to stop early; errors of any stage are raised here.
+    With ``states`` they go on where an interrupted job was, to the bit, if they begin with a chunk. Close the
+    generator to stop early; errors of any stage are raised here.
     """
+    first = indices[0] if states is not None and len(indices) else 0
+
     def decoded() -> Iterator[Frame]:
         return stopwatch.iterate("decode video", decode_frames(plan, indices))
 
@@ -180,6 +187,7 @@ def generate_frames(plan: Plan, faces: FaceGenerator, indices: Sequence[int], st
         return generate_faces(plan, faces, background(decoded, QUEUE, "decode"), stopwatch)
 
     def composited() -> Iterator[NDArray[np.uint8]]:
-        return composite_frames(plan, faces.analysis.reopened(), background(faced, QUEUE, "networks"), stopwatch)
+        made = background(faced, QUEUE, "networks")
+        return composite_frames(plan, faces.analysis.reopened(), made, stopwatch, states, first)
 
     return background(composited, QUEUE, "composite")

@@ -16,7 +16,7 @@ from typing import IO
 from swaptalk.errors import InputError
 
 #: Changes whenever the layout or meaning of the job folder does, so that an older one is not gone on with.
-FORMAT = 1
+FORMAT = 2
 #: How much of the beginning and of the end of an input goes into its fingerprint; with the size this tells files
 #: apart without reading gigabytes.
 HASHED_BYTES = 1 << 20
@@ -133,6 +133,10 @@ class JobFolder:
     def chunk(self, number: int) -> Path:
         """File of one finished piece of the output."""
         return self.chunks / f"{number:06d}.mp4"
+
+    def smoothing(self, number: int) -> Path:
+        """File of what is smoothed over time, as it was after chunk ``number``."""
+        return self.chunks / f"{number:06d}.npz"
 
     def finished(self) -> None:
         """The output is in its place: nothing here is needed any more."""

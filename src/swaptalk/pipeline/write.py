@@ -36,6 +36,8 @@ def finished_frames(plan: Plan, job: JobFolder) -> int:
     """Frames at the beginning of the output that an interrupted job has already finished."""
     size, number = chunk_frames(plan), 0
     while number * size < plan.frames and job.chunk(number).exists():
+        if (number + 1) * size < plan.frames and not job.smoothing(number).exists():
+            break
         number += 1
     return min(number * size, plan.frames)
 

@@ -1,0 +1,49 @@
+// Numbers and states in words.
+
+/** 75 -> "1 min 15 s" */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (seconds < 10) return `${Math.max(0, seconds).toFixed(seconds < 1 ? 2 : 1)} s`;
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Coarse, because it is an estimate. */
+export function timeLeft(seconds) {
+  if (seconds < 5) return "a few seconds left";
+  if (seconds < 60) return `about ${Math.ceil(seconds / 5) * 5} s left`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 60 ? `about ${minutes} min left` : `about ${Math.floor(minutes / 60)} h ${minutes % 60} min left`;
+}
+
+export function size(bytes) {
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** 0.004 -> "less than 1 %" */
+export function percent(share) {
+  return share > 0 && share < 0.01 ? "less than 1 %" : `${Math.round(share * 100)} %`;
+}
+
+const STAGES = { "find faces": "Looking for faces", generate: "Making the frames" };
+
+export function stateOf(job) {
+  if (job.cancelling) return "Stopping …";
+  if (job.state === "queued") return job.attempts ? "Waiting to go on" : "Waiting";
+  if (job.state === "running") {
+    const left = job.seconds_left === null ? "" : `, ${timeLeft(job.seconds_left)}`;
+    return `${STAGES[job.stage] ?? "Getting ready"}: ${percent(job.progress)}${left}`;
+  }
+  return { done: "Finished", failed: "Failed", cancelled: "Cancelled" }[job.state];
+}
+
+/** Fills an element with a problem: what, why, and what to do. */
+export function show(element, problem) {
+  element.hidden = !problem;
+  if (!problem) return;
+  const title = document.createElement("strong");
+  title.textContent = problem.title ?? "This did not work";
+  element.replaceChildren(title, [problem.detail, problem.remedy].filter(Boolean).join(" "));
+}

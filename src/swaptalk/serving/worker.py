@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from swaptalk.errors import SwapTalkError
 from swaptalk.serving.attempt import Attempt, CancelledError, StoppedError
@@ -108,7 +109,7 @@ def _stop_with_server(worker: Worker) -> None:
     os._exit(0)
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run a worker as standard input describes it."""
     said = json.loads(sys.stdin.buffer.readline())
     settings = {**said["settings"], "data": Path(said["settings"]["data"])}
@@ -119,8 +120,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stopping.set())
     threading.Thread(target=_stop_with_server, args=(worker,), daemon=True).start()
     worker.run()
-    return 0
+    sys.stderr.flush()
+    os._exit(0)  # the destructors of the engines' thread pools may wait for each other forever
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

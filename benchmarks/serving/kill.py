@@ -1,0 +1,135 @@
+"""Kills the server or a worker at random moments while jobs run; all must end once, with the outputs of an
+undisturbed run.
+
+    python benchmarks/serving/kill.py --kills 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import signal
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+
+from running import Server, inputs
+
+from swaptalk.media.video_reader import VideoReader
+
+#: Seconds without any change after which the run is called stuck.
+PATIENCE = 600
+
+
+def pictures(path: Path) -> tuple[int, str]:
+    """Number of frames, and a hash over all decoded ones."""
+    digest, count = hashlib.sha256(), 0
+    with VideoReader(path) as video:
+        for frame in video.frames():
+            digest.update(frame.tobytes())
+            count += 1
+    return count, digest.hexdigest()
+
+
+def states(server: Server) -> dict[str, str]:
+    """State of every render, from the database itself: the server may be dead."""
+    with sqlite3.connect(server.data / "swaptalk.sqlite", timeout=30) as rows:
+        return dict(rows.execute("SELECT id, state FROM jobs WHERE kind = 'render'"))
+
+
+def worker_pids(server: Server) -> list[int]:
+    """Children of the server."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rsplit(")", 1)[1].split()
+            command = (status.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(fields[1]) == server.process.pid and b"serving.worker" in command:
+            found.append(int(status.parent.name))
+    return found
+
+
+def disturb(server: Server, kills: int, chance: random.Random, pause: tuple[float, float]) -> dict[str, int]:
+    """Kill ``kills`` times, the server or one of its workers, as long as jobs are unfinished."""
+    done = {"server": 0, "worker": 0}
+    while sum(done.values()) < kills and not set(states(server).values()) <= {"done", "failed", "cancelled"}:
+        time.sleep(chance.uniform(*pause))
+        workers = worker_pids(server)
+        if workers and chance.random() < 0.5:
+            os.kill(chance.choice(workers), signal.SIGKILL)
+            done["worker"] += 1
+        else:
+            server.kill()
+            done["server"] += 1
+            time.sleep(chance.uniform(0, 1))
+            server.start()
+        print(f"{sum(done.values())} kills; {sorted(states(server).values())}", flush=True)
+    return done
+
+
+def finish(server: Server) -> dict[str, str]:
+    """Wait until all jobs have ended."""
+    since, last = time.monotonic(), None
+    while not set((now := states(server)).values()) <= {"done", "failed", "cancelled"}:
+        with sqlite3.connect(server.data / "swaptalk.sqlite", timeout=30) as rows:
+            revision = rows.execute("SELECT last FROM revisions").fetchone()
+        if revision != last:
+            since, last = time.monotonic(), revision
+        if time.monotonic() - since > PATIENCE:
+            raise SystemExit(f"stuck: {now}")
+        time.sleep(1)
+    return now
+
+
+def main() -> None:
+    """Run, kill, compare, report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=34, help="length of each result: a chunk is 10 seconds")
+    parser.add_argument("--pause", type=float, nargs=2, default=(2, 14), help="seconds between two kills")
+    parser.add_argument("--port", type=int, default=8719)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        files = inputs(Path(folder), given.seconds)
+        server = Server(Path(folder) / "data", given.port, "--free-disk-gb", "0.01", "--threads", "1")
+        photo, video, audio = (server.upload(path) for path in files)
+
+        def submit(name: str, number: int) -> str:
+            options = {"strength": 1 - 0.1 * number, "quality": "low"}
+            return server.submit(f"{name}{number}", source=[photo], target=video, audio=audio, options=options)
+
+        begun = time.monotonic()
+        expected = [submit("calm", number) for number in range(given.jobs)]
+        assert set(finish(server).values()) == {"done"}
+        calm = time.monotonic() - begun
+        print(f"undisturbed: {calm:.0f} s", flush=True)
+        begun = time.monotonic()
+        disturbed = [submit("wild", number) for number in range(given.jobs)]
+        again = [submit("wild", number) for number in range(given.jobs)]  # a client that repeats itself
+        kills = disturb(server, given.kills, random.Random(given.seed), tuple(given.pause))
+        ended = finish(server)
+        wild = time.monotonic() - begun
+        same = [pictures(server.data / "jobs" / a / "output.mp4") == pictures(server.data / "jobs" / b / "output.mp4")
+                for a, b in zip(expected, disturbed, strict=True)]
+        left = [path.name for job in disturbed for path in (server.data / "jobs" / job).iterdir()
+                if path.name not in ("output.mp4", "report.json")]
+        with sqlite3.connect(server.data / "swaptalk.sqlite") as rows:
+            claims = rows.execute(f"SELECT token FROM jobs WHERE id IN ({','.join('?' * len(disturbed))})", disturbed)
+            tokens = [token for (token,) in claims]
+        server.stop()
+    print(f"kills: {kills['server']} of the server, {kills['worker']} of workers")
+    print(f"jobs: {len(ended) - len(expected)} of {given.jobs} (repeated submissions made "
+          f"{len(set(again) - set(disturbed))} more), done: {sum(ended[job] == 'done' for job in disturbed)}")
+    print(f"claims of each job: {tokens}; outputs identical to the undisturbed run's: {sum(same)} of {len(same)}")
+    print(f"files left behind: {left or 'none'}; time: {calm:.0f} s undisturbed, {wild:.0f} s with kills")
+
+
+if __name__ == "__main__":
+    main()

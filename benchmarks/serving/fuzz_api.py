@@ -24,11 +24,12 @@ def main() -> int:
         try:
             assert server.stdout is not None
             address = server.stdout.readline().split()[-1]
-            # Event streams of all jobs do not end, so a fuzzer would wait for them for ever.
+            # The event stream of all jobs does not end, so a fuzzer would wait for ever. That data of the right form is
+            # refused is right here: bytes that are no video, names of uploads that do not exist.
             return subprocess.run(
                 ["schemathesis", "run", f"{address}api/openapi.json", "--checks", "all", "--seed", str(given.seed),
                  "--max-examples", str(given.examples), "--exclude-path", "/api/v1/events", "--request-timeout", "30",
-                 "--exclude-checks", "unsupported_method,positive_data_acceptance", "--continue-on-failure"],
+                 "--exclude-checks", "positive_data_acceptance", "--continue-on-failure"],
                 check=False).returncode
         finally:
             server.terminate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -111,7 +112,16 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     titles = {404: "Not found", 405: "Method not allowed", 400: "The request is not valid"}
     title = titles.get(error.status_code, "The request was refused")
     detail = error.detail if isinstance(error.detail, str) else title
-    return ProblemError(error.status_code, f"http-{error.status_code}", title, detail, error.headers).response()
+    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
+    return ProblemError(error.status_code, f"http-{error.status_code}", title, detail, headers).response()
+
+
+def _allowed(request: Request) -> list[str]:
+    """Methods that the path takes by the OpenAPI description; the router itself names those of one route only."""
+    for path, operations in request.app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", path), request.url.path):
+            return sorted(method.upper() for method in operations)
+    return ["GET", "HEAD"]
 
 
 def _unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -24,7 +24,7 @@ SERVER_OPTIONS = frozenset(("device", "threads", "resume", "allow_long", "quiet"
 _OPTION_LENGTH = 32
 UPLOAD_PATTERN = r"^[0-9a-f]{64}$"
 JOB_PATTERN = r"^[0-9a-f]{20}$"
-CONSENT_LENGTH = (10, 4000)
+CONSENT_LENGTH = (10, 1900)
 MOST_PHOTOS = 8
 
 

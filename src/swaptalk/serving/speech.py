@@ -13,8 +13,8 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "espeak-ng": ("--stdin", "-v", "{language}", "-w", "{output}"),
     "espeak": ("--stdin", "-v", "{language}", "-w", "{output}"),
 }
-#: About five minutes of speech.
-LONGEST_TEXT = 5000
+#: About two minutes of speech.
+LONGEST_TEXT = 2000
 TIMEOUT_SECONDS = 60
 
 

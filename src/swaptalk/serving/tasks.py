@@ -23,7 +23,7 @@ from swaptalk.serving.attempt import Attempt
 from swaptalk.serving.claims import Claims
 from swaptalk.serving.jobs import Job
 from swaptalk.serving.settings import ServeOptions
-from swaptalk.serving.uploads import UploadStore
+from swaptalk.serving.uploads import UploadNotFoundError, UploadStore
 from swaptalk.serving.workspace import Workspace
 
 #: Longest side of the picture that shows who was found, in pixels.
@@ -69,12 +69,15 @@ class Tasks:
         {"inspect": self._inspect, "preview": self._preview, "render": self._render}[job.kind](job, attempt)
 
     def inputs(self, job: Job) -> dict[Path, tuple[str, str]]:
-        """Field and user's name of every input file of a job, by path."""
+        """Field and user's name of every input file of a job that is still there, by path."""
         found = {}
         for field in ("upload", "target", "source", "audio"):
             value = job.request.get(field) or []
             for upload in [value] if isinstance(value, str) else value:
-                found[self._uploads.path(upload)] = (field, self._uploads.get(job.owner, upload).name)
+                try:
+                    found[self._uploads.path(upload)] = (field, self._uploads.get(job.owner, upload).name)
+                except UploadNotFoundError:
+                    continue
         return found
 
     def _options(self, job: Job, **more: Any) -> GenerateOptions:
@@ -84,7 +87,8 @@ class Tasks:
                   "audio": None if request["audio"] is None else self._uploads.path(request["audio"])}
         known = {field.name for field in dataclasses.fields(GenerateOptions)}
         if "consent" in known and job.consent is not None:
-            values["consent"] = job.consent["statement"]
+            # The option also takes the name of a file; with words in front no text of a user's can be one.
+            values["consent"] = f"Stated with the request: {job.consent['statement']}"
         return GenerateOptions(**values, **more)
 
     def _inspect(self, job: Job, attempt: Attempt) -> None:

@@ -103,7 +103,8 @@ class Worker:
 
 def _stop_with_server(worker: Worker) -> None:
     """End when the server's end of standard input closes."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     worker.stopping.set()
     time.sleep(GRACE_SECONDS)
     os._exit(0)

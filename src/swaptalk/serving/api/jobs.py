@@ -45,7 +45,7 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
 
 @router.post(JOBS_PATH, status_code=201,
              responses={200: {"model": JobView, "description": "The job that this Idempotency-Key has made before."},
-                        **documented(401, 404, 409, 413, 422, 429, 507)})
+                        **documented(400, 401, 404, 409, 413, 422, 429, 507)})
 def create_job(body: JobRequest, response: Response, owner: Owner, server: Server,
                idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None) -> JobView:
     """Queue a job. With an `Idempotency-Key` a repeated request makes no second job."""

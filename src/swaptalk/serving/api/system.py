@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from swaptalk.pipeline.job import version
@@ -87,7 +86,7 @@ def get_metrics(owner: Owner, server: Server) -> Response:
     return Response(server.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
-@router.post("/api/v1/session", status_code=204, responses=documented(401, 422))
+@router.post("/api/v1/session", status_code=204, responses=documented(400, 401, 422))
 def begin_session(body: SessionRequest, response: Response, server: Server) -> None:
     """Exchange an API key for a cookie, for browsers: players of videos cannot send the header."""
     owner = server.keys.owner(body.key)
@@ -98,10 +97,10 @@ def begin_session(body: SessionRequest, response: Response, server: Server) -> N
                         samesite="strict")
 
 
-@router.delete("/api/v1/session", status_code=204, responses=documented(422))
-def end_session(response: Response, server: Server,
-                swaptalk_session: Annotated[str | None, Cookie(max_length=200)] = None) -> None:
+@router.delete("/api/v1/session", status_code=204)
+def end_session(request: Request, response: Response, server: Server) -> None:
     """Forget the cookie."""
-    if swaptalk_session is not None:
-        server.keys.end_session(swaptalk_session)
+    token = request.cookies.get(SESSION_COOKIE)
+    if token is not None:
+        server.keys.end_session(token)
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")

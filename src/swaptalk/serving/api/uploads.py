@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import mimetypes
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,8 +31,8 @@ router = APIRouter(tags=["uploads"])
 UploadId = Annotated[str, InPath(pattern=UPLOAD_PATTERN)]
 _BYTES: dict[str, Any] = {"requestBody": {"required": True, "content": {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
-#: A browser shall never take an upload for a page: these types are shown, everything else is saved.
-_MEDIA_TYPES = {"photo": "image/*", "video": "video/mp4", "audio": "audio/*"}
+#: A browser shall never take an upload for a page, whatever its name says: it is one of these or a sibling of it.
+_MEDIA_TYPES = {"photo": "image/jpeg", "video": "video/mp4", "audio": "audio/mpeg"}
 
 
 class SpeechRequest(BaseModel):
@@ -57,7 +58,7 @@ async def create_upload(request: Request, response: Response, owner: Owner, serv
     return await asyncio.to_thread(_view, server, upload)
 
 
-@router.post("/api/v1/speech", status_code=201, responses=documented(401, 422, 507))
+@router.post("/api/v1/speech", status_code=201, responses=documented(400, 401, 422, 507))
 def create_speech(body: SpeechRequest, owner: Owner, server: Server) -> UploadView:
     """Have text spoken by a program on the server's machine; the result is an upload. See `features.speech`."""
     server.check_room()
@@ -136,12 +137,19 @@ def get_upload(upload: UploadId, owner: Owner, server: Server) -> UploadView:
 
 
 @router.get(f"{UPLOADS_PATH}/{{upload}}/content", response_class=FileResponse,
-            responses={200: {"content": {"application/octet-stream": {}}}, 206: {"description": "A part of it."},
-                       **documented(400, 401, 404, 416, 422)})
+            responses={200: {"content": {"image/*": {}, "video/*": {}, "audio/*": {}}},
+                       206: {"description": "A part of it."}, **documented(400, 401, 404, 416, 422)})
 def get_upload_content(upload: UploadId, owner: Owner, server: Server) -> FileResponse:
     """The file itself; parts of it by the header `Range`."""
     found = find_upload(server, owner, upload)
-    return FileResponse(server.places.uploads.path(found.id), media_type=_MEDIA_TYPES[found.kind])
+    return FileResponse(server.places.uploads.path(found.id), media_type=_media_type(found))
+
+
+def _media_type(upload: Upload) -> str:
+    """By the name's ending if it fits what was found in the file; players look into the file anyway."""
+    usual = _MEDIA_TYPES[upload.kind]
+    guessed = mimetypes.guess_type(upload.name)[0] or usual
+    return guessed if guessed.split("/")[0] == usual.split("/")[0] and "svg" not in guessed else usual
 
 
 @router.get(f"{UPLOADS_PATH}/{{upload}}/picture", response_class=FileResponse,

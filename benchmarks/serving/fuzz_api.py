@@ -1,7 +1,7 @@
 """Schemathesis against a running server's OpenAPI description: no server error, and every answer as described.
 
-    pip install schemathesis
-    python benchmarks/serving/fuzz_api.py --examples 60
+pip install schemathesis
+python benchmarks/serving/fuzz_api.py --examples 60
 """
 
 from __future__ import annotations

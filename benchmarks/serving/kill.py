@@ -93,12 +93,14 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=34, help="length of each result: a chunk is 10 seconds")
     parser.add_argument("--pause", type=float, nargs=2, default=(2, 14), help="seconds between two kills")
+    parser.add_argument("--attempts", type=int, default=30, help="kills come faster than chunks on a slow machine")
     parser.add_argument("--port", type=int, default=8719)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = inputs(Path(folder), given.seconds)
-        server = Server(Path(folder) / "data", given.port, "--free-disk-gb", "0.01", "--threads", "1")
+        server = Server(Path(folder) / "data", given.port, "--free-disk-gb", "0.01", "--threads", "1",
+                        "--attempts", str(given.attempts))
         photo, video, audio = (server.upload(path) for path in files)
 
         def submit(name: str, number: int) -> str:

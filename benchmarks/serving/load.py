@@ -1,6 +1,6 @@
 """Latency of the API while many clients poll and jobs are being made.
 
-    python benchmarks/serving/load.py --clients 50 --jobs 10
+python benchmarks/serving/load.py --clients 50 --jobs 10
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from swaptalk.runtime.bundle import BUNDLE_NAME, default_directory
+from swaptalk.runtime.bundle import default_directory
+from swaptalk.runtime.validate import BUNDLE_NAME
 
 CONSENT = "The person in the photo and the speaker agreed to this video. (A test.)"
 

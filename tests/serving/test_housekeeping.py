@@ -48,9 +48,9 @@ def test_what_is_too_old_is_deleted_and_what_is_needed_is_not(places: Places) ->
     old, fresh = stored(places, b"old"), stored(places, b"fresh")
     job = ended(places, old)
     waiting = places.store.submit("me", "render", {}, inputs=[(fresh, "audio")])[0].id
-    tidy(places, Limits(keep_days=1), time.time() + 23 * 3600)
+    tidy(places, Limits(keep_days=0.5), time.time() + 11 * 3600)
     assert (places.jobs / job).exists() and places.uploads.path(old).exists()
-    tidy(places, Limits(keep_days=1), time.time() + 25 * 3600)
+    tidy(places, Limits(keep_days=0.5), time.time() + 13 * 3600)
     assert not (places.jobs / job).exists() and not places.uploads.path(old).exists()
     with pytest.raises(UploadNotFoundError):
         places.uploads.get("me", old)
@@ -80,7 +80,7 @@ def receiver() -> Iterator[HTTPServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # noqa: N802 - the base class's name
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.server.got.append((dict(self.headers), body))
+            self.server.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
             self.send_response(self.server.answers.pop(0))
             self.end_headers()
 
@@ -123,11 +123,14 @@ def test_only_named_hosts_are_called(url: str, allowed: bool) -> None:
 
 
 def test_metrics_and_health(server) -> None:
+    end = time.monotonic() + 60
+    while server.client.get("/health").status_code == 503 and time.monotonic() < end:
+        time.sleep(0.2)  # the workers have not said yet that they live
+    server.client.get("/health").raise_for_status()
     text = server.client.get("/metrics").text
     for name in ("swaptalk_workers", "swaptalk_jobs_ended_total", "swaptalk_disk_free_bytes",
                  "swaptalk_request_seconds_bucket"):
         assert name in text
-    server.client.get("/health").raise_for_status()
 
 
 @pytest.mark.skipif(speech_program() is None, reason="no speech program is installed")

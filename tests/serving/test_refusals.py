@@ -123,6 +123,7 @@ def test_large_bodies_and_unknown_things(server) -> None:
     problem(server.client.get("/api/v1/uploads/" + "0" * 64), 404)
     problem(server.client.get("/api/v1/nothing"), 404)
     problem(server.client.put("/api/v1/jobs"), 405)
+    assert set(server.client.get("/api/v1/speech").headers["allow"].split(", ")) == {"POST"}
     problem(server.client.get("/api/v1/jobs?limit=100000"), 422)
 
 

@@ -109,19 +109,21 @@ def _validation(request: Request, error: Exception) -> JSONResponse:
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    status, detail, headers = error.status_code, str(error.detail), error.headers
+    allowed = _allowed(request) if status in (404, 405) else None
+    if allowed is not None or status == 405:  # routes raise ProblemError: 404 here is the page's folder that was asked
+        status, detail, headers = 405, "Method Not Allowed", {"Allow": ", ".join(allowed or ["GET", "HEAD"])}
     titles = {404: "Not found", 405: "Method not allowed", 400: "The request is not valid"}
-    title = titles.get(error.status_code, "The request was refused")
-    detail = error.detail if isinstance(error.detail, str) else title
-    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
-    return ProblemError(error.status_code, f"http-{error.status_code}", title, detail, headers).response()
+    title = titles.get(status, "The request was refused")
+    return ProblemError(status, f"http-{status}", title, detail, headers).response()
 
 
-def _allowed(request: Request) -> list[str]:
-    """Methods that the path takes by the OpenAPI description; the router itself names those of one route only."""
+def _allowed(request: Request) -> list[str] | None:
+    """Methods of a path of the API (the router itself names those of one route only); None for other paths."""
     for path, operations in request.app.openapi()["paths"].items():
         if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", path), request.url.path):
             return sorted(method.upper() for method in operations)
-    return ["GET", "HEAD"]
+    return None
 
 
 def _unforeseen(request: Request, error: Exception) -> JSONResponse:

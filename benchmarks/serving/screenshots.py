@@ -19,6 +19,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 WIDTHS = {"wide": (1200, 900), "phone": (390, 844)}
+#: Widths of the saved pictures.
+SAVED = {"wide": 800, "phone": 300}
 #: Renders of the demo on one busy core.
 PATIENCE = 600_000
 
@@ -29,7 +31,8 @@ def save(page: Page, folder: Path, name: str) -> None:
         page.set_viewport_size({"width": x, "height": y})
         page.wait_for_timeout(400)
         picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-        picture.quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(
+        picture = picture.resize((SAVED[width], round(picture.height * SAVED[width] / x)), Image.Resampling.LANCZOS)
+        picture.quantize(96, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
             folder / f"serving-{name}-{width}.png", optimize=True)
     page.set_viewport_size({"width": 1200, "height": 900})
 

@@ -1,0 +1,220 @@
+"""Finds and reads the invisible watermark in pictures that were encoded, scaled, cropped or re-recorded since.
+
+Frames are added up after their content has been flattened: the mark is the same in all of them, what moves averages out.
+Then the tile's scale and shift are searched for with the pilot, and the code word is read at the best places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.provenance.watermark_code import WORD_BITS, decode, encode
+from swaptalk.provenance.watermark_tile import CELLS, TILE, bins, spectrum
+
+#: Lengths of the shorter side at which frames are added up. A picture that was never scaled or cropped has 360 cells there, or
+#: fewer if it is small; the coarser levels find the larger cells of these.
+LEVELS = (CELLS, CELLS // 2, CELLS // 4)
+#: Pixels of a level to a cell: from a picture shown with a border around it to one cropped to 70 %.
+_SCALES = (0.7, 1.45)
+#: Ratio of neighbouring scales: over half a picture of 640 cells they drift apart by little more than a cell.
+_SCALE_STEP = 1.004
+#: The best scale is refined in both directions by up to this much: sizes are rounded to even numbers when scaling.
+_REFINEMENT = (-0.004, -0.002, 0.0, 0.002, 0.004)
+#: How many of the likeliest scales are tried to be read.
+_CANDIDATES = 3
+#: Standard deviations by which a pilot stands out that is no accident, even if the identifier cannot be read: see the
+#: measured rate of false alarms in docs/provenance.md.
+PRESENCE_SCORE = 8.0
+#: Detail (pixels of a level) that is compared with its surroundings, and surroundings that decide how much it counts.
+_DETAIL, _SURROUNDINGS, _REGION = 11, 9, 31
+#: Camera noise (grey levels squared): flatter areas than this are not amplified further.
+_NOISE_VARIANCE = 9.0
+#: Detail counts by its contrast to this power less: the mark grows with texture, but more slowly than texture does.
+_FLATTENING = 1.5
+#: No single place counts more than this many standard deviations.
+_CLIP = 3.0
+#: At most this many frames of a video are looked at.
+FRAMES_READ = 300
+
+
+@dataclass(frozen=True)
+class WatermarkReading:
+    """What was found."""
+
+    identifier: int | None
+    """The 64 bits, if they could be read and their checksum fits."""
+    present: bool
+    """Whether a mark is there, readable or not."""
+    score: float
+    """Standard deviations by which the pilot stands out."""
+    scale: float
+    """Size of the picture relative to the one that was marked, as far as the frame's shape tells; cropping enlarges it."""
+    frames: int
+    """Frames that were added up."""
+
+    @property
+    def text(self) -> str | None:
+        """The identifier as 16 hexadecimal digits."""
+        return None if self.identifier is None else f"{self.identifier:016x}"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A scale at which the pilot was looked for, and the shift at which it stands out most."""
+
+    score: float
+    level: int
+    scale_x: float
+    scale_y: float
+    row: int
+    column: int
+
+
+class WatermarkDetector:
+    """Adds up frames of one size; :meth:`result` may be asked at any time. Memory does not grow with the frames."""
+
+    def __init__(self) -> None:
+        self._sums: list[NDArray[np.float32]] = []
+        self._frames = 0
+
+    def add(self, picture: NDArray[np.uint8]) -> None:
+        """Take in a frame, (H, W, 3) uint8 RGB."""
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        flat = [_flattened(_at_level(grey, side)) for side in LEVELS]
+        if self._frames == 0:
+            self._sums = flat
+        else:
+            for total, one in zip(self._sums, flat, strict=True):
+                total += one
+        self._frames += 1
+
+    def result(self) -> WatermarkReading:
+        """Search all scales.
+
+        Raises:
+            ValueError: no frame was added.
+        """
+        if self._frames == 0:
+            raise ValueError("no frame to look at")
+        levels = [_even(total) for total in self._sums]
+        count = round(np.log(_SCALES[1] / _SCALES[0]) / np.log(_SCALE_STEP)) + 1
+        places = [_look(picture, level, scale, scale) for level, picture in enumerate(levels)
+                  for scale in np.geomspace(*_SCALES, count)]
+        best = [_refined(levels, place) for place in _likeliest(places)]
+        for place in best:
+            decoded = _read(levels[place.level], place)
+            if decoded is not None:
+                return self._reading(place, decoded)
+        return self._reading(best[0], None)
+
+    def _reading(self, place: _Place, identifier: int | None) -> WatermarkReading:
+        scale = place.scale_x * CELLS / LEVELS[place.level]
+        present = identifier is not None or place.score >= PRESENCE_SCORE
+        return WatermarkReading(identifier, present, round(place.score, 2), round(scale, 3), self._frames)
+
+
+def read_watermark(pictures: Iterable[NDArray[np.uint8]]) -> WatermarkReading:
+    """Look for the mark in frames of one video, or in one picture: (H, W, 3) uint8 RGB each."""
+    detector = WatermarkDetector()
+    for picture in pictures:
+        detector.add(picture)
+    return detector.result()
+
+
+def _at_level(grey: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
+    height, width = grey.shape
+    scale = side / min(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(grey, size, interpolation=kind).astype(np.float32)
+
+
+def _flattened(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fine detail, evened out between textured and flat areas: most of it is noise to the mark."""
+    detail = grey - cv2.blur(grey, (_DETAIL, _DETAIL))
+    variance = cv2.blur(detail * detail, (_SURROUNDINGS, _SURROUNDINGS))
+    return np.clip(detail / (variance + _NOISE_VARIANCE) ** (_FLATTENING / 2), -_CLIP, _CLIP)
+
+
+def _even(total: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weigh down the areas in which content is left over."""
+    variance = cv2.blur(total * total, (_REGION, _REGION))
+    return np.clip(total / np.sqrt(variance + 1e-6 * float(variance.mean()) + 1e-12), -_CLIP, _CLIP)
+
+
+def _folded(picture: NDArray[np.float32], scale_x: float, scale_y: float) -> NDArray[np.complex128]:
+    """Half spectrum of the picture brought to one pixel a cell and folded into one tile, equally strong at all
+    frequencies: what the content leaves behind is strongest in the low ones.
+    """
+    height, width = picture.shape
+    size = (max(1, round(width / scale_x)), max(1, round(height / scale_y)))
+    # Centres of pixels lie at half numbers.
+    shrink = np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2]], np.float64)
+    cells = cv2.warpAffine(picture, shrink, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                           borderMode=cv2.BORDER_REPLICATE)
+    tiles_down, tiles_across = -(-size[1] // TILE), -(-size[0] // TILE)
+    padded = np.zeros((tiles_down * TILE, tiles_across * TILE), np.float32)
+    padded[: size[1], : size[0]] = cells
+    waves = np.fft.rfft2(padded.reshape(tiles_down, TILE, tiles_across, TILE).sum(axis=(0, 2)))
+    power = np.bincount(_RINGS.ravel(), (np.abs(waves) ** 2).ravel()) / _RING_SIZES
+    return waves / np.sqrt(power + 1e-12)[_RINGS]
+
+
+_RINGS = np.rint(np.hypot(np.fft.fftfreq(TILE, 1 / TILE)[:, None], np.arange(TILE // 2 + 1)[None])).astype(np.intp)
+_RING_SIZES = np.bincount(_RINGS.ravel())
+
+
+def _look(picture: NDArray[np.float32], level: int, scale_x: float, scale_y: float) -> _Place:
+    matched = np.fft.irfft2(_folded(picture, scale_x, scale_y) * np.conj(_pilot()), (TILE, TILE))
+    place = int(matched.argmax())
+    score = float(matched.flat[place] / (matched.std() + 1e-12))
+    return _Place(score, level, scale_x, scale_y, *divmod(place, TILE))
+
+
+def _pilot() -> NDArray[np.complex128]:
+    return spectrum(bins().pilot.astype(np.float64))
+
+
+def _likeliest(places: list[_Place]) -> list[_Place]:
+    """The best places that are not neighbours of a better one."""
+    chosen: list[_Place] = []
+    for place in sorted(places, key=lambda one: -one.score):
+        near = [one for one in chosen if one.level == place.level
+                and abs(one.scale_x / place.scale_x - 1) < 2 * (_SCALE_STEP - 1)]
+        if not near:
+            chosen.append(place)
+        if len(chosen) == _CANDIDATES:
+            break
+    return chosen
+
+
+def _refined(levels: list[NDArray[np.float32]], place: _Place) -> _Place:
+    picture = levels[place.level]
+    tried = [_look(picture, place.level, place.scale_x * (1 + x), place.scale_y * (1 + y))
+             for x in _REFINEMENT for y in _REFINEMENT]
+    return max(tried, key=lambda one: one.score)
+
+
+def soft_word(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64]:
+    """Soft values of the code word, (288,), at a place."""
+    where = bins()
+    waves = _folded(picture, place.scale_x, place.scale_y)[where.rows, where.columns]
+    turns = np.fft.fftfreq(TILE)[where.rows] * place.row + where.columns / TILE * place.column
+    values = (waves * np.exp(2j * np.pi * turns) * np.conj(where.phases)).real
+    carriers = ~where.pilot
+    return np.bincount(where.bits[carriers], values[carriers], minlength=WORD_BITS)
+
+
+def _read(picture: NDArray[np.float32], place: _Place) -> int | None:
+    decoded = decode(soft_word(picture, place))
+    return decoded.identifier if decoded.valid else None
+
+
+def bit_accuracy(soft: NDArray[np.floating], identifier: int) -> float:
+    """Share of the code word's bits that were received right, before error correction."""
+    return float(((soft > 0) == (encode(identifier) > 0)).mean())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +21,19 @@ from swaptalk.media.video_writer import VideoWriter
 from swaptalk.runtime.assets import resolve
 
 WIDTH, HEIGHT = 160, 144
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_configuration() -> Iterator[None]:
+    """Keys made by tests stay out of the user's folder; programs that tests start inherit this."""
+    with tempfile.TemporaryDirectory(prefix="swaptalk-tests-") as folder:
+        before = os.environ.get("SWAPTALK_CONFIG_DIR")
+        os.environ["SWAPTALK_CONFIG_DIR"] = folder
+        yield
+        if before is None:
+            del os.environ["SWAPTALK_CONFIG_DIR"]
+        else:
+            os.environ["SWAPTALK_CONFIG_DIR"] = before
 
 
 @pytest.fixture(scope="session")

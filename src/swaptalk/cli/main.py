@@ -62,6 +62,8 @@ VERBS: tuple[Verb, ...] = (
         options="SyncOptions",
         run="run_sync",
     ),
+    Verb("verify", "say which marks files carry, whether they hold, and who made what", "swaptalk.cli.verify"),
+    Verb("consent", "sign a person's agreement into the photo of them", "swaptalk.cli.consent"),
     Verb(
         name="serve",
         summary="start the web page and the HTTP API on this machine",

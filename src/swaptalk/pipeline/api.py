@@ -18,9 +18,10 @@ from swaptalk.media.image import write_image
 from swaptalk.pipeline.analyse import Analysis, analyse, find_faces, is_complete
 from swaptalk.pipeline.checks import full_disk_explained, unchanged
 from swaptalk.pipeline.generate import FaceGenerator, generate_frames
-from swaptalk.pipeline.job import JobFolder, job_fingerprint, write_atomically
+from swaptalk.pipeline.job import JobFolder, write_atomically
+from swaptalk.pipeline.marks import Marks
 from swaptalk.pipeline.networks import Networks
-from swaptalk.pipeline.options import GenerateOptions, fingerprinted
+from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.preview import preview_indices, preview_plan, side_by_side
 from swaptalk.pipeline.progress import Progress
@@ -30,6 +31,7 @@ from swaptalk.pipeline.speech import MotionTrack, write_motion
 from swaptalk.pipeline.stats import Report, Stopwatch, peak_memory_bytes
 from swaptalk.pipeline.vision import Vision
 from swaptalk.pipeline.write import chunk_frames, finished_frames, join, write_chunks
+from swaptalk.provenance.signing import SigningIdentity
 from swaptalk.runtime.bundle import ModelBundle
 
 
@@ -59,17 +61,19 @@ class SwapTalk:
         networks: the models.
         vision: finds faces.
         progress: told how far a job is.
+        signer: signs the outputs instead of ``certificate`` or the self-made key, for instance in a key service.
 
     One instance runs one job at a time.
     """
 
-    def __init__(self, networks: Networks, vision: Vision, progress: Progress | None = None) -> None:
-        self._networks, self._vision = networks, vision
+    def __init__(self, networks: Networks, vision: Vision, progress: Progress | None = None,
+                 signer: SigningIdentity | None = None) -> None:
+        self._networks, self._vision, self._signer = networks, vision, signer
         self._progress = progress or Progress()
 
     @classmethod
     def from_pretrained(cls, models: Path | str | None = None, device: str = "auto", threads: int = 0,
-                        progress: Progress | None = None) -> SwapTalk:
+                        progress: Progress | None = None, signer: SigningIdentity | None = None) -> SwapTalk:
         """Load the weights that came with the package, or those in the folder ``models``.
 
         Missing third-party files are fetched once. ``threads`` = 0 takes all cores.
@@ -79,7 +83,7 @@ class SwapTalk:
         """
         folder = None if models is None else Path(models)
         bundle = ModelBundle.from_pretrained(folder, threads, device)
-        return cls(bundle, Vision(), progress)
+        return cls(bundle, Vision(), progress, signer)
 
     def generate(self, options: GenerateOptions | None = None, **settings: Any) -> Report | None:
         """Make a video (or, from a photo without audio, a photo), whole or not at all.
@@ -96,16 +100,19 @@ class SwapTalk:
             KeyboardInterrupt: finished chunks stay beside the output, for ``resume=True``.
         """
         plan = make_plan(options or GenerateOptions(**settings))
+        marks = self._marks(plan)
         stopwatch = Stopwatch()
         identity = self._identity(plan, stopwatch)
         if plan.options.preview is not None:
-            self._preview(plan, identity, plan.options.preview)
+            self._preview(plan, identity, plan.options.preview, marks)
         if plan.options.output is None:
             return None
-        return self._render(plan, plan.options.output, identity, stopwatch)
+        return self._render(plan, plan.options.output, identity, stopwatch, marks)
 
     def frames(self, options: GenerateOptions | None = None, **settings: Any) -> Iterator[NDArray[np.uint8]]:
         """Yield the composited frames, RGB (H, W, 3) uint8, for those who write them themselves.
+
+        They carry the watermark; the signed manifest is up to those who make the file.
 
         Takes what :meth:`generate` takes, but needs no ``output``. Close the iterator to stop early.
 
@@ -113,11 +120,12 @@ class SwapTalk:
             InputError: an input or option is at fault.
         """
         plan = make_plan(options or GenerateOptions(**settings), "frames")
+        marks = self._marks(plan)
         stopwatch = Stopwatch()
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             with (
                 closing(self._prepare(plan, self._identity(plan, stopwatch), Path(folder), stopwatch)) as faces,
-                closing(generate_frames(plan, faces, range(plan.frames), stopwatch)) as frames,
+                closing(generate_frames(plan, faces, range(plan.frames), stopwatch, marks.apply)) as frames,
             ):
                 yield from frames
 
@@ -134,6 +142,9 @@ class SwapTalk:
         if plan.options.list_faces is not None:
             write_image(plan.options.list_faces, selector.contact_sheet())
         return [FoundFace(face.number, face.frames, face.usable_frames, face.first_frame) for face in selector.faces]
+
+    def _marks(self, plan: Plan) -> Marks:
+        return Marks(plan, self._networks.fingerprint, self._signer)
 
     def _identity(self, plan: Plan, stopwatch: Stopwatch) -> Any | None:
         options = plan.options
@@ -155,47 +166,53 @@ class SwapTalk:
             self._networks, Analysis(folder), identity, motion, plan.options.strength, plan.options.order
         )
 
-    def _render(self, plan: Plan, output: Path, identity: Any | None, stopwatch: Stopwatch) -> Report:
-        settings = {**fingerprinted(plan.options), "weights": self._networks.fingerprint}
-        job_hash = job_fingerprint(plan.inputs, settings)
-        with full_disk_explained(output.parent), JobFolder(output, job_hash) as job, unchanged(plan.inputs) as check:
+    def _render(self, plan: Plan, output: Path, identity: Any | None, stopwatch: Stopwatch, marks: Marks) -> Report:
+        with full_disk_explained(output.parent), JobFolder(output, marks.job) as job, unchanged(plan.inputs) as check:
             job.begin(plan.options.resume)
-            done = finished_frames(plan, job)
+            done, unsigned = finished_frames(plan, job), job.unsigned(output.suffix)
             with closing(self._prepare(plan, identity, job.analysis, stopwatch)) as faces:
                 self._progress.begin("generate", plan.frames, done)
                 states = SmoothingStates(job.smoothing, chunk_frames(plan))
-                with closing(generate_frames(plan, faces, range(done, plan.frames), stopwatch, states)) as frames:
+                indices = range(done, plan.frames)
+                with closing(generate_frames(plan, faces, indices, stopwatch, marks.apply, states)) as frames:
                     if plan.image:
-                        write_image(output, next(frames))
+                        write_image(unsigned, next(frames))
                     else:
                         write_chunks(plan, job, frames, done, stopwatch, self._progress.advance)
                 self._progress.end()
                 check()
                 if not plan.image:
                     with stopwatch.stage("join"):
-                        join(plan, job, output)
-                report = _report(plan, output, faces.analysis, done, stopwatch)
+                        join(plan, job, unsigned)
+                with stopwatch.stage("sign"):
+                    marks.sign(unsigned, output)
+                report = _report(plan, output, faces.analysis, done, stopwatch, marks)
             job.finished()
         if plan.options.stats is not None:
             write_atomically(plan.options.stats, report.to_json())
         return report
 
-    def _preview(self, plan: Plan, identity: Any | None, path: Path) -> None:
+    def _preview(self, plan: Plan, identity: Any | None, path: Path, marks: Marks) -> None:
         """A few frames of the beginning: the target's above, the result below."""
         short, stopwatch = preview_plan(plan), Stopwatch()
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             indices = preview_indices(short)
             with (
                 closing(self._prepare(short, identity, Path(folder), stopwatch)) as faces,
-                closing(generate_frames(short, faces, indices, stopwatch)) as results,
+                closing(generate_frames(short, faces, indices, stopwatch, _left_to_the_sheet)) as results,
             ):
                 made = list(results)
             with short.open_target() as target:
                 shown = list(target.frames([short.playback(index) for index in indices]))
-        write_image(path, side_by_side(shown, made))
+        marks.write_image(path, side_by_side(shown, made))
 
 
-def _report(plan: Plan, output: Path, analysis: Analysis, done: int, stopwatch: Stopwatch) -> Report:
+def _left_to_the_sheet(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Frames of a preview are scaled down; their sheet is marked instead."""
+    return picture
+
+
+def _report(plan: Plan, output: Path, analysis: Analysis, done: int, stopwatch: Stopwatch, marks: Marks) -> Report:
     passed = Counter(analysis.reason(plan.playback(index)) for index in range(plan.frames))
     changed = passed.pop("", 0)
     seconds = stopwatch.total
@@ -203,6 +220,7 @@ def _report(plan: Plan, output: Path, analysis: Analysis, done: int, stopwatch: 
         output=str(output), frames=plan.frames, duration=float(plan.seconds), frame_rate=str(plan.fps),
         width=plan.width, height=plan.height, changed=changed, passed_through=dict(passed.most_common()),
         resumed_frames=done, seconds=round(seconds, 3), fps=round((plan.frames - done) / seconds, 2),
+        watermark=None if marks.identifier is None else f"{marks.identifier:016x}",
         stages=stopwatch.stages, peak_memory_bytes=peak_memory_bytes(),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -172,11 +172,13 @@ def composite_frames(plan: Plan, analysis: Analysis, frames: Iterable[Frame], st
 
 
 def generate_frames(plan: Plan, faces: FaceGenerator, indices: Sequence[int], stopwatch: Stopwatch,
-                    states: SmoothingStates | None = None) -> Generator[NDArray[np.uint8], None, None]:
+                    mark: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], states: SmoothingStates | None = None,
+                    ) -> Generator[NDArray[np.uint8], None, None]:
     """The composited output frames (H, W, 3) for ``indices``, every stage in its own thread.
 
-    With ``states`` they go on where an interrupted job was, to the bit, if they begin with a chunk. Close the
-    generator to stop early; errors of any stage are raised here.
+    ``mark`` gets each of them last: no picture leaves unmarked by accident. With ``states`` they go on where an
+    interrupted job was, to the bit, if they begin with a chunk. Close the generator to stop early; errors of any stage
+    are raised here.
     """
     first = indices[0] if states is not None and len(indices) else 0
 
@@ -188,6 +190,9 @@ def generate_frames(plan: Plan, faces: FaceGenerator, indices: Sequence[int], st
 
     def composited() -> Iterator[NDArray[np.uint8]]:
         made = background(faced, QUEUE, "networks")
-        return composite_frames(plan, faces.analysis.reopened(), made, stopwatch, states, first)
+        for picture in composite_frames(plan, faces.analysis.reopened(), made, stopwatch, states, first):
+            with stopwatch.stage("mark"):
+                marked = mark(picture)
+            yield marked
 
     return background(composited, QUEUE, "composite")

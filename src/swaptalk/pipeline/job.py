@@ -130,6 +130,10 @@ class JobFolder:
         """Folder of the finished pieces of the output."""
         return self.path / "chunks"
 
+    def unsigned(self, suffix: str) -> Path:
+        """File of the whole output, before it gets its manifest and its place."""
+        return self.path / f"unsigned{suffix}"
+
     def chunk(self, number: int) -> Path:
         """File of one finished piece of the output."""
         return self.chunks / f"{number:06d}.mp4"

@@ -61,6 +61,18 @@ class RenderOptions:
     """CPU threads for the networks; 0 takes all cores."""
     models: Path | None = None
     """Folder with other SwapTalk weights than those that came with the program."""
+    consent: str | None = None
+    """Why this may be made: a file (release form, contract) or a sentence. Recorded in the output with its hash."""
+    label: bool = False
+    """Show a label in the lower left corner of the picture, too."""
+    label_text: str = "AI-generated"
+    """Words of the label."""
+    certificate: Path | None = None
+    """Sign with this certificate chain (.pem, for C2PA) instead of a self-signed one."""
+    key: Path | None = None
+    """Private key (.pem) of the certificate."""
+    timestamp_url: str | None = None
+    """Ask this RFC 3161 service for a signed time."""
     stats: Path | None = None
     """Write a JSON report here: frames, seconds, speed, time per stage, peak memory, frames passed through."""
     resume: bool = False
@@ -116,7 +128,8 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
 
     def __post_init__(self) -> None:
         """Let callers from Python pass strings and single photos."""
-        for field in ("target", "output", "list_faces", "preview", "models", "stats", "audio"):
+        for field in ("target", "output", "list_faces", "preview", "models", "stats", "audio", "certificate",
+                      "key"):
             value = getattr(self, field)
             if isinstance(value, str):
                 object.__setattr__(self, field, Path(value))
@@ -170,7 +183,7 @@ def fingerprinted(options: GenerateOptions) -> dict[str, str]:
     Input files are compared by content, not by this; how a job is run and reported does not matter.
     """
     left_out = {"target", "source", "audio", "output", "list_faces", "preview", "models", "device", "threads", "stats",
-                "resume", "allow_long", "quiet", "json"}
+                "consent", "certificate", "key", "timestamp_url", "resume", "allow_long", "quiet", "json"}
     return {field.name: str(getattr(options, field.name)) for field in dataclasses.fields(options)
             if field.name not in left_out}
 

@@ -164,4 +164,5 @@ def _check_amount(plan: Plan, output: Path) -> None:
         )
     video = video_bytes(plan.width, plan.height, plan.frames, rate_factor(plan.options.quality, plan.options.codec))
     sound = int(plan.seconds * AUDIO_BYTES_PER_SECOND)
-    check_disk(output, 2 * video + sound + plan.playback.length * ANALYSIS_BYTES_PER_FRAME)  # chunks, then the whole
+    # Chunks, then the whole, then its signed copy.
+    check_disk(output, 3 * video + 2 * sound + plan.playback.length * ANALYSIS_BYTES_PER_FRAME)

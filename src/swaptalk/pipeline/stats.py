@@ -112,6 +112,8 @@ class Report:
     """Time the job took."""
     fps: float
     """Frames made per second of that time, from file to file."""
+    watermark: str | None
+    """Identifier in the pixels, 16 hexadecimal digits; None if the watermark was switched off."""
     stages: dict[str, float]
     """Working seconds of each stage; stages overlap."""
     peak_memory_bytes: int

@@ -63,7 +63,7 @@ def write_chunks(plan: Plan, job: JobFolder, frames: Iterator[NDArray[np.uint8]]
 
 
 def join(plan: Plan, job: JobFolder, output: Path) -> None:
-    """Join the chunks, add the sound, and put the output in its place in one step.
+    """Join the chunks and add the sound, in one step.
 
     Raises:
         InputError: the disk is full.

@@ -1,1 +1,1 @@
-"""What an output says about itself: signed manifest, invisible watermark, visible label, consent; and how to read them."""
+"""What an output says about itself: signed manifest, invisible watermark, label, consent; and how to read them."""

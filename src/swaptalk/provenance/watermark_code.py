@@ -1,8 +1,8 @@
 """The 64-bit identifier as a word that survives noise: checksum, convolutional code, soft Viterbi decoding.
 
-CRC-24A as in 3GPP TS 36.212 section 5.1.1, and the rate 1/3 code of constraint length 9 of IS-95 (generators 557, 663 and
-711 octal), closed with zeros. The telecommunication packages that offer these bring SciPy and Matplotlib along; here
-they are a hundred lines.
+CRC-24 as in RFC 4880 section 6.1 (it does not start from zero, so that a blank picture is no word), and the rate 1/3
+code of constraint length 9 of IS-95 (generators 557, 663 and 711 octal), closed with zeros. The telecommunication
+packages that offer these bring SciPy and Matplotlib along; here they are a hundred lines.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 #: Bits of an identifier.
 ID_BITS = 64
-#: Generator polynomial of CRC-24A, without its leading bit.
-_CRC_POLYNOMIAL, CRC_BITS = 0x864CFB, 24
+#: Generator polynomial, without its leading bit, and first value of CRC-24.
+_CRC_POLYNOMIAL, _CRC_START, CRC_BITS = 0x864CFB, 0xB704CE, 24
 #: Bits of memory of the code: eight zeros bring the encoder back to rest.
 _MEMORY = 8
 _GENERATORS = (0o557, 0o663, 0o711)
@@ -25,7 +25,7 @@ WORD_BITS = (ID_BITS + CRC_BITS + _MEMORY) * len(_GENERATORS)
 
 
 def _crc(bits: NDArray[np.uint8]) -> int:
-    register = 0
+    register = _CRC_START
     for bit in bits.tolist():
         carry = (register >> (CRC_BITS - 1)) ^ bit
         register = (register << 1) & ((1 << CRC_BITS) - 1)
@@ -41,7 +41,7 @@ def _bits(value: int, count: int) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _trellis() -> NDArray[np.int8]:
-    """Signs that leave the encoder, (256 states, 2 inputs, 3): +1 for a one. State: the last eight bits, newest on top."""
+    """Signs that leave the encoder, (256 states, 2 inputs, 3). State: the last eight bits, newest on top."""
     registers = (np.arange(2)[None, :] << _MEMORY) | np.arange(1 << _MEMORY)[:, None]
     parity = [[[bin(int(r) & g).count("1") & 1 for g in _GENERATORS] for r in row] for row in registers]
     return (2 * np.array(parity) - 1).astype(np.int8)

@@ -1,7 +1,7 @@
 """Finds and reads the invisible watermark in pictures that were encoded, scaled, cropped or re-recorded since.
 
-Frames are added up after their content has been flattened: the mark is the same in all of them, what moves averages out.
-Then the tile's scale and shift are searched for with the pilot, and the code word is read at the best places.
+Frames are added up after their content has been flattened: the mark is the same in all of them, what moves averages
+out. Then the tile's scale and shift are searched for with the pilot, and the code word is read at the best places.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from swaptalk.provenance.watermark_code import WORD_BITS, decode, encode
 from swaptalk.provenance.watermark_tile import CELLS, TILE, bins, spectrum
 
-#: Lengths of the shorter side at which frames are added up. A picture that was never scaled or cropped has 360 cells there, or
-#: fewer if it is small; the coarser levels find the larger cells of these.
+#: Lengths of the shorter side at which frames are added up. A picture that was never scaled or cropped has 360 cells
+#: there, or fewer if it is small; the coarser levels find the larger cells of these.
 LEVELS = (CELLS, CELLS // 2, CELLS // 4)
 #: Pixels of a level to a cell: from a picture shown with a border around it to one cropped to 70 %.
 _SCALES = (0.7, 1.45)
@@ -53,7 +53,7 @@ class WatermarkReading:
     score: float
     """Standard deviations by which the pilot stands out."""
     scale: float
-    """Size of the picture relative to the one that was marked, as far as the frame's shape tells; cropping enlarges it."""
+    """Cells of the whole frame were this much larger: 1 for a whole large picture, 1.25 for 80 % of one."""
     frames: int
     """Frames that were added up."""
 
@@ -84,7 +84,7 @@ class WatermarkDetector:
 
     def add(self, picture: NDArray[np.uint8]) -> None:
         """Take in a frame, (H, W, 3) uint8 RGB."""
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
         flat = [_flattened(_at_level(grey, side)) for side in LEVELS]
         if self._frames == 0:
             self._sums = flat
@@ -104,7 +104,7 @@ class WatermarkDetector:
         levels = [_even(total) for total in self._sums]
         count = round(np.log(_SCALES[1] / _SCALES[0]) / np.log(_SCALE_STEP)) + 1
         places = [_look(picture, level, scale, scale) for level, picture in enumerate(levels)
-                  for scale in np.geomspace(*_SCALES, count)]
+                  for scale in np.geomspace(*_SCALES, count).tolist()]
         best = [_refined(levels, place) for place in _likeliest(places)]
         for place in best:
             decoded = _read(levels[place.level], place)
@@ -113,7 +113,7 @@ class WatermarkDetector:
         return self._reading(best[0], None)
 
     def _reading(self, place: _Place, identifier: int | None) -> WatermarkReading:
-        scale = place.scale_x * CELLS / LEVELS[place.level]
+        scale = float(place.scale_x) * CELLS / LEVELS[place.level]
         present = identifier is not None or place.score >= PRESENCE_SCORE
         return WatermarkReading(identifier, present, round(place.score, 2), round(scale, 3), self._frames)
 
@@ -138,18 +138,21 @@ def _flattened(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """Fine detail, evened out between textured and flat areas: most of it is noise to the mark."""
     detail = grey - cv2.blur(grey, (_DETAIL, _DETAIL))
     variance = cv2.blur(detail * detail, (_SURROUNDINGS, _SURROUNDINGS))
-    return np.clip(detail / (variance + _NOISE_VARIANCE) ** (_FLATTENING / 2), -_CLIP, _CLIP)
+    even = detail / (variance + _NOISE_VARIANCE) ** (_FLATTENING / 2)
+    return np.asarray(np.clip(even, -_CLIP, _CLIP), np.float32)
 
 
 def _even(total: NDArray[np.float32]) -> NDArray[np.float32]:
     """Weigh down the areas in which content is left over."""
     variance = cv2.blur(total * total, (_REGION, _REGION))
-    return np.clip(total / np.sqrt(variance + 1e-6 * float(variance.mean()) + 1e-12), -_CLIP, _CLIP)
+    even = total / np.sqrt(variance + 1e-6 * float(variance.mean()) + 1e-12)
+    return np.asarray(np.clip(even, -_CLIP, _CLIP), np.float32)
 
 
 def _folded(picture: NDArray[np.float32], scale_x: float, scale_y: float) -> NDArray[np.complex128]:
-    """Half spectrum of the picture brought to one pixel a cell and folded into one tile, equally strong at all
-    frequencies: what the content leaves behind is strongest in the low ones.
+    """Half spectrum of the picture, one pixel a cell, folded into one tile.
+
+    All frequencies are made equally strong: what the content leaves behind is strongest in the low ones.
     """
     height, width = picture.shape
     size = (max(1, round(width / scale_x)), max(1, round(height / scale_y)))
@@ -162,7 +165,7 @@ def _folded(picture: NDArray[np.float32], scale_x: float, scale_y: float) -> NDA
     padded[: size[1], : size[0]] = cells
     waves = np.fft.rfft2(padded.reshape(tiles_down, TILE, tiles_across, TILE).sum(axis=(0, 2)))
     power = np.bincount(_RINGS.ravel(), (np.abs(waves) ** 2).ravel()) / _RING_SIZES
-    return waves / np.sqrt(power + 1e-12)[_RINGS]
+    return np.asarray(waves / np.sqrt(power + 1e-12)[_RINGS], np.complex128)
 
 
 _RINGS = np.rint(np.hypot(np.fft.fftfreq(TILE, 1 / TILE)[:, None], np.arange(TILE // 2 + 1)[None])).astype(np.intp)
@@ -207,7 +210,7 @@ def soft_word(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64
     turns = np.fft.fftfreq(TILE)[where.rows] * place.row + where.columns / TILE * place.column
     values = (waves * np.exp(2j * np.pi * turns) * np.conj(where.phases)).real
     carriers = ~where.pilot
-    return np.bincount(where.bits[carriers], values[carriers], minlength=WORD_BITS)
+    return np.bincount(where.bits[carriers], values[carriers], minlength=WORD_BITS).astype(np.float64)
 
 
 def _read(picture: NDArray[np.float32], place: _Place) -> int | None:

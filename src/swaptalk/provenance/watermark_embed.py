@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from swaptalk.provenance.watermark_tile import TILE, cell_pixels, tile
 
 #: Strength in grey levels (standard deviation of the mark): this much in flat areas ...
-FLAT_STRENGTH = 0.6
+FLAT_STRENGTH = 0.7
 #: ... this much more for each grey level of local contrast (standard deviation), up to a bound.
-TEXTURE_STRENGTH, GREATEST_STRENGTH = 0.10, 2.8
+TEXTURE_STRENGTH, GREATEST_STRENGTH = 0.13, 3.0
 #: Small videos have fewer pixels to hide the mark in and are compressed harder: they get up to this factor more ...
 SMALL_VIDEO_GAIN = 1.4
 #: ... growing between these lengths of the shorter side.

@@ -4,8 +4,8 @@ Direct-sequence spread spectrum (Cox et al., "Secure spread spectrum watermarkin
 Fourier domain of a periodic tile. The period makes scaling and cropping a search for one scale and one shift (Kutter,
 "Watermarking resisting to translation, rotation and scaling", 1998): a cropped picture still holds whole tiles.
 
-A tile has 128 x 128 cells. Its bins between two frequencies are dealt out by a fixed shuffle: some form a pilot that is the
-same in every video, the others carry the 288 bits of the code word, each on several bins.
+A tile has 128 x 128 cells. Its bins between two frequencies are dealt out by a fixed shuffle: some form a pilot that is
+the same in every video, the others carry the 288 bits of the code word, each on several bins.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def tile(identifier: int) -> NDArray[np.float32]:
     where = bins()
     signs = np.where(where.pilot, 1, encode(identifier)[where.bits])
     waves = np.fft.irfft2(spectrum(signs), (TILE, TILE))
-    return np.clip(waves / waves.std(), -_PEAK, _PEAK).astype(np.float32)
+    return np.asarray(np.clip(waves / waves.std(), -_PEAK, _PEAK), np.float32)
 
 
 def cell_pixels(width: int, height: int) -> float:

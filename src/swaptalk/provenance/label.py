@@ -1,0 +1,49 @@
+"""The visible label: a few words in a corner of every picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from swaptalk.errors import InputError
+
+#: Height of the letters, and margin around them, as shares of the picture's shorter side.
+_LETTERS, _PADDING = 1 / 24, 1 / 60
+#: Letters smaller than this many pixels cannot be read.
+_SMALLEST = 9
+#: How dark the box behind the letters is, 0..1.
+_BOX = 0.55
+LONGEST_LABEL = 60
+
+
+class VisibleLabel:
+    """Draws a text, white on a dark box, into the lower left corner of pictures of one size.
+
+    Raises:
+        InputError: the text is empty, too long, or does not fit into the picture.
+    """
+
+    def __init__(self, text: str, width: int, height: int) -> None:
+        if not text.strip() or len(text) > LONGEST_LABEL or not text.isprintable():
+            raise InputError(f"--label-text of {len(text)} characters", remedy=f"give 1 to {LONGEST_LABEL} in one line")
+        side = min(width, height)
+        font = ImageFont.load_default(max(_SMALLEST, round(side * _LETTERS)))
+        padding = max(2, round(side * _PADDING))
+        left, top, right, bottom = font.getbbox(text)
+        size = (round(right - left) + 2 * padding, round(bottom - top) + 2 * padding)
+        if size[0] + padding > width or size[1] + padding > height:
+            raise InputError(f"the label '{text}' does not fit into {width}x{height}", remedy="give a shorter one")
+        box = Image.new("L", size, 0)
+        ImageDraw.Draw(box).text((padding - left, padding - top), text, 255, font)
+        letters = np.asarray(box, np.float32)[..., None] / 255
+        # picture x share + light: the box darkens, the letters cover.
+        self._share, self._light = (1 - _BOX) * (1 - letters), 255 * letters
+        self._rows = slice(height - padding - size[1], height - padding)
+        self._columns = slice(padding, padding + size[0])
+
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Label a picture (H, W, 3) in place; returns it."""
+        corner = picture[self._rows, self._columns]
+        picture[self._rows, self._columns] = (corner * self._share + self._light + 0.5).astype(np.uint8)
+        return picture

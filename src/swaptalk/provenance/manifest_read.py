@@ -1,0 +1,146 @@
+"""Reads and validates the C2PA manifest of any file, without asking the network."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import c2pa
+
+from swaptalk.provenance.media_type import UNKNOWN, media_type
+from swaptalk.provenance.signing import own_authority
+
+#: A file from a stranger shall neither make us call home nor have thumbnails decoded.
+SETTINGS: Mapping[str, Any] = {
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True},
+    "builder": {"thumbnail": {"enabled": False}},
+}
+#: Digital source types (IPTC NewsCodes) of pictures and sound made by AI, wholly or partly.
+AI_SOURCE_TYPES = ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
+#: Says that nobody we trust vouches for the signer; what was signed is intact all the same.
+_UNTRUSTED = "signingCredential.untrusted"
+# The library logs what it raises as well.
+logging.getLogger("c2pa").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class IngredientReading:
+    """Something that a file was made from."""
+
+    title: str
+    relationship: str
+    """parentOf, componentOf or inputTo."""
+    format: str
+    manifest: str | None
+    """Label of its own manifest, if it came with one."""
+
+
+@dataclass(frozen=True)
+class ManifestReading:
+    """What a file's active manifest says, and whether it can be believed."""
+
+    valid: bool
+    """Signature intact and the file unchanged since; says nothing about who signed."""
+    trusted: bool
+    """The signer's certificate leads to one of the given authorities, or to this installation's own."""
+    problems: tuple[str, ...]
+    """Why it is not valid."""
+    signer: str
+    """Organisation in the certificate: a claim, unless ``trusted``."""
+    own: bool
+    """Signed with this installation's self-made key."""
+    generator: str
+    """Program that signed, with its version."""
+    signed_at: str | None
+    """Time by a time-stamping service; None without one."""
+    source_types: tuple[str, ...]
+    """Last parts of the IPTC digital source types of all actions."""
+    actions: tuple[str, ...]
+    """What was done, with its description."""
+    ingredients: tuple[IngredientReading, ...]
+    assertions: Mapping[str, Any]
+    """All assertions by label."""
+
+    @property
+    def declares_ai(self) -> bool:
+        """Whether it says that the file was made or changed by AI."""
+        return any(kind in AI_SOURCE_TYPES for kind in self.source_types)
+
+
+def read_manifest(path: Path, anchors: Sequence[str] = ()) -> ManifestReading | None:
+    """Read a file's manifest; None if it has none or is of a kind that cannot carry one.
+
+    Args:
+        path: a readable file.
+        anchors: certificates (PEM) of authorities that are trusted beside this installation's own.
+    """
+    kind = media_type(path)
+    if kind == UNKNOWN:
+        return None
+    own = own_authority()
+    trusted = tuple(anchors) + ((own,) if own else ())
+    try:
+        store, state = _read(path, kind, trusted)
+        if store is None:
+            return None
+    except c2pa.C2paError as error:
+        if isinstance(error, (c2pa.C2paError.NotSupported, c2pa.C2paError.ManifestNotFound)):
+            return None
+        return _unreadable(str(error))
+    is_own = state == "Trusted" and own is not None and (not anchors or _read(path, kind, (own,))[1] == "Trusted")
+    return _reading(store, state, is_own)
+
+
+def _read(path: Path, kind: str, anchors: tuple[str, ...]) -> tuple[Any, str]:
+    """The manifest store and its validation state."""
+    with path.open("rb") as file:
+        reader = c2pa.Reader.try_create(kind, file, context=_context(anchors))
+        if reader is None:
+            return None, ""
+        with reader:
+            return json.loads(reader.json()), reader.get_validation_state() or "Invalid"
+
+
+@lru_cache(maxsize=8)
+def _context(anchors: tuple[str, ...] = ()) -> Any:
+    trust = {"trust": {"user_anchors": "\n".join(anchors)}} if anchors else {}
+    return c2pa.Context(c2pa.Settings.from_dict({**SETTINGS, **trust}))
+
+
+def _unreadable(problem: str) -> ManifestReading:
+    return ManifestReading(False, False, (problem,), "", False, "", None, (), (), (), {})
+
+
+def _reading(store: Mapping[str, Any], state: str, own: bool) -> ManifestReading:
+    manifest = store["manifests"].get(store.get("active_manifest"), {})
+    assertions = {one["label"]: one.get("data", {}) for one in manifest.get("assertions", [])}
+    actions = [action for label, data in assertions.items() if label.startswith("c2pa.actions")
+               for action in data.get("actions", [])]
+    signature = manifest.get("signature_info", {})
+    failures = [status for status in store.get("validation_status", []) if status.get("code") != _UNTRUSTED]
+    generator = (manifest.get("claim_generator_info") or [{}])[0]
+    valid = state in ("Valid", "Trusted")
+    return ManifestReading(
+        valid=valid, trusted=state == "Trusted",
+        problems=() if valid else tuple(_problem(status) for status in failures) or ("not valid",),
+        signer=signature.get("issuer", ""), own=own,
+        generator=f"{generator.get('name', '')} {generator.get('version', '')}".strip(),
+        signed_at=signature.get("time"),
+        source_types=tuple(action["digitalSourceType"].rsplit("/", 1)[-1] for action in actions
+                           if "digitalSourceType" in action),
+        actions=tuple(": ".join(filter(None, (action.get("action"), action.get("description")))) for action in actions),
+        ingredients=tuple(
+            IngredientReading(one.get("title", ""), one.get("relationship", ""), one.get("format", ""),
+                              one.get("active_manifest"))
+            for one in manifest.get("ingredients", [])),
+        assertions=assertions,
+    )
+
+
+def _problem(status: Mapping[str, Any]) -> str:
+    return f"{status.get('code')}: {status.get('explanation', '')}".rstrip(": ")

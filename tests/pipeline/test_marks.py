@@ -41,7 +41,7 @@ def target(other_photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def rendered(real: SwapTalk, target: Path, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("rendered") / "out.mp4"
-    real.generate(target=target, source=photo, output=output, consent="Both photographs are free of rights.", label=True)
+    real.generate(target=target, source=photo, output=output, consent="Both photographs are free.", label=True)
     return output
 
 

@@ -78,7 +78,8 @@ def agency(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False))
         if not authority:
-            builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+            usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
+            builder = builder.add_extension(usages, critical=False)
         return builder.sign(root_key, hashes.SHA256())
 
     root = certificate("Agency Root", "Agency Root", root_key.public_key(), True)

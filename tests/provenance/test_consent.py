@@ -36,7 +36,8 @@ def portrait_file(photo: Path, tmp_path: Path) -> Path:
 
 def signed(photo: Path, until: datetime.date | None = None, **identity: Path) -> Path:
     output = photo.with_name("consented.jpg")
-    sign_consent(photo, output, ConsentCredential("Grace", "May speak for us", until), "1", signing_identity(**identity))
+    credential = ConsentCredential("Grace", "May speak for us", until)
+    sign_consent(photo, output, credential, "1", signing_identity(**identity))
     return output
 
 
@@ -51,7 +52,8 @@ def test_a_text_and_a_file_are_recorded_with_their_hash(tmp_path: Path) -> None:
     assert record == {"sha256": hashlib.sha256(b"secret terms").hexdigest(), "file": "contract.pdf"}
 
 
-@pytest.mark.parametrize(("given", "said"), [("", "is empty"), ("contrcat.pdf", "no such file"), ("a " * 2000, "too long")])
+@pytest.mark.parametrize(("given", "said"), [("", "is empty"), ("contrcat.pdf", "no such file"),
+                                             ("a " * 2000, "too long")])
 def test_statements_that_are_none(given: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         consent_statement(given)
@@ -78,7 +80,8 @@ def test_a_credential_holds_for_its_photo_only(portrait_file: Path) -> None:
         authorise(options(photo))
 
 
-def test_a_policy_demands_a_credential_of_a_trusted_signer(policy, portrait_file: Path, agency: dict[str, Path]) -> None:
+def test_a_policy_demands_a_credential_of_a_trusted_signer(policy, portrait_file: Path,
+                                                           agency: dict[str, Path]) -> None:
     policy(require_consent="credential", trusted_signers=[str(agency["authority"])])
     for photo in (portrait_file, signed(portrait_file)):  # none, and one that we have signed ourselves
         with pytest.raises(InputError, match="no consent credential of a signer that the policy trusts"):

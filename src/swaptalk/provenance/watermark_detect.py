@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.provenance.watermark_code import WORD_BITS, decode, encode
-from swaptalk.provenance.watermark_tile import CELLS, TILE, bins, spectrum
+from swaptalk.provenance.watermark_tile import CELLS, TILE, bins, half_spectrum
 
 #: Lengths of the shorter side at which frames are added up. A picture that was never scaled or cropped has 360 cells
 #: there, or fewer if it is small; the coarser levels find the larger cells of these.
 LEVELS = (CELLS, CELLS // 2, CELLS // 4)
 #: Pixels of a level to a cell: from a picture shown with a border around it to one cropped to 70 %.
 _SCALES = (0.7, 1.45)
+#: Cells finer than this many pixels have not survived: such pictures are not enlarged to look for them.
+_FINEST_CELL = 0.8
 #: Ratio of neighbouring scales: over half a picture of 640 cells they drift apart by little more than a cell.
 _SCALE_STEP = 1.004
 #: The best scale is refined in both directions by up to this much: sizes are rounded to even numbers when scaling.
@@ -81,9 +83,11 @@ class WatermarkDetector:
     def __init__(self) -> None:
         self._sums: list[NDArray[np.float32]] = []
         self._frames = 0
+        self._side = 0
 
     def add(self, picture: NDArray[np.uint8]) -> None:
         """Take in a frame, (H, W, 3) uint8 RGB."""
+        self._side = min(picture.shape[:2])
         grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
         flat = [_flattened(_at_level(grey, side)) for side in LEVELS]
         if self._frames == 0:
@@ -102,8 +106,9 @@ class WatermarkDetector:
         if self._frames == 0:
             raise ValueError("no frame to look at")
         levels = [_even(total) for total in self._sums]
+        first = 0 if self._side >= _FINEST_CELL * CELLS else 1
         count = round(np.log(_SCALES[1] / _SCALES[0]) / np.log(_SCALE_STEP)) + 1
-        places = [_look(picture, level, scale, scale) for level, picture in enumerate(levels)
+        places = [_look(picture, level, scale, scale) for level, picture in list(enumerate(levels))[first:]
                   for scale in np.geomspace(*_SCALES, count).tolist()]
         best = [_refined(levels, place) for place in _likeliest(places)]
         for place in best:
@@ -149,8 +154,8 @@ def _even(total: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.clip(even, -_CLIP, _CLIP), np.float32)
 
 
-def _folded(picture: NDArray[np.float32], scale_x: float, scale_y: float) -> NDArray[np.complex128]:
-    """Half spectrum of the picture, one pixel a cell, folded into one tile.
+def _waves(picture: NDArray[np.float32], scale_x: float, scale_y: float) -> NDArray[np.complex128]:
+    """The bins that the mark uses (K,), of the picture brought to one pixel a cell and folded into one tile.
 
     All frequencies are made equally strong: what the content leaves behind is strongest in the low ones.
     """
@@ -163,24 +168,20 @@ def _folded(picture: NDArray[np.float32], scale_x: float, scale_y: float) -> NDA
     tiles_down, tiles_across = -(-size[1] // TILE), -(-size[0] // TILE)
     padded = np.zeros((tiles_down * TILE, tiles_across * TILE), np.float32)
     padded[: size[1], : size[0]] = cells
-    waves = np.fft.rfft2(padded.reshape(tiles_down, TILE, tiles_across, TILE).sum(axis=(0, 2)))
-    power = np.bincount(_RINGS.ravel(), (np.abs(waves) ** 2).ravel()) / _RING_SIZES
-    return np.asarray(waves / np.sqrt(power + 1e-12)[_RINGS], np.complex128)
-
-
-_RINGS = np.rint(np.hypot(np.fft.fftfreq(TILE, 1 / TILE)[:, None], np.arange(TILE // 2 + 1)[None])).astype(np.intp)
-_RING_SIZES = np.bincount(_RINGS.ravel())
+    folded = padded.reshape(tiles_down, TILE, tiles_across, TILE).sum(axis=(0, 2))
+    where = bins()
+    used = np.fft.rfft2(folded)[where.rows, where.columns]
+    power = np.bincount(where.rings, np.abs(used) ** 2) / np.maximum(np.bincount(where.rings), 1)
+    return np.asarray(used / np.sqrt(power + 1e-12)[where.rings], np.complex128)
 
 
 def _look(picture: NDArray[np.float32], level: int, scale_x: float, scale_y: float) -> _Place:
-    matched = np.fft.irfft2(_folded(picture, scale_x, scale_y) * np.conj(_pilot()), (TILE, TILE))
+    where = bins()
+    matched = np.fft.irfft2(half_spectrum(_waves(picture, scale_x, scale_y) * np.conj(where.phases) * where.pilot),
+                            (TILE, TILE))
     place = int(matched.argmax())
     score = float(matched.flat[place] / (matched.std() + 1e-12))
     return _Place(score, level, scale_x, scale_y, *divmod(place, TILE))
-
-
-def _pilot() -> NDArray[np.complex128]:
-    return spectrum(bins().pilot.astype(np.float64))
 
 
 def _likeliest(places: list[_Place]) -> list[_Place]:
@@ -206,9 +207,9 @@ def _refined(levels: list[NDArray[np.float32]], place: _Place) -> _Place:
 def soft_word(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64]:
     """Soft values of the code word, (288,), at a place."""
     where = bins()
-    waves = _folded(picture, place.scale_x, place.scale_y)[where.rows, where.columns]
     turns = np.fft.fftfreq(TILE)[where.rows] * place.row + where.columns / TILE * place.column
-    values = (waves * np.exp(2j * np.pi * turns) * np.conj(where.phases)).real
+    waves = _waves(picture, place.scale_x, place.scale_y) * np.exp(2j * np.pi * turns)
+    values = (waves * np.conj(where.phases)).real
     carriers = ~where.pilot
     return np.bincount(where.bits[carriers], values[carriers], minlength=WORD_BITS).astype(np.float64)
 

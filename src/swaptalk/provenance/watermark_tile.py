@@ -45,6 +45,8 @@ class Bins:
     columns: NDArray[np.intp]
     phases: NDArray[np.complex128]
     """Unit phase of each bin."""
+    rings: NDArray[np.intp]
+    """Cycles in a tile, rounded."""
     bits: NDArray[np.intp]
     """Bit of the code word that a bin carries; -1 for the pilot."""
 
@@ -68,14 +70,14 @@ def bins() -> Bins:
     phases = np.exp(2j * np.pi * random.random(len(y)))
     pilots = round(PILOT_SHARE * len(y))
     bits = np.concatenate([np.full(pilots, -1), np.arange(len(y) - pilots) % WORD_BITS])
-    return Bins(y[order], x[order], phases, bits)
+    return Bins(y[order], x[order], phases, np.rint(radius[y, x][order]).astype(np.intp), bits)
 
 
-def spectrum(signs: NDArray[np.floating]) -> NDArray[np.complex128]:
-    """Half spectrum (128, 65) of a tile whose bins have these signs, one for each bin."""
+def half_spectrum(waves: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
+    """Half spectrum (128, 65) of a tile with these values in the bins in use, (K,), and nothing elsewhere."""
     where = bins()
     values = np.zeros((TILE, TILE // 2 + 1), np.complex128)
-    values[where.rows, where.columns] = where.phases * signs
+    values[where.rows, where.columns] = waves
     return values
 
 
@@ -83,7 +85,7 @@ def tile(identifier: int) -> NDArray[np.float32]:
     """The pattern of an identifier, (128, 128), mean 0, standard deviation about 1."""
     where = bins()
     signs = np.where(where.pilot, 1, encode(identifier)[where.bits])
-    waves = np.fft.irfft2(spectrum(signs), (TILE, TILE))
+    waves = np.fft.irfft2(half_spectrum(where.phases * signs), (TILE, TILE))
     return np.asarray(np.clip(waves / waves.std(), -_PEAK, _PEAK), np.float32)
 
 

@@ -84,6 +84,8 @@ class WatermarkDetector:
         self._sums: list[NDArray[np.float32]] = []
         self._frames = 0
         self._side = 0
+        #: Soft values of the code word as last received, (288,); for measurements.
+        self.received = np.zeros(WORD_BITS)
 
     def add(self, picture: NDArray[np.uint8]) -> None:
         """Take in a frame, (H, W, 3) uint8 RGB."""
@@ -111,10 +113,13 @@ class WatermarkDetector:
         places = [_look(picture, level, scale, scale) for level, picture in list(enumerate(levels))[first:]
                   for scale in np.geomspace(*_SCALES, count).tolist()]
         best = [_refined(levels, place) for place in _likeliest(places)]
-        for place in best:
-            decoded = _read(levels[place.level], place)
-            if decoded is not None:
-                return self._reading(place, decoded)
+        words = [soft_word(levels[place.level], place) for place in best]
+        for place, word in zip(best, words, strict=True):
+            decoded = decode(word)
+            if decoded.valid:
+                self.received = word
+                return self._reading(place, decoded.identifier)
+        self.received = words[0]
         return self._reading(best[0], None)
 
     def _reading(self, place: _Place, identifier: int | None) -> WatermarkReading:
@@ -212,11 +217,6 @@ def soft_word(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64
     values = (waves * np.conj(where.phases)).real
     carriers = ~where.pilot
     return np.bincount(where.bits[carriers], values[carriers], minlength=WORD_BITS).astype(np.float64)
-
-
-def _read(picture: NDArray[np.float32], place: _Place) -> int | None:
-    decoded = decode(soft_word(picture, place))
-    return decoded.identifier if decoded.valid else None
 
 
 def bit_accuracy(soft: NDArray[np.floating], identifier: int) -> float:

@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-inputs test test-files train-smoke lint check clean
+.PHONY: demo demo-inputs test test-files train-smoke bench-watermark lint check clean
 
 # A talking video from the demo inputs: needs only what a user of `pip install swaptalk` gets.
 demo: $(VENV)/.runtime demo-inputs
@@ -30,6 +30,13 @@ test-files: $(VENV)/.development
 # Prepare, all four training stages, export and generate on a tiny set; part of `test` too.
 train-smoke: $(VENV)/.development test-files
 	$(BIN)/python -m pytest tests/training/test_smoke.py --durations=8
+
+# The tables of docs/provenance.md: about an hour. What an earlier run has measured is not measured again.
+bench-watermark: $(VENV)/.development demo-inputs
+	$(BIN)/python benchmarks/watermark.py robustness
+	$(BIN)/python benchmarks/watermark.py false-alarms --cpu-seconds 2400
+	$(BIN)/python benchmarks/watermark.py cost
+	$(BIN)/python benchmarks/watermark.py report
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
     python benchmarks/watermark.py robustness --out runs/watermark     # adds to what is there; repeat for more hosts
     python benchmarks/watermark.py false-alarms --out runs/watermark --cpu-seconds 600
+    python benchmarks/watermark.py cost                                # needs the demo's inputs (make demo-inputs)
     python benchmarks/watermark.py report --out runs/watermark         # the tables of docs/provenance.md
 
 Hosts are the demo's clip (1280 x 720) and, where ``SWAPTALK_SHARED`` (default ``../shared`` beside the repository) has
@@ -35,6 +36,7 @@ from swaptalk.evaluation.metrics.psnr import psnr
 from swaptalk.evaluation.metrics.ssim import ssim
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
+from swaptalk.pipeline.api import SwapTalk
 from swaptalk.provenance.watermark_detect import WatermarkDetector, bit_accuracy
 from swaptalk.provenance.watermark_embed import Watermarker
 
@@ -254,10 +256,33 @@ def report(out: Path) -> None:
               f"greatest {scores.max():.2f}")
 
 
+def cost(seconds: float) -> None:
+    """Processor time of the marks against that of the whole job, in one process."""
+    target = ROOT / "demo" / "target.mp4"
+    maker = SwapTalk.from_pretrained()
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.process_time()
+        made = maker.generate(source=ROOT / "demo" / "source.jpg", target=target, audio=ROOT / "demo" / "speech.opus",
+                              output=Path(folder) / "out.mp4", end=seconds, length="video")
+        whole = time.process_time() - begun
+    assert made is not None
+    with VideoReader(target) as reader:
+        frames = list(reader.frames(range(20)))
+    watermarker = Watermarker(1, made.width, made.height)
+    times = []
+    for frame in frames:
+        begun = time.thread_time()
+        watermarker(frame)
+        times.append(time.thread_time() - begun)
+    each = float(np.median(times))
+    print(f"job: {whole:.1f} s of processor time for {made.frames} frames, {1e3 * whole / made.frames:.0f} ms each; "
+          f"watermark: {1e3 * each:.2f} ms a frame, {made.frames * each / whole:.1%} of the job")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("robustness", "false-alarms", "report"))
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("what", choices=("robustness", "false-alarms", "cost", "report"))
+    parser.add_argument("--out", type=Path, default=Path("runs/watermark"))
     parser.add_argument("--limit", type=int, default=27, help="hosts to try in all")
     parser.add_argument("--cpu-seconds", type=float, default=600)
     options = parser.parse_args()
@@ -267,6 +292,8 @@ def main() -> None:
         robustness(options.out, options.limit)
     elif options.what == "false-alarms":
         false_alarms(options.out, options.cpu_seconds)
+    elif options.what == "cost":
+        cost(seconds=3)
     else:
         report(options.out)
 

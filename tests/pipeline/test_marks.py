@@ -34,7 +34,7 @@ def target(other_photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     photo = cv2.resize(read_image(other_photo)[:400, 20:], (680, 551), interpolation=cv2.INTER_AREA)
     with VideoWriter(path, 640, 360, 25) as writer:
         for index in range(16):
-            writer.write(np.ascontiguousarray(photo[10 + index : 370 + index, 2 * index : 640 + 2 * index]))
+            writer.write(np.ascontiguousarray(photo[10 + index // 4 : 370 + index // 4, index // 2 : 640 + index // 2]))
     return path
 
 

@@ -189,7 +189,9 @@ def test_preview_without_output_renders_a_few_frames_only(maker: SwapTalk, make_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["preview.png", "target.mp4", "words.wav"]
 
 
-def test_list_faces_and_choice_by_number(maker: SwapTalk, two_people: Path, photo: Path, tmp_path: Path) -> None:
+def test_list_faces_and_choice_by_number(maker: SwapTalk, two_people: Path, photo: Path, tmp_path: Path,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWAPTALK_RESEARCH_UNMARKED", "1")  # to see what else changes
     faces = maker.list_faces(target=two_people, list_faces=tmp_path / "faces.png")
     assert [face.number for face in faces] == [1, 2]
     assert read_image(tmp_path / "faces.png").shape[1] == 2 * 192

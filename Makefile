@@ -34,7 +34,7 @@ train-smoke: $(VENV)/.development test-files
 # The tables of docs/provenance.md: about an hour. What an earlier run has measured is not measured again.
 bench-watermark: $(VENV)/.development demo-inputs
 	$(BIN)/python benchmarks/watermark.py robustness
-	$(BIN)/python benchmarks/watermark.py false-alarms --cpu-seconds 2400
+	$(BIN)/python benchmarks/watermark.py false-alarms --cpu-seconds 1200
 	$(BIN)/python benchmarks/watermark.py cost
 	$(BIN)/python benchmarks/watermark.py report
 

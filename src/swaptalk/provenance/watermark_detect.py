@@ -6,7 +6,7 @@ out. Then the tile's scale and shift are searched for with the pilot, and the co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -83,15 +83,16 @@ class WatermarkDetector:
     def __init__(self) -> None:
         self._sums: list[NDArray[np.float32]] = []
         self._frames = 0
-        self._side = 0
+        self._first_level = 0
         #: Soft values of the code word as last received, (288,); for measurements.
         self.received = np.zeros(WORD_BITS)
 
     def add(self, picture: NDArray[np.uint8]) -> None:
         """Take in a frame, (H, W, 3) uint8 RGB."""
-        self._side = min(picture.shape[:2])
+        if min(picture.shape[:2]) < _FINEST_CELL * CELLS:
+            self._first_level = 1
         grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
-        flat = [_flattened(_at_level(grey, side)) for side in LEVELS]
+        flat = [_flattened(_at_level(grey, side)) for side in LEVELS[self._first_level :]]
         if self._frames == 0:
             self._sums = flat
         else:
@@ -107,10 +108,9 @@ class WatermarkDetector:
         """
         if self._frames == 0:
             raise ValueError("no frame to look at")
-        levels = [_even(total) for total in self._sums]
-        first = 0 if self._side >= _FINEST_CELL * CELLS else 1
+        levels = {level: _even(total) for level, total in enumerate(self._sums, self._first_level)}
         count = round(np.log(_SCALES[1] / _SCALES[0]) / np.log(_SCALE_STEP)) + 1
-        places = [_look(picture, level, scale, scale) for level, picture in list(enumerate(levels))[first:]
+        places = [_look(picture, level, scale, scale) for level, picture in levels.items()
                   for scale in np.geomspace(*_SCALES, count).tolist()]
         best = [_refined(levels, place) for place in _likeliest(places)]
         words = [soft_word(levels[place.level], place) for place in best]
@@ -202,7 +202,7 @@ def _likeliest(places: list[_Place]) -> list[_Place]:
     return chosen
 
 
-def _refined(levels: list[NDArray[np.float32]], place: _Place) -> _Place:
+def _refined(levels: Mapping[int, NDArray[np.float32]], place: _Place) -> _Place:
     picture = levels[place.level]
     tried = [_look(picture, place.level, place.scale_x * (1 + x), place.scale_y * (1 + y))
              for x in _REFINEMENT for y in _REFINEMENT]

@@ -66,6 +66,7 @@ def recode(frames: Frames, crf: float, preset: str = "medium", fps: Fraction | i
 
 
 def scaled(frames: Frames, factor: float) -> Frames:
+    """Resize to even sides."""
     height, width = frames[0].shape[:2]
     size = (round(width * factor / 2) * 2, round(height * factor / 2) * 2)
     kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
@@ -217,6 +218,7 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 
 
 def report(out: Path) -> None:
+    """Print the tables."""
     lines = [json.loads(line) for line in (out / "robustness.jsonl").read_text().splitlines()]
     kinds = defaultdict(list)
     for line in lines:
@@ -270,6 +272,7 @@ def cost(seconds: float) -> None:
 
 
 def main() -> None:
+    """Measure or report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("robustness", "false-alarms", "cost", "report"))
     parser.add_argument("--out", type=Path, default=Path("runs/watermark"))

@@ -32,7 +32,7 @@ def save(page: Page, folder: Path, name: str) -> None:
         page.wait_for_timeout(400)
         picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
         picture = picture.resize((SAVED[width], round(picture.height * SAVED[width] / x)), Image.Resampling.LANCZOS)
-        picture.quantize(96, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(
             folder / f"serving-{name}-{width}.png", optimize=True)
     page.set_viewport_size({"width": 1200, "height": 900})
 

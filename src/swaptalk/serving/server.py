@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import sys
 import webbrowser
@@ -56,6 +57,8 @@ def serve(settings: ServeOptions) -> int:
         config = uvicorn.Config(app, log_level="warning", limit_concurrency=MOST_CONNECTIONS, server_header=False,
                                 timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=False, date_header=False)
         supervisor = Supervisor(settings, places.database)
+        # The web server repeats the signal that ended it, which would end this process before its workers have stopped.
+        signal.signal(signal.SIGTERM, _interrupt)
         supervisor.start()
         print(f"SwapTalk is at {address}", flush=True)
         if settings.open:
@@ -67,6 +70,10 @@ def serve(settings: ServeOptions) -> int:
         finally:
             supervisor.stop()
     return 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _only_server(places: Places) -> IO[bytes]:

@@ -22,7 +22,8 @@ RUN apt-get update \
  && install --directory --owner swaptalk --group swaptalk --mode 700 /data
 COPY --from=build /opt/swaptalk /opt/swaptalk
 ENV PATH=/opt/swaptalk/bin:$PATH SWAPTALK_MODELS_DIR=/opt/swaptalk/models SWAPTALK_DATA_DIR=/data \
-    PYTHONUNBUFFERED=1
+    # What videos are signed with must outlive the container, too.
+    SWAPTALK_CONFIG_DIR=/data/identity PYTHONUNBUFFERED=1
 USER swaptalk
 VOLUME /data
 EXPOSE 8710

@@ -25,6 +25,7 @@ def test_from_files_to_video(server, inputs: dict, tmp_path: Path) -> None:
     answer = server.client.get(done["output"], params={"download": True})
     assert answer.headers["content-disposition"].startswith("attachment")
     assert len(answer.content) == done["result"]["bytes"]
+    assert server.consent.encode() in answer.content  # in the manifest
     (tmp_path / "out.mp4").write_bytes(answer.content)
     made = probe(tmp_path / "out.mp4")
     assert made.video is not None and made.audio is not None and made.video.frame_count_estimate == 6

@@ -77,6 +77,10 @@ class ServeOptions(Limits):
     """CPU threads for the networks of each worker; 0 takes all cores."""
     models: Path | None = None
     """Folder with other SwapTalk weights than those that came with the program."""
+    certificate: Path | None = None
+    """Sign all videos with this certificate chain (.pem, for C2PA) instead of a self-signed one."""
+    key: Path | None = None
+    """Private key (.pem) of the certificate."""
     allowed_host: tuple[str, ...] = ()
     """Names under which the server may be called, such as video.example.org, when it is not only local."""
     webhook_host: tuple[str, ...] = ()

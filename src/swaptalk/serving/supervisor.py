@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from swaptalk.serving.claims import release_worker
 from swaptalk.serving.database import Database
@@ -90,7 +91,7 @@ class Supervisor:
             self._start(place)
 
     def _start(self, place: _Process) -> None:
-        settings = {name: str(value) if name in ("data", "models") and value is not None else value
+        settings = {name: str(value) if isinstance(value, Path) else value
                     for name, value in dataclasses.asdict(self._settings).items()}
         place.name, place.begun = secrets.token_hex(6), time.monotonic()
         order = {"name": place.name, "kinds": place.kinds, "settings": {**settings, "data": str(self._settings.folder)}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from collections import Counter
@@ -84,9 +83,9 @@ class Tasks:
         request = job.request
         values = {**request["options"], "target": self._uploads.path(request["target"]),
                   "source": tuple(self._uploads.path(upload) for upload in request["source"]),
-                  "audio": None if request["audio"] is None else self._uploads.path(request["audio"])}
-        known = {field.name for field in dataclasses.fields(GenerateOptions)}
-        if "consent" in known and job.consent is not None:
+                  "audio": None if request["audio"] is None else self._uploads.path(request["audio"]),
+                  "certificate": self._settings.certificate, "key": self._settings.key}
+        if job.consent is not None:
             # The option also takes the name of a file; with words in front no text of a user's can be one.
             values["consent"] = f"Stated with the request: {job.consent['statement']}"
         return GenerateOptions(**values, **more)

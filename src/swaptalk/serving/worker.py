@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from swaptalk.errors import SwapTalkError
 from swaptalk.serving.attempt import Attempt, CancelledError, StoppedError
@@ -33,6 +33,8 @@ POLL_SECONDS = 0.4
 REGISTER_SECONDS = 10.0
 #: A worker whose server has died ends within this many seconds, in the middle of a frame if need be.
 GRACE_SECONDS = 10.0
+#: Settings that are paths, which JSON does not tell from texts.
+_PATHS = ("data", "models", "certificate", "key")
 
 
 class Worker:
@@ -113,9 +115,9 @@ def _stop_with_server(worker: Worker) -> None:
 def main() -> NoReturn:
     """Run a worker as standard input describes it."""
     said = json.loads(sys.stdin.buffer.readline())
-    settings = {**said["settings"], "data": Path(said["settings"]["data"])}
-    if settings["models"] is not None:
-        settings["models"] = Path(settings["models"])
+    settings: dict[str, Any] = {
+        name: Path(value) if name in _PATHS and value is not None else value
+        for name, value in said["settings"].items()}
     worker = Worker(said["name"], said["kinds"], ServeOptions(**settings))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stopping.set())

@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-inputs test test-files train-smoke bench-watermark lint check clean
+.PHONY: demo demo-inputs test test-files train-smoke bench-watermark lint check clean fuzz faults
 
 # A talking video from the demo inputs: needs only what a user of `pip install swaptalk` gets.
 demo: $(VENV)/.runtime demo-inputs
@@ -37,6 +37,15 @@ bench-watermark: $(VENV)/.development demo-inputs
 	$(BIN)/python benchmarks/watermark.py false-alarms --cpu-seconds 1200
 	$(BIN)/python benchmarks/watermark.py cost
 	$(BIN)/python benchmarks/watermark.py report
+
+# Mutated files of all kinds: a minute is part of `test`, this takes as long as is asked for.
+MINUTES ?= 60
+fuzz: $(VENV)/.development
+	$(BIN)/python tests/fuzz/harness.py --minutes $(MINUTES) --report docs/fuzz.md
+
+# Renders that are killed, run out of disk, lose their target, ...: counts in docs/faults.md.
+faults: $(VENV)/.development
+	$(BIN)/python benchmarks/faults.py --report docs/faults.md
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check

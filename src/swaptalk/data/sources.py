@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -134,22 +135,37 @@ def _archive(path: Path, name: str) -> Iterator[Source]:
 
 def _indexed(index: Path) -> Iterator[Source]:
     root = index.parent
-    with index.open(newline="") as file:
-        for row in csv.DictReader(file):
-            label = row.get("group") or row.get("person") or row.get("identity") or ""
-            prefix = row.get("set") or root.name
-            identity = f"{prefix}:{label}" if label else ""
-            split, licence = row.get("split") or "", row.get("licence") or ""
-            if row.get("shard"):
-                name = f"{prefix}/{row['name']}"
-                yield Source(name, root / row["shard"], "photo", row["name"], identity, split, licence)
-                continue
-            path = _file_of(root, row.get("name") or row.get("id") or "")
-            kind = _kind(path)
-            if kind == "real" and row.get("kind") == "generated":
-                kind = "generated"
-            if kind is not None:
-                yield Source(f"{root.name}/{path.name}", path, kind, "", identity, split, licence)
+    for row in _rows(index):
+        label = row.get("group") or row.get("person") or row.get("identity") or ""
+        prefix = row.get("set") or root.name
+        identity = f"{prefix}:{label}" if label else ""
+        split, licence = row.get("split") or "", row.get("licence") or ""
+        listed = row.get("name") or row.get("id") or ""
+        if row.get("shard"):
+            yield Source(f"{prefix}/{listed}", root / _inside(index, row["shard"]), "photo", listed, identity, split,
+                         licence)  # fmt: skip
+            continue
+        path = _file_of(root, _inside(index, listed))
+        kind = _kind(path)
+        if kind == "real" and row.get("kind") == "generated":
+            kind = "generated"
+        if kind is not None:
+            yield Source(f"{root.name}/{path.name}", path, kind, "", identity, split, licence)
+
+
+def _rows(index: Path) -> Iterator[dict[str, str]]:
+    with index.open(newline="", encoding="utf-8") as file:
+        try:
+            yield from csv.DictReader(file)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(f"is not a table ({error})", path=index, remedy="save it as CSV in UTF-8") from error
+
+
+def _inside(index: Path, name: str) -> str:
+    """A name from an index, which may come from somebody else: only files in its folder may be meant."""
+    if "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise InputError(f"lists {name!r}, which is not in its folder", path=index, remedy="correct or remove the row")
+    return name
 
 
 def _file_of(root: Path, name: str) -> Path:
@@ -157,7 +173,7 @@ def _file_of(root: Path, name: str) -> Path:
     for folder in (root, root / "clips"):
         if name and (folder / name).is_file():
             return folder / name
-        matches = sorted(folder.glob(f"{name}.*")) if name else []
+        matches = sorted(folder.glob(f"{escape(name)}.*")) if name else []
         if matches:
             return matches[0]
     raise InputError(f"lists {name or 'a row without name or id'}, which is not there", path=root / "index.csv",

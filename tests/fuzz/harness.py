@@ -131,8 +131,11 @@ class Fuzzer:
             )  # fmt: skip
         process = self._process
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(f"{kind}\t{path}\n")
-        process.stdin.flush()
+        try:
+            process.stdin.write(f"{kind}\t{path}\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has died since; that shows below
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             line = process.stdout.readline() if selector.select(CASE_SECONDS) else "hang"

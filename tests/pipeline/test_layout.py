@@ -14,7 +14,7 @@ from swaptalk.faces.smooth import smooth_alignments, smooth_points
 from swaptalk.faces.topology import CANONICAL_MESH
 from swaptalk.faces.track import TrackedFace, TrackedFrame
 from swaptalk.pipeline.layout import write_layout
-from swaptalk.pipeline.survey import FaceLog, Reasons
+from swaptalk.pipeline.survey import FACES, SURVEY, FaceLog, Survey, survey_record
 
 COUNT, CUT, GAP = 190, 100, range(60, 70)
 
@@ -35,14 +35,19 @@ def clip() -> list[TrackedFrame]:
     return frames
 
 
-def test_streamed_layout_equals_the_whole(tmp_path: Path) -> None:
-    frames, reasons = clip(), Reasons()
-    with FaceLog(tmp_path / "log", reasons) as log:
+def noted(frames: list[TrackedFrame], folder: Path) -> Survey:
+    with FaceLog(folder / FACES) as log:
         for frame in frames:
             log.append(frame)
-        state = write_layout(log, (0,), COUNT, reasons, tmp_path)
-    assert not (tmp_path / "log").exists()
-    assert [reasons.names[s] for s in (state[0], state[20], state[65])] == ["", "too small", "no face"]
+    (folder / SURVEY).write_text(survey_record(log.reasons, log.cuts, 800))
+    return Survey(folder, len(frames))
+
+
+def test_streamed_layout_equals_the_whole(tmp_path: Path) -> None:
+    frames = clip()
+    survey = noted(frames, tmp_path)
+    state = write_layout(survey, (0,), tmp_path)
+    assert [survey.reasons[s] for s in (state[0], state[20], state[65])] == ["", "too small", "no face"]
     assert (state == 0).sum() == COUNT - 11
 
     faces = [face if (face := frame.face(0)) and face.usable else None for frame in frames]

@@ -76,6 +76,11 @@ def _layout() -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32],
     return sample, triangles[owner[first]], weights[first], trust.ravel()[sample]
 
 
+def texel_count() -> int:
+    """Number K of texels that a face is unrolled to."""
+    return len(_layout()[0])
+
+
 def _draw(canvas: NDArray[np.float32], polygon: NDArray[np.floating], value: float) -> None:
     cv2.fillPoly(canvas, [np.round(polygon / _STEP).astype(np.int32)], (value,))
 
@@ -218,22 +223,41 @@ def _to_crop(values: NDArray[np.float32], where: NDArray[np.float32]) -> NDArray
     return np.asarray(full, np.float32)
 
 
+class SampleSchedule:
+    """Which of a face's frames are looked at: a bounded number, evenly spread however many there will be."""
+
+    def __init__(self) -> None:
+        self._every, self._seen, self._kept = 1, 0, 0
+
+    def take(self) -> bool:
+        """Whether the next frame is one of them."""
+        taken = self._seen % self._every == 0
+        self._seen += 1
+        if taken:
+            self._kept += 1
+            if self._kept > 2 * SAMPLES:  # every other one of those kept is dropped, see AppearanceCollector.keep
+                self._kept = -(-self._kept // 2)
+                self._every *= 2
+        return taken
+
+
 class AppearanceCollector:
     """Collects a clip's usable crops and makes the model; keeps a fixed number of frames, evenly spread."""
 
     def __init__(self) -> None:
         self._samples: list[NDArray[np.float32]] = []
-        self._every = 1
-        self._seen = 0
+        self._schedule = SampleSchedule()
 
     def add(self, crop: NDArray[np.uint8], mesh: NDArray[np.floating]) -> None:
         """Take a crop (256, 256, 3) uint8 and its mesh (468, 2 or 3) in crop pixels."""
-        if self._seen % self._every == 0:
-            self._samples.append(unroll(crop, mesh).astype(np.float32))
-            if len(self._samples) > 2 * SAMPLES:
-                self._samples = self._samples[::2]
-                self._every *= 2
-        self._seen += 1
+        if self._schedule.take():
+            self.keep(unroll(crop, mesh))
+
+    def keep(self, features: NDArray[np.floating]) -> None:
+        """Take the features (K, 4) of a frame that a :class:`SampleSchedule` has chosen."""
+        self._samples.append(features.astype(np.float32))
+        if len(self._samples) > 2 * SAMPLES:
+            self._samples = self._samples[::2]
 
     def model(self) -> AppearanceModel | None:
         """The median face, or None if too few frames were seen."""

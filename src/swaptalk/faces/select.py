@@ -54,15 +54,18 @@ class FaceSummary:
         """Mean position across the picture, 0 left to 1 right."""
         return self._x / max(self.frames, 1)
 
-    def add(self, face: TrackedFace, frame: TrackedFrame, picture: NDArray[np.uint8]) -> None:
-        """Count one more frame of this person."""
+    def count(self, points: NDArray[np.float32], usable: bool, frame: int, width: int) -> None:
+        """Count one more frame of this person, whose mesh (468, 3) lies in a picture of this width."""
         if self.frames == 0:
-            self.first_frame = frame.index
+            self.first_frame = frame
         self.frames += 1
-        self.usable_frames += face.usable
+        self.usable_frames += usable
+        self._area += eye_distance(points) ** 2
+        self._x += float(points[:, 0].mean()) / width
+
+    def show(self, face: TrackedFace, picture: NDArray[np.uint8]) -> None:
+        """Keep a thumbnail if this one is better than those before."""
         size = eye_distance(face.landmarks.points)
-        self._area += size**2
-        self._x += float(face.landmarks.xy[:, 0].mean()) / picture.shape[1]
         quality = size * float(np.cos(np.radians(face.pose.yaw))) * (1.0 if face.usable else 0.3)
         if quality > _BETTER * self._quality:
             self._quality = quality
@@ -88,7 +91,12 @@ class FaceSelector:
     def add(self, frame: TrackedFrame, picture: NDArray[np.uint8]) -> None:
         """Take the next frame's faces and its RGB picture (H, W, 3) uint8."""
         for face in frame.faces:
-            self._found.setdefault(face.track, FaceSummary(face.track)).add(face, frame, picture)
+            self.count(face.track, face.landmarks.points, face.usable, frame.index, picture.shape[1])
+            self._found[face.track].show(face, picture)
+
+    def count(self, track: int, points: NDArray[np.float32], usable: bool, frame: int, width: int) -> None:
+        """Take one face without its picture: enough to choose, not for a contact sheet."""
+        self._found.setdefault(track, FaceSummary(track)).count(points, usable, frame, width)
 
     @property
     def faces(self) -> list[FaceSummary]:

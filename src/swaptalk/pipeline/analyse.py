@@ -8,6 +8,7 @@ in by the second pass, which has the pictures at hand anyway.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,27 +20,26 @@ from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
 from swaptalk.faces.align import Alignment, crop_face
-from swaptalk.faces.occlusion import AppearanceModel
 from swaptalk.faces.select import FaceSelector
 from swaptalk.faces.track import TrackedFrame
+from swaptalk.pipeline.analysis import APPEARANCE, CODES, MATRIX
 from swaptalk.pipeline.appearance import Appearances
 from swaptalk.pipeline.background import background
 from swaptalk.pipeline.codes import CodeStore
 from swaptalk.pipeline.job import ANALYSIS_RECORD, write_atomically
 from swaptalk.pipeline.layout import write_layout
 from swaptalk.pipeline.networks import Networks
+from swaptalk.pipeline.options import DEFAULT_FACE
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.reference import assign_references, choose_references
 from swaptalk.pipeline.rows import Rows
 from swaptalk.pipeline.stats import Stopwatch
-from swaptalk.pipeline.survey import FaceLog, Reasons
+from swaptalk.pipeline.survey import FACES, LOOKS, SURVEY, FaceLog, Survey, survey_record
 from swaptalk.pipeline.vision import Vision
 
 #: Frames decoded ahead.
 QUEUE = 8
-#: File with the codes of the frames.
-CODES = "codes.bin"
 
 
 class Observer(Protocol):
@@ -49,100 +49,74 @@ class Observer(Protocol):
         """Take the next frame's faces and its picture (H, W, 3)."""
 
 
-class Analysis:
-    """Reads a finished analysis. Not for use from several threads at once: open it once per thread."""
-
-    def __init__(self, folder: Path) -> None:
-        record = json.loads((folder / ANALYSIS_RECORD).read_text(encoding="utf-8"))
-        self.folder = folder
-        self._reasons: list[str] = list(record["reasons"])
-        self._matrix, self._mesh = Rows(folder / "matrix.npy"), Rows(folder / "mesh.npy")
-        self._state: NDArray[np.uint8] = np.load(folder / "state.npy")
-        self._reference: NDArray[np.uint8] = np.load(folder / "reference.npy")
-        self._cuts = np.array(record["cuts"], np.intp)
-        #: Frames that serve as references, (R,).
-        self.references = np.array(record["references"], np.intp)
-
-    def __len__(self) -> int:
-        """Number of target frames."""
-        return len(self._state)
-
-    def reopened(self) -> Analysis:
-        """The same analysis for another thread."""
-        return Analysis(self.folder)
-
-    def usable(self, frame: int) -> bool:
-        """Whether the face of this frame can be replaced."""
-        return not self._state[frame]
-
-    def reason(self, frame: int) -> str:
-        """Why it cannot, or an empty text."""
-        return self._reasons[int(self._state[frame])]
-
-    def scene(self, frame: int) -> int:
-        """Number of the scene that the frame belongs to."""
-        return int(np.searchsorted(self._cuts, frame, side="right"))
-
-    def appearance(self) -> AppearanceModel | None:
-        """How the face usually looks, to tell what lies in front of it; None if too little of it was seen."""
-        path = self.folder / "appearance.npz"
-        if not path.exists():
-            return None
-        with np.load(path) as stored:
-            return AppearanceModel(stored["median"], stored["deviation"])
-
-    def alignment(self, frame: int) -> Alignment:
-        """How the smoothed crop lies in the frame."""
-        return Alignment(self._matrix[frame])
-
-    def mesh(self, frame: int) -> NDArray[np.float32]:
-        """Landmarks (468, 3) in pixels of the crop."""
-        return self._mesh[frame].astype(np.float32)
-
-    def reference(self, frame: int) -> int:
-        """Position in :attr:`references` of the one that serves this frame."""
-        return int(self._reference[frame])
-
-    def close(self) -> None:
-        """Release the files."""
-        self._matrix.close()
-        self._mesh.close()
-
-
-def is_complete(folder: Path) -> bool:
-    """Whether an analysis was finished here."""
-    return (folder / ANALYSIS_RECORD).exists()
-
-
 def analyse(plan: Plan, vision: Vision, networks: Networks, folder: Path, progress: Progress, stopwatch: Stopwatch,
             ) -> None:
-    """Analyse the target frames that the plan needs, each of them once.
+    """Analyse the target frames that the plan needs, each of them once, or take them from its template.
+
+    Raises:
+        InputError: nobody whose face could be replaced is seen, or the template is damaged.
+    """
+    with tempfile.TemporaryDirectory(prefix="survey-", dir=folder) as temporary:
+        survey = Path(temporary)
+        if plan.template is None:
+            write_survey(plan, vision, survey, progress, stopwatch)
+            arrange(plan, networks, survey, folder, stopwatch)
+        else:
+            with stopwatch.stage("template"), plan.template.unpacked(survey):
+                arrange(plan, networks, survey, folder, stopwatch)
+
+
+def write_survey(plan: Plan, vision: Vision, folder: Path, progress: Progress, stopwatch: Stopwatch) -> None:
+    """Find all faces of the target and note them in ``folder``."""
+    with FaceLog(folder / FACES) as log, Appearances(folder / LOOKS) as appearances:
+        find_faces(plan, vision, progress, stopwatch, log, appearances)
+    write_atomically(folder / SURVEY, survey_record(log.reasons, log.cuts, plan.width))
+
+
+def arrange(plan: Plan, networks: Networks, survey_folder: Path, folder: Path, stopwatch: Stopwatch) -> None:
+    """From a survey of all faces to the analysis of the chosen one, in ``folder``.
+
+    Codes that lie beside the survey are used for the frames whose crop is still the same.
 
     Raises:
         InputError: nobody whose face could be replaced is seen.
     """
-    reasons, appearances = Reasons(), Appearances()
-    with FaceLog(folder / "faces.log", reasons) as log:
-        selector = find_faces(plan, vision, progress, stopwatch, log, appearances)
-        tracks = selector.choose(plan.options.face)
-        state = write_layout(log, tracks, plan.playback.length, reasons, folder)
+    survey = Survey(survey_folder, plan.playback.length)
+    tracks = survey.selector().choose(plan.options.face or DEFAULT_FACE)
+    state = write_layout(survey, tracks, folder)
     if not (state == 0).any():
-        _refuse(plan, state, reasons)
+        _refuse(plan, state, survey.reasons)
     np.save(folder / "state.npy", state)
-    model = appearances.model(tracks)
+    model = survey.appearance(tracks)
     if model is not None:
-        np.savez(folder / "appearance.npz", median=model.median, deviation=model.deviation)
+        np.save(folder / APPEARANCE, np.stack([model.median, model.deviation]))
     pose, openness = np.load(folder / "pose.npy"), np.load(folder / "openness.npy")
     references = choose_references(pose, openness, state == 0)
     np.save(folder / "reference.npy", assign_references(pose, references))
-    with stopwatch.stage("encode faces"):
-        _encode_references(plan, networks, folder, references)
-    record = {"reasons": reasons.names, "references": references.tolist(), "cuts": log.cuts}
+    with closing(CodeStore(folder / CODES)) as store:
+        if (survey_folder / CODES).exists():
+            _take_codes(survey_folder, folder, state, store)
+        with stopwatch.stage("encode faces"):
+            _encode_references(plan, networks, folder, references, store)
+    record = {"reasons": survey.reasons, "references": references.tolist(), "cuts": survey.cuts}
     write_atomically(folder / ANALYSIS_RECORD, json.dumps(record))
 
 
-def _refuse(plan: Plan, state: NDArray[np.uint8], reasons: Reasons) -> None:
-    counted = Counter(reasons.names[number] for number in state.tolist())
+def _take_codes(known: Path, folder: Path, state: NDArray[np.uint8], store: CodeStore) -> None:
+    """Codes of the frames whose crop lies exactly as it did when they were encoded.
+
+    Smoothing looks ahead: the last frames of a beginning lie a little differently than within the whole.
+    """
+    with Rows(known / MATRIX) as before, Rows(folder / MATRIX) as now, closing(CodeStore(known / CODES)) as codes:
+        for frame in np.flatnonzero(state == 0).tolist():
+            if np.array_equal(before[frame], now[frame]):
+                found = codes.get(frame)
+                if found is not None:
+                    store.put(frame, found)
+
+
+def _refuse(plan: Plan, state: NDArray[np.uint8], reasons: list[str]) -> None:
+    counted = Counter(reasons[number] for number in state.tolist())
     found = ", ".join(f"{count} frames: {reason}" for reason, count in counted.most_common(3))
     raise InputError(f"no face that could be replaced ({found})", path=plan.options.target,
                      remedy="give a target with a face that looks towards the camera, or choose another with --face")
@@ -171,12 +145,14 @@ def find_faces(plan: Plan, vision: Vision, progress: Progress, stopwatch: Stopwa
     return selector
 
 
-def _encode_references(plan: Plan, networks: Networks, folder: Path, references: NDArray[np.intp]) -> None:
+def _encode_references(plan: Plan, networks: Networks, folder: Path, references: NDArray[np.intp], store: CodeStore,
+                       ) -> None:
     """Encode the reference frames, which are needed before all others."""
-    frames = [int(frame) for frame in references]
-    with plan.open_target() as target, Rows(folder / "matrix.npy") as matrices:
+    frames = [int(frame) for frame in references if store.get(int(frame)) is None]
+    if not frames:
+        return
+    with plan.open_target() as target, Rows(folder / MATRIX) as matrices:
         pictures = zip(frames, target.frames(frames), strict=True)
         crops = [crop_face(picture, Alignment(matrices[frame])) for frame, picture in pictures]
-    with closing(CodeStore(folder / CODES)) as store:
-        for frame, codes in zip(frames, networks.quantize(networks.encode(np.stack(crops))), strict=True):
-            store.put(frame, codes)
+    for frame, codes in zip(frames, networks.quantize(networks.encode(np.stack(crops))), strict=True):
+        store.put(frame, codes)

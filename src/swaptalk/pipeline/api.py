@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
 from swaptalk.media.image import write_image
-from swaptalk.pipeline.analyse import Analysis, analyse, find_faces, is_complete
-from swaptalk.pipeline.checks import full_disk_explained, unchanged
+from swaptalk.pipeline.analyse import analyse, find_faces
+from swaptalk.pipeline.analysis import Analysis, is_complete
+from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
 from swaptalk.pipeline.generate import FaceGenerator, generate_frames
 from swaptalk.pipeline.job import JobFolder, write_atomically
 from swaptalk.pipeline.marks import Marks
 from swaptalk.pipeline.networks import Networks
-from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.options import GenerateOptions, Purpose
 from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.preview import preview_indices, preview_plan, side_by_side
 from swaptalk.pipeline.progress import Progress
@@ -29,6 +30,9 @@ from swaptalk.pipeline.smoothing import SmoothingStates
 from swaptalk.pipeline.source import source_identity
 from swaptalk.pipeline.speech import MotionTrack, write_motion
 from swaptalk.pipeline.stats import Report, Stopwatch, peak_memory_bytes
+from swaptalk.pipeline.template import Template, is_template
+from swaptalk.pipeline.template_build import write_template
+from swaptalk.pipeline.template_file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.vision import Vision
 from swaptalk.pipeline.write import chunk_frames, finished_frames, join, write_chunks
 from swaptalk.provenance.signing import SigningIdentity
@@ -99,7 +103,7 @@ class SwapTalk:
             InputError: an input or option is at fault; nothing is written.
             KeyboardInterrupt: finished chunks stay beside the output, for ``resume=True``.
         """
-        plan = make_plan(options or GenerateOptions(**settings))
+        plan = self._plan(options or GenerateOptions(**settings), "render")
         marks = self._marks(plan)
         stopwatch = Stopwatch()
         identity = self._identity(plan, stopwatch)
@@ -119,7 +123,7 @@ class SwapTalk:
         Raises:
             InputError: an input or option is at fault.
         """
-        plan = make_plan(options or GenerateOptions(**settings), "frames")
+        plan = self._plan(options or GenerateOptions(**settings), "frames")
         marks = self._marks(plan)
         stopwatch = Stopwatch()
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
@@ -145,6 +149,33 @@ class SwapTalk:
 
     def _marks(self, plan: Plan) -> Marks:
         return Marks(plan, self._networks.fingerprint, self._signer)
+
+    def build_template(self, target: Path | str, output: Path | str, *, embed: bool = False, **settings: Any,
+                       ) -> Template:
+        """Compile a target once, for many jobs: its faces, alignments, looks and codes in one file.
+
+        Args:
+            target: video or photo.
+            output: file to write (.swaptalk), whole or not at all.
+            embed: carry the target in the file instead of naming where it lies.
+            **settings: ``face``, ``start``, ``end``, ``fps`` and ``resolution`` as of :class:`GenerateOptions`.
+
+        Raises:
+            InputError: an input or option is at fault; nothing is written.
+        """
+        options, output = GenerateOptions(target=Path(target), **settings), Path(output)
+        if is_template(options.target):
+            raise InputError("is a template already", path=target, remedy="give the video it was made of")
+        plan = make_plan(options, "template")
+        check_output(output, (TEMPLATE_SUFFIX,), plan.inputs)
+        with full_disk_explained(output.parent):
+            return write_template(plan, output, embed, self._vision, self._networks, self._progress)
+
+    def _plan(self, options: GenerateOptions, purpose: Purpose) -> Plan:
+        plan = make_plan(options, purpose)
+        if plan.template is not None:
+            plan.template.check_weights(self._networks.fingerprint)
+        return plan
 
     def _identity(self, plan: Plan, stopwatch: Stopwatch) -> Any | None:
         options = plan.options

@@ -1,27 +1,39 @@
-"""How each person in the target usually looks, gathered while the faces are followed."""
+"""How each person in the target usually looks: samples noted while faces are followed, a model of the chosen one."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.align import crop_face, estimate_alignment
-from swaptalk.faces.occlusion import AppearanceCollector, AppearanceModel
+from swaptalk.faces.occlusion import AppearanceCollector, AppearanceModel, SampleSchedule, texel_count, unroll
 from swaptalk.faces.track import TrackedFrame
 
-#: People whose looks are kept, a few megabytes each; beyond, the one seen least is forgotten.
+#: People whose looks are noted at one time; beyond, the one seen least begins anew.
 MAXIMUM_PEOPLE = 12
 #: One frame in so many is looked at: neighbours look alike.
 EVERY = 3
 
 
-class Appearances:
-    """Looks of the people of a clip; memory does not grow with its length."""
+def look_record() -> np.dtype[np.void]:
+    """Type of one note: who, in which frame, and the features (K, 4).
 
-    def __init__(self) -> None:
-        self._collectors: dict[int, AppearanceCollector] = {}
+    Half precision is far finer than the tolerances that the features are compared with.
+    """
+    return np.dtype([("track", "<i4"), ("frame", "<i4"), ("features", "<f2", (texel_count(), 4))])
+
+
+class Appearances:
+    """Notes looks of the people of a clip in a file; memory does not grow with its length."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._record = look_record()
+        self._schedules: dict[int, SampleSchedule] = {}
         self._frames: dict[int, int] = {}
 
     def add(self, frame: TrackedFrame, picture: NDArray[np.uint8]) -> None:
@@ -30,14 +42,34 @@ class Appearances:
             return
         for face in frame.faces:
             if face.usable:
-                alignment = estimate_alignment(face.landmarks.xy)
-                collector = self._collectors.setdefault(face.track, AppearanceCollector())
-                collector.add(crop_face(picture, alignment), alignment.to_crop(face.landmarks.xy))
                 self._frames[face.track] = self._frames.get(face.track, 0) + 1
-        if len(self._collectors) > MAXIMUM_PEOPLE:
-            del self._collectors[min(self._collectors, key=lambda track: self._frames[track])]
+                if self._schedules.setdefault(face.track, SampleSchedule()).take():
+                    alignment = estimate_alignment(face.landmarks.xy)
+                    features = unroll(crop_face(picture, alignment), alignment.to_crop(face.landmarks.xy))
+                    self._file.write(np.array([(face.track, frame.index, features)], self._record).tobytes())
+        if len(self._schedules) > MAXIMUM_PEOPLE:
+            del self._schedules[min(self._schedules, key=lambda track: self._frames[track])]
 
-    def model(self, tracks: Collection[int]) -> AppearanceModel | None:
-        """Looks of the first of these tracks that was seen often enough, or None."""
-        models = (self._collectors[track].model() for track in tracks if track in self._collectors)
-        return next((model for model in models if model is not None), None)
+    def close(self) -> None:
+        """Write out what is buffered."""
+        self._file.close()
+
+    def __enter__(self) -> Appearances:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+                 ) -> None:
+        self.close()
+
+
+def read_appearance(path: Path, tracks: Collection[int], frames: int) -> AppearanceModel | None:
+    """Looks, in the first ``frames`` frames, of the first of these tracks that was seen often enough, or None."""
+    record = look_record()
+    collectors = {track: AppearanceCollector() for track in tracks}
+    with path.open("rb") as file:
+        while raw := file.read(record.itemsize):
+            look = np.frombuffer(raw, record)[0]
+            if look["track"] in collectors and look["frame"] < frames:
+                collectors[int(look["track"])].keep(look["features"])
+    models = (collector.model() for collector in collectors.values())
+    return next((model for model in models if model is not None), None)

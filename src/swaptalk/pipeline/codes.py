@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -14,6 +15,8 @@ from swaptalk.pipeline.networks import Codes
 #: The file begins with shape and type of one frame's codes, as JSON padded to this many bytes.
 _HEADER_BYTES = 128
 _CHECKSUM = struct.Struct("<I")
+#: Largest code record in bytes: sixteen times what the largest network in use makes.
+_MAX_RECORD = 1 << 16
 
 
 class CodeStore:
@@ -24,6 +27,9 @@ class CodeStore:
 
     Args:
         path: the file; it is gone on with if it exists.
+
+    Raises:
+        ValueError: the file is something else.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,11 +39,21 @@ class CodeStore:
         self._bytes = 0
         header = self._file.read(_HEADER_BYTES)
         if len(header) == _HEADER_BYTES:
-            self._define(**json.loads(header))
+            record = json.loads(header)
+            try:
+                self._define(record["shape"], record["dtype"])
+            except (KeyError, TypeError) as error:
+                raise ValueError("not a file of codes") from error
 
     def _define(self, shape: list[int], dtype: str) -> None:
+        if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
+            raise ValueError(f"{shape} is no shape of codes")
+        if dtype not in ("|u1", "<u2"):
+            raise ValueError(f"{dtype} is no type of codes")
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        self._bytes = self._dtype.itemsize * int(np.prod(shape))
+        self._bytes = self._dtype.itemsize * math.prod(shape)
+        if self._bytes > _MAX_RECORD:
+            raise ValueError(f"{shape} is too large for codes")
 
     def _seek(self, frame: int) -> None:
         self._file.seek(_HEADER_BYTES + frame * (self._bytes + _CHECKSUM.size))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.align import crop_face
 from swaptalk.faces.composite import Compositor
-from swaptalk.pipeline.analyse import CODES, Analysis
+from swaptalk.pipeline.analysis import CODES, Analysis
 from swaptalk.pipeline.background import background
 from swaptalk.pipeline.codes import CodeStore
 from swaptalk.pipeline.networks import Codes, Latents, Networks
@@ -95,8 +95,8 @@ class FaceGenerator:
         latents = self._networks.embed(codes)
         return latents if self._swap_last else self._swap(latents)
 
-    def _encoded(self, pictures: dict[int, NDArray[np.uint8]]) -> list[Codes]:
-        """Codes of target frames, encoded now from their pictures unless they are known."""
+    def codes(self, pictures: dict[int, NDArray[np.uint8]]) -> list[Codes]:
+        """Codes of usable target frames, encoded now from their pictures unless they are known."""
         codes = {frame: self._codes.get(frame) for frame in pictures}
         missing = [frame for frame, known in codes.items() if known is None]
         if missing:
@@ -109,7 +109,7 @@ class FaceGenerator:
     def _faces(self, frames: Sequence[Frame]) -> Latents:
         new = {frame.target: frame.picture for frame in frames if frame.target not in self._known}
         if new:
-            self._known.update(zip(new, self._before_lipsync(np.stack(self._encoded(new))), strict=True))
+            self._known.update(zip(new, self._before_lipsync(np.stack(self.codes(new))), strict=True))
         faces = np.stack([self._known[frame.target] for frame in frames])
         while len(self._known) > CACHED_FACES:
             self._known.popitem(last=False)

@@ -14,7 +14,7 @@ from swaptalk.faces.align import Alignment, estimate_alignment
 from swaptalk.faces.smooth import SHORT_SIGMA, TRUNCATE, AlignmentSmoother, smooth_points
 from swaptalk.faces.topology import POINT_COUNT, mouth_openness
 from swaptalk.pipeline.rows import RowWriter
-from swaptalk.pipeline.survey import NO_FACE, FaceLog, Reasons, by_frame
+from swaptalk.pipeline.survey import NO_FACE_NUMBER, Survey, by_frame
 
 #: Frames whose meshes are smoothed together, and frames on both sides that a smoothed mesh depends on.
 _BLOCK, _CONTEXT = 64, int(TRUNCATE * SHORT_SIGMA) + 1
@@ -32,22 +32,22 @@ class _Placed:
     cut: bool
 
 
-def write_layout(log: FaceLog, tracks: Collection[int], count: int, reasons: Reasons, folder: Path,
-                 ) -> NDArray[np.uint8]:
+def write_layout(survey: Survey, tracks: Collection[int], folder: Path) -> NDArray[np.uint8]:
     """Write ``matrix``, ``mesh``, ``pose`` and ``openness`` (one row a frame) of the chosen tracks.
 
     Returns:
-        (count,) state of every frame: 0 for a usable face, else the number of the reason. Rows of frames that are
+        (N,) state of every frame: 0 for a usable face, else the number of the reason. Rows of frames that are
         not usable hold zeros.
     """
-    state = np.full(count, reasons.number(NO_FACE), np.uint8)
+    count = survey.frames
+    state = np.full(count, NO_FACE_NUMBER, np.uint8)
     with ExitStack() as stack:
         def rows(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> RowWriter:
             return stack.enter_context(RowWriter(folder / f"{name}.npy", count, shape, dtype))
 
         matrix, mesh = rows("matrix", (2, 3), np.float64), rows("mesh", (POINT_COUNT, 3), np.float16)
         pose, openness = rows("pose", (3,), np.float32), rows("openness", (), np.float32)
-        for placed, points in _with_smooth_mesh(_placed(log, tracks, state)):
+        for placed, points in _with_smooth_mesh(_placed(survey, tracks, state)):
             matrix.append(np.zeros((1, 2, 3)) if placed.alignment is None else placed.alignment.matrix[None])
             mesh.append(points[None])
             pose.append(placed.pose[None])
@@ -55,11 +55,11 @@ def write_layout(log: FaceLog, tracks: Collection[int], count: int, reasons: Rea
     return state
 
 
-def _placed(log: FaceLog, tracks: Collection[int], state: NDArray[np.uint8]) -> Iterator[_Placed]:
-    """Go through the log twice at once: ahead for the smoothed alignments, behind for what they apply to."""
-    cuts = set(log.cuts)
-    behind = by_frame(log.faces(tracks), len(state))
-    for frame, (alignment, record) in enumerate(zip(_smooth_alignments(log, tracks, state), behind, strict=True)):
+def _placed(survey: Survey, tracks: Collection[int], state: NDArray[np.uint8]) -> Iterator[_Placed]:
+    """Go through the survey twice at once: ahead for the smoothed alignments, behind for what they apply to."""
+    cuts = set(survey.cuts)
+    behind = by_frame(survey.faces(tracks), len(state))
+    for frame, (alignment, record) in enumerate(zip(_smooth_alignments(survey, tracks, state), behind, strict=True)):
         if alignment is None or record is None:
             yield _Placed(None, _NO_MESH, np.zeros(3, np.float32), 0.0, frame in cuts)
         else:
@@ -67,10 +67,11 @@ def _placed(log: FaceLog, tracks: Collection[int], state: NDArray[np.uint8]) -> 
             yield _Placed(alignment, alignment.to_crop(mesh), record["pose"], mouth_openness(mesh), frame in cuts)
 
 
-def _smooth_alignments(log: FaceLog, tracks: Collection[int], state: NDArray[np.uint8]) -> Iterator[Alignment | None]:
+def _smooth_alignments(survey: Survey, tracks: Collection[int], state: NDArray[np.uint8],
+                       ) -> Iterator[Alignment | None]:
     """Smoothed alignment of every frame; fills in ``state``."""
-    smoother, cuts = AlignmentSmoother(), set(log.cuts)
-    for frame, record in enumerate(by_frame(log.faces(tracks), len(state))):
+    smoother, cuts = AlignmentSmoother(), set(survey.cuts)
+    for frame, record in enumerate(by_frame(survey.faces(tracks), len(state))):
         alignment = None
         if record is not None:
             state[frame] = record["reason"]

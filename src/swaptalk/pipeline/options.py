@@ -21,26 +21,24 @@ LONGEST_SIDE = 8192
 SMALLEST_SIDE = 64
 
 Region = Literal["face", "mouth"]
-#: What a job is for: a video, frames for the caller's own use, or only the list of faces.
-Purpose = Literal["render", "frames", "faces"]
+#: What a job is for: a video, frames for the caller's own use, only the list of faces, or a template.
+Purpose = Literal["render", "frames", "faces", "template"]
 Order = Literal["swap-first", "sync-first"]
 Device = Literal["auto", "cpu", "openvino", "cuda", "coreml", "directml"]
 
 
+#: Whose face is replaced where nothing is said.
+DEFAULT_FACE = "largest"
+
+
 @dataclass(frozen=True, kw_only=True)
-class RenderOptions:
-    """Options that every kind of job has."""
+class TargetOptions:
+    """What is seen of the target: these decide its analysis, and a template holds them."""
 
     target: Path
-    """Video (or photo) that gives the scene, the head movement and the expression."""
-    output: Path | None = None
-    """Video to write (.mp4; .png or .jpg for a swapped photo). Replaced only when all is finished."""
-    face: str = "largest"
-    """Whose face in the target: largest, left, right, or a number from --list-faces."""
-    list_faces: Path | None = None
-    """Only look for faces: write a numbered contact sheet (.png) here and stop."""
-    preview: Path | None = None
-    """Write a picture with a few target frames above their results here first; without --output, stop there."""
+    """Video (or photo) that gives the scene, the head movement and the expression, or a template made of one."""
+    face: str | None = None
+    """Whose face in the target: largest (default), left, right, or a number from --list-faces."""
     start: float = 0.0
     """Begin at this time of the target video, in seconds."""
     end: float | None = None
@@ -49,18 +47,46 @@ class RenderOptions:
     """Frames per second of the output, such as 25 or 30000/1001, instead of the target's (25 for a photo)."""
     resolution: str | None = None
     """Size of the output instead of the target's: WIDTHxHEIGHT, or only the height such as 720."""
-    region: Region | None = None
-    """What is replaced: the whole face (default with a source), or mouth and jaw only (default without)."""
-    quality: str = "high"
-    """Quality of the encoded video: low, medium, high, best, or a constant rate factor (lower is better)."""
-    codec: str = "h264"
-    """Video codec of the output: h264 (plays everywhere), hevc, vp9 or av1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a job is run and reported; nothing here changes what comes out but for rounding on another device."""
+
     device: Device = "auto"
     """Where the networks run; auto takes the fastest that is installed."""
     threads: int = 0
     """CPU threads for the networks; 0 takes all cores."""
     models: Path | None = None
     """Folder with other SwapTalk weights than those that came with the program."""
+    quiet: bool = False
+    """Print nothing but errors."""
+    json: bool = False
+    """Print the report as one JSON object on standard output, and no progress."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions(TargetOptions):
+    """Options about what is written."""
+
+    output: Path | None = None
+    """Video to write (.mp4; .png or .jpg for a swapped photo). Replaced only when all is finished."""
+    list_faces: Path | None = None
+    """Only look for faces: write a numbered contact sheet (.png) here and stop."""
+    preview: Path | None = None
+    """Write a picture with a few target frames above their results here first; without --output, stop there."""
+    region: Region | None = None
+    """What is replaced: the whole face (default with a source), or mouth and jaw only (default without)."""
+    quality: str = "high"
+    """Quality of the encoded video: low, medium, high, best, or a constant rate factor (lower is better)."""
+    codec: str = "h264"
+    """Video codec of the output: h264 (plays everywhere), hevc, vp9 or av1."""
+    stats: Path | None = None
+    """Write a JSON report here: frames, seconds, speed, time per stage, peak memory, frames passed through."""
+    resume: bool = False
+    """Go on from the last finished chunk of an interrupted job with the same inputs and options."""
+    allow_long: bool = False
+    """Confirm that a job of more than an hour of video is meant."""
     consent: str | None = None
     """Why this may be made: a file (release form, contract) or a sentence. Recorded in the output with its hash."""
     label: bool = False
@@ -73,16 +99,6 @@ class RenderOptions:
     """Private key (.pem) of the certificate."""
     timestamp_url: str | None = None
     """Ask this RFC 3161 service for a signed time."""
-    stats: Path | None = None
-    """Write a JSON report here: frames, seconds, speed, time per stage, peak memory, frames passed through."""
-    resume: bool = False
-    """Go on from the last finished chunk of an interrupted job with the same inputs and options."""
-    allow_long: bool = False
-    """Confirm that a job of more than an hour of video is meant."""
-    quiet: bool = False
-    """Print nothing but errors."""
-    json: bool = False
-    """Print the report as one JSON object on standard output, and no progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,17 +126,17 @@ class AudioOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwapOptions(RenderOptions, SourceOptions):
+class SwapOptions(RunOptions, RenderOptions, SourceOptions):
     """Change only the face: the video keeps its own speech."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SyncOptions(RenderOptions, AudioOptions):
+class SyncOptions(RunOptions, RenderOptions, AudioOptions):
     """Change only the words: the video keeps its own face."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
+class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
     """A whole job. Without a source the target keeps its face; without audio it keeps its speech and mouth."""
 
     order: Order = "swap-first"
@@ -153,7 +169,7 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
         Raises:
             InputError: naming the option and what it takes.
         """
-        if purpose != "faces" and not self.source and self.audio is None:
+        if purpose in ("render", "frames") and not self.source and self.audio is None:
             raise InputError("nothing to do without a source face and without audio", remedy="give --source or --audio")
         if purpose == "render" and self.output is None and self.preview is None:
             raise InputError("no place to write to", remedy="give --output OUT.mp4")

@@ -21,6 +21,7 @@ from swaptalk.pipeline.checks import (
 )
 from swaptalk.pipeline.options import GenerateOptions, Purpose, output_size, parse_fps, rate_factor
 from swaptalk.pipeline.target import TargetFrames
+from swaptalk.pipeline.template import Template, template_of
 from swaptalk.pipeline.timeline import Playback, frame_count, output_seconds
 
 #: Jobs longer than this (seconds of video) must be confirmed: they take hours and are mostly mistakes.
@@ -52,6 +53,8 @@ class Plan:
     """Length of the driving recording at 16 kHz; 0 without one."""
     image: bool
     """The output is a photo."""
+    template: Template | None = None
+    """What the target's analysis is taken from; the options then name the template's own target."""
 
     @property
     def seconds(self) -> Fraction:
@@ -62,7 +65,8 @@ class Plan:
     def inputs(self) -> tuple[Path, ...]:
         """Every file that is read."""
         audio = self.options.audio
-        return (self.options.target, *self.options.source, *((audio,) if audio is not None else ()))
+        template = () if self.template is None else (self.template.path,)
+        return (self.options.target, *template, *self.options.source, *((audio,) if audio is not None else ()))
 
     def open_target(self) -> TargetFrames:
         """Open the target at the output's rate and size."""
@@ -77,15 +81,22 @@ def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
         InputError: anything that would make the job fail or harm a file, with a remedy.
     """
     options.check_values(purpose)
+    template = template_of(options)
+    if template is not None:
+        options = template.applied(options)
     target, output = options.target, options.output
     photo = is_image(target)
     image = output is not None and output.suffix.lower() in IMAGE_SUFFIXES
-    _check_outputs(options, still=photo and options.audio is None)
+    inputs = (target, *options.source, *((options.audio,) if options.audio is not None else ()))
+    _check_outputs(options, photo and options.audio is None, inputs if template is None else (*inputs, template.path))
     if not photo:
         _check_whole(options)
     with TargetFrames(target, parse_fps(options.fps), options.start, options.end) as frames:
         fps, available = frames.fps, len(frames)
         size = output_size(options.resolution, frames.width, frames.height)
+        if template is not None:
+            template.check_frames(options.resolution, size, available)
+            size = template.header.width, template.header.height
     if photo and (options.start or options.end is not None):
         raise InputError("a photo has no --start or --end", path=target, remedy="leave them out")
     for source in options.source:
@@ -102,14 +113,14 @@ def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
         options=options, fps=fps, width=size[0], height=size[1], frames=count,
         playback=Playback(min(available, count), options.extend), sound=_sound(options, photo),
         sound_start=options.start if options.audio is None else 0.0, samples=samples, image=image,
+        template=template,
     )
     if output is not None:
         _check_amount(plan, output)
     return plan
 
 
-def _check_outputs(options: GenerateOptions, still: bool) -> None:
-    inputs = (options.target, *options.source, *((options.audio,) if options.audio is not None else ()))
+def _check_outputs(options: GenerateOptions, still: bool, inputs: tuple[Path, ...]) -> None:
     if options.output is not None:
         if still and options.output.suffix.lower() in VIDEO_SUFFIXES:
             raise InputError("a photo without audio has no length", path=options.target,

@@ -80,6 +80,11 @@ class Rows:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def stop(self) -> int:
+        """Size that the file has if all of its rows are there."""
+        return self._start + self._count * self._row_bytes
+
     def __getitem__(self, index: int) -> NDArray[Any]:
         """Row ``index``; negative indices are not allowed."""
         row: NDArray[Any] = self.read(index, index + 1)[0]

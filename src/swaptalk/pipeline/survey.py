@@ -1,44 +1,42 @@
-"""First look at the target: every face in every frame, kept on disk until the user's choice is applied."""
+"""First look at the target: every face in every frame, kept on disk until it is known who and how much is wanted.
+
+A survey of a whole target serves each job on its beginning: what is noted of a frame never depends on later ones.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
+from swaptalk.faces.occlusion import AppearanceModel
+from swaptalk.faces.select import FaceSelector
 from swaptalk.faces.topology import POINT_COUNT
 from swaptalk.faces.track import TrackedFace, TrackedFrame
+from swaptalk.pipeline.appearance import read_appearance
 
 #: One face in one frame. Meshes stay in float32: half precision is too coarse for pixels of large pictures.
 RECORD = np.dtype([("frame", "<i4"), ("track", "<i4"), ("reason", "u1"), ("pose", "<f4", (3,)),
                    ("mesh", "<f4", (POINT_COUNT, 3))])
+#: Files of a survey: faces, looks, and what is known of the whole.
+FACES, LOOKS, SURVEY = "faces.log", "looks.log", "survey.json"
 #: Records read at once.
 _BLOCK = 256
-#: Reason of a frame in which the chosen person is not seen.
-NO_FACE = "no face"
-
-
-class Reasons:
-    """Numbers for the reasons why a frame is left alone; 0 means it is not."""
-
-    def __init__(self, known: Iterable[str] = ("", NO_FACE)) -> None:
-        self.names = list(known)
-
-    def number(self, reason: str) -> int:
-        """Number of a reason, new ones are added."""
-        if reason not in self.names:
-            self.names.append(reason)
-        return self.names.index(reason)
+#: Reason of a frame in which the chosen person is not seen, and its number; number 0 is a usable face.
+NO_FACE, NO_FACE_NUMBER = "no face", 1
 
 
 class FaceLog:
-    """Appends all faces of each frame to a file, and reads those of the chosen tracks back, in order."""
+    """Appends all faces of each frame to a file."""
 
-    def __init__(self, path: Path, reasons: Reasons) -> None:
-        self._path, self._reasons = path, reasons
+    def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
+        #: Reasons why a frame is left alone, by number.
+        self.reasons = ["", NO_FACE]
+        #: First frames of new scenes.
         self.cuts: list[int] = []
 
     def append(self, frame: TrackedFrame) -> None:
@@ -49,26 +47,14 @@ class FaceLog:
             self._file.write(np.array([self._record(frame.index, face) for face in frame.faces], RECORD).tobytes())
 
     def _record(self, index: int, face: TrackedFace) -> tuple[object, ...]:
-        reason = self._reasons.number("" if face.usable else face.reason)
-        return index, face.track, reason, face.pose.vector, face.landmarks.points
-
-    def faces(self, tracks: Iterable[int]) -> Iterator[np.void]:
-        """At most one record of these tracks for every frame, in the order of frames."""
-        self._file.flush()
-        wanted = np.array(sorted(tracks))
-        last = -1
-        with self._path.open("rb") as file:
-            while raw := file.read(_BLOCK * RECORD.itemsize):
-                block = np.frombuffer(raw, RECORD)
-                for record in block[np.isin(block["track"], wanted)]:
-                    if record["frame"] != last:
-                        last = int(record["frame"])
-                        yield record
+        reason = "" if face.usable else face.reason
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        return index, face.track, self.reasons.index(reason), face.pose.vector, face.landmarks.points
 
     def close(self) -> None:
-        """Close and delete the file."""
+        """Write out what is buffered."""
         self._file.close()
-        self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> FaceLog:
         return self
@@ -76,6 +62,59 @@ class FaceLog:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
                  ) -> None:
         self.close()
+
+
+def survey_record(reasons: list[str], cuts: list[int], width: int) -> str:
+    """Content of the file that completes a survey; ``width`` is that of the pictures."""
+    return json.dumps({"reasons": reasons, "cuts": cuts, "width": width})
+
+
+class Survey:
+    """Reads a finished survey, or the beginning of one.
+
+    Args:
+        folder: where it lies.
+        frames: only so many frames are seen.
+    """
+
+    def __init__(self, folder: Path, frames: int) -> None:
+        record = json.loads((folder / SURVEY).read_text(encoding="utf-8"))
+        self._folder, self.frames = folder, frames
+        self.reasons: list[str] = list(record["reasons"])
+        self.cuts: list[int] = [cut for cut in record["cuts"] if cut < frames]
+        self._width = int(record["width"])
+
+    def _records(self) -> Iterator[np.ndarray[tuple[int], np.dtype[np.void]]]:
+        with (self._folder / FACES).open("rb") as file:
+            while raw := file.read(_BLOCK * RECORD.itemsize):
+                block = np.frombuffer(raw, RECORD)
+                block = block[block["frame"] < self.frames]
+                if not len(block):
+                    return
+                yield block
+
+    def faces(self, tracks: Iterable[int]) -> Iterator[np.void]:
+        """At most one record of these tracks for every frame, in the order of frames."""
+        wanted = np.array(sorted(tracks))
+        last = -1
+        for block in self._records():
+            for record in block[np.isin(block["track"], wanted)]:
+                if record["frame"] != last:
+                    last = int(record["frame"])
+                    yield record
+
+    def selector(self) -> FaceSelector:
+        """Everybody seen, to choose from."""
+        selector = FaceSelector()
+        for block in self._records():
+            for record in block:
+                selector.count(int(record["track"]), record["mesh"], record["reason"] == 0, int(record["frame"]),
+                               self._width)
+        return selector
+
+    def appearance(self, tracks: tuple[int, ...]) -> AppearanceModel | None:
+        """How the face of these tracks usually looks; None if too little of it was seen."""
+        return read_appearance(self._folder / LOOKS, tracks, self.frames)
 
 
 def by_frame(records: Iterable[np.void], count: int) -> Iterator[np.void | None]:
@@ -88,5 +127,3 @@ def by_frame(records: Iterable[np.void], count: int) -> Iterator[np.void | None]
             record = next(waiting, None)
         else:
             yield None
-
-

@@ -1,0 +1,83 @@
+"""Reads a finished analysis of a target, made by the first pass or taken from a template."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.align import Alignment
+from swaptalk.faces.occlusion import AppearanceModel
+from swaptalk.pipeline.job import ANALYSIS_RECORD
+from swaptalk.pipeline.rows import Rows
+
+#: File with the codes of the frames.
+CODES = "codes.bin"
+#: File with the alignments of the frames.
+MATRIX = "matrix.npy"
+#: File with the looks of the face.
+APPEARANCE = "appearance.npy"
+
+
+class Analysis:
+    """Reads a finished analysis. Not for use from several threads at once: open it once per thread."""
+
+    def __init__(self, folder: Path) -> None:
+        record = json.loads((folder / ANALYSIS_RECORD).read_text(encoding="utf-8"))
+        self.folder = folder
+        self._reasons: list[str] = list(record["reasons"])
+        self._matrix, self._mesh = Rows(folder / MATRIX), Rows(folder / "mesh.npy")
+        self._state: NDArray[np.uint8] = np.load(folder / "state.npy")
+        self._reference: NDArray[np.uint8] = np.load(folder / "reference.npy")
+        self._cuts = np.array(record["cuts"], np.intp)
+        #: Frames that serve as references, (R,).
+        self.references = np.array(record["references"], np.intp)
+
+    def __len__(self) -> int:
+        """Number of target frames."""
+        return len(self._state)
+
+    def reopened(self) -> Analysis:
+        """The same analysis for another thread."""
+        return Analysis(self.folder)
+
+    def usable(self, frame: int) -> bool:
+        """Whether the face of this frame can be replaced."""
+        return not self._state[frame]
+
+    def reason(self, frame: int) -> str:
+        """Why it cannot, or an empty text."""
+        return self._reasons[int(self._state[frame])]
+
+    def scene(self, frame: int) -> int:
+        """Number of the scene that the frame belongs to."""
+        return int(np.searchsorted(self._cuts, frame, side="right"))
+
+    def appearance(self) -> AppearanceModel | None:
+        """How the face usually looks, to tell what lies in front of it; None if too little of it was seen."""
+        path = self.folder / APPEARANCE
+        return AppearanceModel(*np.load(path)) if path.exists() else None
+
+    def alignment(self, frame: int) -> Alignment:
+        """How the smoothed crop lies in the frame."""
+        return Alignment(self._matrix[frame])
+
+    def mesh(self, frame: int) -> NDArray[np.float32]:
+        """Landmarks (468, 3) in pixels of the crop."""
+        return self._mesh[frame].astype(np.float32)
+
+    def reference(self, frame: int) -> int:
+        """Position in :attr:`references` of the one that serves this frame."""
+        return int(self._reference[frame])
+
+    def close(self) -> None:
+        """Release the files."""
+        self._matrix.close()
+        self._mesh.close()
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether an analysis was finished here."""
+    return (folder / ANALYSIS_RECORD).exists()

@@ -1,0 +1,197 @@
+"""A target that was analysed once: opened, checked against what is asked, and unpacked for a job."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from swaptalk.errors import InputError
+from swaptalk.pipeline.job import write_atomically
+from swaptalk.pipeline.options import GenerateOptions, parse_fps
+from swaptalk.pipeline.survey import SURVEY, survey_record
+from swaptalk.pipeline.template_check import MEMBERS, check_content
+from swaptalk.pipeline.template_file import (
+    TEMPLATE_SUFFIX,
+    VIDEO_MEMBER,
+    Member,
+    TemplateHeader,
+    damaged,
+    describe_file,
+    extract,
+    read_header,
+)
+from swaptalk.runtime.assets import cache_directory
+
+#: Embedded targets are unpacked into the cache and deleted from it when unused for this long.
+UNUSED_SECONDS = 7 * 24 * 3600.0
+
+
+def is_template(path: Path) -> bool:
+    """Whether a target is named as a template."""
+    return path.suffix.lower() == TEMPLATE_SUFFIX
+
+
+class Template:
+    """A compiled target. Use :meth:`open`; :meth:`swaptalk.SwapTalk.build_template` makes one.
+
+    Attributes:
+        path: the file.
+        header: what it says of itself, checked.
+    """
+
+    def __init__(self, path: Path, header: TemplateHeader) -> None:
+        self.path, self.header = path, header
+
+    @classmethod
+    def open(cls, path: str | Path) -> Template:
+        """Open a template; its content is verified when it is used, or by :meth:`verify`.
+
+        Raises:
+            InputError: no such file, not a template, damaged, or of another version.
+        """
+        path = Path(path)
+        header = read_header(path)
+        if set(header.members) - {VIDEO_MEMBER} != MEMBERS:
+            raise damaged(path, "it has other members than a template")
+        return cls(path, header)
+
+    def verify(self) -> None:
+        """Compare the checksums of all members.
+
+        Raises:
+            InputError: one is wrong.
+        """
+        for name, member in self.header.members.items():
+            extract(self.path, name, member, None)
+
+    def check_weights(self, fingerprint: str) -> None:
+        """Refuse networks that do not understand the codes.
+
+        Raises:
+            InputError: the template was made by other weights.
+        """
+        if self.header.weights != fingerprint:
+            raise InputError("was made with other weights", path=self.path,
+                             remedy="make it anew with 'swaptalk template build', or give those weights with --models")
+
+    def applied(self, options: GenerateOptions) -> GenerateOptions:
+        """The options with the template's own target, part and rate, and its choice of face unless one is made.
+
+        Codes are there for the template's own face only; those of another are made on the way.
+
+        Raises:
+            InputError: an option asks for something else than the template holds, or the target is not there or has
+                changed.
+        """
+        header = self.header
+        asked_fps = parse_fps(options.fps)
+        wanted: tuple[tuple[str, object, object, bool], ...] = (
+            ("--start", options.start, header.start, options.start in (0.0, header.start)),
+            ("--end", options.end, header.end, options.end in (None, header.end)),
+            ("--fps", options.fps, header.fps, asked_fps in (None, header.rate)),
+        )
+        for option, asked, held, agrees in wanted:
+            if not agrees:
+                self._refuse(option, asked, "the target's end" if held is None else held)
+        return dataclasses.replace(options, target=self.target(), face=options.face or header.face, start=header.start,
+                                   end=header.end, fps=header.fps)
+
+    def check_frames(self, asked: str | None, size: tuple[int, int], frames: int) -> None:
+        """Refuse another size than the analysis was made for.
+
+        Args:
+            asked: ``--resolution``.
+            size: (width, height) that it comes to; None leaves the template's.
+            frames: how many the target has.
+
+        Raises:
+            InputError: naming the option.
+        """
+        header = self.header
+        if asked is not None and size != (header.width, header.height):
+            self._refuse("--resolution", asked, f"{header.width}x{header.height}")
+        if frames != header.frames:
+            raise damaged(self.path, f"it has {header.frames} frames, its target {frames}")
+
+    def _refuse(self, option: str, asked: object, held: object) -> None:
+        raise InputError(f"{option} {asked} differs from the template's ({held})", path=self.path,
+                         remedy=f"leave out {option}, or build another template")
+
+    def target(self) -> Path:
+        """The video or photo, found and verified; an embedded one is unpacked into the cache.
+
+        Raises:
+            InputError: it is not there, or it is not the same any more.
+        """
+        target = self.header.target
+        if target.relative is None or target.absolute is None:
+            return self._unpacked_target()
+        places = (self.path.parent / target.relative, Path(target.absolute), self.path.parent / target.name)
+        found = next((place for place in places if place.is_file()), None)
+        if found is None:
+            raise InputError(f"its target {target.name} is not to be found", path=self.path,
+                             remedy="put it beside the template, or build the template with --embed")
+        if found.stat().st_size != target.size or describe_file(found) != Member(target.size, target.sha256):
+            raise InputError("has changed since the template was made of it", path=found,
+                             remedy=f"restore it, or make {self.path.name} anew with 'swaptalk template build'")
+        return found
+
+    def _unpacked_target(self) -> Path:
+        """The embedded target's copy in the cache, under its checksum; a damaged copy is replaced."""
+        member = self.header.members[VIDEO_MEMBER]
+        folder = cache_directory().parent / "templates"
+        folder.mkdir(parents=True, exist_ok=True)
+        suffix = Path(self.header.target.name).suffix.lower()
+        suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ""
+        copy = folder / f"{member.sha256}{suffix}"
+        if not copy.is_file() or describe_file(copy) != member:
+            _delete_unused(folder)
+            part = copy.with_name(f"{copy.name}.{os.getpid()}.part")
+            try:
+                extract(self.path, VIDEO_MEMBER, member, part)
+                part.replace(copy)
+            finally:
+                part.unlink(missing_ok=True)
+        os.utime(copy)
+        return copy
+
+    @contextmanager
+    def unpacked(self, folder: Path) -> Iterator[None]:
+        """Put the survey and the codes into an empty folder, to be used in the ``with`` block.
+
+        Raises:
+            InputError: the template is damaged, as its checksums or whoever works with it find out.
+        """
+        header = self.header
+        try:
+            for name in MEMBERS:
+                extract(self.path, name, header.members[name], folder / name)
+            check_content(folder, header)
+            write_atomically(folder / SURVEY, survey_record(header.reasons, header.cuts, header.width))
+            yield
+        except ValueError as error:
+            raise damaged(self.path, " ".join(str(error).split())[:80]) from error
+
+
+def _delete_unused(folder: Path) -> None:
+    oldest = time.time() - UNUSED_SECONDS
+    for path in folder.iterdir():
+        try:
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+        except OSError:  # another process was quicker
+            continue
+
+
+def template_of(options: GenerateOptions) -> Template | None:
+    """The template that the target is, if it is one.
+
+    Raises:
+        InputError: as :meth:`Template.open`.
+    """
+    return Template.open(options.target) if is_template(options.target) else None

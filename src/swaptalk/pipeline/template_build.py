@@ -1,0 +1,90 @@
+"""Compiles a target: the same first pass as for a video, the codes of all frames, and one file of both."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from swaptalk.pipeline.analyse import arrange, write_survey
+from swaptalk.pipeline.analysis import Analysis
+from swaptalk.pipeline.generate import BATCH, FaceGenerator, batched, decode_frames
+from swaptalk.pipeline.job import version
+from swaptalk.pipeline.networks import Networks
+from swaptalk.pipeline.options import DEFAULT_FACE
+from swaptalk.pipeline.plan import Plan
+from swaptalk.pipeline.progress import Progress
+from swaptalk.pipeline.stats import Stopwatch
+from swaptalk.pipeline.survey import FACES, LOOKS, Survey
+from swaptalk.pipeline.template import Template
+from swaptalk.pipeline.template_check import MEMBERS
+from swaptalk.pipeline.template_file import (
+    VIDEO_MEMBER,
+    Member,
+    TargetFile,
+    TemplateHeader,
+    describe_file,
+    write_template_file,
+)
+from swaptalk.pipeline.vision import Vision
+
+
+def write_template(plan: Plan, output: Path, embed: bool, vision: Vision, networks: Networks, progress: Progress,
+                   ) -> Template:
+    """Analyse all frames of the plan and write them as a template.
+
+    Raises:
+        InputError: no face that could be replaced, or the output cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="swaptalk-") as temporary:
+        survey, folder = Path(temporary) / "survey", Path(temporary) / "analysis"
+        survey.mkdir()
+        folder.mkdir()
+        stopwatch = Stopwatch()
+        write_survey(plan, vision, survey, progress, stopwatch)
+        arrange(plan, networks, survey, folder, stopwatch)
+        usable = _encode_all(plan, networks, folder, progress)
+        files = {name: (survey if name in (FACES, LOOKS) else folder) / name for name in sorted(MEMBERS)}
+        if embed:
+            files[VIDEO_MEMBER] = plan.options.target
+        header = _header(plan, networks.fingerprint, Survey(survey, plan.playback.length), usable, output, embed)
+        write_template_file(output, replace(header, members=_described(files)), files)
+    return Template.open(output)
+
+
+def _encode_all(plan: Plan, networks: Networks, folder: Path, progress: Progress) -> int:
+    """Fill in the codes that a job would make on its way; returns the number of frames that have them."""
+    count, encoded = plan.playback.length, 0
+    progress.begin("encode faces", count)
+    with closing(FaceGenerator(networks, Analysis(folder), None, None, 0.0)) as faces:
+        for batch in batched(decode_frames(plan, range(count)), BATCH):
+            usable = {frame.target: frame.picture for frame in batch if faces.analysis.usable(frame.target)}
+            encoded += len(faces.codes(usable))
+            progress.advance(len(batch))
+    progress.end()
+    return encoded
+
+
+def _described(files: dict[str, Path]) -> dict[str, Member]:
+    return {name: describe_file(path) for name, path in files.items()}
+
+
+def _header(plan: Plan, weights: str, survey: Survey, usable: int, output: Path, embed: bool) -> TemplateHeader:
+    options, target = plan.options, plan.options.target
+    described = describe_file(target)
+    relative = absolute = None
+    if not embed:
+        absolute = str(target.resolve())
+        try:
+            relative = os.path.relpath(absolute, output.resolve().parent)
+        except ValueError:  # another drive
+            relative = target.name
+    return TemplateHeader(
+        software=version(), weights=weights,
+        target=TargetFile(target.name, described.size, described.sha256, relative, absolute),
+        face=options.face or DEFAULT_FACE, start=options.start, end=options.end, fps=str(plan.fps), width=plan.width,
+        height=plan.height, frames=plan.playback.length, usable_frames=usable, reasons=survey.reasons,
+        cuts=survey.cuts, members={},
+    )

@@ -107,3 +107,21 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     for option in ("--source", "--target", "--audio", "--output", "--face", "--length", "--resume", "--stats", "--fps"):
         assert option in text
     assert "play the video back and forth" in " ".join(text.replace("│", " ").split())
+
+
+def test_template_build_info_preview_and_use(weights: list[str], make_clip, other_photo: Path, tmp_path: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    template, sheet, output = (str(tmp_path / name) for name in ("T.swaptalk", "sheet.png", "out.mp4"))
+    assert main(["template", "build", str(make_clip(frames=4)), "-o", template, "--embed", *weights]) == 0
+    assert "4 frames of 160x144 at 25 a second, 4 with a face" in capsys.readouterr().out
+    assert main(["template", "info", template]) == 0
+    said = capsys.readouterr().out
+    assert "in the template" in said and "all checksums right" in said
+    assert main(["template", "preview", template, "-o", sheet]) == 0
+    assert main(["swap", "--source", str(other_photo), "--target", template, "--output", output, *weights]) == 0
+    video = probe(Path(output)).video
+    assert video is not None and video.frame_count_estimate == 4
+    capsys.readouterr()
+    assert main(["swap", "--source", str(other_photo), "--target", template, "--output", output, "--end", "0.1",
+                 *weights]) == 2
+    assert "--end 0.1 differs from the template's (the target's end); leave out --end" in capsys.readouterr().err

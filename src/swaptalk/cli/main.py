@@ -64,6 +64,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb("verify", "say which marks files carry, whether they hold, and who made what", "swaptalk.cli.verify"),
     Verb("consent", "sign a person's agreement into the photo of them", "swaptalk.cli.consent"),
+    Verb("template", "analyse a video once for many jobs; say what such a file holds", "swaptalk.cli.template"),
     Verb(
         name="serve",
         summary="start the web page and the HTTP API on this machine",

@@ -102,7 +102,7 @@ class FaceGenerator:
         if missing:
             crops = np.stack([crop_face(pictures[frame], self.analysis.alignment(frame)) for frame in missing])
             for frame, new in zip(missing, self._networks.quantize(self._networks.encode(crops)), strict=True):
-                codes[frame] = new
+                codes[frame] = np.ascontiguousarray(new)  # in memory as the store gives them: sums round alike
                 self._codes.put(frame, new)
         return [known for known in codes.values() if known is not None]
 

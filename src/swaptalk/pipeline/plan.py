@@ -63,10 +63,9 @@ class Plan:
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """Every file that is read."""
+        """Every file that decides what comes out; a template does not, it only saves work."""
         audio = self.options.audio
-        template = () if self.template is None else (self.template.path,)
-        return (self.options.target, *template, *self.options.source, *((audio,) if audio is not None else ()))
+        return (self.options.target, *self.options.source, *((audio,) if audio is not None else ()))
 
     def open_target(self) -> TargetFrames:
         """Open the target at the output's rate and size."""
@@ -82,6 +81,7 @@ def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
     """
     options.check_values(purpose)
     template = template_of(options)
+    asked_resolution = options.resolution
     if template is not None:
         options = template.applied(options)
     target, output = options.target, options.output
@@ -95,8 +95,7 @@ def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
         fps, available = frames.fps, len(frames)
         size = output_size(options.resolution, frames.width, frames.height)
         if template is not None:
-            template.check_frames(options.resolution, size, available)
-            size = template.header.width, template.header.height
+            template.check_frames(asked_resolution, (frames.width, frames.height), available, fps)
     if photo and (options.start or options.end is not None):
         raise InputError("a photo has no --start or --end", path=target, remedy="leave them out")
     for source in options.source:

@@ -8,11 +8,12 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 from swaptalk.errors import InputError
 from swaptalk.pipeline.job import write_atomically
-from swaptalk.pipeline.options import GenerateOptions, parse_fps
+from swaptalk.pipeline.options import GenerateOptions, output_size, parse_fps
 from swaptalk.pipeline.survey import SURVEY, survey_record
 from swaptalk.pipeline.template_check import MEMBERS, check_content
 from swaptalk.pipeline.template_file import (
@@ -80,8 +81,10 @@ class Template:
                              remedy="make it anew with 'swaptalk template build', or give those weights with --models")
 
     def applied(self, options: GenerateOptions) -> GenerateOptions:
-        """The options with the template's own target, part and rate, and its choice of face unless one is made.
+        """The options with the template's own target, part, rate and size, and its choice of face unless one is made.
 
+        They are what would be asked for without the template, so that it is the same job,
+        resumed, marked and signed alike.
         Codes are there for the template's own face only; those of another are made on the way.
 
         Raises:
@@ -98,25 +101,32 @@ class Template:
         for option, asked, held, agrees in wanted:
             if not agrees:
                 self._refuse(option, asked, "the target's end" if held is None else held)
-        return dataclasses.replace(options, target=self.target(), face=options.face or header.face, start=header.start,
-                                   end=header.end, fps=header.fps)
+        asked_fps, asked_resolution = header.asked_fps, header.asked_resolution
+        return dataclasses.replace(
+            options, target=self.target(), face=options.face or header.face, start=header.start, end=header.end,
+            fps=asked_fps, resolution=asked_resolution,
+        )  # fmt: skip
 
-    def check_frames(self, asked: str | None, size: tuple[int, int], frames: int) -> None:
-        """Refuse another size than the analysis was made for.
+    def check_frames(self, asked: str | None, own: tuple[int, int], frames: int, fps: Fraction) -> None:
+        """Refuse another size than the analysis was made for, and a target that is not as the template says.
 
         Args:
-            asked: ``--resolution``.
-            size: (width, height) that it comes to; None leaves the template's.
+            asked: ``--resolution``, None to leave the template's.
+            own: (width, height) of the target.
             frames: how many the target has.
+            fps: its rate.
 
         Raises:
             InputError: naming the option.
         """
         header = self.header
-        if asked is not None and size != (header.width, header.height):
+        size = header.width, header.height
+        if asked is not None and output_size(asked, *own) != size:
             self._refuse("--resolution", asked, f"{header.width}x{header.height}")
         if frames != header.frames:
             raise damaged(self.path, f"it has {header.frames} frames, its target {frames}")
+        if fps != header.rate or output_size(header.asked_resolution, *own) != size:
+            raise damaged(self.path, "its target has another rate or size")
 
     def _refuse(self, option: str, asked: object, held: object) -> None:
         raise InputError(f"{option} {asked} differs from the template's ({held})", path=self.path,

@@ -13,7 +13,6 @@ from swaptalk.pipeline.analysis import Analysis
 from swaptalk.pipeline.generate import BATCH, FaceGenerator, batched, decode_frames
 from swaptalk.pipeline.job import version
 from swaptalk.pipeline.networks import Networks
-from swaptalk.pipeline.options import DEFAULT_FACE
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.stats import Stopwatch
@@ -84,7 +83,8 @@ def _header(plan: Plan, weights: str, survey: Survey, usable: int, output: Path,
     return TemplateHeader(
         software=version(), weights=weights,
         target=TargetFile(target.name, described.size, described.sha256, relative, absolute),
-        face=options.face or DEFAULT_FACE, start=options.start, end=options.end, fps=str(plan.fps), width=plan.width,
-        height=plan.height, frames=plan.playback.length, usable_frames=usable, reasons=survey.reasons,
+        face=options.face, start=options.start, end=options.end, asked_fps=options.fps,
+        asked_resolution=options.resolution, fps=str(plan.fps), width=plan.width, height=plan.height,
+        frames=plan.playback.length, usable_frames=usable, reasons=survey.reasons,
         cuts=survey.cuts, members={},
     )

@@ -76,11 +76,14 @@ class TemplateHeader:
     weights: str
     """Fingerprint of the networks whose codes it holds."""
     target: TargetFile
-    face: str
+    face: str | None
+    """Choice of face as it was asked for; so are the next four."""
     start: float
     end: float | None
+    asked_fps: str | None
+    asked_resolution: str | None
     fps: str
-    """Frames per second as a fraction."""
+    """Frames per second that this came to, as a fraction."""
     width: int
     height: int
     frames: int
@@ -202,7 +205,8 @@ def _parse(record: Any, path: Path) -> TemplateHeader:
         software=_text(record, "software"), weights=_text(record, "weights"),
         target=TargetFile(_file_name(target), _number(target, "size", 1, 1 << 62), _sha256(target),
                           _optional_text(target, "relative"), _optional_text(target, "absolute")),
-        face=_text(record, "face"), start=_time(record, "start"),
+        face=_optional_text(record, "face"), asked_fps=_optional_text(record, "asked_fps"),
+        asked_resolution=_optional_text(record, "asked_resolution"), start=_time(record, "start"),
         end=None if record.get("end") is None else _time(record, "end"), fps=_fps(record),
         width=_number(record, "width", 1, 1 << 16), height=_number(record, "height", 1, 1 << 16), frames=frames,
         usable_frames=_number(record, "usable_frames", 1, frames), reasons=_list(record, "reasons", str, 255),

@@ -1,0 +1,131 @@
+"""``swaptalk template build|info|preview``: targets analysed once for many videos."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from swaptalk.cli.generate import ProgressBar
+from swaptalk.errors import InputError
+from swaptalk.media.image import write_image
+from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.checks import IMAGE_SUFFIXES, check_output
+from swaptalk.pipeline.options import DEFAULT_FACE, RunOptions, TargetOptions
+from swaptalk.pipeline.progress import Progress
+from swaptalk.pipeline.template import Template
+from swaptalk.pipeline.template_preview import template_sheet
+from swaptalk.runtime.bundle import ModelBundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build(RunOptions, TargetOptions):
+    """Analyse a video or photo and write it as a template, to be given as --target of any number of jobs."""
+
+    target: tyro.conf.Positional[Path]
+    """Video (or photo) that gives the scene, the head movement and the expression."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Template to write (.swaptalk). Replaced only when all is finished."""
+    embed: bool = False
+    """Carry the target in the template, so that it can be moved without it."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """Say what a template holds, and whether it and its target are as they were made."""
+
+    template: tyro.conf.Positional[Path]
+    """The template (.swaptalk)."""
+    json: bool = False
+    """Print one JSON object."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Write a picture of a few frames: how the face lies in them, and its crop as the networks see it."""
+
+    template: tyro.conf.Positional[Path]
+    """The template (.swaptalk)."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Picture to write (.png or .jpg)."""
+
+
+Options = (
+    Annotated[Build, tyro.conf.subcommand("build")]
+    | Annotated[Info, tyro.conf.subcommand("info")]
+    | Annotated[Preview, tyro.conf.subcommand("preview")]
+)
+
+
+def run(options: Build | Info | Preview) -> int:
+    """Carry out one of the three subcommands; returns the exit code."""
+    if isinstance(options, Build):
+        return _build(options)
+    return _info(options) if isinstance(options, Info) else _preview(options)
+
+
+def _build(options: Build) -> int:
+    silent = options.quiet or options.json or not sys.stderr.isatty()
+    progress = Progress() if silent else ProgressBar()
+    maker = SwapTalk.from_pretrained(options.models, options.device, options.threads, progress)
+    try:
+        template = maker.build_template(
+            options.target, options.output, embed=options.embed, face=options.face, start=options.start,
+            end=options.end, fps=options.fps, resolution=options.resolution,
+        )  # fmt: skip
+    finally:
+        progress.end()
+    if options.json:
+        print(json.dumps(_described(template)))
+    elif not options.quiet:
+        print(f"{options.output}: {_summary(template)}")
+    return 0
+
+
+def _info(options: Info) -> int:
+    template = Template.open(options.template)
+    template.verify()
+    record = _described(template)
+    try:
+        template.target()
+        target = "in the template" if template.header.target.embedded else "found, unchanged"
+    except InputError as error:
+        target = f"{error.problem}; {error.remedy}"
+    weights = "other than this program's own"
+    if template.header.weights == ModelBundle.from_pretrained().fingerprint:
+        weights = "this program's own"
+    if options.json:
+        print(json.dumps({**record, "target_state": target, "weights_state": weights}))
+        return 0
+    header = template.header
+    print(f"{options.template}: {_summary(template)}")
+    until = "its end" if header.end is None else f"{header.end:g} s"
+    for name, value in (
+        ("target", f"{header.target.name} ({target})"), ("part", f"from {header.start:g} s to {until}"),
+        ("face", header.face or DEFAULT_FACE), ("scenes", str(len(header.cuts) + 1)),
+        ("weights", f"{header.weights[:12]} ({weights})"), ("made by", f"SwapTalk {header.software}"),
+        ("size", f"{options.template.stat().st_size / 1e6:.1f} MB, all checksums right"),
+    ):  # fmt: skip
+        print(f"  {name:<8} {value}")
+    return 0
+
+
+def _preview(options: Preview) -> int:
+    check_output(options.output, IMAGE_SUFFIXES, (options.template,))
+    write_image(options.output, template_sheet(Template.open(options.template)))
+    print(f"{options.output}: a few frames of the template")
+    return 0
+
+
+def _described(template: Template) -> dict[str, Any]:
+    return {"template": str(template.path), "bytes": template.path.stat().st_size, **asdict(template.header)}
+
+
+def _summary(template: Template) -> str:
+    header = template.header
+    return (f"{header.frames} frames of {header.width}x{header.height} at {float(header.rate):g} a second, "
+            f"{header.usable_frames} with a face that can be replaced")

@@ -72,6 +72,7 @@ VERBS: tuple[Verb, ...] = (
         extra="serve",
     ),
     Verb("keys", "add, list and remove the API keys of a server", "swaptalk.cli.keys", extra="serve"),
+    Verb("batch", "make many videos from a table of jobs, here or on a cluster", "swaptalk.cli.batch"),
     Verb(
         name="evaluate",
         summary="measure quality on footage of your own and write a report",

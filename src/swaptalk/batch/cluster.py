@@ -1,0 +1,70 @@
+"""The same workers as actors of a Ray cluster (https://docs.ray.io), whose machines share the folders of the jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+import ray.exceptions
+
+from swaptalk.batch.status import Status
+from swaptalk.batch.worker import Task, run_task
+from swaptalk.errors import InputError
+
+
+class _Worker:
+    """Runs in an actor: keeps the networks loaded between tasks."""
+
+    def run(self, task: Task) -> Status:
+        return run_task(task)
+
+
+class ClusterPool:
+    """Actors on a Ray cluster.
+
+    Args:
+        address: as of ``ray.init``: ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
+        size: how many workers; 0 for as many as the cluster has room for.
+        threads: CPUs that each of them asks for.
+
+    Raises:
+        InputError: no such cluster.
+    """
+
+    def __init__(self, address: str, size: int, threads: int) -> None:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InputError(f"no Ray cluster answers at {address} ({' '.join(str(error).split())[:120]})",
+                             remedy="start one with 'ray start --head', or correct --ray") from error
+        self.size = size or max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
+        # A worker that dies is not started again by Ray: the batch counts attempts and decides.
+        self._actor = ray.remote(num_cpus=threads, max_restarts=0, max_task_retries=0)(_Worker)
+        self._places: dict[int, Any] = {}
+        self._running: dict[Any, int] = {}
+
+    def submit(self, place: int, task: Task) -> None:
+        """Give a free place a task; its actor is started, wherever there is room, if there is none."""
+        if place not in self._places:
+            self._places[place] = self._actor.remote()
+        self._running[self._places[place].run.remote(task)] = place
+
+    def finished(self, seconds: float) -> list[tuple[int, Status | None]]:
+        """Wait at most so long; the places that have become free, None where the worker or its machine died."""
+        ready, _ = ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        results: list[tuple[int, Status | None]] = []
+        for reference in ready:
+            place = self._running.pop(reference)
+            try:
+                results.append((place, ray.get(reference)))
+            except ray.exceptions.RayError:
+                del self._places[place]
+                results.append((place, None))
+        return results
+
+    def close(self) -> None:
+        """Stop the actors and leave the cluster."""
+        for actor in self._places.values():
+            ray.kill(actor)
+        self._places.clear()
+        ray.shutdown()

@@ -1,0 +1,249 @@
+"""Runs a table of jobs: shared targets are compiled first, failed rows tried again, finished ones never done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from swaptalk.batch.pool import LocalPool, Pool
+from swaptalk.batch.status import Status, read_status, write_status
+from swaptalk.batch.table import Row, read_table
+from swaptalk.batch.worker import Task
+from swaptalk.pipeline.job import file_fingerprint, job_fingerprint, lock_file
+from swaptalk.pipeline.options import Device, GenerateOptions, fingerprinted
+from swaptalk.pipeline.template import is_template
+from swaptalk.pipeline.template_file import TEMPLATE_SUFFIX
+
+#: Cores that one worker uses well: one for the networks, one for video in and out.
+CORES_PER_WORKER = 2
+#: How often progress is told while nothing finishes, in seconds.
+TICK_SECONDS = 1.0
+#: What compiling a target costs in comparison to rendering as many frames from it.
+TEMPLATE_COST = 0.7
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSettings:
+    """How a batch is run."""
+
+    workers: int = 0
+    """Processes; 0 for one for every two cores."""
+    ray: str | None = None
+    """Address of a Ray cluster; None for this machine."""
+    retries: int = 2
+    """How often a row is tried again in one run after a crash."""
+    device: Device = "auto"
+    threads: int = 0
+    """CPU threads of each worker; 0 to share the cores evenly."""
+    models: Path | None = None
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """How far a batch is."""
+
+    done: int
+    failed: int
+    total: int
+    seconds_left: float | None
+    """Estimate from the frames of this run; None before the first is finished."""
+    last: Status | None = None
+    """What has just finished."""
+
+
+@dataclass
+class Summary:
+    """What became of the rows."""
+
+    rows: list[Status] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> list[Status]:
+        """Rows that did not succeed."""
+        return [row for row in self.rows if row.state != "done"]
+
+    def to_json(self) -> str:
+        """The summary as JSON text."""
+        return json.dumps({"done": len(self.rows) - len(self.failed), "failed": len(self.failed),
+                           "seconds": round(self.seconds, 3), "rows": [asdict(row) for row in self.rows]}, indent=1)
+
+
+def batch_folder(table: Path) -> Path:
+    """Where the states of a table's rows and its shared templates lie."""
+    return table.with_name(table.name + ".batch")
+
+
+def run_batch(table: Path, settings: BatchSettings, told: Callable[[BatchProgress], object] = lambda _: None,
+              ) -> Summary:
+    """Render all rows that are not done yet.
+
+    Raises:
+        InputError: rows are at fault (nothing is started), another process works on this table, or no such cluster.
+        KeyboardInterrupt: what is finished stays, for the next run.
+    """
+    rows = read_table(table)
+    begun = time.monotonic()
+    folder = batch_folder(table)
+    folder.mkdir(exist_ok=True)
+    with lock_file(folder / "lock"):
+        tasks, templates = plan_tasks(rows, folder, settings)
+        todo = [task for task in tasks if not _is_done(task)]
+        if todo:
+            pool = _pool(settings, len(todo))
+            with closing(pool):
+                _Scheduler(pool, todo, templates, len(tasks), settings.retries + 1, told).run()
+    states = [read_status(task.status, task.name, task.fingerprint) for task in tasks]
+    return Summary(states, time.monotonic() - begun)
+
+
+def _pool(settings: BatchSettings, tasks: int) -> Pool:
+    if settings.ray is not None:
+        from swaptalk.batch.cluster import ClusterPool
+
+        return ClusterPool(settings.ray, settings.workers, settings.threads or CORES_PER_WORKER)
+    return LocalPool(min(tasks, _workers(settings)))
+
+
+def _workers(settings: BatchSettings) -> int:
+    return settings.workers or max(1, (os.cpu_count() or 1) // CORES_PER_WORKER)
+
+
+def _threads(settings: BatchSettings) -> int:
+    if settings.threads:
+        return settings.threads
+    return CORES_PER_WORKER if settings.ray is not None else max(1, (os.cpu_count() or 1) // _workers(settings))
+
+
+def plan_tasks(rows: Sequence[Row], folder: Path, settings: BatchSettings) -> tuple[list[Task], dict[str, Task]]:
+    """A task for every row, and by row name the template that it waits for."""
+    shared: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        shared[_shared_key(row)].append(row)
+    tasks, templates = [], {}
+    made: dict[tuple[str, ...], Task] = {}
+    for row in rows:
+        key, options = _shared_key(row), _with_run(row.options, settings)
+        name = f"row-{row.number:06d}"
+        # The same file through a template gives the same frames, so the fingerprint is that of the row itself.
+        fingerprint = job_fingerprint(row.plan.inputs, {**fingerprinted(row.options), "models": str(settings.models),
+                                                        "output": str(row.options.output)})
+        if len(shared[key]) > 1 and not is_template(row.options.target) and row.plan.playback.length > 1:
+            if key not in made:
+                made[key] = _template_task(key, row, folder, settings)
+            templates[name] = made[key]
+            options = replace(options, target=template_path(folder, key), start=0.0, end=None, fps=None,
+                              resolution=None)
+        tasks.append(Task(name, "row", options, folder / f"{name}.json", fingerprint, row.plan.frames))
+    return tasks, templates
+
+
+def _with_run(options: GenerateOptions, settings: BatchSettings) -> GenerateOptions:
+    return replace(options, device=settings.device, threads=_threads(settings), models=settings.models)
+
+
+def _shared_key(row: Row) -> tuple[str, ...]:
+    """Rows that agree in this show the same analysis."""
+    options = row.options
+    return tuple(str(part) for part in (options.target.resolve(), options.face, options.start, options.end, options.fps,
+                                        options.resolution))
+
+
+def _template_task(key: tuple[str, ...], row: Row, folder: Path, settings: BatchSettings) -> Task:
+    path = template_path(folder, key)
+    options = replace(_with_run(row.options, settings), source=(), audio=None, output=path)
+    fingerprint = f"{file_fingerprint(row.options.target)} {settings.models} {key}"
+    frames = round(row.plan.playback.length * TEMPLATE_COST)
+    return Task(path.stem, "template", options, path.with_suffix(".json"), fingerprint, frames)
+
+
+def template_path(folder: Path, key: tuple[str, ...]) -> Path:
+    """Where a shared template lies."""
+    name = hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
+    return folder / f"template-{name}{TEMPLATE_SUFFIX}"
+
+
+def _is_done(task: Task) -> bool:
+    output = task.options.output
+    status = read_status(task.status, task.name, task.fingerprint)
+    return status.state == "done" and output is not None and output.exists()
+
+
+class _Scheduler:
+    """Hands tasks to the places of a pool until every row is done or given up."""
+
+    def __init__(self, pool: Pool, todo: Sequence[Task], templates: dict[str, Task], total: int, attempts: int,
+                 told: Callable[[BatchProgress], object]) -> None:
+        self._pool, self._attempts, self._told, self._total = pool, attempts, told, total
+        self._tried: defaultdict[str, int] = defaultdict(int)
+        self._waiting: deque[Task] = deque()
+        self._blocked: defaultdict[str, list[Task]] = defaultdict(list)
+        self._running: dict[int, Task] = {}
+        self._failed = 0
+        self._left = len(todo)
+        needed = {templates[task.name].name: templates[task.name] for task in todo if task.name in templates}
+        self._frames_left = sum(task.frames for task in [*todo, *needed.values()])
+        self._frames_done, self._begun = 0, time.monotonic()
+        for template in needed.values():
+            self._waiting.append(template)
+        for task in todo:
+            if task.name in templates:
+                self._blocked[templates[task.name].name].append(task)
+            else:
+                self._waiting.append(task)
+
+    def run(self) -> None:
+        """Until nothing is left."""
+        while self._waiting or self._running:
+            for place in range(self._pool.size):
+                if place not in self._running and self._waiting:
+                    task = self._running[place] = self._waiting.popleft()
+                    self._tried[task.name] += 1
+                    self._pool.submit(place, task)
+            last = None
+            for place, status in self._pool.finished(TICK_SECONDS):
+                last = self._take(self._running.pop(place), status)
+            self._tell(last)
+
+    def _take(self, task: Task, status: Status | None) -> Status:
+        if status is None:  # its worker is gone; it may have finished first, and then it says so
+            status = read_status(task.status, task.name, task.fingerprint)
+            if status.state != "done":
+                status = replace(status, state="waiting", error="its worker process was killed or its machine is gone")
+        if status.state == "waiting":
+            if self._tried[task.name] < self._attempts:
+                write_status(task.status, status)
+                self._waiting.append(task)
+                return status
+            status = replace(status, state="failed")
+        write_status(task.status, status)
+        self._finish(task, status)
+        return status
+
+    def _finish(self, task: Task, status: Status) -> None:
+        self._frames_left -= task.frames
+        self._frames_done += task.frames
+        blocked = self._blocked.pop(task.name, [])
+        if status.state == "done":
+            self._waiting.extendleft(reversed(blocked))
+        for row in blocked if status.state == "failed" else ():
+            unmade = read_status(row.status, row.name, row.fingerprint)
+            failed = replace(unmade, state="failed", error=f"its target could not be analysed: {status.error}")
+            write_status(row.status, failed)
+            self._finish(row, failed)
+        if task.kind == "row":
+            self._left -= 1
+            self._failed += status.state == "failed"
+
+    def _tell(self, last: Status | None) -> None:
+        left = None
+        if self._frames_done:
+            left = (time.monotonic() - self._begun) / self._frames_done * self._frames_left
+        self._told(BatchProgress(self._total - self._left - self._failed, self._failed, self._total, left, last))

@@ -1,0 +1,82 @@
+"""What a worker process does with one task; the same on this machine and on a cluster."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from swaptalk.batch.status import Status, read_status, write_status
+from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.job import OtherJobError
+from swaptalk.pipeline.options import GenerateOptions
+
+
+@dataclass(frozen=True)
+class Task:
+    """A row to be rendered, or a template to be built for several of them."""
+
+    name: str
+    kind: Literal["row", "template"]
+    options: GenerateOptions
+    status: Path
+    fingerprint: str
+    frames: int
+    """Frames of the output, for the estimate."""
+
+
+#: The networks of this process, loaded with its first task.
+_maker: tuple[tuple[object, ...], SwapTalk] | None = None
+
+
+def _loaded(options: GenerateOptions) -> SwapTalk:
+    global _maker
+    key = (options.models, options.device, options.threads)
+    if _maker is None or _maker[0] != key:
+        _maker = key, SwapTalk.from_pretrained(*key)
+    return _maker[1]
+
+
+def run_task(task: Task) -> Status:
+    """Do a task unless it is done already, keeping its status file up to date.
+
+    What an attempt before left finished is gone on with. Errors come back in the status, not as exceptions.
+    """
+    status = read_status(task.status, task.name, task.fingerprint)
+    output = task.options.output
+    assert output is not None
+    if status.state == "done" and output.exists():
+        return status
+    status = status.begun()
+    write_status(task.status, status)
+    begun = time.monotonic()
+    try:
+        maker = _loaded(task.options)
+        if task.kind == "template":
+            _build(maker, task.options, output)
+        else:
+            _render(maker, task.options)
+        status = replace(status, state="done", output=str(output), frames=task.frames)
+    except InputError as error:
+        status = replace(status, state="failed", error=str(error))
+    except (SwapTalkError, OSError, RuntimeError, MemoryError) as error:
+        status = replace(status, state="waiting", error=" ".join(str(error).split()) or type(error).__name__)
+    except Exception as error:  # what nobody foresaw is the row's failure, not the batch's
+        status = replace(status, state="waiting", error=" ".join(f"{type(error).__name__}: {error}".split()))
+    status = replace(status, seconds=round(time.monotonic() - begun, 3))
+    write_status(task.status, status)
+    return status
+
+
+def _render(maker: SwapTalk, options: GenerateOptions) -> None:
+    try:
+        maker.generate(replace(options, resume=True))
+    except OtherJobError:
+        maker.generate(options)
+
+
+def _build(maker: SwapTalk, options: GenerateOptions, output: Path) -> None:
+    maker.build_template(options.target, output, face=options.face, start=options.start, end=options.end,
+                         fps=options.fps, resolution=options.resolution)

@@ -142,11 +142,7 @@ def _checked(record: Mapping[str, Any], folder: Path) -> tuple[GenerateOptions, 
             continue
         converted = _converted(name, known[name], value)
         if name in _PATH_COLUMNS:
-            try:
-                converted = (tuple(folder / one for one in converted) if isinstance(converted, tuple)
-                             else folder / converted)
-            except ValueError:
-                raise InputError(f"{name} is no path", remedy="correct it") from None
+            converted = tuple(folder / one for one in converted) if isinstance(converted, tuple) else folder / converted
         values[name] = converted
     for name in ("target", "output"):
         if name not in values:
@@ -178,7 +174,7 @@ def _converted(name: str, hint: Any, value: Any) -> Any:
         if not isinstance(value, bool):
             raise wrong
         return value
-    if isinstance(value, (list, dict, bool)):
+    if isinstance(value, (list, dict, bool)) or "\0" in str(value):  # no path may hold a NUL
         raise wrong
     try:
         return kind(str(value)) if kind is Path else kind(value)

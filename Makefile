@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-inputs test test-files train-smoke bench-watermark lint check clean fuzz faults
+.PHONY: demo demo-inputs test test-files train-smoke bench bench-watermark lint check clean fuzz faults
 
 # A talking video from the demo inputs: needs only what a user of `pip install swaptalk` gets.
 demo: $(VENV)/.runtime demo-inputs
@@ -52,6 +52,10 @@ lint: $(VENV)/.development
 	$(BIN)/mypy
 
 check: lint test
+
+# Speed and memory, into docs/performance.md: all parts, or make bench PARTS="template resolution" ROUNDS=5.
+bench: $(VENV)/.development demo-inputs
+	$(BIN)/python -m benchmarks.speed $(PARTS) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 $(VENV)/.venv:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, this is " + sys.version) if sys.version_info < (3, 10) else 0'

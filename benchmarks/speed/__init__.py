@@ -1,0 +1,1 @@
+"""How fast the pipeline is, from file to file, and how its cost grows: ``make bench``."""

@@ -1,0 +1,209 @@
+"""``make bench``: measure the chosen parts and write them into docs/performance.md and benchmarks/results.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.speed.jobs import Run, clip, run
+
+ROOT = Path(__file__).parents[2]
+RESULTS, PAGE = ROOT / "benchmarks" / "results.json", ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
+#: Rows: what was done, frames, frames a second, CPU seconds a frame, peak memory in MB, ratio to the part's first row.
+Rows = list[dict[str, Any]]
+
+
+class Bench:
+    """What all parts share: inputs and the number of rounds."""
+
+    def __init__(self, folder: Path, target: Path, source: Path, audio: Path, rounds: int, seconds: float) -> None:
+        self.folder, self.target, self.source, self.audio = folder, target, source, audio
+        self.rounds, self.seconds = rounds, seconds
+
+    def generate(self, target: Path, *more: str, verb: str = "generate") -> Run:
+        """A whole video of the target's length."""
+        arguments = ["--target", str(target), "--output", str(self.folder / "out.mp4"), *more]
+        if verb != "sync":
+            arguments += ["--source", str(self.source)]
+        if verb != "swap":
+            arguments += ["--audio", str(self.audio), "--length", "video"]
+        return run(verb, self.folder / "stats.json", *arguments)
+
+    def compare(self, cases: dict[str, Callable[[], list[Run]]]) -> Rows:
+        """Medians of interleaved rounds; a case may consist of several runs, one after the other."""
+        taken: dict[str, list[list[Run]]] = {name: [] for name in cases}
+        for number in range(self.rounds):
+            for name, case in cases.items():
+                say(f"  {name}, round {number + 1} of {self.rounds}")
+                taken[name].append(case())
+        return [_row(name, rounds) for name, rounds in taken.items()]
+
+
+def say(text: str) -> None:
+    """Progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _row(name: str, rounds: list[list[Run]]) -> dict[str, Any]:
+    frames, stages = rounds[0][-1].report["frames"], rounds[-1][-1].report["stages"]
+    return {
+        "what": name, "frames": frames, "rounds": len(rounds),
+        "fps": median(frames / sum(one.seconds for one in runs) for runs in rounds),
+        "cpu_ms_per_frame": median(1000 * sum(one.cpu_seconds for one in runs) / frames for runs in rounds),
+        "peak_mb": max(one.report["peak_memory_bytes"] for runs in rounds for one in runs) / 1e6,
+        "stages_ms": {stage: round(1000 * seconds / frames, 2) for stage, seconds in stages.items()},
+    }
+
+
+def part_pipeline(bench: Bench) -> Rows:
+    """The three verbs on the target as it is."""
+    target = clip(bench.target, bench.folder, bench.seconds)
+    return bench.compare({verb: lambda verb=verb: [bench.generate(target, verb=verb)]
+                          for verb in ("generate", "swap", "sync")})
+
+
+def part_template(bench: Bench) -> Rows:
+    """With and without a template of the target."""
+    target = clip(bench.target, bench.folder, bench.seconds)
+    template = bench.folder / "T.swaptalk"
+    run("template", bench.folder / "none", "build", str(target), "-o", str(template))
+    return bench.compare({"from the video": lambda: [bench.generate(target)],
+                          "from its template": lambda: [bench.generate(template)]})
+
+
+def part_cascade(bench: Bench) -> Rows:
+    """Both at once in latent space against the same modules one after the other, with a video in between."""
+    target, between = clip(bench.target, bench.folder, bench.seconds), bench.folder / "between.mp4"
+
+    def cascade() -> list[Run]:
+        first = run("swap", bench.folder / "stats.json", "--target", str(target), "--source", str(bench.source),
+                    "--output", str(between))
+        return [first, bench.generate(between, verb="sync")]
+
+    return bench.compare({"swap and lip-sync in latent space": lambda: [bench.generate(target)],
+                          "own modules as an RGB cascade": cascade})
+
+
+def part_peers(bench: Bench) -> Rows:
+    """Networks of published shapes on frames of the target's size: nothing of their decoding, pasting or encoding."""
+    own = bench.compare({"SwapTalk, from file to file": lambda: [
+        bench.generate(clip(bench.target, bench.folder, bench.seconds))]})
+    done = subprocess.run([sys.executable, "-m", "benchmarks.speed.peers", "--rounds", str(bench.rounds)], cwd=ROOT,
+                          capture_output=True, text=True, check=True)
+    taken = {name: median(values) for name, values in json.loads(done.stdout).items()}
+    rows = [{"what": f"{name}: network alone", "rounds": bench.rounds, "cpu_ms_per_frame": value}
+            for name, value in taken.items()]
+    together = {"what": "those three, one after the other", "rounds": bench.rounds,
+                "cpu_ms_per_frame": sum(taken.values())}
+    return [*own, *rows, together]
+
+
+def part_length(bench: Bench) -> Rows:
+    """The same scene for 10 s, 1 min and 10 min, at 5 frames a second."""
+    return bench.compare({f"{name}": lambda seconds=seconds: [
+        bench.generate(clip(bench.target, bench.folder, seconds, 360, 5), "--allow-long")]
+        for name, seconds in (("10 s", 10.0), ("1 min", 60.0), ("10 min", 600.0))})
+
+
+def part_resolution(bench: Bench) -> Rows:
+    """480p to 2160p."""
+    seconds = min(bench.seconds, 2.0)
+    return bench.compare({f"{height}p": lambda height=height: [
+        bench.generate(clip(bench.target, bench.folder, seconds, height))] for height in (480, 720, 1080, 2160)})
+
+
+def part_threads(bench: Bench) -> Rows:
+    """Threads of the networks; decoding and encoding run beside them."""
+    target = clip(bench.target, bench.folder, bench.seconds)
+    counts = [count for count in (1, 2, 4, 8, 16) if count <= (os.cpu_count() or 1)]
+    return bench.compare({f"{count} threads": lambda count=count: [bench.generate(target, "--threads", str(count))]
+                          for count in counts})
+
+
+def part_startup(bench: Bench) -> Rows:
+    """One frame: loading, and the first call of everything."""
+    target = clip(bench.target, bench.folder, 0.04)
+    return bench.compare({"a video of one frame": lambda: [bench.generate(target)]})
+
+
+PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items()) if name.startswith("part_")}
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        model = next((line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines()
+                      if line.startswith("model name")), model)
+    return {"cpu": model, "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
+            "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+            "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime())}
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results as Markdown."""
+    lines = []
+    for part, result in results.items():
+        facts = result["machine"]
+        description = " ".join((PARTS[part].__doc__ or "").split()).rstrip(".")
+        lines += [f"### {description}", "",
+                  f"`make bench PARTS={part}`, {facts['date']} UTC, {facts['cpu']}, {facts['cores']} cores, load "
+                  f"{facts['load']} when it began (what other programs wanted); medians of "
+                  f"{result['rows'][0]['rounds']} interleaved runs.", "",
+                  "| what | frames | frames a second | ratio | CPU ms a frame | ratio | peak memory, MB |",
+                  "|---|---|---|---|---|---|---|"]
+        first = result["rows"][0]
+        for row in result["rows"]:
+            fps, memory = row.get("fps"), row.get("peak_mb")
+            cells = [row["what"], str(row.get("frames", "")), "" if fps is None else f"{fps:.1f}",
+                     "" if fps is None else f"{fps / first['fps']:.2f}", f"{row['cpu_ms_per_frame']:.1f}",
+                     f"{row['cpu_ms_per_frame'] / first['cpu_ms_per_frame']:.2f}",
+                     "" if memory is None else f"{memory:.0f}"]
+            lines.append(f"| {' | '.join(cells)} |")
+        if first.get("stages_ms"):
+            stages = ", ".join(f"{stage} {value:g}" for stage, value in first["stages_ms"].items())
+            lines += ["", f"Stages of '{first['what']}' in ms a frame on the clock; they overlap: {stages}."]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, and put the results where they are kept; parts that were not measured stay as they are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=[], help=f"of {', '.join(PARTS)}; all of them if none is named")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=6.0, help="length of the clip where nothing else is said")
+    parser.add_argument("--target", type=Path, default=ROOT / "demo" / "target.mp4")
+    parser.add_argument("--source", type=Path, default=ROOT / "demo" / "source.jpg")
+    parser.add_argument("--audio", type=Path, default=ROOT / "demo" / "speech.opus")
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    with tempfile.TemporaryDirectory(prefix="swaptalk-bench-") as folder:
+        bench = Bench(Path(folder), options.target, options.source, options.audio, options.rounds, options.seconds)
+        for part in options.parts or PARTS:
+            say(f"{part}:")
+            facts = machine()
+            results[part] = {"machine": facts, "rows": PARTS[part](bench)}
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+            before, _, rest = PAGE.read_text().partition(BEGIN)
+            PAGE.write_text(f"{before}{BEGIN}\n\n{table(results)}{END}{rest.partition(END)[2]}")
+    print(table({part: results[part] for part in options.parts or PARTS}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Runs `swaptalk` as a user does, in a process of its own, and says what it took."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swaptalk.media.video_reader import VideoReader
+from swaptalk.media.video_writer import VideoWriter
+from swaptalk.pipeline.target import resized
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a command."""
+
+    seconds: float
+    """On the clock, start of the program included."""
+    cpu_seconds: float
+    """Of all cores, programs it started included: what other work on the machine changes least."""
+    report: dict[str, Any]
+    """What ``--stats`` wrote."""
+
+
+def run(verb: str, stats: Path, *arguments: str) -> Run:
+    """Run a verb with options; fails with what it said."""
+    command = [sys.executable, "-m", "swaptalk.cli", verb, *arguments, "--quiet"]
+    if verb != "template":
+        command += ["--stats", str(stats)]
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(seconds, cpu, json.loads(stats.read_text()) if verb != "template" else {})
+
+
+def clip(source: Path, folder: Path, seconds: float, height: int | None = None, fps: int | None = None) -> Path:
+    """The source's frames, played back and forth for so long, at another height; made once."""
+    path = folder / f"clip-{seconds:g}s-{height or 'own'}p-{fps or 'own'}fps.mp4"
+    if path.exists():
+        return path
+    with VideoReader(source) as video:
+        rate = video.fps if fps is None else fps
+        high = video.height if height is None else height
+        wide = round(video.width * high / video.height / 2) * 2
+        count, length = round(seconds * rate), len(video)
+        order = [min(phase, 2 * length - 2 - phase) for phase in (n % (2 * length - 2) for n in range(count))]
+        part = path.with_suffix(".part.mp4")
+        with VideoWriter(part, wide, high, rate, preset="superfast") as writer:
+            for frame in video.frames(order):
+                writer.write(resized(frame, wide, high))
+    part.replace(path)
+    return path

@@ -101,10 +101,9 @@ class Template:
         for option, asked, held, agrees in wanted:
             if not agrees:
                 self._refuse(option, asked, "the target's end" if held is None else held)
-        asked_fps, asked_resolution = header.asked_fps, header.asked_resolution
         return dataclasses.replace(
             options, target=self.target(), face=options.face or header.face, start=header.start, end=header.end,
-            fps=asked_fps, resolution=asked_resolution,
+            fps=header.asked_fps, resolution=header.asked_resolution,
         )  # fmt: skip
 
     def check_frames(self, asked: str | None, own: tuple[int, int], frames: int, fps: Fraction) -> None:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.image import read_image, write_image
 from swaptalk.media.video_writer import VideoWriter
+from swaptalk.provenance import manifest
 from swaptalk.provenance.consent import consent_statement
 from swaptalk.provenance.manifest import OutputRecord, UsedInput, sign_output
 from swaptalk.provenance.manifest_read import read_manifest
@@ -195,3 +196,13 @@ def test_photos_are_signed_too(tmp_path: Path, suffix: str) -> None:
     reading = read_manifest(output)
     assert reading is not None and reading.valid
     assert (read_image(output) == read_image(photo)).all()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_called_that(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "signed.mp4"
+    real = manifest.io.FileIO
+    monkeypatch.setattr(manifest.io, "FileIO", lambda path, mode: real("/dev/full", mode))
+    with pytest.raises(InputError, match="the disk is full"):
+        sign_output(clip, output, record(UsedInput("target", clip, "00" * 32)), signing_identity())
+    assert not output.exists()

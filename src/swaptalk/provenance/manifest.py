@@ -11,17 +11,20 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import c2pa
 
 from swaptalk.errors import SwapTalkError
-from swaptalk.media.files import AtomicFile
+from swaptalk.media.files import AtomicFile, output_error
 from swaptalk.provenance.consent import CREDENTIAL_LABEL, STATEMENT_LABEL, ConsentCredential, ConsentStatement
 from swaptalk.provenance.manifest_read import SETTINGS
 from swaptalk.provenance.media_type import UNKNOWN, media_type
 from swaptalk.provenance.signing import SigningIdentity
 from swaptalk.provenance.watermark_tile import SCHEME
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 #: Label of the assertion with the software, weights, inputs and marks of a job.
 JOB_LABEL = "swaptalk.job"
@@ -154,12 +157,14 @@ def _add_ingredient(builder: Any, used: UsedInput, number: int) -> None:
 
 
 def _sign(builder: Any, unsigned: Path, output: Path, identity: SigningIdentity) -> None:
+    # The library swallows what happens in functions of ours.
     failures: list[BaseException] = []
+    unwritten: list[OSError] = []
 
     def sign(data: bytes) -> bytes:
         try:
             return identity.sign(data)
-        except BaseException as error:  # the library would only log it
+        except BaseException as error:
             failures.append(error)
             raise
 
@@ -169,11 +174,37 @@ def _sign(builder: Any, unsigned: Path, output: Path, identity: SigningIdentity)
                                       identity.timestamp_url) as signer,
             AtomicFile(output) as target,
             unsigned.open("rb") as source,
-            target.part.open("w+b") as part,
+            _Written(io.FileIO(target.part, "w+b"), unwritten) as part,
         ):
             builder.sign(signer, media_type(unsigned), source, part)
     except (c2pa.C2paError, KeyError) as error:
         cause = failures[0] if failures else error
+        if unwritten:
+            raise output_error(unwritten[0], output) from error
         service = " or the time-stamping service" if identity.timestamp_url else ""
         raise SwapTalkError(f"the manifest could not be signed ({cause})", path=output,
                             remedy=f"check --certificate and --key{service}") from cause
+
+
+class _Written(io.BufferedRandom):
+    """A file that remembers why it could not be written."""
+
+    def __init__(self, raw: io.FileIO, failures: list[OSError]) -> None:
+        super().__init__(raw)
+        self._failures = failures
+
+    def write(self, data: Buffer, /) -> int:
+        """As in the base class."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            self._failures.append(error)
+            raise
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """As in the base class, which writes here what it has held back."""
+        try:
+            return super().seek(offset, whence)
+        except OSError as error:
+            self._failures.append(error)
+            raise

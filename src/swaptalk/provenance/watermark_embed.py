@@ -34,6 +34,8 @@ def size_gain(width: int, height: int) -> float:
 class Watermarker:
     """Marks pictures of one size with one identifier. The same picture gives the same result, in any order.
 
+    Not for use from several threads at once.
+
     Args:
         identifier: 64 bits.
         width, height: of the pictures.
@@ -49,9 +51,13 @@ class Watermarker:
         self._darker = np.rint(np.maximum(-pattern, 0)).astype(np.uint8)
         self._coarse = tuple(max(1, round(side / cell / _COARSE_CELLS)) for side in self._size)
         self._gain = size_gain(width, height)
+        # Kept from frame to frame: fresh memory would cost a quarter of the time.
+        self._strength = np.empty((height, width), np.uint8)
+        self._change = np.empty((height, width), np.uint8)
+        self._colours = np.empty((height, width, 3), np.uint8)
 
     def strength(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """How strongly each pixel of an RGB picture is marked, (H, W) in 1/32 grey level."""
+        """How strongly each pixel of an RGB picture is marked, (H, W) in 1/32 grey level; good until the next call."""
         grey = cv2.cvtColor(cv2.resize(picture, self._coarse), cv2.COLOR_RGB2GRAY).astype(np.float32)
         window = (_WINDOW, _WINDOW)
         mean = cv2.blur(grey, window)
@@ -62,7 +68,7 @@ class Watermarker:
         levels = cv2.blur(levels, window)
         change = float(np.sqrt(np.mean(levels * levels)))
         coarse = np.rint(levels * (_STRENGTH_UNIT * min(1.0, GREATEST_CHANGE / change))).astype(np.uint8)
-        return np.asarray(cv2.resize(coarse, self._size), np.uint8)
+        return np.asarray(cv2.resize(coarse, self._size, dst=self._strength), np.uint8)
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Mark a picture, (H, W, 3) uint8 RGB, in place where it lies in one piece; returns the marked one."""
@@ -70,8 +76,9 @@ class Watermarker:
         scale = 1 / (_PATTERN_UNIT * _STRENGTH_UNIT)
         marked = np.ascontiguousarray(picture)
         for pattern, apply in ((self._lighter, cv2.add), (self._darker, cv2.subtract)):
-            change = cv2.cvtColor(cv2.multiply(pattern, strength, scale=scale), cv2.COLOR_GRAY2RGB)
-            apply(marked, change, dst=marked)
+            cv2.multiply(pattern, strength, dst=self._change, scale=scale)
+            cv2.cvtColor(self._change, cv2.COLOR_GRAY2RGB, dst=self._colours)
+            apply(marked, self._colours, dst=marked)
         return marked
 
 

@@ -118,7 +118,9 @@ class Marks:
 
     def _label_for(self, width: int, height: int) -> VisibleLabel | None:
         options = self._plan.options
-        return VisibleLabel(options.label_text, width, height) if options.label and not is_research() else None
+        if not options.label or is_research():
+            return None
+        return VisibleLabel(options.label_text, width, height, options.label_font)
 
     def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Mark one picture (H, W, 3) of the job in place; returns it."""

@@ -93,6 +93,8 @@ class RenderOptions(TargetOptions):
     """Show a label in the lower left corner of the picture, too."""
     label_text: str = "AI-generated"
     """Words of the label."""
+    label_font: Path | None = None
+    """Font (.ttf, .otf) of the label, for letters other than plain Latin ones."""
     certificate: Path | None = None
     """Sign with this certificate chain (.pem, for C2PA) instead of a self-signed one."""
     key: Path | None = None
@@ -145,7 +147,7 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
     def __post_init__(self) -> None:
         """Let callers from Python pass strings and single photos."""
         for field in ("target", "output", "list_faces", "preview", "models", "stats", "audio", "certificate",
-                      "key"):
+                      "key", "label_font"):
             value = getattr(self, field)
             if isinstance(value, str):
                 object.__setattr__(self, field, Path(value))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -15,20 +17,25 @@ _SMALLEST = 9
 #: How dark the box behind the letters is, 0..1.
 _BOX = 0.55
 LONGEST_LABEL = 60
+#: A code point that no font has: it is drawn as a box.
+_NO_LETTER = "\uffff"
 
 
 class VisibleLabel:
     """Draws a text, white on a dark box, into the lower left corner of pictures of one size.
 
+    Pillow's own font has plain Latin letters only; ``font_file`` (.ttf, .otf) is for all others.
+
     Raises:
-        InputError: the text is empty, too long, or does not fit into the picture.
+        InputError: the text is empty, too long, has letters that the font lacks, or does not fit into the picture.
     """
 
-    def __init__(self, text: str, width: int, height: int) -> None:
+    def __init__(self, text: str, width: int, height: int, font_file: Path | None = None) -> None:
         if not text.strip() or len(text) > LONGEST_LABEL or not text.isprintable():
             raise InputError(f"--label-text of {len(text)} characters", remedy=f"give 1 to {LONGEST_LABEL} in one line")
         side = min(width, height)
-        font = ImageFont.load_default(max(_SMALLEST, round(side * _LETTERS)))
+        font = _font(font_file, max(_SMALLEST, round(side * _LETTERS)))
+        _check_letters(text, font)
         padding = max(2, round(side * _PADDING))
         left, top, right, bottom = font.getbbox(text)
         size = (round(right - left) + 2 * padding, round(bottom - top) + 2 * padding)
@@ -47,3 +54,21 @@ class VisibleLabel:
         corner = picture[self._rows, self._columns]
         picture[self._rows, self._columns] = (corner * self._share + self._light + 0.5).astype(np.uint8)
         return picture
+
+
+def _font(path: Path | None, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    if path is None:
+        return ImageFont.load_default(size)
+    try:
+        return ImageFont.truetype(str(path), size)
+    except (OSError, ValueError) as error:
+        raise InputError("is not a readable font", path=path, remedy="give a .ttf or .otf file") from error
+
+
+def _check_letters(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> None:
+    """Refuse what would be drawn as empty boxes."""
+    box = bytes(font.getmask(_NO_LETTER))
+    lacking = sorted({letter for letter in text if not letter.isspace() and bytes(font.getmask(letter)) == box})
+    if lacking:
+        raise InputError(f"the label's font has no '{''.join(lacking)}'",
+                         remedy="write --label-text in plain Latin letters, or give a --label-font that has it")

@@ -48,6 +48,8 @@ STAGES = {
     "swap": ("--batch-size", "4", "--proxies", "4", "--decode-from", "2", "--model.width", "16", "--model.layers", "1",
              "--model.heads", "2", "--model.latent-channels", "16", "--free-share", "0.2", "--maximum-scale", "9",
              "--perceptual-network", "alex", "--adversarial-from", "2", "--discriminator.widths", "8", "8"),
+    "sync-scorer": ("--batch-size", "2", "--frames", "30", "--model.width", "8", "--model.audio-width", "16",
+                    "--model.frame-features", "16", "--model.embedding", "16"),
     "lipsync": (
         "--batch-size", "2", "--speech-batch", "2", "--speech-tokens", "30", "--decode-from", "1", "--sync-from", "2",
         "--driven-from", "2", "--driven-share", "0.7", "--weights.mouth-perceptual", "0", "--photo-share", "0.3",
@@ -133,7 +135,7 @@ def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
         out = home / (name or stage)
         if out.exists() and not fresh:
             return out
-        needed = [] if stage == "vqgan" else ["--vqgan", str(train("vqgan"))]
+        needed = [] if stage in ("vqgan", "sync-scorer") else ["--vqgan", str(train("vqgan"))]
         needed += ["--expert", str(train("expert"))] if stage == "lipsync" else []
         arguments = [*TINY, *STAGES[stage], *needed, "--data", str(home / "data"), "--out", str(out)]
         assert main(["train", stage, *arguments, "--steps", str(steps)]) == 0
@@ -180,7 +182,7 @@ def test_a_stage_trains_and_an_interrupted_one_has_the_same_curve(stage: str, ru
     parts = run(stage, 2, f"{stage}-parts")
     run(stage, 4, f"{stage}-parts", fresh=True)
     assert rows(parts / "log.csv") == whole
-    assert stage == "expert" or any((parts / "samples").iterdir())
+    assert stage in ("expert", "sync-scorer") or any((parts / "samples").iterdir())
 
 
 def test_export_and_generate(run: Callable[..., Path], footage: Path, tmp_path: Path) -> None:
@@ -199,6 +201,23 @@ def test_export_and_generate(run: Callable[..., Path], footage: Path, tmp_path: 
     made = probe(output)
     assert made.video is not None and made.audio is not None
     assert made.duration == pytest.approx(FRAMES / 25, abs=0.1)
+
+
+def test_a_sync_scorer_is_exported_and_measures(run: Callable[..., Path], tmp_path: Path) -> None:
+    from swaptalk.evaluation.metrics.own_sync import OwnSyncScorer
+
+    first = run("sync-scorer")
+    again = tmp_path / "aligned"
+    data = str(run.home / "data")  # type: ignore[attr-defined]
+    aligned = [*TINY, *STAGES["sync-scorer"], "--data", data, "--out", str(again), "--align-by", str(first)]
+    assert main(["train", "sync-scorer", *aligned, "--steps", "1"]) == 0
+    file = tmp_path / "scorer.safetensors"
+    assert main(["export", str(first), "--out", str(file)]) == 0
+    described = json.loads(file.with_suffix(".json").read_text())
+    assert described["description"]["stages"]["sync-scorer"]["steps"] == 4
+    scorer = OwnSyncScorer.from_pretrained(file)
+    sound = scorer.embed_sound(np.zeros(16000, np.int16))
+    assert sound.shape == (21, 16) and np.allclose(np.linalg.norm(sound, axis=1), 1, atol=1e-5)
 
 
 def test_export_says_what_is_missing(

@@ -1,4 +1,4 @@
-"""``swaptalk train vqgan|expert|swap|lipsync``: one stage, from the command line or a file of options."""
+"""``swaptalk train vqgan|expert|swap|lipsync|sync-scorer``: one stage, from the command line or a file of options."""
 
 from __future__ import annotations
 
@@ -40,6 +40,10 @@ STAGES: dict[str, StageEntry] = {
     "lipsync": StageEntry(
         "lip-sync, on a finished autoencoder and expert", "swaptalk.training.lipsync", "LipSyncOptions",
         "LipSyncStage",
+    ),
+    "sync-scorer": StageEntry(
+        "the sync network of 'swaptalk evaluate', apart from the others", "swaptalk.training.sync_scorer",
+        "SyncScorerOptions", "SyncScorerStage",
     ),
 }  # fmt: skip
 

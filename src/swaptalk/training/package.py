@@ -9,14 +9,17 @@ import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.media.files import AtomicFile
 from swaptalk.models.motion import MotionStatistics
-from swaptalk.runtime.export import export_bundle
+from swaptalk.models.sync_scorer import SyncScorerNetwork
+from swaptalk.runtime.export import export_bundle, save_weights
 from swaptalk.runtime.validate import BUNDLE_NAME
 from swaptalk.training.checkpoint import load_checkpoint, read_config
 from swaptalk.training.options import read_json
@@ -85,6 +88,20 @@ def _quiet_exporter() -> Iterator[None]:
             yield
     finally:
         log.setLevel(before)
+
+
+def export_sync_scorer(run: Path, out: Path) -> None:
+    """Write the sync network of a run as ``out`` (fp16 safetensors) and, beside it, its shape and numbers as JSON.
+
+    Raises:
+        InputError: it is the run of another stage, or has no checkpoint yet.
+    """
+    network: SyncScorerNetwork = load_network("scorer", run)
+    with AtomicFile(out) as weights:
+        save_weights(network, weights.part)
+    described = {"model": asdict(network.config), "description": describe({"sync-scorer": run})}
+    with AtomicFile(out.with_suffix(".json")) as record:
+        record.part.write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _record_parity(bundle: Path, differences: dict[str, float]) -> None:

@@ -16,6 +16,7 @@ from swaptalk.models.audio import AudioConfig, MelEncoder
 from swaptalk.models.expert import ExpertConfig, VQLipExpert
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.swap import SwapConfig, SwapTransformer
+from swaptalk.models.sync_scorer import SyncScorerConfig, SyncScorerNetwork
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
 from swaptalk.runtime import assets
 from swaptalk.runtime.export import load_weights
@@ -30,6 +31,7 @@ NETWORKS: dict[str, tuple[str, str, type, type[nn.Module]]] = {
     "swap": ("swap", "model", SwapConfig, SwapTransformer),
     "lipsync": ("lipsync", "model", LipSyncConfig, LipSync),
     "audio": ("lipsync", "audio", AudioConfig, MelEncoder),
+    "scorer": ("sync-scorer", "model", SyncScorerConfig, SyncScorerNetwork),
 }
 
 

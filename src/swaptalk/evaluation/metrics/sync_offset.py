@@ -34,26 +34,32 @@ class SyncScore:
 
 
 def sync_score(
-    video: NDArray[np.floating], audio: NDArray[np.floating], maximum_shift: int = MAXIMUM_SHIFT
+    video: NDArray[np.floating], audio: NDArray[np.floating], maximum_shift: int = MAXIMUM_SHIFT, padded: bool = True
 ) -> SyncScore:
     """Compare embeddings (T, D) of video and audio windows that start at the same frames.
 
-    As in the protocol, the audio is padded with zero vectors at both ends (so clip length matters a little), distances
-    are Euclidean and averaged over time per shift.
+    Distances are Euclidean and averaged over time per shift.
+
+    Args:
+        video: embeddings of video windows.
+        audio: embeddings of audio windows.
+        maximum_shift: frames searched to either side.
+        padded: as in the protocol, the audio is padded with zero vectors at both ends (so clip length matters a
+            little). False averages over the windows that both streams have, for embeddings of unit length.
 
     Raises:
-        ValueError: the shapes differ or there is no window.
+        ValueError: the shapes differ, there is no window, or without padding some shift would leave none.
     """
-    if video.shape != audio.shape or len(video) == 0:
+    if video.shape != audio.shape or len(video) <= (0 if padded else maximum_shift):
         raise ValueError(f"embeddings of shapes {video.shape} and {audio.shape} cannot be compared")
-    x = video.astype(np.float64)
-    padded = np.pad(audio.astype(np.float64), ((maximum_shift, maximum_shift), (0, 0)))
-    curve = np.array(
-        [
-            np.linalg.norm(x - padded[shift : shift + len(x)] + _PAIRWISE_EPSILON, axis=1).mean()
-            for shift in range(2 * maximum_shift + 1)
-        ]
-    )
+    x, y = video.astype(np.float64), audio.astype(np.float64)
+    wide = np.pad(y, ((maximum_shift, maximum_shift), (0, 0)))
+    curve = np.empty(2 * maximum_shift + 1)
+    for shift in range(len(curve)):
+        distances = np.linalg.norm(x - wide[shift : shift + len(x)] + _PAIRWISE_EPSILON, axis=1)
+        if not padded:  # drop what lies against the padding
+            distances = distances[max(0, maximum_shift - shift) : len(x) - max(0, shift - maximum_shift)]
+        curve[shift] = distances.mean()
     best = int(curve.argmin())
     # PyTorch's median takes the lower of two middle values; the number of shifts is odd, so there is but one.
     return SyncScore(float(curve[best]), float(np.median(curve) - curve[best]), maximum_shift - best, curve)

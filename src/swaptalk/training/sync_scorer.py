@@ -1,0 +1,193 @@
+"""Stage ``sync-scorer``: the sync network of the evaluation reports learns which mouth pixels belong to which sound.
+
+It is trained apart from everything else and must never enter a loss: what is optimised against a judge fools it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import nn
+from torch.optim import Optimizer
+
+from swaptalk.data.augment_speech import augment_mel
+from swaptalk.data.mouth_views import MouthViews
+from swaptalk.data.speech import ClipWindow, WindowSampler, mel_window
+from swaptalk.data.store import Dataset, Item
+from swaptalk.errors import InputError
+from swaptalk.evaluation.metrics.own_sync import OwnSyncScorer
+from swaptalk.evaluation.sync_trial import try_scorer
+from swaptalk.faces.mouth_view import VIEW_HEIGHT, VIEW_WIDTH
+from swaptalk.losses.terms import Terms
+from swaptalk.models.sync_scorer import SyncScorerConfig, SyncScorerNetwork
+from swaptalk.training.optimizers import build_optimizers
+from swaptalk.training.options import LoopOptions
+from swaptalk.training.pretrained import load_network
+from swaptalk.training.stage import Batch, Evaluation, Stage
+from swaptalk.training.swap import announce
+
+#: First layers, last layers and scale, which AdamW trains.
+OUTER_LAYERS = (r"^frames\.1\.", r"^lips\.3\.", r"^sound\.0\.", r"^sound\.9\.")
+#: Windows this near to each other (frames) are too like to be told apart, so they do not count as wrong answers.
+NEAR = 1
+#: Augmentation: largest shift in pixels of the view, change of size, of contrast and of brightness (of 1), share of
+#: softened segments and their largest blur in pixels. Generated mouths are often soft; softness must not decide.
+SHIFT_PIXELS, SCALE, CONTRAST, BRIGHTNESS, SOFT_SHARE, SOFT_SIGMA = 3.0, 0.06, 0.3, 0.2, 0.4, 1.2
+#: Frames by which an earlier network may correct a clip; loudness has left no larger offsets, so those are errors.
+MAXIMUM_CORRECTION = 4
+
+
+@dataclass(frozen=True)
+class SyncScorerWeights:
+    """Weight of each loss."""
+
+    lips: float = 1.0
+    """Find the sound of a window of lips among the sounds of its segment."""
+    sound: float = 1.0
+    """Find the lips of a window of sound among the lips of its segment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncScorerOptions(LoopOptions):
+    """Train the sync network that reports use."""
+
+    out: Path = Path("runs/sync-scorer")
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there is resumed."""
+    data: Path = Path("dataset")
+    """Dataset of 'swaptalk prepare'."""
+    model: SyncScorerConfig = field(default_factory=SyncScorerConfig)
+    """Shape of the network."""
+    weights: SyncScorerWeights = field(default_factory=SyncScorerWeights)
+    """Weights of the losses."""
+    frames: int = 60
+    """Frames of a segment; all windows in it are compared with each other."""
+    batch_size: int = 8
+    """Segments in each process's batch."""
+    learning_rate: float = 2e-3
+    """Rate of Muon, or of AdamW where it trains everything."""
+    align_by: Path | None = None
+    """An earlier run of this stage, by which the sound of every training clip is moved to where it fits best."""
+    sharpness: float = 0.3
+    """Preference for sharp clips; 0: none."""
+
+
+class SyncScorerStage(Stage):
+    """The sync network, on mouth views and sound of trusted clips."""
+
+    name = "sync-scorer"
+    averaged = ("scorer",)
+    options: SyncScorerOptions
+
+    def __init__(self, options: SyncScorerOptions) -> None:
+        super().__init__(options)
+        torch.manual_seed(options.seed)
+        self.networks = {"scorer": SyncScorerNetwork(options.model)}
+        self.frozen = {}
+        self._earlier = None if options.align_by is None else load_network("scorer", options.align_by)
+        self._dataset = Dataset(options.data)
+        self._views = MouthViews(self._dataset)
+        items = [i for i in self._dataset.select("train", ("real", "generated")) if i.trusted]
+        self._sampler = WindowSampler(self._dataset, items, options.frames, options.sharpness)
+        if not self._sampler.items:
+            raise InputError(
+                f"no clip with trusted sound has {options.frames} usable frames in a row", path=options.data,
+                remedy="see untrusted.csv in it, or give fewer --frames",
+            )  # fmt: skip
+        self._test = [i for i in self._dataset.select("test", ("real",)) if i.trusted] or self._sampler.items[:8]
+        self._offsets: dict[str, int] = {}
+
+    def prepare(self) -> None:
+        """Mouth views of the data set, and where each clip's sound fits best."""
+        self._views.build([*self._sampler.items, *self._test], announce("cutting out mouths"))
+        if self._earlier is None:
+            return
+        scorer = OwnSyncScorer(self._earlier)
+        say = announce("aligning the sound")
+        for done, item in enumerate(self._sampler.items, 1):
+            self._offsets[item.name] = self._offset(scorer, item)
+            say(done, len(self._sampler.items))
+
+    def _offset(self, scorer: OwnSyncScorer, item: Item) -> int:
+        """Frames by which an earlier network would delay a clip's sound; 0 where it is not sure."""
+        lips, sound = scorer.embed_views(self._views(item)), scorer.embed_mel(self._dataset.mel(item))
+        try:
+            found = scorer.score(lips, sound)
+        except ValueError:  # too short
+            return 0
+        return found.offset if abs(found.offset) <= MAXIMUM_CORRECTION else 0
+
+    def players(self) -> dict[str, tuple[str, ...]]:
+        """The network alone."""
+        return {"scorer": ("scorer",)}
+
+    def optimizers(self) -> dict[str, list[Optimizer]]:
+        """Muon for the inside, AdamW for the rest."""
+        options = self.options
+        return {
+            "scorer": build_optimizers(
+                self.networks["scorer"], options.optimizer, options.learning_rate, options.other_rate, OUTER_LAYERS
+            )
+        }
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Segments: mouth views (N, T, 48, 96) in -1..1 and log-mel (N, 4 T, 80)."""
+        segments = [self._sampler.draw(rng) for _ in range(self.options.batch_size)]
+        views = np.stack([augment_views(self._pictures(s), rng) for s in segments])
+        sounds = np.stack([augment_mel(self._sound(s), rng) for s in segments])
+        return {"views": torch.from_numpy(views), "mel": torch.from_numpy(sounds)}
+
+    def _pictures(self, segment: ClipWindow) -> NDArray[np.uint8]:
+        return self._views(segment.item)[segment.start : segment.start + self.options.frames]
+
+    def _sound(self, segment: ClipWindow) -> NDArray[np.float32]:
+        start = segment.start - self._offsets.get(segment.item.name, 0)
+        return mel_window(self._dataset.mel(segment.item), start, self.options.frames)
+
+    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+        """In every segment, each window's partner must be found among all windows (InfoNCE, van den Oord et al. 2018).
+
+        Wrong answers come from the same segment alone: between people, a voice would betray a face without any lips.
+        """
+        logits = self.networks["scorer"](batch["views"], batch["mel"])
+        count = logits.shape[1]
+        right = torch.arange(count, device=logits.device)
+        distance = (right[:, None] - right[None]).abs()
+        logits = logits.masked_fill((distance > 0) & (distance <= NEAR), -torch.inf)
+        target = right.expand(len(logits), -1)
+        terms = Terms(self.options.weights)
+        terms.add("lips", lambda: F.cross_entropy(logits.transpose(1, 2), target))
+        terms.add("sound", lambda: F.cross_entropy(logits, target))
+        terms.note("found", ((logits.argmax(dim=2) - target).abs() <= NEAR + 1).float().mean())
+        yield "scorer", terms
+
+    def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
+        """Real clips of unseen people: see `try_scorer`."""
+        network: Any = networks["scorer"]
+        scorer = OwnSyncScorer(network, self.device)
+        clips = [(i.identity, self._views(i), self._dataset.mel(i)) for i in self._test]
+        return Evaluation(try_scorer(scorer, clips).metrics())
+
+
+def augment_views(views: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
+    """A variation of a segment's views (T, 48, 96), the same for every frame, in about -1..1."""
+    mirrored = -1.0 if rng.random() < 0.5 else 1.0
+    scale = 1 + rng.uniform(-SCALE, SCALE)
+    shift = rng.uniform(-SHIFT_PIXELS, SHIFT_PIXELS, 2)
+    centre = np.array([(VIEW_WIDTH - 1) / 2, (VIEW_HEIGHT - 1) / 2])
+    linear = np.diag([mirrored * scale, scale])
+    matrix = np.concatenate([linear, (centre + shift - linear @ centre)[:, None]], axis=1)
+    soft = rng.uniform(0.3, SOFT_SIGMA) if rng.random() < SOFT_SHARE else 0.0
+    contrast, brightness = 1 + rng.uniform(-CONTRAST, CONTRAST), rng.uniform(-BRIGHTNESS, BRIGHTNESS)
+    changed = np.empty(views.shape, np.float32)
+    for index, view in enumerate(views):
+        moved = cv2.warpAffine(view, matrix, (VIEW_WIDTH, VIEW_HEIGHT), borderMode=cv2.BORDER_REFLECT_101)
+        changed[index] = cv2.GaussianBlur(moved, (0, 0), soft) if soft else moved
+    return np.asarray((changed / 127.5 - 1) * contrast + brightness, np.float32)

@@ -117,6 +117,34 @@ def test_whole_run_and_going_on_with_it(
     assert log.read_text() in ("xx", "xxx")  # the one that was lost, if it was the command's
     assert [path.stat().st_mtime_ns for path in stored][1:] == times[1:]
     assert json.loads((output / "report.json").read_text())["table"] == report["table"]
+    # Two processes find everything done, and say the same.
+    assert run(options(material, output, workers=2)) == 0
+    assert [path.stat().st_mtime_ns for path in stored][1:] == times[1:]
+    again = json.loads((output / "report.json").read_text())
+    assert again["table"] == report["table"] and again["skipped"] == report["skipped"]
+
+
+def test_processes_share_the_work(material: Path, tmp_path: Path) -> None:
+    settings = {"rows": ("ground-truth", "copy-target"), "command": (), "protocols": ("self", "cross"), "videos": 0}
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    assert run(options(material, alone, **settings)) == 0
+    assert run(options(material, together, workers=2, **settings)) == 0
+    one, two = (json.loads((folder / "report.json").read_text()) for folder in (alone, together))
+    assert one["table"] == two["table"] and one["clips_measured"] == two["clips_measured"] == 4
+    assert not list((together / "cache" / "inputs").glob("*.steps"))
+    # Own sync: under its own name, and never as LSE.
+    measured = {key for clip in two["clips"] for key in clip["metrics"]}
+    assert "own_sync_confidence" in measured and not any(key.startswith("lse") for key in measured)
+
+
+def test_our_own_row_brings_the_goals(material: Path, tmp_path: Path) -> None:
+    own = {"rows": ("swaptalk",), "command": (), "limit": 1, "every": 26, "videos": 0}
+    assert run(options(material, tmp_path / "out", **own)) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    goals = {goal["what"].partition(":")[0]: goal for goal in report["goals"]}
+    kept = goals["reconstruction from latents"]["reached"]
+    assert kept["lpips"]["count"] == 2 and 0 < kept["lpips"]["value"] < 0.4 and kept["identity"]["value"] > 0.5
+    assert "lip-sync, self-driven" in goals and goals["reconstruction from latents"]["goals"]["ssim"] == 0.9
 
 
 def test_results_that_do_not_fit_are_named_and_the_run_fails_if_nothing_is_left(

@@ -55,7 +55,7 @@ def test_ground_truth_exists_for_the_own_words_only(pair: PreparedPair, tmp_path
     with pytest.raises(SwapTalkError, match="no real video"):
         GroundTruth().render(pair, tmp_path / "x.mp4")
     own = Pair("self", pair.pair.source, pair.pair.target, pair.pair.target)
-    prepared = PreparedPair(own, pair.source, pair.target, pair.audio, 50)
+    prepared = PreparedPair(own, pair.source, pair.target, pair.audio, 50, tmp_path)
     assert GroundTruth().render(prepared, tmp_path / "x.mp4") == pair.target
 
 
@@ -118,15 +118,16 @@ def test_cascades_run_their_steps_through_pixels(pair: PreparedPair, tmp_path: P
     editor = Recorder()
     rows = {row.name: row for row in made_of_modules(editor, CASCADES | LATENT | LATENT_SYNC_FIRST)}
     assert len({row.fingerprint for row in rows.values()}) == len(rows) == 6
-    rows["Sync-Swap"].render(pair, tmp_path / "o.mp4")
-    assert editor.calls == [(pair.target.name, False, True), ("o.step0.mp4", True, False)]
+    assert rows["Sync-Swap"].render(pair, tmp_path / "o.mp4") == tmp_path / "o.mp4"
+    assert editor.calls == [(pair.target.name, False, True), ("weights-1-sync.mp4", True, False)]
     editor.calls.clear()
     for name, order in (("SwapTalk", "swap-first"), ("Latent, sync first", "sync-first")):
         rows[name].render(pair, tmp_path / "o.mp4")
         assert editor.calls == [(pair.target.name, True, True)] and editor.order == order
         editor.calls.clear()
+    rows["Sync-Swap-Restore"].render(pair, tmp_path / "o.mp4")
+    assert editor.calls == []  # both steps are there from the row without restoring
     rows["Swap-Restore-Sync"].render(pair, tmp_path / "restored.mp4")
-    assert sorted(p.name for p in tmp_path.glob("*.step*")) == []
     with VideoReader(tmp_path / "restored.mp4") as reader:
         assert len(reader) == 50
     with pytest.raises(ValueError, match="unknown step"):

@@ -10,11 +10,14 @@ import pytest
 
 from swaptalk.evaluation import plots
 from swaptalk.evaluation.columns import BY_KEY, PAPER_ROWS
+from swaptalk.evaluation.goals import reached
 from swaptalk.evaluation.measure import Measurement
 from swaptalk.evaluation.metrics.frechet import ClipFrechet, frechet_distance, gaussian_statistics
 from swaptalk.evaluation.prepare import PreparedPair
 from swaptalk.evaluation.protocols import Clip, Pair, Photo, Skipped
-from swaptalk.evaluation.report import as_latex, environment, terminal_table, write_report
+from swaptalk.evaluation.reconstruction import Reconstruction
+from swaptalk.evaluation.report import as_latex, environment, goals_table, terminal_table, write_report
+from swaptalk.evaluation.report_markdown import as_markdown
 from swaptalk.evaluation.run import Results, Row
 from swaptalk.evaluation.summary import compare_frechet, summarise
 
@@ -43,7 +46,7 @@ def results() -> Results:
     clips = [Clip(name, name, Path(name), 4.0) for name in CLIPS]
     photo = Photo("p", "p", Path("p.png"))
     pairs = [
-        PreparedPair(Pair("self", photo, clip, clip), Path("p.png"), Path("t.mp4"), Path("a.wav"), 100)
+        PreparedPair(Pair("self", photo, clip, clip), Path("p.png"), Path("t.mp4"), Path("a.wav"), 100, Path("x.steps"))
         for clip in clips
     ]
     return Results(rows, pairs, skipped, 57)
@@ -148,6 +151,46 @@ def test_every_form_holds_the_same_numbers(tmp_path: Path) -> None:
     assert f'data-value="{expected}" class="best"' in page
     assert "has &lt;no&gt; sound" in page
     assert "http://" not in page and "https://" not in page and 'src="/' not in page  # one file, nothing fetched
+
+
+def reconstructed(lpips: float) -> Reconstruction:
+    values = {"lpips": [lpips] * 3, "ssim": [0.95] * 3, "identity": [0.8, 0.9, 1.0]}
+    return Reconstruction(values, values | {"identity": [0.95] * 3})
+
+
+def test_goals_are_held_against_floors_and_goals_in_the_right_direction() -> None:
+    summary = summarise(results(), None)
+    lines = {(line.goal.where, line.goal.keys[0]): line for line in reached(summary, reconstructed(0.05))}
+    assert lines["latents", "lpips"].state == "goal"
+    assert lines["codes", "lpips"].state == "floor"  # identity .9 misses the goal of .92
+    assert {(line.goal.where, line.goal.keys[0]): line for line in reached(summary, reconstructed(0.15))}[
+        "latents", "lpips"
+    ].state == "below"
+    assert lines["self", "consistency"].state == "goal" and lines["self", "consistency"].values[0].value == 90.0
+    assert ("cross", "lip_leak") not in lines and ("self", "lmd_percent") not in lines  # not measured here
+    identity = lines["codes", "lpips"].values[2]
+    assert identity.value == pytest.approx(0.9) and identity.low < 0.9 < identity.high and identity.count == 3
+
+
+def test_goals_are_in_every_form(tmp_path: Path) -> None:
+    summary = summarise(results(), None)
+    goals = reached(summary, reconstructed(0.05))
+    paths = write_report(tmp_path, summary, results(), {"command": "swaptalk evaluate"}, videos=0, goals=goals)
+    kept = next(g for g in json.loads(paths["json"].read_text())["goals"] if "Consistency" in g["what"])
+    assert kept["reached"]["consistency"]["value"] == 90.0 and kept["state"] == "goal"
+    for text in (paths["markdown"].read_text(), paths["html"].read_text(), goals_table(goals)):
+        assert "0.050 [0.050, 0.050] / 0.950" in text and "above the floor" in text
+
+
+def test_the_markdown_tables_are_tables(tmp_path: Path) -> None:
+    summary = summarise(results(), None)
+    text = as_markdown(summary, results(), [], "swaptalk evaluate --clips x")
+    assert text.startswith("Made by `swaptalk evaluate --clips x`: 12 clips, 48 s, 1 left out, gallery of 57 people.")
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in table}) == 1 and table[1].strip("| -") == ""
+    assert any(line.startswith("| SwapTalk | **0.") for line in table)
+    assert "| *Sync-Swap* \\* | 0.904 |" in text
+    assert "\n- self-driven: the latent pipeline beats" in text
 
 
 def test_latex_has_one_cell_a_column() -> None:

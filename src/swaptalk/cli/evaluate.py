@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
 from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.evaluation.goals import reached
 from swaptalk.evaluation.measure import Features, Instruments, SyncScorer
 from swaptalk.evaluation.observe import Observer
 from swaptalk.evaluation.protocols import (
+    Clip,
     Pair,
     Photo,
     ProtocolName,
@@ -20,7 +24,8 @@ from swaptalk.evaluation.protocols import (
     find_photos,
     photos_from_clips,
 )
-from swaptalk.evaluation.report import environment, terminal_table, write_report
+from swaptalk.evaluation.reconstruction import Reconstruction, measure_reconstruction
+from swaptalk.evaluation.report import environment, goals_table, terminal_table, write_report
 from swaptalk.evaluation.rows import (
     CASCADES,
     LATENT,
@@ -35,9 +40,11 @@ from swaptalk.evaluation.rows import (
     check_names,
     made_of_modules,
 )
-from swaptalk.evaluation.run import Evaluation, build_gallery
+from swaptalk.evaluation.run import Evaluation, Gallery, build_gallery, collect
 from swaptalk.evaluation.summary import summarise
+from swaptalk.evaluation.workers import measure_pairs
 from swaptalk.runtime import assets
+from swaptalk.runtime.bundle import ModelBundle
 from swaptalk.runtime.packages import sha256_of
 
 RowName = Literal["ground-truth", "copy-target", "mesh-warp", "cascades", "swaptalk", "sync-first"]
@@ -68,6 +75,8 @@ class Options:
     """pt_inception-2015-12-05-6726825d.pth of pytorch-fid. Without it FD-MobileNetV2 is printed under its own name."""
     syncnet_weights: Path | None = None
     """syncnet_v2.model of the authors of SyncNet. Without it LSE-C and LSE-D are left out."""
+    sync_scorer: Path | None = None
+    """Other weights of the own sync network ('swaptalk train sync-scorer') than those that came with the program."""
     limit: int | None = None
     """At most this many pairs a protocol."""
     gallery: int = 100
@@ -79,7 +88,9 @@ class Options:
     videos: int = 4
     """Pairs a protocol shown side by side in the page."""
     threads: int = 2
-    """CPU threads."""
+    """CPU threads of all workers together."""
+    workers: int = 1
+    """Processes that measure different clips at the same time."""
     quiet: bool = False
     """Print the table only."""
 
@@ -103,27 +114,50 @@ def run(options: Options) -> int:
         pairs += draw_pairs(protocol, clips, gallery.photos, options.seed, options.limit)
     methods = _methods(options, observer)
     instruments, weights, frechet_key = _instruments(options, observer)
-    described = " ".join([f"every={options.every}", *(f"{name}={value}" for name, value in weights.items())])
     say = _say_nothing if options.quiet else _say
-    evaluation = Evaluation(workspace, gallery, clips, instruments, described, say)
-    evaluation.skipped = skipped
-    results = evaluation.run(pairs, methods)
+    done = measure_pairs(partial(_evaluation, options, clips, gallery), pairs, options.workers, say)
+    results = collect(done, [method.name for method in methods], skipped, len(gallery.photos))
     for method in methods:
         weights[f"row {method.name}"] = method.fingerprint
     summary = summarise(results, frechet_key)
+    goals = reached(summary, _reconstruction(options, gallery.photos, observer, instruments))
     print(terminal_table(summary))
+    if goals:
+        print(f"\n{goals_table(goals)}\n")
     for what, why in results.skipped.items:
         print(f"left out: {what}: {why}")
-    paths = write_report(options.output, summary, results, environment(weights), options.videos)
+    paths = write_report(options.output, summary, results, environment(weights), options.videos, goals)
     counted = f"{len(results.pairs)} clips, {results.seconds:.0f} s, {len(results.skipped.items)} left out"
     print(f"{counted}; {paths['html']}")
     return 0
 
 
+def _evaluation(options: Options, clips: Sequence[Clip], gallery: Gallery) -> Evaluation:
+    """Everything that measures, in the process that calls it."""
+    options = replace(options, threads=max(1, options.threads // options.workers))
+    observer = Observer(options.threads)
+    instruments, weights, _ = _instruments(options, observer)
+    described = " ".join([f"every={options.every}", *(f"{name}={value}" for name, value in weights.items())])
+    methods = _methods(options, observer)
+    return Evaluation(options.output / "cache", gallery, clips, methods, instruments, described)
+
+
+def _reconstruction(
+    options: Options, photos: Sequence[Photo], observer: Observer, instruments: Instruments
+) -> Reconstruction | None:
+    """What our autoencoder keeps of the source photos, if this model is a row."""
+    if "swaptalk" not in options.rows or instruments.perceptual is None:
+        return None
+    networks = ModelBundle.from_pretrained(options.models, options.threads)
+    stored = options.output / "cache" / "reconstruction.json"
+    return measure_reconstruction(photos, networks, observer, instruments.perceptual, stored)
+
+
 def _check(options: Options) -> None:
-    for option, value in (("--every", options.every), ("--gallery", options.gallery), ("--threads", options.threads)):
+    for option in ("every", "gallery", "threads", "workers"):
+        value = getattr(options, option)
         if value < 1:
-            raise InputError(f"{option} {value} is out of range", remedy="give at least 1")
+            raise InputError(f"--{option} {value} is out of range", remedy="give at least 1")
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit {options.limit} is out of range", remedy="give at least 1")
     if not options.protocols:
@@ -178,6 +212,7 @@ def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dic
 
         from swaptalk.evaluation.metrics.fd_mobilenet import MobileNetFeatures
         from swaptalk.evaluation.metrics.fid import InceptionFeatures
+        from swaptalk.evaluation.metrics.own_sync import WEIGHTS, OwnSyncScorer
         from swaptalk.evaluation.metrics.perceptual import PerceptualDistance
         from swaptalk.evaluation.metrics.syncnet import SyncNetScorer
     except ModuleNotFoundError as error:
@@ -187,7 +222,9 @@ def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dic
     torch.set_num_threads(options.threads)
     names = ["lpips-alexnet", "mobilefacenet", "face-mesh", "blazeface-back", "blazeface-full-range"]
     weights = {name: assets.get(name).sha256 for name in names}
-    sync: list[SyncScorer] = []
+    own_weights = options.sync_scorer or WEIGHTS
+    sync: list[SyncScorer] = [OwnSyncScorer.from_pretrained(own_weights)]
+    weights["own sync"] = sha256_of(own_weights)
     features: tuple[str, Features]
     if options.fid_weights is not None:
         features = ("fid", InceptionFeatures(options.fid_weights))

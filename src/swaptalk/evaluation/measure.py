@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +23,7 @@ from swaptalk.evaluation.metrics.lip_leak import frame_levels, lip_leak, silent_
 from swaptalk.evaluation.metrics.pose_expression import EXPRESSIVE, UPPER_FACE, expression_error, pose_error
 from swaptalk.evaluation.metrics.psnr import psnr
 from swaptalk.evaluation.metrics.ssim import ssim
-from swaptalk.evaluation.metrics.sync_offset import SyncScore, sync_score
+from swaptalk.evaluation.metrics.sync_offset import SyncScore
 from swaptalk.evaluation.observe import FPS, ClipObservation, Observer
 from swaptalk.evaluation.prepare import AUDIO_RATE, PreparedPair
 from swaptalk.media.video_reader import VideoReader
@@ -41,19 +41,32 @@ PairDistance = Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float
 
 
 class SyncScorer(Protocol):
-    """A sync network such as ``SyncNetScorer``; its numbers are called LSE only if its ``name`` is "LSE"."""
+    """A sync network such as ``SyncNetScorer``; its numbers are called LSE only if its ``name`` is "LSE".
+
+    Embeddings belong to windows that begin at frames 0, 1, ... at 25 fps.
+    """
 
     @property
     def name(self) -> str:
         """What its columns are called."""
         ...
 
+    def crops(
+        self, frames: Iterable[NDArray[np.uint8]], meshes: NDArray[np.floating]
+    ) -> Sequence[NDArray[np.uint8]]:
+        """What the network sees of RGB frames with meshes (T, 468, 3), NaN where no face was found."""
+        ...
+
     def embed_faces(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embeddings of windows that begin at frames 0, 1, ... of RGB face crops (224, 224, 3) at 25 fps."""
+        """Embeddings of windows of its crops."""
         ...
 
     def embed_sound(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
-        """Embeddings of windows that begin at the same frames of 16 kHz mono sound."""
+        """Embeddings of windows of 16 kHz mono sound."""
+        ...
+
+    def score(self, video: NDArray[np.float32], audio: NDArray[np.float32]) -> SyncScore:
+        """Distance, confidence and offset of two streams of embeddings."""
         ...
 
 
@@ -80,8 +93,8 @@ class Instruments:
 class Reference:
     """What a generated clip is held against.
 
-    ``gallery`` (G, D) holds one embedding per identity, ``source`` is the index of the pair's. ``foreign`` are levels
-    in dB per frame of other people's speech.
+    ``gallery`` (G, D) holds one embedding per identity, ``source`` is the index of the pair's. ``foreign`` are other
+    people's words, 16 kHz mono. What all rows of a pair are compared with is computed once.
     """
 
     target: ClipObservation
@@ -89,6 +102,7 @@ class Reference:
     source: int
     foreign: tuple[NDArray[np.int16], ...] = ()
     _target_features: dict[int, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    _voices: dict[str, list[NDArray[np.float32]]] = field(default_factory=dict, repr=False)
 
     def target_features(self, network: Features, batches: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Features of the target's views, computed once for all methods (the views' number can differ by the ends)."""
@@ -96,6 +110,12 @@ class Reference:
         if count not in self._target_features:
             self._target_features[count] = np.concatenate([network(batch) for batch in batches])
         return self._target_features[count]
+
+    def voices(self, scorer: SyncScorer, own: NDArray[np.int16]) -> list[NDArray[np.float32]]:
+        """Embeddings of the own words and of each foreign voice."""
+        if scorer.name not in self._voices:
+            self._voices[scorer.name] = [scorer.embed_sound(samples) for samples in (own, *self.foreign)]
+        return self._voices[scorer.name]
 
 
 @dataclass
@@ -257,14 +277,11 @@ def _measure_sync(
     result: Measurement, scorer: SyncScorer, generated: Path, prepared: PreparedPair, reference: Reference,
     seen: ClipObservation,
 ) -> None:
-    from swaptalk.evaluation.metrics.syncnet import face_boxes, protocol_crop
-
-    frames = _frames(generated, prepared, len(seen))
-    faces = [protocol_crop(frame, box) for frame, box in zip(frames, face_boxes(seen.meshes), strict=True)]
     try:
-        video = scorer.embed_faces(faces)
-        score = _sync(scorer, video, prepared.samples())
-    except ValueError:  # shorter than the window
+        video = scorer.embed_faces(scorer.crops(_frames(generated, prepared, len(seen)), seen.meshes))
+        own, *foreign = reference.voices(scorer, prepared.samples())
+        score = scorer.score(video, own)
+    except ValueError:  # too short to be shifted
         return
     if scorer.name == "LSE":
         result.values |= {"lse_c": score.confidence, "lse_d": score.distance, "sync_offset": float(score.offset)}
@@ -272,12 +289,6 @@ def _measure_sync(
         key = scorer.name.lower().replace(" ", "_")
         result.values |= {f"{key}_confidence": score.confidence, f"{key}_distance": score.distance}
     result.series[f"sync_curve_{scorer.name}"] = [float(x) for x in score.curve]
-    others = [_sync(scorer, video, voice).confidence for voice in reference.foreign]
+    others = [scorer.score(video, voice).confidence for voice in foreign]
     if others:  # a network decides, where there is one, not the envelope
         result.values["own_audio_first"] = 100.0 * (score.confidence > max(others))
-
-
-def _sync(scorer: SyncScorer, video: NDArray[np.float32], samples: NDArray[np.int16]) -> SyncScore:
-    audio = scorer.embed_sound(samples)
-    count = min(len(video), len(audio))
-    return sync_score(video[:count], audio[:count])

@@ -93,6 +93,12 @@ class Observer:
         image = read_image(path)
         return np.asarray(self._recogniser([recognition_crop(image, self.mesh(image, path))])[0], np.float32)
 
+    def embed(
+        self, images: Iterable[NDArray[np.uint8]], meshes: Iterable[NDArray[np.floating]]
+    ) -> NDArray[np.float32]:
+        """Unit-length embeddings (N, 192) of faces in RGB images, of which the meshes (468, 2 or 3) are known."""
+        return self._recogniser(recognition_crop(a, b) for a, b in zip(images, meshes, strict=True))
+
     def mesh(self, image: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
         """Mesh (468, 3) of the largest face of an RGB image; ``path`` is for the error.
 

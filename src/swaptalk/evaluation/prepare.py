@@ -29,7 +29,8 @@ class PreparedPair:
     """A pair as files that any program reads.
 
     ``target``: MP4 with ``frames`` frames at 25 fps and the target's own sound. ``audio``: 16 kHz mono 16-bit WAV of
-    the same length, the words to be spoken. ``source``: the photo.
+    the same length, the words to be spoken. ``source``: the photo. ``shared``: a folder for steps that several rows
+    have in common, thrown away when the pair is done.
     """
 
     pair: Pair
@@ -37,6 +38,7 @@ class PreparedPair:
     target: Path
     audio: Path
     frames: int
+    shared: Path
 
     @property
     def seconds(self) -> float:
@@ -56,12 +58,14 @@ def prepare(pair: Pair, folder: Path) -> PreparedPair:
     """
     folder.mkdir(parents=True, exist_ok=True)
     frames = int(pair_seconds(pair) * FPS + 1e-6)
-    target, audio = folder / f"{pair.target.name}-{frames}.mp4", folder / f"{pair.audio.name}-{frames}.wav"
+    target = folder / f"{pair.target.name}-{frames}.mp4"
+    # Named after the target too: nothing is written that another process working on another target writes.
+    audio = folder / f"{pair.target.name}-{frames}-{pair.audio.name}.wav"
     if not target.is_file():
         _cut_video(pair.target, frames, target)
     if not audio.is_file():
         write_wav(audio, read_audio(pair.audio.path, AUDIO_RATE, 0.0, frames / FPS), frames * AUDIO_RATE // FPS)
-    return PreparedPair(pair, pair.source.path, target, audio, frames)
+    return PreparedPair(pair, pair.source.path, target, audio, frames, folder / f"{pair.protocol}_{pair.name}.steps")
 
 
 def _cut_video(clip: Clip, frames: int, output: Path) -> None:

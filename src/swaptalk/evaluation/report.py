@@ -1,4 +1,4 @@
-"""The report: table in the terminal, ``report.json``, ``report.csv``, ``report.tex`` and ``report.html``."""
+"""The report: table in the terminal, and ``report`` as ``.json``, ``.csv``, ``.tex``, ``.md`` and ``.html``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from swaptalk.evaluation.columns import PAPER_ROWS, Column, PaperRow
+from swaptalk.evaluation.goals import Reached, goal_cells
 from swaptalk.evaluation.metrics.bootstrap import Interval
 from swaptalk.evaluation.run import Results
 from swaptalk.evaluation.summary import Summary, SummaryRow
@@ -113,7 +114,7 @@ def terminal_table(summary: Summary, width: int = 120) -> str:
     return "\n\n".join(blocks) + "\n\n" + "\n".join([PAPER_NOTE, *summary.notes, *summary.claims])
 
 
-def as_json(summary: Summary, results: Results, about: Mapping[str, Any]) -> str:
+def as_json(summary: Summary, results: Results, about: Mapping[str, Any], goals: Sequence[Reached] = ()) -> str:
     """Everything as JSON: table with intervals, values of every clip, what was skipped, environment."""
 
     def number(value: float) -> float | None:
@@ -138,7 +139,8 @@ def as_json(summary: Summary, results: Results, about: Mapping[str, Any]) -> str
     ]  # fmt: skip
     content = {
         "clips_measured": len(results.pairs), "seconds_measured": results.seconds,
-        "gallery_size": results.gallery_size, "table": table, "claims": summary.claims, "notes": summary.notes,
+        "gallery_size": results.gallery_size, "goals": [_goal_record(line) for line in goals], "table": table,
+        "claims": summary.claims, "notes": summary.notes,
         "columns": {
             c.key: {"title": c.title, "unit": c.unit, "better": c.better, "meaning": c.explanation}
             for c in summary.columns
@@ -149,6 +151,24 @@ def as_json(summary: Summary, results: Results, about: Mapping[str, Any]) -> str
         "environment": dict(about),
     }  # fmt: skip
     return json.dumps(content, indent=1, allow_nan=False)
+
+
+def _goal_record(line: Reached) -> dict[str, Any]:
+    keys = line.goal.keys
+    return {
+        "what": line.goal.what, "floors": dict(zip(keys, line.goal.floors, strict=True)),
+        "goals": dict(zip(keys, line.goal.goals, strict=True)), "state": line.state,
+        "reached": {k: {"value": i.value, "low": i.low, "high": i.high, "count": i.count}
+                    for k, i in zip(keys, line.values, strict=True)},
+    }  # fmt: skip
+
+
+def goals_table(goals: Sequence[Reached]) -> str:
+    """The goals and what was reached, as text; empty without goals."""
+    rows = [("", "floor", "goal", "reached", ""), *(goal_cells(line) for line in goals)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines) if goals else ""
 
 
 def as_csv(results: Results) -> str:
@@ -201,20 +221,23 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_report(
-    folder: Path, summary: Summary, results: Results, about: Mapping[str, Any], videos: int = 4
+    folder: Path, summary: Summary, results: Results, about: Mapping[str, Any], videos: int = 4,
+    goals: Sequence[Reached] = (),
 ) -> dict[str, Path]:
     """Write all forms of the report into a folder; ``videos`` pairs a protocol are shown side by side in the page.
 
     Returns:
-        The files by form: json, csv, latex, html.
+        The files by form: json, csv, latex, markdown, html.
     """
     from swaptalk.evaluation.report_html import as_html
+    from swaptalk.evaluation.report_markdown import as_markdown
 
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "json": ("report.json", as_json(summary, results, about)), "csv": ("report.csv", as_csv(results)),
+        "json": ("report.json", as_json(summary, results, about, goals)), "csv": ("report.csv", as_csv(results)),
         "latex": ("report.tex", as_latex(summary)),
-        "html": ("report.html", as_html(summary, results, about, folder, videos)),
+        "markdown": ("report.md", as_markdown(summary, results, goals, str(about.get("command", "")))),
+        "html": ("report.html", as_html(summary, results, about, folder, videos, goals)),
     }  # fmt: skip
     paths = {}
     for form, (name, text) in texts.items():

@@ -6,7 +6,7 @@ import base64
 import html
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from swaptalk.errors import SwapTalkError
 from swaptalk.evaluation import plots
 from swaptalk.evaluation.columns import BY_KEY, PAPER_ROWS, Column
+from swaptalk.evaluation.goals import Reached, goal_cells
 from swaptalk.evaluation.observe import FPS
 from swaptalk.evaluation.prepare import PreparedPair
 from swaptalk.evaluation.report import PAPER_NOTE, PROTOCOL_TITLES, best_methods, cell_text, heading, row_label
@@ -23,7 +24,7 @@ from swaptalk.evaluation.side_by_side import side_by_side
 from swaptalk.evaluation.summary import MEANINGLESS, Summary
 
 #: Metrics that are plotted clip by clip.
-_PLOTTED = ("ssim", "lpips", "cpbd", "lmd_aligned", "lse_c", "envelope_sync", "source_cosine", "consistency")
+_PLOTTED = ("ssim", "lpips", "cpbd", "lmd_aligned", "lse_c", "own_sync_confidence", "source_cosine", "consistency")
 #: What worst and best cases are ranked by, in this order of preference.
 _RANKED_BY = ("source_cosine", "ssim")
 _STYLE = """
@@ -60,14 +61,17 @@ document.querySelectorAll('th button').forEach(button=>button.addEventListener('
 """
 
 
-def as_html(summary: Summary, results: Results, about: Mapping[str, Any], folder: Path, videos: int) -> str:
+def as_html(
+    summary: Summary, results: Results, about: Mapping[str, Any], folder: Path, videos: int,
+    goals: Sequence[Reached] = (),
+) -> str:
     """The page; it refers to no other file. ``folder`` is where the side-by-side videos are kept as files as well."""
     sections = [
         "<h1>SwapTalk evaluation</h1>",
         f"<p>{len(results.pairs)} clips, {results.seconds:.0f} s, {len(results.skipped.items)} left out, "
         f"gallery of {results.gallery_size} people.</p>",
-        *(f"<p><strong>{html.escape(claim)}</strong></p>" for claim in summary.claims),
-    ]
+        *(f"<p><strong>{html.escape(claim)}</strong></p>" for claim in summary.claims), _goals(goals),
+    ]  # fmt: skip
     for protocol in dict.fromkeys(row.protocol for row in summary.rows):
         rows = [row for row in results.rows if row.protocol == protocol]
         sections += [
@@ -119,6 +123,18 @@ def _table(summary: Summary, protocol: str) -> str:
     return (
         '<div class="wide"><table><thead><tr><th><button>Method</button></th>'
         f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _goals(goals: Sequence[Reached]) -> str:
+    if not goals:
+        return ""
+    head = "".join(f"<th>{name}</th>" for name in ("What", "Floor", "Goal", "Reached, with 95 % interval", ""))
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in goal_cells(line)) + "</tr>" for line in goals
+    )
+    return (
+        f'<h2>Goals</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 

@@ -257,25 +257,30 @@ class Cascade:
         return f"{self.editor.fingerprint}-{'-'.join(self.steps)}"
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
-        """Run the steps through intermediate videos beside the output."""
+        """Run the steps through videos in the pair's shared folder; what another row has done there is taken over."""
+        pair.shared.mkdir(parents=True, exist_ok=True)
         current = pair.target
-        for number, step in enumerate(self.steps):
-            last = number == len(self.steps) - 1
-            result = output if last else output.with_suffix(f".step{number}.mp4")
-            if step == "restore":
-                edit_frames(current, pair.audio, result, sharpen)
-            elif step == "swap":
-                self.editor.edit(current, pair.source, None, result)
-            elif step == "sync":
-                self.editor.edit(current, None, pair.audio, result)
-            elif step in get_args(Order):
-                self.editor.edit(current, pair.source, pair.audio, result, cast(Order, step))
-            else:
-                raise ValueError(f"unknown step {step}")
-            if current != pair.target:
-                current.unlink()
+        for count in range(1, len(self.steps) + 1):
+            name = f"{self.editor.fingerprint}-{'-'.join(self.steps[:count])}"
+            result = pair.shared / f"{name}.mp4"
+            if not result.is_file():
+                part = pair.shared / f"{name}.rendering.mp4"
+                self._edit(self.steps[count - 1], current, pair, part)
+                part.replace(result)
             current = result
-        return output
+        return adopt(current, output)
+
+    def _edit(self, step: str, current: Path, pair: PreparedPair, result: Path) -> None:
+        if step == "restore":
+            edit_frames(current, pair.audio, result, sharpen)
+        elif step == "swap":
+            self.editor.edit(current, pair.source, None, result)
+        elif step == "sync":
+            self.editor.edit(current, None, pair.audio, result)
+        elif step in get_args(Order):
+            self.editor.edit(current, pair.source, pair.audio, result, cast(Order, step))
+        else:
+            raise ValueError(f"unknown step {step}")
 
 
 #: The rows made of the project's own modules, named as in the paper where it has them.

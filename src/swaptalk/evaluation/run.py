@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,6 +87,40 @@ class Results:
         return next((row for row in self.rows if (row.protocol, row.method) == (protocol, method)), None)
 
 
+@dataclass
+class PairResult:
+    """What came of one pair: measurement and video by method, the files if there is any, and what was left out."""
+
+    protocol: str
+    name: str
+    prepared: PreparedPair | None = None
+    measured: dict[str, tuple[Measurement, Path]] = field(default_factory=dict)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def collect(done: Sequence[PairResult], methods: Sequence[str], skipped: Skipped, gallery_size: int) -> Results:
+    """Rows out of pairs; ``skipped`` holds what was left out before, and gets the rest.
+
+    Raises:
+        InputError: nothing could be measured.
+    """
+    rows = {(result.protocol, method): Row(result.protocol, method) for result in done for method in methods}
+    for result in done:
+        for method, (measurement, video) in result.measured.items():
+            row = rows[result.protocol, method]
+            row.results[result.name], row.videos[result.name] = measurement, video
+        for what, why in result.skipped:
+            skipped.add(what, why)
+    filled = [row for row in rows.values() if row.results]
+    if not filled:
+        count = len(skipped.items)
+        first = f"; {count} skipped, the first: {': '.join(skipped.items[0])}" if count else ""
+        remedy = "see to the first one" if count else "choose a row that exists for this protocol"
+        raise InputError(f"nothing could be measured{first}", remedy=remedy)
+    pairs = [result.prepared for result in done if result.prepared is not None]
+    return Results(filled, pairs, skipped, gallery_size)
+
+
 class Evaluation:
     """Renders and measures pairs in a workspace folder; what is there already is not done again.
 
@@ -93,56 +128,39 @@ class Evaluation:
         workspace: holds ``inputs/``, ``videos/``, ``results/`` and ``observations/``.
         gallery: the source photos.
         clips: all test clips, from which foreign voices are taken.
+        methods: the rows.
         instruments: what measures.
         describe: names of everything in ``instruments`` that changes numbers (weights' hashes, options).
-        say: is told what happens, one line at a time.
     """
 
     def __init__(
-        self, workspace: Path, gallery: Gallery, clips: Sequence[Clip], instruments: Instruments, describe: str,
-        say: Callable[[str], None] = lambda line: None,
+        self, workspace: Path, gallery: Gallery, clips: Sequence[Clip], methods: Sequence[Method],
+        instruments: Instruments, describe: str,
     ) -> None:
         self._workspace, self._gallery, self._clips, self._instruments = workspace, gallery, clips, instruments
+        self.methods = methods
         names = ",".join(photo.name for photo in gallery.photos)
         self._describe = f"{MEASUREMENT_VERSION}|{describe}|{names}"
-        self._say = say
         self._voices: dict[str, NDArray[np.int16]] = {}
-        self.skipped = Skipped()
 
-    def run(self, pairs: Sequence[Pair], methods: Sequence[Method]) -> Results:
-        """Measure every pair by every method.
-
-        Raises:
-            InputError: nothing could be measured.
-        """
-        rows = {(p.protocol, m.name): Row(p.protocol, m.name) for p in pairs for m in methods}
-        measured: list[PreparedPair] = []
-        for number, pair in enumerate(pairs, 1):
-            self._say(f"[{number}/{len(pairs)}] {pair.protocol}: {pair.name}")
+    def pair(self, pair: Pair) -> PairResult:
+        """Measure a pair by every method; what cannot be measured is named in the result."""
+        done = PairResult(pair.protocol, pair.name)
+        try:
+            prepared = prepare(pair, self._workspace / "inputs")
+            reference = self._reference(prepared)
+        except (SwapTalkError, ValueError) as error:
+            done.skipped.append((f"{pair.protocol} {pair.name}", _reason(error)))
+            return done
+        for method in self.methods:
             try:
-                prepared = prepare(pair, self._workspace / "inputs")
-                reference = self._reference(prepared)
+                done.measured[method.name] = self._measure(method, prepared, reference)
+                done.prepared = prepared
             except (SwapTalkError, ValueError) as error:
-                self.skipped.add(f"{pair.protocol} {pair.name}", _reason(error))
-                continue
-            for method in methods:
-                row = rows[pair.protocol, method.name]
-                try:
-                    measurement, video = self._measure(method, prepared, reference)
-                except (SwapTalkError, ValueError) as error:
-                    if not (pair.protocol == "cross" and method.name == "Ground truth"):
-                        self.skipped.add(f"{method.name}, {pair.protocol} {pair.name}", _reason(error))
-                    continue
-                row.results[pair.name], row.videos[pair.name] = measurement, video
-                if prepared not in measured:
-                    measured.append(prepared)
-        filled = [row for row in rows.values() if row.results]
-        if not filled:
-            count = len(self.skipped.items)
-            first = f"; {count} skipped, the first: {': '.join(self.skipped.items[0])}" if count else ""
-            remedy = "see to the first one" if count else "choose a row that exists for this protocol"
-            raise InputError(f"nothing could be measured{first}", remedy=remedy)
-        return Results(filled, measured, self.skipped, len(self._gallery.photos))
+                if not (pair.protocol == "cross" and method.name == "Ground truth"):
+                    done.skipped.append((f"{method.name}, {pair.protocol} {pair.name}", _reason(error)))
+        shutil.rmtree(prepared.shared, ignore_errors=True)
+        return done
 
     def _reference(self, prepared: PreparedPair) -> Reference:
         pair = prepared.pair

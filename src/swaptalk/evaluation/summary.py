@@ -21,8 +21,8 @@ from swaptalk.evaluation.run import Results, Row
 FRECHET_RESAMPLES = 50
 #: What the claims are made on: the paper's columns and what stands in for them.
 CLAIM_COLUMNS = (
-    "fid", "fd_mobilenet", "ssim", "lpips", "cpbd", "lmd", "lse_c", "envelope_sync", "id_top1", "source_cosine",
-    "consistency", "jitter",
+    "fid", "fd_mobilenet", "ssim", "lpips", "cpbd", "lmd", "lse_c", "own_sync_confidence", "envelope_sync", "id_top1",
+    "source_cosine", "consistency", "jitter",
 )  # fmt: skip
 
 

@@ -20,8 +20,8 @@ from swaptalk.models.blocks import Downsample, ResidualBlock, activation
 WINDOW, MEL_WINDOW = 5, 20
 #: Neighbouring pictures that the first layer sees together.
 _STACK = 3
-#: Space-to-depth of the first layer; the grid is halved twice more.
-_UNSHUFFLE, _DOWNSAMPLING = 4, 16
+#: Space-to-depth of the first layer; the grid is halved once more.
+_UNSHUFFLE, _DOWNSAMPLING = 8, 16
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SyncScorerConfig:
     """Shape of the sync network."""
 
     width: int = 32
-    """Channels of the picture tower on the 12 x 24 grid, doubled at 6 x 12 and again at 3 x 6."""
+    """Channels of the picture tower on the 6 x 12 grid, doubled at 3 x 6."""
     frame_features: int = 128
     """Features of one picture."""
     audio_width: int = 128
@@ -53,10 +53,9 @@ class SyncScorerNetwork(nn.Module):
         width = config.width
         cells = (VIEW_HEIGHT // _DOWNSAMPLING) * (VIEW_WIDTH // _DOWNSAMPLING)
         self.frames = nn.Sequential(
-            nn.PixelUnshuffle(_UNSHUFFLE), nn.Conv2d(_STACK * _UNSHUFFLE**2, width, 3, padding=1), activation(),
-            Downsample(width, 2 * width), ResidualBlock(2 * width),
-            Downsample(2 * width, 4 * width), ResidualBlock(4 * width),
-            nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(4 * width * cells, config.frame_features), activation(),
+            nn.PixelUnshuffle(_UNSHUFFLE), nn.Conv2d(_STACK * _UNSHUFFLE**2, width, 1), activation(),
+            ResidualBlock(width), Downsample(width, 2 * width), ResidualBlock(2 * width),
+            nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(2 * width * cells, config.frame_features), activation(),
         )  # fmt: skip
         hidden = config.frame_features * 3 // 2
         self.lips = nn.Sequential(

@@ -24,6 +24,7 @@ from swaptalk.data.speech import ClipWindow, WindowSampler, mel_window
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 from swaptalk.evaluation.metrics.own_sync import OwnSyncScorer
+from swaptalk.evaluation.metrics.sync_offset import SyncScore
 from swaptalk.evaluation.sync_trial import try_scorer
 from swaptalk.faces.mouth_view import VIEW_HEIGHT, VIEW_WIDTH
 from swaptalk.losses.terms import Terms
@@ -41,8 +42,9 @@ NEAR = 1
 #: Augmentation: largest shift in pixels of the view, change of size, of contrast and of brightness (of 1), share of
 #: softened segments and their largest blur in pixels. Generated mouths are often soft; softness must not decide.
 SHIFT_PIXELS, SCALE, CONTRAST, BRIGHTNESS, SOFT_SHARE, SOFT_SIGMA = 3.0, 0.06, 0.3, 0.2, 0.4, 1.2
-#: Frames by which an earlier network may correct a clip; loudness has left no larger offsets, so those are errors.
-MAXIMUM_CORRECTION = 4
+#: An earlier network is believed about a clip if its confidence is above this share of those of foreign sound; each
+#: clip is given the sound of the clips so many places further on.
+BELIEVED_QUANTILE, FOREIGN_STEPS = 0.95, (7, 11, 13)
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,14 @@ class SyncScorerOptions(LoopOptions):
     learning_rate: float = 2e-3
     """Rate of Muon, or of AdamW where it trains everything."""
     align_by: Path | None = None
-    """An earlier run of this stage, by which the sound of every training clip is moved to where it fits best."""
+    """An earlier run of this stage, which decides about every clip's sound: where it fits best, or that it does not.
+    Without one, clips are used whose sound needed no correction by its loudness."""
     sharpness: float = 0.3
     """Preference for sharp clips; 0: none."""
 
 
 class SyncScorerStage(Stage):
-    """The sync network, on mouth views and sound of trusted clips."""
+    """The sync network, on mouth views and sound of training clips, real and generated."""
 
     name = "sync-scorer"
     averaged = ("scorer",)
@@ -94,14 +97,16 @@ class SyncScorerStage(Stage):
         self._earlier = None if options.align_by is None else load_network("scorer", options.align_by)
         self._dataset = Dataset(options.data)
         self._views = MouthViews(self._dataset)
-        items = [i for i in self._dataset.select("train", ("real", "generated")) if i.trusted]
+        items = [i for i in self._dataset.select("train", ("real", "generated")) if i.sound]
+        if self._earlier is None:
+            items = [i for i in items if fits_as_it_is(i)]
         self._sampler = WindowSampler(self._dataset, items, options.frames, options.sharpness)
         if not self._sampler.items:
             raise InputError(
                 f"no clip with trusted sound has {options.frames} usable frames in a row", path=options.data,
                 remedy="see untrusted.csv in it, or give fewer --frames",
             )  # fmt: skip
-        self._test = [i for i in self._dataset.select("test", ("real",)) if i.trusted] or self._sampler.items[:8]
+        self._test = [i for i in self._dataset.select("test", ("real",)) if fits_as_it_is(i)] or self._sampler.items[:8]
         self._offsets: dict[str, int] = {}
 
     def prepare(self) -> None:
@@ -109,20 +114,12 @@ class SyncScorerStage(Stage):
         self._views.build([*self._sampler.items, *self._test], announce("cutting out mouths"))
         if self._earlier is None:
             return
-        scorer = OwnSyncScorer(self._earlier)
-        say = announce("aligning the sound")
-        for done, item in enumerate(self._sampler.items, 1):
-            self._offsets[item.name] = self._offset(scorer, item)
-            say(done, len(self._sampler.items))
-
-    def _offset(self, scorer: OwnSyncScorer, item: Item) -> int:
-        """Frames by which an earlier network would delay a clip's sound; 0 where it is not sure."""
-        lips, sound = scorer.embed_views(self._views(item)), scorer.embed_mel(self._dataset.mel(item))
-        try:
-            found = scorer.score(lips, sound)
-        except ValueError:  # too short
-            return 0
-        return found.offset if abs(found.offset) <= MAXIMUM_CORRECTION else 0
+        believed = believed_offsets(OwnSyncScorer(self._earlier), self._sampler.items, self._views, self._dataset)
+        self._offsets = believed
+        self._sampler = WindowSampler(
+            self._dataset, [i for i in self._sampler.items if i.name in believed], self.options.frames,
+            self.options.sharpness,
+        )  # fmt: skip
 
     def players(self) -> dict[str, tuple[str, ...]]:
         """The network alone."""
@@ -174,6 +171,42 @@ class SyncScorerStage(Stage):
         scorer = OwnSyncScorer(network, self.device)
         clips = [(i.identity, self._views(i), self._dataset.mel(i)) for i in self._test]
         return Evaluation(try_scorer(scorer, clips).metrics())
+
+
+def fits_as_it_is(item: Item) -> bool:
+    """Whether a clip's lips and loudness go together without any correction of the sound, which errs in short clips."""
+    return item.trusted and item.offset == 0
+
+
+def believed_offsets(
+    scorer: OwnSyncScorer, items: list[Item], views: MouthViews, dataset: Dataset
+) -> dict[str, int]:
+    """Frames by which each clip's sound is to be delayed, for the clips whose sound fits somewhere.
+
+    Which confidence speaks for that is learned from foreign sound, which fits nowhere.
+
+    Raises:
+        InputError: no clip is left.
+    """
+    say = announce("aligning the sound")
+    found: dict[str, SyncScore] = {}
+    foreign: list[float] = []
+    for done, item in enumerate(items, 1):
+        lips = scorer.embed_views(views(item))
+        others = [items[(done + step) % len(items)] for step in FOREIGN_STEPS]
+        try:
+            found[item.name] = scorer.score(lips, scorer.embed_mel(dataset.mel(item)))
+            for other in (o for o in others if o.identity != item.identity):
+                sound = scorer.embed_mel(np.resize(dataset.mel(other), dataset.mel(item).shape))
+                foreign.append(scorer.score(lips, sound).confidence)
+        except ValueError:  # too short to be shifted
+            found.pop(item.name, None)
+        say(done, len(items))
+    least = float(np.quantile(foreign, BELIEVED_QUANTILE)) if foreign else 0.0
+    believed = {name: score.offset for name, score in found.items() if score.confidence > least}
+    if not believed:
+        raise InputError("the earlier run finds no clip in sync", remedy="train it longer")
+    return believed
 
 
 def augment_views(views: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ no number may be called LSE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -116,9 +116,20 @@ class SyncNetScorer:
         Raises:
             ValueError: the clip is not longer than the window of five frames.
         """
-        video, audio = self.embed_faces(faces), self.embed_sound(samples)
+        return self.score(self.embed_faces(faces), self.embed_sound(samples), maximum_shift)
+
+    def score(
+        self, video: NDArray[np.float32], audio: NDArray[np.float32], maximum_shift: int = MAXIMUM_SHIFT
+    ) -> SyncScore:
+        """Compare two streams of embeddings by the protocol; the longer one is cut."""
         count = min(len(video), len(audio))
         return sync_score(video[:count], audio[:count], maximum_shift)
+
+    def crops(
+        self, frames: Iterable[NDArray[np.uint8]], meshes: NDArray[np.floating]
+    ) -> Sequence[NDArray[np.uint8]]:
+        """The protocol's face crops (224, 224, 3) of RGB frames with meshes (T, 468, 2 or 3), NaN in gaps."""
+        return [protocol_crop(frame, box) for frame, box in zip(frames, face_boxes(meshes), strict=True)]
 
     @torch.no_grad()
     def embed_faces(self, faces: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:

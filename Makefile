@@ -27,7 +27,7 @@ test: $(VENV)/.development test-files
 test-files: $(VENV)/.development
 	$(BIN)/swaptalk models pull --runtime --quiet $(TEST_FILES)
 
-# Prepare, all four training stages, export and generate on a tiny set; part of `test` too.
+# Prepare, all training stages, export and generate on a tiny set; part of `test` too.
 train-smoke: $(VENV)/.development test-files
 	$(BIN)/python -m pytest tests/training/test_smoke.py --durations=8
 

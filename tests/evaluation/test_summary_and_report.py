@@ -72,13 +72,21 @@ def test_clip_frechet_equals_the_plain_distance_also_with_repeats() -> None:
 
 def test_the_claim_says_what_the_intervals_say() -> None:
     summary = summarise(results(), None)
-    assert len(summary.claims) == 2
-    claim = summary.claims[0]
+    assert len(summary.claims) == 3
+    assert summary.claims[0] == (
+        "self-driven: the latent pipeline beats both cascades on SSIM; "
+        "it loses to both cascades on nothing that these clips decide."
+    )
+    claim = summary.claims[1]
     assert claim.startswith("self-driven: the latent pipeline beats Sync-Swap on SSIM (+0.09")
     assert "does not differ clearly from Sync-Swap on Cosine to source (+0.000, +0.000 to +0.000), Consistency" in claim
     worse = results()
     worse.rows[2] = row("SwapTalk", 0.70, 0.3)
-    assert "loses to Sync-Swap on SSIM (-0.10" in summarise(worse, None).claims[0]
+    assert "loses to both cascades on SSIM" in summarise(worse, None).claims[0]
+    assert "loses to Sync-Swap on SSIM (-0.10" in summarise(worse, None).claims[1]
+    mixed = results()
+    mixed.rows[2] = row("SwapTalk", 0.825, 0.3)
+    assert "SSIM" not in summarise(mixed, None).claims[0]
 
 
 def test_frechet_distances_are_compared_over_the_same_clips() -> None:

@@ -1,4 +1,4 @@
-"""The whole way on a tiny set: prepare, four stages, export, generate. ``make train-smoke`` runs this file.
+"""The whole way on a tiny set: prepare, every stage, export, generate. ``make train-smoke`` runs this file.
 
 Two photographs in the public domain are made to speak, so that every stage has what it needs.
 """

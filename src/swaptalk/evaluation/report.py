@@ -9,6 +9,7 @@ import json
 import math
 import platform
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,7 +37,8 @@ def environment(weights: Mapping[str, str], command: Sequence[str] | None = None
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "command": " ".join(sys.argv if command is None else command), "python": platform.python_version(),
+        "command": shlex.join(["swaptalk", *sys.argv[1:]] if command is None else command),
+        "python": platform.python_version(),
         "system": platform.platform(), "packages": versions, "weights": dict(weights),
     }  # fmt: skip
 

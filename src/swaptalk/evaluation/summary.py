@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,8 @@ CLAIM_COLUMNS = (
     "fid", "fd_mobilenet", "ssim", "lpips", "cpbd", "lmd", "lse_c", "own_sync_confidence", "envelope_sync", "id_top1",
     "source_cosine", "consistency", "jitter",
 )  # fmt: skip
-
+#: What a comparison can say.
+_VERBS = ("beats", "loses to", "does not differ clearly from")
 
 #: Compared with itself a picture is perfect, and a real clip has no source: such numbers say nothing.
 _AGAINST_TARGET = (
@@ -125,28 +127,49 @@ def _claims(
     claims = []
     for protocol in dict.fromkeys(row.protocol for row in results.rows):
         own = results.row(protocol, ours)
-        for name in others:
-            other = results.row(protocol, name)
-            if own is None or other is None:
-                continue
-            verdicts: dict[str, list[str]] = {"beats": [], "loses to": [], "does not differ clearly from": []}
-            for key in CLAIM_COLUMNS:
-                frechet = key == frechet_key
-                difference = compare_frechet(own, other, seed) if frechet else compare(own, other, key, seed)
-                if difference is None:
-                    continue
-                column = BY_KEY[key]
-                sign = 1.0 if column.better == "higher" else -1.0
-                clear = difference.low > 0 or difference.high < 0
-                verb = "does not differ clearly from"
-                if clear:
-                    verb = "beats" if sign * difference.value > 0 else "loses to"
-                span = f"{difference.low:+.{column.digits}f} to {difference.high:+.{column.digits}f}"
-                verdicts[verb].append(f"{column.title} ({difference.value:+.{column.digits}f}, {span})")
-            said = [f"{verb} {name} on {', '.join(found)}" for verb, found in verdicts.items() if found]
+        found = {name: results.row(protocol, name) for name in others}
+        if own is None:
+            continue
+        verdicts = {name: _verdicts(own, row, frechet_key, seed) for name, row in found.items() if row is not None}
+        if len(verdicts) == len(others):
+            claims.append(f"{protocol}-driven: {_against_all(list(verdicts.values()))}.")
+        for name, columns in verdicts.items():
+            said = []
+            for verb in _VERBS:
+                spans = [f"{BY_KEY[key].title} ({span})" for key, (found_verb, span) in columns.items()
+                         if found_verb == verb]  # fmt: skip
+                if spans:
+                    said.append(f"{verb} {name} on {', '.join(spans)}")
             if said:
                 claims.append(f"{protocol}-driven: the latent pipeline {'; it '.join(said)}.")
     return claims
+
+
+def _verdicts(own: Row, other: Row, frechet_key: str | None, seed: int) -> dict[str, tuple[str, str]]:
+    """One of `_VERBS`, and the difference with its interval, for each column that both rows have."""
+    verdicts = {}
+    for key in CLAIM_COLUMNS:
+        frechet = key == frechet_key
+        difference = compare_frechet(own, other, seed) if frechet else compare(own, other, key, seed)
+        if difference is None:
+            continue
+        column = BY_KEY[key]
+        sign = 1.0 if column.better == "higher" else -1.0
+        clear = difference.low > 0 or difference.high < 0
+        verb = _VERBS[2] if not clear else _VERBS[0] if sign * difference.value > 0 else _VERBS[1]
+        shown = [f"{x:+.{column.digits}f}" for x in (difference.value, difference.low, difference.high)]
+        verdicts[key] = verb, f"{shown[0]}, {shown[1]} to {shown[2]}"
+    return verdicts
+
+
+def _against_all(verdicts: Sequence[dict[str, tuple[str, str]]]) -> str:
+    """Where one verdict holds against every cascade."""
+    said = []
+    for verb in _VERBS[:2]:
+        keys = [k for k in verdicts[0] if all(v.get(k, ("",))[0] == verb for v in verdicts)]
+        titles = ", ".join(BY_KEY[k].title for k in keys)
+        said.append(f"{verb} both cascades on {titles or 'nothing that these clips decide'}")
+    return f"the latent pipeline {said[0]}; it {said[1]}"
 
 
 def compare(a: Row, b: Row, key: str, seed: int = 0) -> Interval | None:

@@ -29,7 +29,7 @@ class Evaluation:
 
 
 class Stage(ABC):
-    """One of the four trainings. The loop owns the order of things, the stage their meaning.
+    """One of the trainings. The loop owns the order of things, the stage their meaning.
 
     Attributes:
         name: the stage's name on the command line.

@@ -106,7 +106,7 @@ class SyncScorerStage(Stage):
                 f"no clip with trusted sound has {options.frames} usable frames in a row", path=options.data,
                 remedy="see untrusted.csv in it, or give fewer --frames",
             )  # fmt: skip
-        self._test = [i for i in self._dataset.select("test", ("real",)) if fits_as_it_is(i)] or self._sampler.items[:8]
+        self._test = [i for i in self._dataset.select("test", ("real",)) if i.sound] or self._sampler.items[:8]
         self._offsets: dict[str, int] = {}
 
     def prepare(self) -> None:
@@ -166,16 +166,21 @@ class SyncScorerStage(Stage):
         yield "scorer", terms
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
-        """Real clips of unseen people: see `try_scorer`."""
+        """Real clips of unseen people with the sound as it was recorded: see `try_scorer`."""
         network: Any = networks["scorer"]
         scorer = OwnSyncScorer(network, self.device)
-        clips = [(i.identity, self._views(i), self._dataset.mel(i)) for i in self._test]
+        clips = [(i.identity, self._views(i), recorded_mel(self._dataset, i)) for i in self._test]
         return Evaluation(try_scorer(scorer, clips).metrics())
 
 
 def fits_as_it_is(item: Item) -> bool:
     """Whether a clip's lips and loudness go together without any correction of the sound, which errs in short clips."""
     return item.trusted and item.offset == 0
+
+
+def recorded_mel(dataset: Dataset, item: Item) -> NDArray[np.float32]:
+    """Log-mel (4 * count, 80) of a clip's sound before any correction of its offset."""
+    return mel_window(dataset.mel(item), item.offset, item.count)
 
 
 def believed_offsets(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -28,6 +30,7 @@ from swaptalk.media.image import read_image
 from swaptalk.media.mux import AudioSource, mux
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
+from swaptalk.pipeline.marks import RESEARCH_VARIABLE
 from swaptalk.pipeline.options import Order
 
 #: Unsharp mask of the restoration step: width in pixels and strength.
@@ -320,11 +323,25 @@ class PipelineEditor:
     def edit(
         self, target: Path, source: Path | None, audio: Path | None, output: Path, order: Order = "swap-first"
     ) -> None:
-        """Run the pipeline; intermediate videos are encoded almost without loss."""
-        self._engine.generate(
-            target=target, source=source or (), audio=audio, output=output, length="video", fps=str(FPS),
-            quality=str(LOSSLESS_ENOUGH), quiet=True, order=order,
-        )  # fmt: skip
+        """Run the pipeline, without watermarks (cascades would get two) and almost without loss in the encoder."""
+        with _without_watermark():
+            self._engine.generate(
+                target=target, source=source or (), audio=audio, output=output, length="video", fps=str(FPS),
+                quality=str(LOSSLESS_ENOUGH), quiet=True, order=order,
+            )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _without_watermark() -> Iterator[None]:
+    before = os.environ.get(RESEARCH_VARIABLE)
+    os.environ[RESEARCH_VARIABLE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[RESEARCH_VARIABLE]
+        else:
+            os.environ[RESEARCH_VARIABLE] = before
 
 
 def edit_frames(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
@@ -66,7 +68,16 @@ def _share_out(
 
 def _start(build: Build) -> None:
     global _evaluation
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _evaluation = build()
+
+
+def _end_with_parent() -> None:
+    """A run that is killed must not leave processes behind that go on writing into its folder."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(group: Sequence[Pair]) -> list[PairResult]:

@@ -11,6 +11,7 @@ from swaptalk.evaluation.rows import (
     CASCADES,
     LATENT,
     LATENT_SYNC_FIRST,
+    RESTORED,
     Cascade,
     CommandMethod,
     CopyTarget,
@@ -116,7 +117,7 @@ class Recorder:
 
 def test_cascades_run_their_steps_through_pixels(pair: PreparedPair, tmp_path: Path) -> None:
     editor = Recorder()
-    rows = {row.name: row for row in made_of_modules(editor, CASCADES | LATENT | LATENT_SYNC_FIRST)}
+    rows = {row.name: row for row in made_of_modules(editor, CASCADES | RESTORED | LATENT | LATENT_SYNC_FIRST)}
     assert len({row.fingerprint for row in rows.values()}) == len(rows) == 6
     assert rows["Sync-Swap"].render(pair, tmp_path / "o.mp4") == tmp_path / "o.mp4"
     assert editor.calls == [(pair.target.name, False, True), ("weights-1-sync.mp4", True, False)]

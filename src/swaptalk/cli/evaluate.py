@@ -30,6 +30,7 @@ from swaptalk.evaluation.rows import (
     CASCADES,
     LATENT,
     LATENT_SYNC_FIRST,
+    RESTORED,
     CommandMethod,
     CopyTarget,
     ExternalFolder,
@@ -47,7 +48,11 @@ from swaptalk.runtime import assets
 from swaptalk.runtime.bundle import ModelBundle
 from swaptalk.runtime.packages import sha256_of
 
-RowName = Literal["ground-truth", "copy-target", "mesh-warp", "cascades", "swaptalk", "sync-first"]
+RowName = Literal["ground-truth", "copy-target", "mesh-warp", "cascades", "restored", "swaptalk", "sync-first"]
+
+_MODULE_ROWS = {
+    "cascades": CASCADES, "restored": RESTORED, "swaptalk": LATENT, "sync-first": LATENT_SYNC_FIRST,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,7 @@ class Options:
     """self: the target's own audio. cross: the audio of another clip."""
     rows: tuple[RowName, ...] = get_args(RowName)
     """Rows of our own: swaptalk is this model, sync-first the same with the lip-sync before the swap; cascades are made
-    of its modules, through pixels."""
+    of its modules, through pixels, and restored are cascades with a sharpening step."""
     external: tuple[str, ...] = ()
     """NAME=FOLDER: results that another program has rendered, named as the pairs."""
     command: tuple[str, ...] = ()
@@ -191,8 +196,7 @@ def _methods(options: Options, observer: Observer) -> list[Method]:
             methods.append(MeshWarpSwap(observer))
         else:
             editor = editor or PipelineEditor(options.models, options.threads)
-            rows = {"cascades": CASCADES, "swaptalk": LATENT, "sync-first": LATENT_SYNC_FIRST}[row]
-            methods += made_of_modules(editor, rows)
+            methods += made_of_modules(editor, _MODULE_ROWS[row])
     for text in options.external:
         name, folder = _named("--external", text)
         if not Path(folder).is_dir():

@@ -287,9 +287,9 @@ class Cascade:
 
 
 #: The rows made of the project's own modules, named as in the paper where it has them.
-CASCADES: dict[str, tuple[str, ...]] = {
-    "Sync-Swap": ("sync", "swap"), "Sync-Swap-Restore": ("sync", "swap", "restore"), "Swap-Sync": ("swap", "sync"),
-    "Swap-Restore-Sync": ("swap", "restore", "sync"),
+CASCADES: dict[str, tuple[str, ...]] = {"Sync-Swap": ("sync", "swap"), "Swap-Sync": ("swap", "sync")}
+RESTORED: dict[str, tuple[str, ...]] = {
+    "Sync-Swap-Restore": ("sync", "swap", "restore"), "Swap-Restore-Sync": ("swap", "restore", "sync"),
 }  # fmt: skip
 LATENT: dict[str, tuple[str, ...]] = {"SwapTalk": ("swap-first",)}
 LATENT_SYNC_FIRST: dict[str, tuple[str, ...]] = {"Latent, sync first": ("sync-first",)}

@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-inputs test test-files train-smoke bench bench-watermark lint check clean fuzz faults
+.PHONY: demo demo-inputs test test-files train-smoke bench bench-watermark lint check clean fuzz faults lock sbom
 
 # A talking video from the demo inputs: needs only what a user of `pip install swaptalk` gets.
 demo: $(VENV)/.runtime demo-inputs
@@ -62,13 +62,33 @@ $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@touch $@
 
+# With LOCKED=1 first what is locked, by version and SHA-256; then the package itself, and what the lock leaves out.
 $(VENV)/.runtime: pyproject.toml | $(VENV)/.venv
+	$(if $(LOCKED),$(PIP) install --no-deps --require-hashes --requirement requirements/runtime.txt)
 	$(PIP) install --editable .
 	@touch $@
 
 $(VENV)/.development: pyproject.toml | $(VENV)/.venv
+	$(if $(LOCKED),$(PIP) install --no-deps --require-hashes --requirement requirements/test.txt)
 	$(PIP) install --editable '.[train,eval,serve,dev]'
 	@touch $@ $(VENV)/.runtime
+
+# New locks, for all systems and Python versions at once, after pyproject.toml has changed. PyTorch is left out, since
+# its wheels for processors only and those with CUDA have one version and different sums.
+UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc \
+	nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse \
+	nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.10 --no-header --no-annotate \
+	--constraint requirements/constraints.in pyproject.toml
+lock: | $(VENV)/.venv
+	$(PIP) install 'uv>=0.8'
+	$(UV_COMPILE) --output-file requirements/runtime.txt
+	$(UV_COMPILE) --extra train --extra eval --extra serve --extra dev --constraint requirements/runtime.txt \
+		$(UNLOCKED:%=--no-emit-package %) --output-file requirements/test.txt
+
+# What a run-time installation consists of, as CycloneDX.
+sbom: $(VENV)/.runtime
+	$(BIN)/swaptalk licences --sbom sbom.json
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build src/*.egg-info

@@ -99,6 +99,7 @@ VERBS: tuple[Verb, ...] = (
         extra="train",
     ),
     Verb("models", "list, fetch and find the third-party model files", "swaptalk.cli.models"),
+    Verb("licences", "show the terms of all code, weights, model files and training data", "swaptalk.cli.licences"),
 )
 
 

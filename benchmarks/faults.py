@@ -33,7 +33,7 @@ from swaptalk.media.video_writer import VideoWriter
 from swaptalk.runtime.assets import resolve
 
 #: Two frames a second make a chunk of 20 frames, so that half a minute of speech has several.
-FPS, SECONDS, SIZE = 2, 32.0, (320, 240)
+FPS, SECONDS, SIZE, CHUNKS = 2, 32.0, (320, 240), 4
 #: A render that takes longer than this hangs.
 TIMEOUT = 600.0
 
@@ -149,13 +149,14 @@ def content(video: Path) -> str:
 
 
 def killed(bench: Bench, count: int) -> None:
-    """Kill -9 at random moments, then --resume."""
+    """Kill -9 at random moments after a random number of chunks, then --resume."""
     fault = "kill -9, then --resume"
     for number in range(count):
         output = bench.folder / f"killed{number}.mp4"
         process = bench.start(output)
+        _wait_for_chunks(process, output, bench.random.randrange(CHUNKS))
         try:
-            process.wait(bench.moment())
+            process.wait(bench.random.uniform(0, 0.3) * bench.seconds)
         except subprocess.TimeoutExpired:
             process.kill()
         process.communicate()
@@ -168,6 +169,12 @@ def killed(bench: Bench, count: int) -> None:
         bench.tally.check(fault, not output.exists(), "a killed render left an output")
         bench.finished(fault, output)
         bench.tally.add(fault, f"identical after {chunks} finished chunks")
+
+
+def _wait_for_chunks(process: subprocess.Popen[str], output: Path, count: int) -> None:
+    """Return when so many chunks are finished: by time alone most kills would hit the start of the program."""
+    while process.poll() is None and len(list(output.parent.glob(f"{output.name}.job/chunks/*.mp4"))) < count:
+        time.sleep(0.05)
 
 
 @contextmanager

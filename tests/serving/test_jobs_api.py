@@ -133,3 +133,22 @@ def test_list_pages_and_filters(server, inputs: dict) -> None:
     assert [job["id"] for job in first["jobs"]] == made[:0:-1] and rest["jobs"][0]["id"] == made[0]
     for job in made:
         server.wait(job)
+
+
+def test_a_template_is_made_once_and_used(server, make_clip, make_wav) -> None:
+    target = server.upload(make_clip(name="again.mp4", frames=7))["id"]
+    first = server.client.post("/api/v1/templates", json={"target": target})
+    again = server.client.post("/api/v1/templates", json={"target": target})
+    assert (first.status_code, again.status_code) == (201, 200) and first.json()["id"] == again.json()["id"]
+    template = server.wait(first.json()["id"])
+    assert template["state"] == "done", template["error"]
+    job = server.submit(target=target, audio=server.upload(make_wav(0.2))["id"])
+    assert job["template"] == template["id"]
+    other = server.submit(target=target, audio=server.upload(make_wav(0.2))["id"], options={"end": 0.2})
+    assert other["template"] is None
+    done = server.wait(job["id"])
+    assert done["state"] == "done", done["error"]
+    assert "find faces" not in done["result"]["stages"] and "find faces" in server.wait(other["id"])["result"]["stages"]
+    assert [one["id"] for one in server.client.get("/api/v1/templates").json()["templates"]][:1] == [template["id"]]
+    assert server.client.delete(f"/api/v1/uploads/{target}").status_code == 204
+    assert not (server.data / "jobs" / template["id"]).exists()

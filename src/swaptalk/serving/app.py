@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from swaptalk.pipeline.job import version
 from swaptalk.serving import housekeeping, problems
-from swaptalk.serving.api import jobs, system, uploads
+from swaptalk.serving.api import jobs, system, templates, uploads
 from swaptalk.serving.context import Context
 from swaptalk.serving.events import Changes
 from swaptalk.serving.guard import Guard
@@ -36,7 +36,7 @@ def create_app(settings: ServeOptions, places: Places) -> FastAPI:
                   "out. Errors are problem documents (RFC 9457).", lifespan=_lifespan)
     app.state.context = context
     problems.install(app)
-    for module in (uploads, jobs, system):
+    for module in (uploads, jobs, templates, system):
         app.include_router(module.router)
     app.mount("/", StaticFiles(directory=_page_folder(), html=True), name="page")
     app.add_middleware(Guard, settings=settings, upload_path=uploads.UPLOADS_PATH)

@@ -36,6 +36,7 @@ CREATE TABLE jobs (
     request_hash TEXT NOT NULL,
     consent TEXT,                   -- JSON: statement and time
     webhook TEXT,
+    template TEXT,                  -- the job whose template is used instead of analysing the target
     idempotency_key TEXT,
     created REAL NOT NULL,
     started REAL,

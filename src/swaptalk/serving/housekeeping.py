@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 
-from swaptalk.serving.jobs import JobBusyError, JobNotFoundError
+from swaptalk.serving.jobs import DERIVED, JobBusyError, JobNotFoundError
 from swaptalk.serving.places import Places
 from swaptalk.serving.settings import Limits
 from swaptalk.serving.uploads import UploadBusyError, UploadNotFoundError
@@ -31,22 +31,23 @@ def delete_job(places: Places, owner: str, job: str) -> None:
 
 
 def delete_upload(places: Places, owner: str, upload: str) -> None:
-    """Delete an upload and the pictures that were cut out of it.
+    """Delete an upload, the pictures that were cut out of it, and the template that was made of it.
 
     Raises:
         UploadNotFoundError: there is none.
         UploadBusyError: a job needs it.
     """
-    inspection = places.store.for_upload(owner, upload, "inspect")
+    derived = [places.store.for_upload(owner, upload, kind) for kind in DERIVED]
     places.uploads.remove(owner, upload)
-    if inspection is not None and places.store.cancel(owner, inspection.id).has_ended:
-        delete_job(places, owner, inspection.id)  # else it is deleted in the next round
+    for job in derived:
+        if job is not None and places.store.cancel(owner, job.id).has_ended:
+            delete_job(places, owner, job.id)  # else it is deleted in the next round
 
 
 def tidy(places: Places, limits: Limits, now: float | None = None) -> None:
     """One round: jobs and uploads past their time, then files without a row."""
     now = time.time() if now is None else now
-    for job in [*places.store.ended_before(now - limits.keep_seconds), *places.store.inspections_of_nothing()]:
+    for job in [*places.store.ended_before(now - limits.keep_seconds), *places.store.derived_from_nothing()]:
         try:
             delete_job(places, job.owner, job.id)
         except (JobNotFoundError, JobBusyError):  # somebody else was faster

@@ -16,6 +16,8 @@ from swaptalk.serving.database import Database, next_revision
 Kind = Literal["inspect", "preview", "render", "template"]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 KINDS: tuple[Kind, ...] = ("inspect", "preview", "render", "template")
+#: Kinds whose results belong to an upload, and go with it.
+DERIVED: tuple[Kind, ...] = ("inspect", "template")
 #: States that a job does not leave again.
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 #: Finding faces takes this share of the time that making the frames takes, as long as nothing is measured.
@@ -57,6 +59,7 @@ class Job:
     request: dict[str, Any]
     consent: dict[str, Any] | None
     webhook: str | None
+    template: str | None
     created: float
     started: float | None
     finished: float | None
@@ -119,7 +122,8 @@ class JobStore:
 
     def submit(self, owner: str, kind: Kind, request: Mapping[str, Any], *, inputs: Iterable[tuple[str, str]] = (),
                consent: Mapping[str, Any] | None = None, webhook: str | None = None,
-               idempotency_key: str | None = None, most_waiting: int | None = None) -> tuple[Job, bool]:
+               idempotency_key: str | None = None, most_waiting: int | None = None, template: str | None = None,
+               ) -> tuple[Job, bool]:
         """Queue a job, once.
 
         Args:
@@ -130,6 +134,7 @@ class JobStore:
             consent: the statement that was given.
             webhook: address to tell when it has ended.
             idempotency_key: a repetition with the same key and request gives the job that is there already.
+            template: name of the job that made the template to be used; no part of what a repetition must repeat.
             most_waiting: refuse if the owner has so many jobs that have not ended, inspections not counted.
 
         Returns:
@@ -154,10 +159,10 @@ class JobStore:
                 raise TooManyJobsError(most_waiting)
             job = secrets.token_hex(10)
             connection.execute(
-                "INSERT INTO jobs (id, owner, kind, state, request, request_hash, consent, webhook, idempotency_key,"
-                " created, revision) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO jobs (id, owner, kind, state, request, request_hash, consent, webhook, template,"
+                " idempotency_key, created, revision) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
                 (job, owner, kind, text, digest, None if consent is None else json.dumps(consent), webhook,
-                 idempotency_key, time.time(), next_revision(connection)))
+                 template, idempotency_key, time.time(), next_revision(connection)))
             try:
                 connection.executemany("INSERT OR IGNORE INTO job_inputs VALUES (?, ?, ?, ?)",
                                        [(job, owner, upload, role) for upload, role in inputs])
@@ -238,11 +243,11 @@ class JobStore:
             f"SELECT * FROM jobs WHERE state IN ({_marks(ENDED)}) AND finished < ?", (*ENDED, moment))
         return [job_from(row) for row in rows]
 
-    def inspections_of_nothing(self) -> list[Job]:
-        """Inspections that have ended and whose upload has been deleted."""
+    def derived_from_nothing(self) -> list[Job]:
+        """Inspections and templates that have ended and whose upload has been deleted."""
         rows = self._database.connection.execute(
-            f"SELECT * FROM jobs WHERE kind = 'inspect' AND state IN ({_marks(ENDED)})"
-            " AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE job = jobs.id)", ENDED)
+            f"SELECT * FROM jobs WHERE kind IN ({_marks(DERIVED)}) AND state IN ({_marks(ENDED)})"
+            " AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE job = jobs.id)", (*DERIVED, *ENDED))
         return [job_from(row) for row in rows]
 
     def changes(self, owner: str, after: int, job: str | None = None) -> tuple[list[Job], list[tuple[str, int]]]:

@@ -77,6 +77,12 @@ def not_found(what: str, field: str) -> ProblemError:
     return ProblemError(404, "not-found", "Not found", f"There is no such {what}.", field=field)
 
 
+def too_many_jobs(most: int) -> ProblemError:
+    """429 for a job beyond those that may wait."""
+    return ProblemError(429, "too-many-jobs", "Too many jobs are waiting", f"At most {most} jobs may wait or run.",
+                        {"Retry-After": "30"}, field="body", limit=most, remedy="Wait for one, or cancel one.")
+
+
 def install(app: FastAPI) -> None:
     """Make the app answer every error with a problem document."""
     app.add_exception_handler(ProblemError, lambda request, error: _as(error, ProblemError).response())

@@ -117,6 +117,7 @@ class JobView(BaseModel):
     request: dict[str, Any]
     consent: dict[str, Any] | None
     webhook: str | None
+    template: str | None = Field(description="The template that is used instead of analysing the scene anew.")
     result: dict[str, Any] | None
     error: Failure | None
     output: str | None = Field(description="Where the result is, when there is one.")
@@ -133,7 +134,8 @@ class JobView(BaseModel):
             finished=None if job.finished is None else _date(job.finished), attempts=job.attempts,
             cancelling=job.cancel and not job.has_ended, stage=job.stage, progress=round(min(1.0, job.progress), 4),
             seconds_left=None if left is None else round(left, 1), request=job.request, consent=job.consent,
-            webhook=job.webhook, result=job.result, error=None if job.error is None else Failure(**job.error),
+            webhook=job.webhook, template=job.template,
+            result=job.result, error=None if job.error is None else Failure(**job.error),
             output=f"/api/v1/jobs/{job.id}/output" if has_output else None, revision=job.revision)
 
 

@@ -16,6 +16,7 @@ from swaptalk.pipeline.job import OtherJobError, job_path
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.target import resized
+from swaptalk.pipeline.template_file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.vision import Vision
 from swaptalk.runtime.bundle import ModelBundle
 from swaptalk.serving.attempt import Attempt
@@ -28,6 +29,7 @@ from swaptalk.serving.workspace import Workspace
 #: Longest side of the picture that shows who was found, in pixels.
 VIEW_SIDE = 960
 PICTURE, PREVIEW, VIDEO, STILL, REPORT = "picture.jpg", "preview.png", "output.mp4", "output.png", "report.json"
+TEMPLATE = f"scene{TEMPLATE_SUFFIX}"
 
 
 class Tasks:
@@ -65,7 +67,8 @@ class Tasks:
             InputError: the inputs or options are at fault.
             LeaseLostError, CancelledError, StoppedError: see :class:`Attempt`.
         """
-        {"inspect": self._inspect, "preview": self._preview, "render": self._render}[job.kind](job, attempt)
+        {"inspect": self._inspect, "preview": self._preview, "render": self._render,
+         "template": self._template}[job.kind](job, attempt)
 
     def inputs(self, job: Job) -> dict[Path, tuple[str, str]]:
         """Field and user's name of every input file of a job that is still there, by path."""
@@ -81,7 +84,7 @@ class Tasks:
 
     def _options(self, job: Job, **more: Any) -> GenerateOptions:
         request = job.request
-        values = {**request["options"], "target": self._uploads.path(request["target"]),
+        values = {**request["options"], "target": self._target(job),
                   "source": tuple(self._uploads.path(upload) for upload in request["source"]),
                   "audio": None if request["audio"] is None else self._uploads.path(request["audio"]),
                   "certificate": self._settings.certificate, "key": self._settings.key}
@@ -89,6 +92,23 @@ class Tasks:
             # The option also takes the name of a file; with words in front no text of a user's can be one.
             values["consent"] = f"Stated with the request: {job.consent['statement']}"
         return GenerateOptions(**values, **more)
+
+    def _target(self, job: Job) -> Path:
+        """The scene, or the template of it that was there when the job was submitted and still is."""
+        if job.template is not None:
+            template = Workspace(self._jobs, job.template).file(TEMPLATE)
+            if template.exists():
+                return template
+        return self._uploads.path(job.request["target"])
+
+    def _template(self, job: Job, attempt: Attempt) -> None:
+        space = Workspace(self._jobs, job.id)
+        folder = space.begin(job.token, VIDEO)
+        self._maker(attempt).build_template(self._uploads.path(job.request["target"]), folder / TEMPLATE,
+                                            face=job.request["face"])
+        self._claims.finish(job, {"bytes": (folder / TEMPLATE).stat().st_size},
+                            lambda: space.publish(job.token, [TEMPLATE]))
+        space.clear(job.token)
 
     def _inspect(self, job: Job, attempt: Attempt) -> None:
         space = Workspace(self._jobs, job.id)

@@ -27,7 +27,7 @@ from swaptalk.serving.jobs import (
     State,
     TooManyJobsError,
 )
-from swaptalk.serving.problems import ProblemError, documented, invalid, not_found
+from swaptalk.serving.problems import ProblemError, documented, invalid, not_found, too_many_jobs
 from swaptalk.serving.schemas import JOB_PATTERN, JobList, JobRequest, JobView
 from swaptalk.serving.tasks import PREVIEW
 from swaptalk.serving.uploads import Upload
@@ -36,6 +36,8 @@ from swaptalk.serving.workspace import Workspace
 
 JOBS_PATH = "/api/v1/jobs"
 router = APIRouter(tags=["jobs"])
+#: Options that a template holds: a job that sets them cannot use one.
+TEMPLATE_OPTIONS = ("start", "end", "fps", "resolution")
 JobId = Annotated[str, InPath(pattern=JOB_PATTERN)]
 LastEvent = Annotated[str | None, Header(pattern=r"^[0-9]{1,15}$")]
 _EVENTS: dict[int | str, dict[str, Any]] = {
@@ -65,14 +67,13 @@ def create_job(body: JobRequest, response: Response, owner: Owner, server: Serve
     try:
         job, is_new = server.places.store.submit(
             owner, body.kind, request, inputs=[(upload.id, field) for field, upload in uploads], consent=consent,
+            template=_template(server, owner, body.target, options),
             webhook=body.webhook, idempotency_key=idempotency_key, most_waiting=server.settings.max_waiting)
     except KeyReusedError:
         raise ProblemError(409, "key-reused", "The key belongs to another request", "This Idempotency-Key was sent "
                            "with a different job before.", field="Idempotency-Key", remedy="Take a new key.") from None
     except TooManyJobsError:
-        raise ProblemError(429, "too-many-jobs", "Too many jobs are waiting", f"At most {server.settings.max_waiting} "
-                           "jobs may wait or run.", {"Retry-After": "30"}, field="body",
-                           limit=server.settings.max_waiting, remedy="Wait for one, or cancel one.") from None
+        raise too_many_jobs(server.settings.max_waiting) from None
     except InputGoneError:
         raise not_found("upload", "target") from None
     for _, upload in uploads:
@@ -80,6 +81,14 @@ def create_job(body: JobRequest, response: Response, owner: Owner, server: Serve
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"{JOBS_PATH}/{job.id}"
     return JobView.of(job)
+
+
+def _template(server: Context, owner: str, target: str, options: dict[str, Any]) -> str | None:
+    """The finished template of a scene, unless the job asks for what a template decides."""
+    if any(options.get(name) not in (None, 0) for name in TEMPLATE_OPTIONS):
+        return None
+    known = server.places.store.for_upload(owner, target, "template")
+    return known.id if known is not None and known.state == "done" else None
 
 
 def _inputs(body: JobRequest, owner: str, server: Context) -> list[tuple[str, Upload]]:

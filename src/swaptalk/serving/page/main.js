@@ -190,6 +190,10 @@ async function again(job) {
   if (same && source.id !== same) await source.restore(same);
   audio.clear();
   byId("consent").value = job.consent?.statement ?? byId("consent").value;
+  if (target.upload?.kind === "video") {
+    // Analysed once more, aside: all further videos in this scene are made from that. If it fails they are made without.
+    call("POST", "/api/v1/templates", { target: target.id }).catch(() => {});
+  }
   audio.card.scrollIntoView({ block: "center" });
   audio.file.focus();
 }

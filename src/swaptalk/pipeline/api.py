@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from swaptalk.pipeline.analysis import Analysis, is_complete
 from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
 from swaptalk.pipeline.generate import FaceGenerator, generate_frames
 from swaptalk.pipeline.job import JobFolder, write_atomically
+from swaptalk.pipeline.live import LiveSpeech, live_frames
 from swaptalk.pipeline.marks import Marks
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import GenerateOptions, Purpose
@@ -28,7 +29,7 @@ from swaptalk.pipeline.preview import preview_indices, preview_plan, side_by_sid
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.smoothing import SmoothingStates
 from swaptalk.pipeline.source import source_identity
-from swaptalk.pipeline.speech import MotionTrack, write_motion
+from swaptalk.pipeline.speech import Motion, MotionTrack, write_motion
 from swaptalk.pipeline.stats import Report, Stopwatch, peak_memory_bytes
 from swaptalk.pipeline.template import Template, is_template
 from swaptalk.pipeline.template_build import write_template
@@ -133,6 +134,38 @@ class SwapTalk:
             ):
                 yield from frames
 
+    def stream(self, audio: Iterable[NDArray[np.floating[Any]]], options: GenerateOptions | None = None,
+               **settings: Any) -> Iterator[NDArray[np.uint8]]:
+        """Yield frames while the words are still being spoken, for voice agents and calls.
+
+        A frame is made as soon as the speech up to ``swaptalk.pipeline.live.LOOK_AHEAD`` (0.2 s) after it has come:
+        pictures follow the sound at that distance, the length of a chunk, and the time one frame takes. The target is
+        played back and forth for as long as somebody speaks; give a template or a photo, or its analysis comes first.
+        The frames carry the watermark.
+
+        Args:
+            audio: chunks of samples (n,) at 16 kHz, floats in [-1, 1] or 16-bit integers; 20 to 100 ms each are fit.
+            options: the job, without ``audio`` and ``output``.
+            **settings: the fields of :class:`GenerateOptions`, instead of ``options``.
+
+        Raises:
+            InputError: an input or option is at fault.
+            ValueError: a chunk is not what it must be.
+        """
+        plan = self._plan(options or GenerateOptions(**settings), "live")
+        if plan.options.audio is not None:
+            raise InputError("is given where chunks of sound are expected", path=plan.options.audio,
+                             remedy="leave out audio, or use generate")
+        marks, stopwatch, speech = self._marks(plan), Stopwatch(), LiveSpeech(self._networks)
+        with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
+            identity = self._identity(plan, stopwatch)
+            with (
+                closing(self._prepare(plan, identity, Path(folder), stopwatch, speech)) as faces,
+                closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames,
+            ):
+                for picture in frames:
+                    yield marks.apply(picture)
+
     def list_faces(self, options: GenerateOptions | None = None, **settings: Any) -> list[FoundFace]:
         """Find the people in the target, and write their numbered contact sheet to ``list_faces`` if it is given.
 
@@ -184,11 +217,11 @@ class SwapTalk:
         with stopwatch.stage("source"):
             return source_identity(options.source, options.source_face, self._vision, self._networks)
 
-    def _prepare(self, plan: Plan, identity: Any | None, folder: Path, stopwatch: Stopwatch) -> FaceGenerator:
-        """The first pass, unless an interrupted job has done it, and the mouth's motion."""
+    def _prepare(self, plan: Plan, identity: Any | None, folder: Path, stopwatch: Stopwatch,
+                 motion: Motion | None = None) -> FaceGenerator:
+        """The first pass, unless an interrupted job has done it, and the mouth's motion unless it comes live."""
         if not is_complete(folder):
             analyse(plan, self._vision, self._networks, folder, self._progress, stopwatch)
-        motion = None
         if plan.options.audio is not None:
             with stopwatch.stage("audio"):
                 write_motion(self._networks, plan.options.audio, plan.samples, folder)

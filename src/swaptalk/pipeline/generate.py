@@ -21,7 +21,7 @@ from swaptalk.pipeline.networks import Codes, Latents, Networks
 from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.smoothing import SmoothingStates
-from swaptalk.pipeline.speech import MotionTrack
+from swaptalk.pipeline.speech import Motion
 from swaptalk.pipeline.stats import Stopwatch
 
 #: Frames that go through the networks together: enough to keep the cores busy, few enough for the caches.
@@ -66,7 +66,7 @@ class FaceGenerator:
         order: which of the two steps comes first where there are both.
     """
 
-    def __init__(self, networks: Networks, analysis: Analysis, identity: Any | None, motion: MotionTrack | None,
+    def __init__(self, networks: Networks, analysis: Analysis, identity: Any | None, motion: Motion | None,
                  strength: float, order: Order = "swap-first") -> None:
         self._networks, self.analysis = networks, analysis
         self._identity, self._motion, self._strength = identity, motion, strength

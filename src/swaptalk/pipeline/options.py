@@ -21,8 +21,8 @@ LONGEST_SIDE = 8192
 SMALLEST_SIDE = 64
 
 Region = Literal["face", "mouth"]
-#: What a job is for: a video, frames for the caller's own use, only the list of faces, or a template.
-Purpose = Literal["render", "frames", "faces", "template"]
+#: What a job is for: a video, frames for the caller's own use, only the list of faces, a template, or live frames.
+Purpose = Literal["render", "frames", "faces", "template", "live"]
 Order = Literal["swap-first", "sync-first"]
 Device = Literal["auto", "cpu", "openvino", "cuda", "coreml", "directml"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,17 @@ def write_motion(encoder: Networks, audio: Path, samples: int, folder: Path) -> 
             begin = first // MELS_PER_TOKEN
             writer.append(encoder.motion(mel)[begin : begin + -(-count // MELS_PER_TOKEN)])
     np.save(folder / "speech.npy", speech_weight(np.concatenate(loudness), total))
+
+
+class Motion(Protocol):
+    """Mouth motion over time."""
+
+    def at(self, time: float) -> NDArray[np.float32]:
+        """Tokens around ``time`` seconds, (W, D), one every 40 ms, the middle one at ``time``."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held."""
 
 
 class MotionTrack:

@@ -22,6 +22,8 @@ from swaptalk.media.audio import stream_audio
 from swaptalk.media.image import is_image, read_image, write_image
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
+from swaptalk.pipeline.template import MEMBERS, Template
+from swaptalk.pipeline.template_file import TargetFile, TemplateHeader, describe_file, write_template_file
 from swaptalk.runtime.bundle import default_directory
 from swaptalk.runtime.validate import validated_config
 
@@ -138,6 +140,18 @@ def shipped(name: str) -> Callable[[Path], object]:
     return lambda path: shutil.copy(default_directory() / name, path)
 
 
+def make_template(path: Path) -> None:
+    """A template's form; its members hold a few bytes each."""
+    content = path.with_suffix(".member")
+    content.write_bytes(bytes(range(100)))
+    header = TemplateHeader(
+        software="0", weights="0" * 64, target=TargetFile("a.mp4", 100, "0" * 64, "a.mp4", "/a.mp4"), face=None,
+        start=0.0, end=None, asked_fps=None, asked_resolution=None, fps="25", width=64, height=48, frames=10,
+        usable_frames=10, reasons=[""], cuts=[], members=dict.fromkeys(MEMBERS, describe_file(content)),
+    )  # fmt: skip
+    write_template_file(path, header, dict.fromkeys(MEMBERS, content))
+
+
 def read_index(path: Path) -> None:
     """List the photos that an index.csv names."""
     folder = path.parent / "photos"
@@ -166,5 +180,6 @@ KINDS: dict[str, Kind] = {
     "WebP": Kind(".webp", make_image, read_picture),
     "bundle.json": Kind(".json", shipped("bundle.json"), lambda path: read_bundle(path, "bundle.json", False)),
     "ONNX graph": Kind(".onnx", shipped("decoder.onnx"), lambda path: read_bundle(path, "decoder.onnx", True)),
+    "template": Kind(".swt", make_template, lambda path: Template.open(path).verify()),
     "index.csv": Kind(".csv", make_index, read_index),
 }

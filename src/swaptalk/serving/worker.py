@@ -122,9 +122,14 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stopping.set())
     threading.Thread(target=_stop_with_server, args=(worker,), daemon=True).start()
-    worker.run()
+    code = 0
+    try:
+        worker.run()
+    except BaseException:  # also then: the supervisor starts another as soon as this one is gone
+        traceback.print_exc()
+        code = 1
     sys.stderr.flush()
-    os._exit(0)  # the destructors of the engines' thread pools may wait for each other forever
+    os._exit(code)  # the destructors of the engines' thread pools may wait for each other forever
 
 
 if __name__ == "__main__":

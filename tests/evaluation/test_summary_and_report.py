@@ -84,6 +84,12 @@ def test_the_claim_says_what_the_intervals_say() -> None:
     worse.rows[2] = row("SwapTalk", 0.70, 0.3)
     assert "loses to both cascades on SSIM" in summarise(worse, None).claims[0]
     assert "loses to Sync-Swap on SSIM (-0.10" in summarise(worse, None).claims[1]
+    few = results()
+    for measured in few.rows:
+        measured.results = dict(list(measured.results.items())[:5])
+    assert summarise(few, None).claims == (
+        "self-driven: 5 clips are too few to say what the latent pipeline beats; it takes 6.",
+    )
     mixed = results()
     mixed.rows[2] = row("SwapTalk", 0.825, 0.3)
     assert "SSIM" not in summarise(mixed, None).claims[0]

@@ -25,6 +25,9 @@ CLAIM_COLUMNS = (
     "fid", "fd_mobilenet", "ssim", "lpips", "cpbd", "lmd", "lse_c", "own_sync_confidence", "envelope_sync", "id_top1",
     "source_cosine", "consistency", "jitter",
 )  # fmt: skip
+#: Fewest clips that a claim is made on: all of six pointing one way is chance in 3 % of cases, the bootstrap of two
+#: means nothing.
+FEWEST_CLIPS = 6
 #: What a comparison can say.
 _VERBS = ("beats", "loses to", "does not differ clearly from")
 
@@ -128,7 +131,13 @@ def _claims(
     for protocol in dict.fromkeys(row.protocol for row in results.rows):
         own = results.row(protocol, ours)
         found = {name: results.row(protocol, name) for name in others}
-        if own is None:
+        if own is None or all(row is None for row in found.values()):
+            continue
+        if len(own.results) < FEWEST_CLIPS:
+            claims.append(
+                f"{protocol}-driven: {len(own.results)} clips are too few to say what the latent pipeline beats; "
+                f"it takes {FEWEST_CLIPS}."
+            )
             continue
         verdicts = {name: _verdicts(own, row, frechet_key, seed) for name, row in found.items() if row is not None}
         if len(verdicts) == len(others):

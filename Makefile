@@ -70,7 +70,7 @@ $(VENV)/.runtime: pyproject.toml | $(VENV)/.venv
 
 $(VENV)/.development: pyproject.toml | $(VENV)/.venv
 	$(if $(LOCKED),$(PIP) install --no-deps --require-hashes --requirement requirements/test.txt)
-	$(PIP) install --editable '.[train,eval,serve,dev]'
+	$(PIP) install --editable '.[train,eval,serve,cluster,dev]'
 	@touch $@ $(VENV)/.runtime
 
 # New locks, for all systems and Python versions at once, after pyproject.toml has changed. PyTorch is left out, since

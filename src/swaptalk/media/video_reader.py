@@ -56,8 +56,8 @@ class VideoReader:
         buffer_bytes: int = DEFAULT_BUFFER_BYTES,
     ) -> None:
         self.path = Path(path)
-        self._closed = False
         self._process = pool.borrow(self.path)
+        self._closed = False  # only now is there something to give back
         try:
             answer = self._process.ask(
                 {

@@ -6,7 +6,6 @@ One request a line on standard input: kind, tab, path; one verdict a line on sta
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 import traceback
@@ -18,6 +17,7 @@ from kinds import KINDS
 
 from swaptalk.errors import SwapTalkError
 from swaptalk.media.sandbox import pool
+from swaptalk.media.sandbox.usage import peak_resident_bytes
 
 
 def verdict(kind: str, path: Path) -> tuple[str, str]:
@@ -44,7 +44,7 @@ def main() -> None:
             "outcome": outcome,
             "words": words,
             "seconds": time.monotonic() - begun,
-            "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "memory": peak_resident_bytes(),
             "decoder": pool.peak_memory_bytes(),
         }
         print(json.dumps(answer), flush=True)

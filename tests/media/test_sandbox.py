@@ -19,6 +19,7 @@ from swaptalk.errors import InputError
 from swaptalk.media.audio import read_audio, stream_audio
 from swaptalk.media.probe import probe
 from swaptalk.media.sandbox import pool
+from swaptalk.media.sandbox.usage import peak_resident_bytes
 from swaptalk.media.video_reader import VideoReader
 
 Make = Callable[..., Path]
@@ -243,3 +244,11 @@ def test_codecs_that_nobody_looks_at(make_video: Make, name: str, encoder: str, 
 def test_a_header_that_promises_a_year(make_video: Make) -> None:
     path = make_video("year.mkv", stamps=[Fraction(0), Fraction(1, 25), Fraction(365 * 86400)])
     refused("8760 hours.*SWAPTALK_MAX_MEDIA_HOURS", lambda: probe(path))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts right by itself")
+def test_a_process_counts_its_own_memory_and_not_its_starters() -> None:
+    filled = np.ones(300_000_000, np.uint8)
+    code = "from swaptalk.media.sandbox.usage import peak_resident_bytes; print(peak_resident_bytes())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert peak_resident_bytes() > filled.nbytes > 2 * int(said.stdout)

@@ -70,7 +70,7 @@ def test_from_files_to_download(page, make_clip, make_wav, other_photo: Path, tm
     expect(page.locator("#jobs .state-done").first).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name="Show: astronaut").first.click()
     expect(page.locator("#result video.after")).to_be_visible()
-    page.wait_for_function("document.querySelector('#result video.after').videoWidth === 160")
+    page.wait_for_function("document.querySelector('#result video.after')?.videoWidth === 160")
     page.get_by_label("Before – after").fill("80")
     assert page.evaluate("document.querySelector('.compare').style.getPropertyValue('--split')") == "80%"
     with page.expect_download() as saving:

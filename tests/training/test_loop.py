@@ -161,10 +161,11 @@ class Terminated(TwoPlayers):
 def test_a_terminated_run_finishes_its_step_and_saves(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", save_every=99.0, evaluate_every=0)
     chosen = options(tmp_path / "parts", save_every=99.0, evaluate_every=0)
+    before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
         Trainer(Terminated(chosen, poison=6), chosen, quiet=True).run()
     assert load_checkpoint(chosen.out).step == 7
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is before
     assert curve(run(chosen.out, save_every=99.0, evaluate_every=0)) == curve(whole)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from swaptalk.media.sandbox import pool
+from swaptalk.media.sandbox.usage import peak_resident_bytes
 
 T = TypeVar("T")
 
@@ -64,29 +64,7 @@ def peak_memory_bytes() -> int:
 
     An upper bound: the peaks need not have come at the same time, and libraries that both load are counted twice.
     """
-    if sys.platform == "win32":
-        return _windows_peak() + pool.peak_memory_bytes()
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts kibibytes.
-    return (peak if sys.platform == "darwin" else peak * 1024) + pool.peak_memory_bytes()
-
-
-def _windows_peak() -> int:
-    import ctypes
-    from ctypes import wintypes
-
-    class Counters(ctypes.Structure):
-        _fields_ = [("cb", wintypes.DWORD), ("PageFaultCount", wintypes.DWORD)] + [
-            (name, ctypes.c_size_t) for name in ("PeakWorkingSetSize", "WorkingSetSize", "q0", "q1", "q2", "q3", "q4",
-                                                 "q5")]
-
-    counters = Counters(cb=ctypes.sizeof(Counters))
-    libraries: Any = getattr(ctypes, "windll")  # noqa: B009 - only Windows has it, type checkers elsewhere object
-    handle = wintypes.HANDLE(libraries.kernel32.GetCurrentProcess())
-    libraries.psapi.GetProcessMemoryInfo(handle, ctypes.byref(counters), counters.cb)
-    return int(counters.PeakWorkingSetSize)
+    return peak_resident_bytes() + pool.peak_memory_bytes()
 
 
 @dataclass(frozen=True)

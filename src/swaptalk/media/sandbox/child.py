@@ -24,6 +24,7 @@ from swaptalk.media.probe import info_to_message
 from swaptalk.media.prober import inspect
 from swaptalk.media.sandbox import confine
 from swaptalk.media.sandbox.memory import SLOTS, map_memory
+from swaptalk.media.sandbox.usage import peak_resident_bytes
 from swaptalk.media.sandbox.wire import BrokenWireError, Message, fraction_to_text, receive, send, text_to_fraction
 from swaptalk.media.video_decoder import VideoDecoder
 
@@ -71,7 +72,7 @@ class Child:
             except Exception as error:  # decoders raise what they like on hostile bytes
                 traceback.print_exc()
                 answer = {"error": "other", "problem": f"{type(error).__name__}: {error}"[:200]}
-            send(self._answers, {**answer, "peak": _peak_memory()})
+            send(self._answers, {**answer, "peak": peak_resident_bytes()})
 
     def _do_probe(self, request: Message) -> Message:
         return info_to_message(inspect(request["path"])[0])
@@ -160,15 +161,6 @@ class Child:
 
     def _hand_over(self, slot: int, count: int) -> None:
         send(self._answers, {"slot": slot, "bytes": count})
-
-
-def _peak_memory() -> int:
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def main() -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,21 +11,11 @@ from torch import Tensor
 
 from swaptalk.data.faces import to_tensor
 from swaptalk.data.store import Dataset, Item
-from swaptalk.errors import InputError
-from swaptalk.media.files import AtomicFile
+from swaptalk.data.unit_arrays import UnitArrays
 from swaptalk.models.vqgan import VQGAN
 
 #: Faces encoded at once.
 _BATCH = 32
-#: Units whose file stays open.
-_OPEN_FILES = 256
-
-
-def save_array(path: Path, array: NDArray[Any]) -> None:
-    """Write a ``.npy`` file whole or not at all."""
-    with AtomicFile(path) as target, target.part.open("wb") as file:
-        np.save(file, array)
-
 
 class LatentCache:
     """Unquantised latents of every picture, float16, in ``DATASET/latents/<encoder>/<unit>.npy``.
@@ -41,30 +28,16 @@ class LatentCache:
     def __init__(self, dataset: Dataset, encoder: str) -> None:
         self.dataset = dataset
         self.folder = dataset.folder / "latents" / encoder
-        self._open = lru_cache(_OPEN_FILES)(self._load)
-
-    def _load(self, unit: str) -> NDArray[np.float16]:
-        try:
-            array: NDArray[np.float16] = np.load(self.folder / f"{unit}.npy", mmap_mode="r")
-        except (OSError, ValueError) as error:
-            raise InputError(f"the cached embeddings of {unit} cannot be read", path=self.folder,
-                             remedy="delete the folder; it is made again") from error  # fmt: skip
-        return array
+        self._arrays = UnitArrays(self.folder, "the cached embeddings")
 
     def build(
         self, vqgan: VQGAN, device: torch.device | str = "cpu", progress: Callable[[int, int], None] | None = None
     ) -> None:
         """Encode what is not cached yet; an interrupted build goes on where it was."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        units = sorted({item.unit for item in self.dataset.items})
-        missing = [unit for unit in units if not (self.folder / f"{unit}.npy").exists()]
         by_unit: dict[str, list[Item]] = {}
         for item in self.dataset.items:
             by_unit.setdefault(item.unit, []).append(item)
-        for done, unit in enumerate(missing, 1):
-            save_array(self.folder / f"{unit}.npy", self._encode_unit(unit, by_unit[unit], vqgan, device))
-            if progress is not None:
-                progress(done, len(missing))
+        self._arrays.build(by_unit, lambda unit: self._encode_unit(unit, by_unit[unit], vqgan, device), progress)
 
     def _encode_unit(
         self, unit: str, items: list[Item], vqgan: VQGAN, device: torch.device | str
@@ -83,7 +56,7 @@ class LatentCache:
 
     def __call__(self, item: Item) -> NDArray[np.float16]:
         """Latents (count, C, 16, 16) float16 of an item, mapped from disk; zeros where there is no face."""
-        return self._open(item.unit)[item.first : item.first + item.count]
+        return self._arrays(item.unit)[item.first : item.first + item.count]
 
     def stack(self, picked: list[tuple[Item, int]]) -> Tensor:
         """Latents float32 (N, C, 16, 16) of frames of items."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.data.latents import save_array
 from swaptalk.data.store import Dataset, Item
+from swaptalk.data.unit_arrays import UnitArrays
 from swaptalk.errors import InputError
 from swaptalk.faces.pose import estimate_pose
 from swaptalk.faces.smooth import smooth_points
@@ -38,7 +37,7 @@ class MotionTable:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        self._folder: Path = dataset.folder / "motion"
+        self._measured = UnitArrays(dataset.folder / "motion", "the measured mouths")
         self._rows = lru_cache(None)(self._load_rows)
         self.raw = lru_cache(None)(self._raw)
         self.tokens = lru_cache(None)(self._tokens)
@@ -51,14 +50,10 @@ class MotionTable:
 
     def build(self) -> None:
         """Measure what is not measured yet, and the training set's statistics."""
-        self._folder.mkdir(exist_ok=True)
         by_unit: dict[str, list[Item]] = {}
         for item in self._dataset.items:
             by_unit.setdefault(item.unit, []).append(item)
-        for unit, items in by_unit.items():
-            path = self._folder / f"{unit}.npy"
-            if not path.exists():
-                save_array(path, self._measure(unit, items))
+        self._measured.build(by_unit, lambda unit: self._measure(unit, by_unit[unit]))
         self.statistics = self._compute_statistics()
 
     def _measure(self, unit: str, items: list[Item]) -> NDArray[np.float32]:
@@ -83,8 +78,7 @@ class MotionTable:
         return self._rows(item)[:, MOTION_CHANNELS:]
 
     def _load_rows(self, item: Item) -> NDArray[np.float32]:
-        table = np.load(self._folder / f"{item.unit}.npy", mmap_mode="r")
-        return np.array(table[item.first : item.first + item.count])
+        return np.array(self._measured(item.unit)[item.first : item.first + item.count])
 
     def _person_mean(self, item: Item) -> NDArray[np.float32]:
         """The speaker's mean measurement: over the clip, or over all photos of the person."""

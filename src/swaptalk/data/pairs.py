@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from swaptalk.data.faces import to_tensor
-from swaptalk.data.latents import LatentCache, save_array
+from swaptalk.data.latents import LatentCache
 from swaptalk.data.sampling import ItemSampler, usable_frame
 from swaptalk.data.store import Dataset, Item
+from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
 from swaptalk.faces.mesh_warp import mesh_warp_swap, source_quality, warp_quality
 from swaptalk.faces.pose import estimate_pose
@@ -33,21 +32,6 @@ CHUNK = 256
 _IDENTITY_WIDTH = 128
 
 Frame = tuple[Item, int]
-
-
-@dataclass(frozen=True)
-class PairBatch:
-    """Latents float32 (N, C, 16, 16) of target, source and proxy; identity directions (N, 128) of source and proxy.
-
-    ``quality`` (N,) weighs L_proxy: 0 where a pair has no proxy (its ``proxy`` is then the target).
-    """
-
-    target: Tensor
-    source: Tensor
-    proxy: Tensor
-    source_identity: Tensor
-    proxy_identity: Tensor
-    quality: Tensor
 
 
 class FrameSampler:

@@ -54,6 +54,10 @@ LIGHT_GAIN = (0.7, 1.4)
 SKIN_LIGHT, SKIN_COLOUR = 0.7, 0.3
 #: Blur before and after that comparison, share of the crop.
 SKIN_SIGMA = 0.012
+#: What is beyond them counts more and more, in full at 1 + 1 / slope times the limit: skin has no sharp limits.
+STRANGE_SLOPE = 2.0
+#: Nothing is bare where this share of the blurred neighbourhood is strange: a strand is seldom wider than the blur.
+COVERED_SHARE = 0.4
 #: Spread (standard deviation, stops) of a face's brightness up to which its light is even, and from which it is hard.
 EVEN_LIGHT, HARD_LIGHT = 0.3, 1.0
 #: Range of the overall gain of a channel: from the darkest to the fairest skin.
@@ -243,9 +247,9 @@ def bare_skin(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray
     cv2.fillPoly(zone, [cv2.convexHull(np.round(mesh).astype(np.int32))], (255,))
     for part in (LOWER_FACE, MIDDLE_FACE):
         cv2.fillPoly(zone, [cv2.convexHull(np.round(mesh[part]).astype(np.int32))], (0,))
-    strange = np.clip(2 * (strange - 1), 0, 1) * (zone > 0)
+    strange = np.clip(STRANGE_SLOPE * (strange - 1), 0, 1) * (zone > 0)
     covered = cv2.GaussianBlur(strange.astype(np.float32), (0, 0), SKIN_SIGMA * size)
-    bare = np.clip(1 - 2.5 * covered, 0, 1)
+    bare = np.clip(1 - covered / COVERED_SHARE, 0, 1)
     return np.asarray(cv2.resize(bare, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 

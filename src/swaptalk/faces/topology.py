@@ -18,6 +18,8 @@ POINT_COUNT = 468
 _INNER_LIP_TOP, _INNER_LIP_BOTTOM = (78, 191, 80, 81, 82, 13), (95, 88, 178, 87, 14)
 _OUTER_LIP_TOP, _OUTER_LIP_BOTTOM = (61, 185, 40, 39, 37, 0), (146, 91, 181, 84, 17)
 _RIGHT_EYE = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
+#: Ring around the right cheek between cheekbone, nose and mouth.
+_RIGHT_CHEEK = (117, 118, 101, 36, 205, 187, 123)
 #: Upper and lower inner lip in the middle, and the inner corners: they measure how far the mouth is open.
 LIP_TOP, LIP_BOTTOM, LIP_RIGHT, LIP_LEFT = 13, 14, 78, 308
 #: Lowest point of the chin.
@@ -59,7 +61,6 @@ INNER_LIPS = _lip_ring(_INNER_LIP_TOP, _INNER_LIP_BOTTOM)
 OUTER_LIPS = _lip_ring(_OUTER_LIP_TOP, _OUTER_LIP_BOTTOM)
 RIGHT_EYE = np.array(_RIGHT_EYE, np.intp)
 LEFT_EYE = MIRROR[RIGHT_EYE]
-_RIGHT_CHEEK = (117, 118, 101, 36, 205, 187, 123)
 #: Heights in the canonical mesh: middle of the forehead, upper edge of the brows, cheekbones; and where the temples
 #: begin on either side.
 _MIDDLE_FOREHEAD, _BROWS, _CHEEKBONES, _TEMPLES = -0.8, -0.55, 0.6, 1.15

@@ -59,8 +59,10 @@ def _normed(width_in: int, width_out: int, kernel: int, stride: int) -> nn.Modul
 def frozen_logits(discriminator: nn.Module, pictures: Tensor) -> Tensor:
     """Logits whose gradient reaches the pictures but not the discriminator's weights.
 
-    The weights' gradients would be thrown away, and under distributed training they would be exchanged first.
+    The weights' gradients would be thrown away, and under distributed training they would be exchanged first. So a
+    network that the loop has wrapped is taken out of its wrapper.
     """
-    state = {name: value.detach() for name, value in discriminator.named_parameters()}
-    logits: Tensor = torch.func.functional_call(discriminator, state, (pictures,))
+    plain: nn.Module = getattr(discriminator, "module", discriminator)
+    state = {name: value.detach() for name, value in plain.named_parameters()}
+    logits: Tensor = torch.func.functional_call(plain, state, (pictures,))
     return logits

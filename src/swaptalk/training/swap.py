@@ -20,15 +20,15 @@ from swaptalk.data.sampling import usable_frame
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 from swaptalk.faces.align import estimate_alignment
-from swaptalk.losses.adversarial import discriminator_loss, generator_loss
 from swaptalk.losses.identity import identity_loss
 from swaptalk.losses.proxy import proxy_loss, proxy_picture_loss
 from swaptalk.losses.terms import Terms
-from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator, frozen_logits
+from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
 from swaptalk.models.identity import SFace
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.runtime import assets
+from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import compile_judges, fingerprint, load_network, load_perceptual
@@ -232,14 +232,11 @@ class SwapStage(Stage):
                     wanted = self._vqgan.decode(some["proxy"])
                     real = self._vqgan.decode(some["target"]) if judging else None
                 self._add_picture_terms(terms, faces, wanted, some)
-                rise = (step - self.options.adversarial_from) / max(1, self.options.adversarial_rise)
-                terms.add("adversarial", lambda: self._adversarial(faces), min(1.0, max(0.0, rise)))
+                rise = adversarial_rise(step, self.options.adversarial_from, self.options.adversarial_rise)
+                terms.add("adversarial", lambda: fooling_loss(self.networks["discriminator"], faces), rise)
         yield "swap", terms
         if judging and faces is not None and real is not None:
-            judged = Terms({"discriminator": 1.0})
-            logits = self.networks["discriminator"](torch.cat([real, faces.detach()]))
-            judged.add("discriminator", lambda: discriminator_loss(*logits.chunk(2)))
-            yield "discriminator", judged
+            yield "discriminator", judging_terms(self.networks["discriminator"], real, faces)
 
     def _add_picture_terms(self, terms: Terms, faces: Tensor, wanted: Tensor, batch: Batch) -> None:
         """Losses of decoded results against decoded proxies and the people's identities."""
@@ -248,10 +245,6 @@ class SwapStage(Stage):
         terms.add("perceptual", lambda: perceptual(faces, wanted))
         terms.add("identity_source", lambda: self._identity_loss(faces, batch["source_identity"]))
         terms.add("identity_result", lambda: self._identity_loss(faces, batch["proxy_identity"]))
-
-    def _adversarial(self, picture: Tensor) -> Tensor:
-        network = self.networks["discriminator"]
-        return generator_loss(frozen_logits(getattr(network, "module", network), picture))
 
     def _identity_loss(self, faces: Tensor, wanted: Tensor) -> Tensor:
         """Pairs whose identity is not known (NaN) do not count."""

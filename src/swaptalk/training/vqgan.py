@@ -15,15 +15,15 @@ from torch.optim import Optimizer
 from swaptalk.data.faces import FaceSampler, augment, held_out_faces, to_pictures, to_tensor
 from swaptalk.data.store import Dataset
 from swaptalk.errors import InputError
-from swaptalk.losses.adversarial import discriminator_loss, generator_loss
 from swaptalk.losses.identity import directions, identity_loss
 from swaptalk.losses.lpips import LPIPS
 from swaptalk.losses.reconstruction import ReconstructionLoss, coarse_loss
 from swaptalk.losses.terms import Terms
-from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator, frozen_logits
+from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
 from swaptalk.models.identity import SFace
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
 from swaptalk.runtime import assets
+from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import compile_judges, load_perceptual
@@ -168,21 +168,14 @@ class VQGANStage(Stage):
             terms.add("perceptual", lambda: self._frozen("perceptual")(picture, faces), early)
             terms.add("commitment", lambda: result.commitment, float(quantizing and not options.decoder_only))
             terms.add("identity", lambda: self._identity(picture, faces), float(step >= options.identity_from))
-            rise = (step - options.adversarial_from) / max(1, options.adversarial_rise)
-            terms.add("adversarial", lambda: self._adversarial(picture), min(1.0, max(0.0, rise)))
+            rise = adversarial_rise(step, options.adversarial_from, options.adversarial_rise)
+            terms.add("adversarial", lambda: fooling_loss(self.networks["discriminator"], picture), rise)
         yield "vqgan", terms
         if "discriminator" in self.networks and step >= options.adversarial_from:
-            judged = Terms({"discriminator": 1.0})
-            logits = self.networks["discriminator"](torch.cat([faces, picture.detach()]))
-            judged.add("discriminator", lambda: discriminator_loss(*logits.chunk(2)))
-            yield "discriminator", judged
+            yield "discriminator", judging_terms(self.networks["discriminator"], faces, picture)
 
     def _frozen(self, name: str) -> nn.Module:
         return self.frozen[name]
-
-    def _adversarial(self, picture: Tensor) -> Tensor:
-        network = self.networks["discriminator"]
-        return generator_loss(frozen_logits(getattr(network, "module", network), picture))
 
     def _identity(self, picture: Tensor, faces: Tensor) -> Tensor:
         count = max(1, round(self.options.identity_share * len(faces)))

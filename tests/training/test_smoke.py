@@ -44,7 +44,7 @@ STAGES = {
         "--model.codebook-size", "32", "--discriminator.widths", "8", "8",
     ),
     "expert": ("--batch-size", "8", "--model.width", "8", "--model.audio-width", "16", "--model.embedding", "16",
-               "--model.latent-channels", "16"),
+               "--model.latent-channels", "16", "--embed-frames", "30"),
     "swap": ("--batch-size", "4", "--proxies", "4", "--decode-from", "2", "--model.width", "16", "--model.layers", "1",
              "--model.heads", "2", "--model.latent-channels", "16", "--free-share", "0.2", "--maximum-scale", "9",
              "--perceptual-network", "alex", "--adversarial-from", "2", "--discriminator.widths", "8", "8"),
@@ -54,7 +54,7 @@ STAGES = {
         "--batch-size", "2", "--speech-batch", "2", "--speech-tokens", "30", "--decode-from", "1", "--sync-from", "2",
         "--driven-from", "2", "--driven-share", "0.7", "--weights.mouth-perceptual", "0", "--photo-share", "0.3",
         "--model.latent-channels", "16", "--model.warp-width", "8", "--model.widths", "8", "16",
-        "--model.token-width", "8", "--model.heads", "2", "--audio.width", "16",
+        "--model.token-width", "8", "--model.heads", "2", "--audio.width", "16", "--embed-frames", "30",
     ),
 }  # fmt: skip
 

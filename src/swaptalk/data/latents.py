@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,33 +12,91 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from swaptalk.data.faces import to_tensor
+from swaptalk.data.speech import window_starts
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
+from swaptalk.errors import InputError
 from swaptalk.models.vqgan import VQGAN
 
 #: Faces encoded at once.
 _BATCH = 32
+#: Consecutive frames that are embedded together where only some of a clip are: twice the VQ-Lip expert's window, so
+#: that a run holds several windows.
+RUN_FRAMES = 10
+
+
+def spread_runs(usable: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+    """At most ``count`` of the usable frames (n,), in runs of `RUN_FRAMES` consecutive ones spread over them all.
+
+    Where no run is that long, single frames are spread instead.
+    """
+    if usable.sum() <= count:
+        return usable
+    chosen = np.zeros(len(usable), np.bool_)
+    starts, length, wanted = window_starts(usable, RUN_FRAMES), RUN_FRAMES, count // RUN_FRAMES
+    if not len(starts):
+        starts, length, wanted = np.flatnonzero(usable), 1, count
+    for start in starts[np.linspace(0, len(starts) - 1, wanted).astype(int)]:
+        chosen[start : start + length] = True
+    return chosen
+
 
 class LatentCache:
-    """Unquantised latents of every picture, float16, in ``DATASET/latents/<encoder>/<unit>.npy``.
+    """Unquantised latents of pictures, float16, in ``DATASET/latents/<encoder>/<unit>.npy``.
+
+    With ``clip_frames`` only some frames of long clips are embedded, in ``DATASET/latents/<encoder>-<N>-frames``; the
+    files' other rows are zeros and take no room on disk. Units that the whole cache has are read from there.
 
     Args:
         dataset: the pictures.
         encoder: fingerprint of the encoder's weights; other weights have another cache.
+        clip_frames: embed at most so many frames of each clip, see `spread_runs`; 0: all.
+
+    Raises:
+        InputError: ``clip_frames`` is too small for a single run.
     """
 
-    def __init__(self, dataset: Dataset, encoder: str) -> None:
-        self.dataset = dataset
-        self.folder = dataset.folder / "latents" / encoder
-        self._arrays = UnitArrays(self.folder, "the cached embeddings")
+    def __init__(self, dataset: Dataset, encoder: str, clip_frames: int = 0) -> None:
+        if clip_frames and clip_frames < RUN_FRAMES:
+            raise InputError(
+                f"{clip_frames} frames of a clip are too few to embed", remedy=f"give 0 (all) or at least {RUN_FRAMES}"
+            )
+        self.dataset, self._clip_frames = dataset, clip_frames
+        everything = dataset.folder / "latents" / encoder
+        what = "the cached embeddings"
+        self._whole = UnitArrays(everything, what)
+        self._arrays = self._whole
+        if clip_frames:
+            self._arrays = UnitArrays(everything.with_name(f"{encoder}-{clip_frames}-frames"), what)
+        self.usable = lru_cache(None)(self._usable)
+
+    @property
+    def folder(self) -> Path:
+        """Where the embeddings lie."""
+        return self._arrays.folder
+
+    def _usable(self, item: Item) -> NDArray[np.bool_]:
+        """Frames (count,) of an item that show the face well enough and are embedded; nothing else may be drawn."""
+        usable = self.dataset.usable(item)
+        return spread_runs(usable, self._clip_frames) if self._clip_frames else usable
 
     def build(
-        self, vqgan: VQGAN, device: torch.device | str = "cpu", progress: Callable[[int, int], None] | None = None
-    ) -> None:
-        """Encode what is not cached yet; an interrupted build goes on where it was."""
+        self, items: Iterable[Item], vqgan: VQGAN, device: torch.device | str = "cpu",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Encode what is not cached yet; an interrupted build goes on where it was.
+
+        Args:
+            items: those that will be read; whatever shares a unit with them is encoded too.
+            vqgan: frozen encoder.
+            device: where it is.
+            progress: called with (units done, units missing at first) after each.
+        """
+        wanted = {item.unit for item in items}
         by_unit: dict[str, list[Item]] = {}
         for item in self.dataset.items:
-            by_unit.setdefault(item.unit, []).append(item)
+            if item.unit in wanted and not self._whole.has(item.unit):
+                by_unit.setdefault(item.unit, []).append(item)
         self._arrays.build(by_unit, lambda unit: self._encode_unit(unit, by_unit[unit], vqgan, device), progress)
 
     def _encode_unit(
@@ -45,7 +105,7 @@ class LatentCache:
         sizes = np.diff(self.dataset.unit(unit).offsets)
         grid = 256 // vqgan.config.downsampling
         latents = np.zeros((len(sizes), vqgan.config.latent_channels, grid, grid), np.float16)
-        wanted = [(i, k) for i in items for k in range(i.count) if sizes[i.first + k]]
+        wanted = [(item, int(k)) for item in items for k in np.flatnonzero(self._embedded(item, sizes))]
         for start in range(0, len(wanted), _BATCH):
             part = wanted[start : start + _BATCH]
             faces = to_tensor(np.stack([self.dataset.picture(item, k) for item, k in part])).to(device)
@@ -54,9 +114,14 @@ class LatentCache:
             latents[[item.first + k for item, k in part]] = encoded
         return latents
 
+    def _embedded(self, item: Item, sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Frames (count,) of an item to encode: all that have a picture, or the chosen ones."""
+        return self.usable(item) if self._clip_frames else sizes[item.first : item.first + item.count] > 0
+
     def __call__(self, item: Item) -> NDArray[np.float16]:
-        """Latents (count, C, 16, 16) float16 of an item, mapped from disk; zeros where there is no face."""
-        return self._arrays(item.unit)[item.first : item.first + item.count]
+        """Latents (count, C, 16, 16) float16 of an item, mapped from disk; zeros where a frame is not embedded."""
+        arrays = self._whole if self._whole.has(item.unit) else self._arrays
+        return arrays(item.unit)[item.first : item.first + item.count]
 
     def stack(self, picked: list[tuple[Item, int]]) -> Tensor:
         """Latents float32 (N, C, 16, 16) of frames of items."""

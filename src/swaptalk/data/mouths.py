@@ -54,7 +54,7 @@ class MouthSampler:
         self._dataset, self._latents, self._motion = dataset, latents, motion
         self._frames, self._width, self._context = frames, width, context
         clips = [i for i in dataset.select("train", ("real", "generated")) if moving(i, motion)]
-        self._windows = WindowSampler(dataset, clips, frames, sharpness)
+        self._windows = WindowSampler(latents.usable, clips, frames, sharpness)
         people: dict[str, list[Item]] = {}
         for item in dataset.select("train", ("photo",)):
             if np.isfinite(motion.raw(item)).all():
@@ -65,6 +65,11 @@ class MouthSampler:
             if not self._people:
                 raise InputError("no mouth moves in it", path=dataset.folder, remedy="prepare clips of people talking")
             self._photo_share = 1.0
+
+    @property
+    def items(self) -> list[Item]:
+        """Everything that can be drawn, which must be embedded first."""
+        return [*self._windows.items, *(photo for person in self._people for photo in person)]
 
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Tensor]:
         """``count`` samples.
@@ -99,7 +104,7 @@ class MouthSampler:
 
     def _reference(self, item: Item, target: int, rng: np.random.Generator) -> int:
         """A usable frame: of some at random the one most like the target in pose and unlike in opening, or any."""
-        usable = np.flatnonzero(self._dataset.usable(item))
+        usable = np.flatnonzero(self._latents.usable(item))
         drawn = rng.choice(usable, min(REFERENCE_CANDIDATES, len(usable)), replace=False)
         apart = drawn[np.abs(drawn - target) > 2]
         candidates = apart if len(apart) else drawn

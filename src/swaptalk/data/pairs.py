@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from swaptalk.data.faces import to_tensor
 from swaptalk.data.latents import LatentCache
 from swaptalk.data.sampling import ItemSampler, usable_frame
-from swaptalk.data.store import Dataset, Item
+from swaptalk.data.store import Item
 from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
 from swaptalk.faces.mesh_warp import mesh_warp_swap, source_quality, warp_quality
@@ -35,21 +35,21 @@ Frame = tuple[Item, int]
 
 
 class FrameSampler:
-    """Random usable frames of training people."""
+    """Random usable frames of training people that are, or will be, embedded in a cache."""
 
-    def __init__(self, dataset: Dataset, sharpness: float, maximum_scale: float) -> None:
-        self.dataset = dataset
-        items = [i for i in dataset.select("train") if i.scale <= maximum_scale]
-        self._items = ItemSampler(items, sharpness)
+    def __init__(self, latents: LatentCache, sharpness: float, maximum_scale: float) -> None:
+        self.dataset, self._usable = latents.dataset, latents.usable
+        self.items = [i for i in self.dataset.select("train") if i.scale <= maximum_scale]
+        self._sampler = ItemSampler(self.items, sharpness)
         self._people: dict[str, list[Item]] = {}
-        for item in items:
+        for item in self.items:
             self._people.setdefault(item.identity, []).append(item)
 
     def draw(self, rng: np.random.Generator) -> Frame:
         """One frame."""
         while True:
-            (item,) = self._items.draw(rng, 1)
-            frame = usable_frame(self.dataset.usable(item), rng)
+            (item,) = self._sampler.draw(rng, 1)
+            frame = usable_frame(self._usable(item), rng)
             if frame is not None:
                 return item, frame
 
@@ -73,7 +73,7 @@ class FrameSampler:
         """Another frame of the same person if there is one: of another item rather than of the same."""
         others = [i for i in self._people[of[0].identity] if i.name != of[0].name] or [of[0]]
         item = others[int(rng.integers(len(others)))]
-        frame = usable_frame(self.dataset.usable(item), rng)
+        frame = usable_frame(self._usable(item), rng)
         return (item, frame) if frame is not None else of
 
 

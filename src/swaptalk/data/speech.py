@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.data.sampling import ItemSampler
-from swaptalk.data.store import Dataset, Item
+from swaptalk.data.store import Item
 from swaptalk.media.mel import N_MELS, SILENCE
 
 #: Mel frames for one video frame.
@@ -45,14 +46,16 @@ class WindowSampler:
     """Random windows of clips.
 
     Args:
-        dataset: where from.
+        usable: which frames (count,) of an item may be drawn.
         items: candidates; those without a long enough run of usable frames are left out.
         frames: length of a window.
         sharpness: preference for sharp clips.
     """
 
-    def __init__(self, dataset: Dataset, items: list[Item], frames: int, sharpness: float) -> None:
-        self._starts = {i.name: s for i in items if len(s := window_starts(dataset.usable(i), frames))}
+    def __init__(
+        self, usable: Callable[[Item], NDArray[np.bool_]], items: list[Item], frames: int, sharpness: float
+    ) -> None:
+        self._starts = {i.name: s for i in items if len(s := window_starts(usable(i), frames))}
         self.items = [i for i in items if i.name in self._starts]
         self._sampler = ItemSampler(self.items, sharpness) if self.items else None
 

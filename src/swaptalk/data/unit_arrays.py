@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,19 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
     """Write a ``.npy`` file whole or not at all."""
     with AtomicFile(path) as target, target.part.open("wb") as file:
         np.save(file, array)
+
+
+def save_rows(path: Path, array: NDArray[Any]) -> None:
+    """Write a ``.npy`` file whole or not at all, leaving holes for rows of zeros, which then take no room on disk."""
+    array = np.ascontiguousarray(array)
+    with AtomicFile(path) as target, target.part.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        for row in array:
+            if row.any():
+                file.write(row.tobytes())
+            else:
+                file.seek(row.nbytes, io.SEEK_CUR)
+        file.truncate(file.tell())
 
 
 class UnitArrays:
@@ -61,7 +75,7 @@ class UnitArrays:
         self.folder.mkdir(parents=True, exist_ok=True)
         missing = [unit for unit in sorted(set(units)) if not self.has(unit)]
         for done, unit in enumerate(missing, 1):
-            save_array(self.folder / f"{unit}.npy", compute(unit))
+            save_rows(self.folder / f"{unit}.npy", compute(unit))
             if progress is not None:
                 progress(done, len(missing))
 

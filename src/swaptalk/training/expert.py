@@ -67,6 +67,9 @@ class ExpertOptions(LoopOptions):
     """Shifted sounds for each window."""
     sharpness: float = 0.5
     """Preference for sharp clips; 0: none."""
+    embed_frames: int = 0
+    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is decoded and encoded
+    before the first step, so hours of footage want some dozens a clip."""
 
 
 class ExpertStage(Stage):
@@ -88,17 +91,20 @@ class ExpertStage(Stage):
         self.networks = {"expert": VQLipExpert(options.model)}
         self.frozen = {}
         self._dataset = Dataset(options.data)
-        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan.encoder))
+        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan.encoder), options.embed_frames)
         train = trusted_clips(self._dataset)
-        self._sampler = WindowSampler(self._dataset, train, options.model.frames, options.sharpness)
+        self._sampler = WindowSampler(self._latents.usable, train, options.model.frames, options.sharpness)
         if not self._sampler.items:
             raise InputError(
                 "no clip's sound can be trusted", path=options.data, remedy="see untrusted.csv in it"
             )
+        judged = trusted_clips(self._dataset, "test") or self._sampler.items[:8]
+        self._judged = WindowSampler(self._latents.usable, judged, options.model.frames, 0.0)
 
     def prepare(self) -> None:
-        """Embeddings of the data set."""
-        self._latents.build(self._vqgan.to(self.device), self.device, announce("embedding the data set"))
+        """Embeddings of the clips."""
+        wanted = [*self._sampler.items, *self._judged.items]
+        self._latents.build(wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set"))
 
     def players(self) -> dict[str, tuple[str, ...]]:
         """The expert alone."""
@@ -158,9 +164,8 @@ class ExpertStage(Stage):
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
         """Unseen people: how often sound in sync beats shifted sound, and how often a clip's offset is found."""
-        items = trusted_clips(self._dataset, "test") or self._sampler.items[:8]
-        sampler = WindowSampler(self._dataset, items, self.options.model.frames, 0.0)
-        return Evaluation(judge_expert(networks["expert"], self._dataset, self._latents, sampler, self.device))
+        expert = networks["expert"]
+        return Evaluation(judge_expert(expert, self._dataset, self._latents, self._judged, self.device))
 
 
 def trusted_clips(dataset: Dataset, split: Any = "train") -> list[Item]:

@@ -128,6 +128,9 @@ class LipSyncOptions(LoopOptions):
     """Share of samples from two photos of one person."""
     sharpness: float = 0.5
     """Preference for sharp pictures; 0: none."""
+    embed_frames: int = 0
+    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is decoded and encoded
+    before the first step, so hours of footage want some dozens a clip."""
 
 
 class LipSyncStage(Stage):
@@ -155,12 +158,11 @@ class LipSyncStage(Stage):
         if options.weights.mouth_perceptual:
             self.frozen["lpips"] = LPIPS("vgg", assets.resolve("lpips-vgg16"), LPIPS_STAGES)
         self._dataset = Dataset(options.data)
-        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan.encoder))
+        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan.encoder), options.embed_frames)
         self._motion = MotionTable(self._dataset)
 
     def prepare(self) -> None:
-        """Embeddings and motion of the data set."""
-        self._latents.build(self._vqgan.to(self.device), self.device, announce("embedding the data set"))
+        """Motion of the data set, and embeddings of what the picture side learns from; sound needs none."""
         self._motion.build()
         options = self.options
         frames = self._expert.config.frames if self._expert is not None else 1
@@ -171,6 +173,10 @@ class LipSyncStage(Stage):
         self._speech = SpeechSampler(
             self._dataset, self._motion, trusted_clips(self._dataset), options.speech_tokens
         )
+        clips = trusted_clips(self._dataset, "test") or trusted_clips(self._dataset)
+        self._judged = [i for i in clips if moving(i, self._motion)][:TEST_CLIPS]
+        wanted = [*self._mouths.items, *self._judged]
+        self._latents.build(wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set"))
 
     def extra_state(self) -> dict[str, Any]:
         """Scale of the motion tokens and the token of silence, which the bundle needs."""
@@ -270,13 +276,11 @@ class LipSyncStage(Stage):
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
         """Unseen people: embeddings driven by measured motion and by sound, and how the opening follows the sound."""
-        clips = trusted_clips(self._dataset, "test") or trusted_clips(self._dataset)
-        clips = [i for i in clips if moving(i, self._motion)][:TEST_CLIPS]
-        if not clips:
+        if not self._judged:
             return Evaluation()
         sums: dict[str, list[float]] = {}
         sheet = None
-        for item in clips:
+        for item in self._judged:
             results, rows = self._judge(item, networks)
             for name, value in results.items():
                 sums.setdefault(name, []).append(value)
@@ -284,11 +288,11 @@ class LipSyncStage(Stage):
         return Evaluation({name: float(np.nanmean(values)) for name, values in sums.items()}, sheet)
 
     def _judge(self, item: Item, networks: dict[str, nn.Module]) -> tuple[dict[str, float], Any]:
-        frames = np.flatnonzero(self._dataset.usable(item))
+        frames = np.flatnonzero(self._latents.usable(item))
         picked = frames[np.linspace(0, len(frames) - 1, min(TEST_FRAMES, len(frames))).astype(int)]
-        latents = np.asarray(self._latents(item), np.float32)
-        target = torch.from_numpy(latents[picked]).to(self.device)
-        reference = torch.from_numpy(latents[np.repeat(frames[:1], len(picked))]).to(self.device)
+        latents = self._latents(item)
+        target = torch.from_numpy(latents[picked].astype(np.float32)).to(self.device)
+        reference = torch.from_numpy(latents[np.repeat(frames[:1], len(picked))].astype(np.float32)).to(self.device)
         mel = torch.from_numpy(self._dataset.mel(item)[None]).to(self.device)
         heard = networks["audio"](mel)[0].float().cpu().numpy()
         measured = self._motion.tokens(item)

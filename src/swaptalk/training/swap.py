@@ -102,6 +102,9 @@ class SwapOptions(LoopOptions):
     """Pictures enlarged more than this are left out."""
     sharpness: float = 1.0
     """Preference for sharp pictures; 0: none."""
+    embed_frames: int = 0
+    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is decoded and encoded
+    before the first step, so hours of footage want some dozens a clip."""
 
 
 class SwapStage(Stage):
@@ -132,8 +135,8 @@ class SwapStage(Stage):
             self._recogniser = SFace(assets.resolve("sface"))
             self.frozen["recogniser"] = self._recogniser
         self._dataset = Dataset(options.data)
-        self._latents = LatentCache(self._dataset, fingerprint(vqgan.encoder))
-        self._frames = FrameSampler(self._dataset, options.sharpness, options.maximum_scale)
+        self._latents = LatentCache(self._dataset, fingerprint(vqgan.encoder), options.embed_frames)
+        self._frames = FrameSampler(self._latents, options.sharpness, options.maximum_scale)
         self._proxies = ProxyCache(self._latents, self._frames, options.seed)
         self._external: list[dict[str, Tensor]] = []
         self._identity = {
@@ -145,7 +148,8 @@ class SwapStage(Stage):
         vqgan, recogniser = self._vqgan.to(self.device), self._recogniser
         if recogniser is not None:
             recogniser.to(self.device)
-        self._latents.build(vqgan, self.device, announce("embedding the data set"))
+        wanted = [*self._frames.items, *(item for frames in self._test_frames() for item, _ in frames)]
+        self._latents.build(wanted, vqgan, self.device, announce("embedding the data set"))
         if self.options.proxies:
             judge = recogniser if self.options.weights.identity_result else None
             self._proxies.build(self.options.proxies, vqgan, judge, self.device, announce("making proxies"))
@@ -277,7 +281,7 @@ class SwapStage(Stage):
         """One frame of each of up to `TEST_PAIRS` test people as source, and the next person's as its target."""
         people: dict[str, Frame] = {}
         for item in self._dataset.select("test") or self._dataset.items:
-            frame = usable_frame(self._dataset.usable(item), np.random.default_rng(0))
+            frame = usable_frame(self._latents.usable(item), np.random.default_rng(0))
             if frame is not None and len(people) < TEST_PAIRS:
                 people.setdefault(item.identity, (item, frame))
         sources = list(people.values())

@@ -100,7 +100,7 @@ class SyncScorerStage(Stage):
         items = [i for i in self._dataset.select("train", ("real", "generated")) if i.sound]
         if self._earlier is None:
             items = [i for i in items if fits_as_it_is(i)]
-        self._sampler = WindowSampler(self._dataset, items, options.frames, options.sharpness)
+        self._sampler = WindowSampler(self._dataset.usable, items, options.frames, options.sharpness)
         if not self._sampler.items:
             raise InputError(
                 f"no clip with trusted sound has {options.frames} usable frames in a row", path=options.data,
@@ -117,7 +117,7 @@ class SyncScorerStage(Stage):
         believed = believed_offsets(OwnSyncScorer(self._earlier), self._sampler.items, self._views, self._dataset)
         self._offsets = believed
         self._sampler = WindowSampler(
-            self._dataset, [i for i in self._sampler.items if i.name in believed], self.options.frames,
+            self._dataset.usable, [i for i in self._sampler.items if i.name in believed], self.options.frames,
             self.options.sharpness,
         )  # fmt: skip
 

@@ -68,7 +68,7 @@ class ExpertOptions(LoopOptions):
     sharpness: float = 0.5
     """Preference for sharp clips; 0: none."""
     embed_frames: int = 0
-    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is decoded and encoded
+    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is encoded
     before the first step, so hours of footage want some dozens a clip."""
 
 

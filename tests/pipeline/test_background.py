@@ -1,10 +1,11 @@
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from swaptalk.pipeline.background import background
+from swaptalk.pipeline.background import TURN_SECONDS, background, short_turns
 
 
 def test_order_and_end() -> None:
@@ -63,3 +64,11 @@ def test_closing_the_last_stage_stops_the_whole_chain() -> None:
     assert time.perf_counter() - begun < 1.0
     assert closed == ["first", "second"]
     assert threading.active_count() == before
+
+
+def test_turns_are_short_only_while_stages_run():
+    before = sys.getswitchinterval()
+    with pytest.raises(KeyError), short_turns():
+        assert sys.getswitchinterval() == pytest.approx(TURN_SECONDS)
+        raise KeyError
+    assert sys.getswitchinterval() == before

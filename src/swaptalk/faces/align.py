@@ -78,15 +78,53 @@ def estimate_alignment(xy: NDArray[np.floating]) -> Alignment:
     return Alignment(np.concatenate([linear, (target_mean - linear @ source_mean)[:, None]], axis=1))
 
 
+#: Pixels around the crop's corners that interpolation may look at.
+_MARGIN = 4
+#: Faces more than twice as large as the crop are shrunk before they are warped.
+_SHRINK_BELOW = 0.5
+
+
+def crop_box(alignment: Alignment, height: int, width: int) -> tuple[int, int, int, int]:
+    """The part of an image that `crop_face` looks at: left, top, right, bottom in pixels, inside the image.
+
+    It is empty where the crop lies beside the image.
+    """
+    corners = alignment.to_image(np.array([[0, 0], [CROP_SIZE, 0], [0, CROP_SIZE], [CROP_SIZE, CROP_SIZE]], np.float32))
+    margin = _MARGIN * max(1.0, 1 / alignment.scale)
+    left, top = np.clip(np.floor(corners.min(axis=0) - margin), 0, (width, height)).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(corners.max(axis=0) + margin) + 1, 0, (width, height)).astype(int).tolist()
+    return left, top, right, bottom
+
+
 def crop_face(image: NDArray[np.uint8], alignment: Alignment) -> NDArray[np.uint8]:
     """Cut the aligned crop (256, 256, 3) uint8 out of an RGB image (H, W, 3) uint8.
 
     Faces larger than the crop are low-passed first, so that shrinking does not alias; beyond the image's border the
     picture is mirrored, because black wedges would become codes of their own.
     """
+    left, top, right, bottom = crop_box(alignment, *image.shape[:2])
+    if right <= left or bottom <= top:  # nothing of it is in the picture: its nearest edge has to do
+        return _warp(image, alignment)
+    return crop_part(image[top:bottom, left:right], (left, top), alignment)
+
+
+def crop_part(part: NDArray[np.uint8], corner: tuple[int, int], alignment: Alignment) -> NDArray[np.uint8]:
+    """As `crop_face`, to the bit, from the `crop_box` of an image alone.
+
+    Args:
+        part: RGB (h, w, 3) uint8, the box.
+        corner: its left and top in the image.
+        alignment: how the crop lies in the image.
+    """
+    matrix = alignment.matrix.copy()
+    matrix[:, 2] += matrix[:, :2] @ np.array(corner, np.float64)
+    return _warp(part, Alignment(matrix))
+
+
+def _warp(image: NDArray[np.uint8], alignment: Alignment) -> NDArray[np.uint8]:
     matrix = alignment.matrix
-    if alignment.scale < 0.5:
-        factor = 2.0 * alignment.scale
+    if alignment.scale < _SHRINK_BELOW:
+        factor = alignment.scale / _SHRINK_BELOW
         size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
         shrunk = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         ratio = np.array([size[0] / image.shape[1], size[1] / image.shape[0]])

@@ -25,6 +25,7 @@ from swaptalk.faces.track import TrackedFrame
 from swaptalk.pipeline.analysis import APPEARANCE, CODES, MATRIX
 from swaptalk.pipeline.appearance import Appearances
 from swaptalk.pipeline.background import background
+from swaptalk.pipeline.candidates import Candidates, CandidateWriter
 from swaptalk.pipeline.codes import CodeStore
 from swaptalk.pipeline.job import ANALYSIS_RECORD, write_atomically
 from swaptalk.pipeline.layout import write_layout
@@ -35,7 +36,7 @@ from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.reference import assign_references, choose_references
 from swaptalk.pipeline.rows import Rows
 from swaptalk.pipeline.stats import Stopwatch
-from swaptalk.pipeline.survey import FACES, LOOKS, SURVEY, FaceLog, Survey, survey_record
+from swaptalk.pipeline.survey import CANDIDATES, FACES, LOOKS, SURVEY, FaceLog, Survey, survey_record
 from swaptalk.pipeline.vision import Vision
 
 #: Frames decoded ahead.
@@ -68,7 +69,11 @@ def analyse(plan: Plan, vision: Vision, networks: Networks, folder: Path, progre
 
 def write_survey(plan: Plan, vision: Vision, folder: Path, progress: Progress, stopwatch: Stopwatch) -> None:
     """Find all faces of the target and note them in ``folder``."""
-    with FaceLog(folder / FACES) as log, Appearances(folder / LOOKS) as appearances:
+    with (
+        FaceLog(folder / FACES) as log,
+        CandidateWriter(folder / CANDIDATES) as candidates,
+        closing(Appearances(folder / LOOKS, candidates)) as appearances,
+    ):
         find_faces(plan, vision, progress, stopwatch, log, appearances)
     write_atomically(folder / SURVEY, survey_record(log.reasons, log.cuts, plan.width))
 
@@ -91,13 +96,18 @@ def arrange(plan: Plan, networks: Networks, survey_folder: Path, folder: Path, s
     if model is not None:
         np.save(folder / APPEARANCE, np.stack([model.median, model.deviation]))
     pose, openness = np.load(folder / "pose.npy"), np.load(folder / "openness.npy")
-    references = choose_references(pose, openness, state == 0)
+    candidates = (state == 0) & survey.candidates(tracks)
+    references = choose_references(pose, openness, candidates if candidates.any() else state == 0)
     np.save(folder / "reference.npy", assign_references(pose, references))
     with closing(CodeStore(folder / CODES)) as store:
         if (survey_folder / CODES).exists():
             _take_codes(survey_folder, folder, state, store)
         with stopwatch.stage("encode faces"):
-            _encode_references(plan, networks, folder, references, store)
+            missing = [int(frame) for frame in references if store.get(int(frame)) is None]
+            if missing:
+                crops = _reference_crops(plan, folder, survey_folder, tracks, missing)
+                for frame, codes in zip(missing, networks.quantize(networks.encode(crops)), strict=True):
+                    store.put(frame, codes)
     record = {"reasons": survey.reasons, "references": references.tolist(), "cuts": survey.cuts}
     write_atomically(folder / ANALYSIS_RECORD, json.dumps(record))
 
@@ -145,14 +155,15 @@ def find_faces(plan: Plan, vision: Vision, progress: Progress, stopwatch: Stopwa
     return selector
 
 
-def _encode_references(plan: Plan, networks: Networks, folder: Path, references: NDArray[np.intp], store: CodeStore,
-                       ) -> None:
-    """Encode the reference frames, which are needed before all others."""
-    frames = [int(frame) for frame in references if store.get(int(frame)) is None]
-    if not frames:
-        return
-    with plan.open_target() as target, Rows(folder / MATRIX) as matrices:
-        pictures = zip(frames, target.frames(frames), strict=True)
-        crops = [crop_face(picture, Alignment(matrices[frame])) for frame, picture in pictures]
-    for frame, codes in zip(frames, networks.quantize(networks.encode(np.stack(crops))), strict=True):
-        store.put(frame, codes)
+def _reference_crops(plan: Plan, folder: Path, survey_folder: Path, tracks: tuple[int, ...], frames: list[int],
+                     ) -> NDArray[np.uint8]:
+    """Crops (R, 256, 256, 3) of reference frames: from the pictures that the survey kept, else decoded again."""
+    with Rows(folder / MATRIX) as matrices, closing(Candidates(survey_folder / CANDIDATES)) as candidates:
+        alignments = {frame: Alignment(matrices[frame]) for frame in frames}
+        crops = {frame: candidates.crop(tracks, frame, alignment) for frame, alignment in alignments.items()}
+    missing = [frame for frame, crop in crops.items() if crop is None]
+    if missing:
+        with plan.open_target() as target:
+            for frame, picture in zip(missing, target.frames(missing), strict=True):
+                crops[frame] = crop_face(picture, alignments[frame])
+    return np.stack([crop for crop in crops.values() if crop is not None])

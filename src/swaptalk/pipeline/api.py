@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -81,7 +82,7 @@ class SwapTalk:
                         progress: Progress | None = None, signer: SigningIdentity | None = None) -> SwapTalk:
         """Load the weights that came with the package, or those in the folder ``models``.
 
-        Missing third-party files are fetched once. ``threads`` = 0 takes all cores.
+        Missing third-party files are fetched once. ``threads`` = 0 leaves some cores to the other stages.
 
         Raises:
             SwapTalkError: weights are missing or damaged, or the device is not there.
@@ -107,6 +108,7 @@ class SwapTalk:
         plan = self._plan(options or GenerateOptions(**settings), "render")
         marks = self._marks(plan)
         stopwatch = Stopwatch()
+        self._load(plan)
         identity = self._identity(plan, stopwatch)
         if plan.options.preview is not None:
             self._preview(plan, identity, plan.options.preview, marks)
@@ -209,6 +211,12 @@ class SwapTalk:
         if plan.template is not None:
             plan.template.check_weights(self._networks.fingerprint)
         return plan
+
+    def _load(self, plan: Plan) -> None:
+        """Get the networks of a job ready while its target is analysed: compiling them takes a second."""
+        wanted = ["encoder", *(["identity", "swap"] if plan.options.source else []),
+                  *(["motion", "lipsync"] if plan.options.audio else []), "decoder"]
+        threading.Thread(target=self._networks.load, args=wanted, name="load").start()
 
     def _identity(self, plan: Plan, stopwatch: Stopwatch) -> Any | None:
         options = plan.options

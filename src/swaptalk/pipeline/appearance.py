@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from swaptalk.faces.align import crop_face, estimate_alignment
 from swaptalk.faces.occlusion import AppearanceCollector, AppearanceModel, SampleSchedule, texel_count, unroll
 from swaptalk.faces.track import TrackedFrame
+from swaptalk.pipeline.candidates import CandidateWriter
 
 #: People whose looks are noted at one time; beyond, the one seen least begins anew.
 MAXIMUM_PEOPLE = 12
 #: One frame in so many is looked at: neighbours look alike.
 EVERY = 3
+#: One noted look in so many of a person may become a reference: its picture is kept until they are chosen.
+CANDIDATE_EVERY = 2
 
 
 def look_record() -> np.dtype[np.void]:
@@ -28,11 +31,17 @@ def look_record() -> np.dtype[np.void]:
 
 
 class Appearances:
-    """Notes looks of the people of a clip in a file; memory does not grow with its length."""
+    """Notes looks of the people of a clip in a file; memory does not grow with its length.
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
+    Args:
+        path: the file.
+        candidates: where the pictures of frames go that may become references.
+    """
+
+    def __init__(self, path: Path, candidates: CandidateWriter) -> None:
+        self._file, self._candidates = path.open("wb"), candidates
         self._record = look_record()
+        self._noted: dict[int, int] = {}
         self._schedules: dict[int, SampleSchedule] = {}
         self._frames: dict[int, int] = {}
 
@@ -47,6 +56,10 @@ class Appearances:
                     alignment = estimate_alignment(face.landmarks.xy)
                     features = unroll(crop_face(picture, alignment), alignment.to_crop(face.landmarks.xy))
                     self._file.write(np.array([(face.track, frame.index, features)], self._record).tobytes())
+                    count = self._noted.get(face.track, 0)
+                    if count % CANDIDATE_EVERY == 0:
+                        self._candidates.add(face.track, frame.index, picture, alignment)
+                    self._noted[face.track] = count + 1
         if len(self._schedules) > MAXIMUM_PEOPLE:
             del self._schedules[min(self._schedules, key=lambda track: self._frames[track])]
 
@@ -60,6 +73,19 @@ class Appearances:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
                  ) -> None:
         self.close()
+
+
+def candidate_frames(path: Path, tracks: Collection[int], frames: int) -> NDArray[np.intp]:
+    """Of the first ``frames`` frames those that may become references of these tracks, in order, (C,)."""
+    record = look_record()
+    found: dict[int, list[int]] = {track: [] for track in tracks}
+    with path.open("rb") as file:
+        while raw := file.read(record.itemsize):
+            track, frame = np.frombuffer(raw, record)[["track", "frame"]][0].item()
+            if track in found:
+                found[track].append(frame)
+    kept = [frame for noted in found.values() for frame in noted[::CANDIDATE_EVERY] if frame < frames]
+    return np.unique(np.array(kept, np.intp))
 
 
 def read_appearance(path: Path, tracks: Collection[int], frames: int) -> AppearanceModel | None:

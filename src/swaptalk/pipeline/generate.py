@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from swaptalk.faces.align import crop_face
 from swaptalk.faces.composite import Compositor
 from swaptalk.pipeline.analysis import CODES, Analysis
-from swaptalk.pipeline.background import background
+from swaptalk.pipeline.background import background, short_turns
 from swaptalk.pipeline.codes import CodeStore
 from swaptalk.pipeline.networks import Codes, Latents, Networks
 from swaptalk.pipeline.options import Order
@@ -196,4 +196,5 @@ def generate_frames(plan: Plan, faces: FaceGenerator, indices: Sequence[int], st
                 marked = mark(picture)
             yield marked
 
-    return background(composited, QUEUE, "composite")
+    with short_turns():
+        yield from background(composited, QUEUE, "composite")

@@ -32,6 +32,14 @@ class Networks(Protocol):
         """Changes with the weights."""
         ...
 
+    def load(self, *graphs: str) -> None:
+        """Read networks from disk now rather than at first use; may run beside all else.
+
+        Args:
+            *graphs: of ``encoder``, ``identity``, ``swap``, ``motion``, ``lipsync``, ``decoder``, in this order.
+        """
+        ...
+
     def encode(self, crops: NDArray[np.uint8]) -> Latents:
         """Aligned crops (N, 256, 256, 3) to latents before quantisation."""
         ...

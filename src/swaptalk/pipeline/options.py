@@ -56,7 +56,7 @@ class RunOptions:
     device: Device = "auto"
     """Where the networks run; auto takes the fastest that is installed."""
     threads: int = 0
-    """CPU threads for the networks; 0 takes all cores."""
+    """CPU threads for the networks; 0 shares the cores with the other stages."""
     models: Path | None = None
     """Folder with other SwapTalk weights than those that came with the program."""
     quiet: bool = False

@@ -11,18 +11,21 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from swaptalk.faces.occlusion import AppearanceModel
 from swaptalk.faces.select import FaceSelector
 from swaptalk.faces.topology import POINT_COUNT
 from swaptalk.faces.track import TrackedFace, TrackedFrame
-from swaptalk.pipeline.appearance import read_appearance
+from swaptalk.pipeline.appearance import candidate_frames, read_appearance
 
 #: One face in one frame. Meshes stay in float32: half precision is too coarse for pixels of large pictures.
 RECORD = np.dtype([("frame", "<i4"), ("track", "<i4"), ("reason", "u1"), ("pose", "<f4", (3,)),
                    ("mesh", "<f4", (POINT_COUNT, 3))])
 #: Files of a survey: faces, looks, and what is known of the whole.
 FACES, LOOKS, SURVEY = "faces.log", "looks.log", "survey.json"
+#: Pictures of faces that may become references; a template has the codes instead.
+CANDIDATES = "candidates.bin"
 #: Records read at once.
 _BLOCK = 256
 #: Reason of a frame in which the chosen person is not seen, and its number; number 0 is a usable face.
@@ -115,6 +118,12 @@ class Survey:
     def appearance(self, tracks: tuple[int, ...]) -> AppearanceModel | None:
         """How the face of these tracks usually looks; None if too little of it was seen."""
         return read_appearance(self._folder / LOOKS, tracks, self.frames)
+
+    def candidates(self, tracks: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Frames (N,) of these tracks that may become references."""
+        chosen = np.zeros(self.frames, np.bool_)
+        chosen[candidate_frames(self._folder / LOOKS, tracks, self.frames)] = True
+        return chosen
 
 
 def by_frame(records: Iterable[np.void], count: int) -> Iterator[np.void | None]:

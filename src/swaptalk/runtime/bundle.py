@@ -52,7 +52,7 @@ class ModelBundle:
 
         Args:
             directory: folder with ``bundle.json``.
-            threads: CPU threads of the networks; 0 takes all cores.
+            threads: CPU threads of the networks; 0 leaves some cores to the other stages of the pipeline.
             device: a name of `swaptalk.runtime.engines.available_devices`, or ``auto`` for the fastest of them.
 
         Raises:
@@ -80,6 +80,11 @@ class ModelBundle:
     def silent_motion(self) -> NDArray[np.float32]:
         """The motion token (D,) of a closed, silent mouth."""
         return self._silence
+
+    def load(self, *graphs: str) -> None:
+        """Make graphs (``encoder``, ``decoder``, ...) ready now rather than at first use."""
+        for graph in graphs:
+            self._engine.load(self.directory / f"{graph}.onnx")
 
     def _run(self, graph: str, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         return self._engine.run(self.directory / f"{graph}.onnx", inputs)

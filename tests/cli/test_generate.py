@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import pytest
 
 from swaptalk.cli.main import main
@@ -83,22 +84,63 @@ def test_missing_file_is_one_line_and_code_2(weights: list[str], tmp_path: Path,
     assert capsys.readouterr().err.strip().endswith(f"{tmp_path / 'no.mp4'}: no such file; check the path")
 
 
+def started_sync(target: Path, audio: Path, output: Path, *options: str) -> subprocess.Popen[str]:
+    """The command, in the middle of its work: its first chunk lies there."""
+    command = [sys.executable, "-m", "swaptalk.cli", "sync", "--target", str(target), "--audio", str(audio),
+               "--output", str(output), *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    parts = Path(f"{output}.job") / "chunks"
+    deadline = time.monotonic() + 120
+    while not list(parts.glob("*.mp4")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    return process
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_ctrl_c_leaves_no_half_file_and_says_how_to_resume(weights: list[str], make_clip, make_wav,
                                                            tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
-    command = [sys.executable, "-m", "swaptalk.cli", "sync", "--target", str(make_clip(frames=4)), "--audio",
-               str(make_wav(60)), "--output", str(output), *weights]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    parts = Path(f"{output}.job") / "chunks"
-    deadline = time.monotonic() + 120
-    while not (parts.exists() and list(parts.iterdir())) and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.05)
+    process = started_sync(make_clip(frames=4), make_wav(60), output, *weights)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130, said
     assert "run the same command with --resume" in said
     assert not output.exists() and not list(tmp_path.rglob("*.part"))
+
+
+def packets(video: Path) -> list[tuple[int, int | None, bytes]]:
+    """All encoded pictures and sound with their times."""
+    with av.open(str(video)) as container:
+        return [(packet.stream.index, packet.pts, bytes(packet)) for packet in container.demux() if packet.size]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+def test_kill_9_and_resume_give_the_same_video_bit_by_bit(weights: list[str], make_clip, make_wav,
+                                                          tmp_path: Path) -> None:
+    target, audio, output, whole = make_clip(frames=4), make_wav(32), tmp_path / "out.mp4", tmp_path / "whole.mp4"
+    process = started_sync(target, audio, output, "--fps", "2", *weights)  # chunks of 20 frames
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL and not output.exists()
+    options = ["--target", str(target), "--audio", str(audio), "--fps", "2", "--quiet", *weights]
+    stats = tmp_path / "stats.json"
+    assert main(["sync", *options, "--output", str(output), "--resume", "--stats", str(stats)]) == 0
+    assert json.loads(stats.read_text())["resumed_frames"] in (20, 40, 60)
+    assert main(["sync", *options, "--output", str(whole)]) == 0
+    assert packets(output) == packets(whole) and len(packets(whole)) > 64
+    assert not Path(f"{output}.job").exists() and not list(tmp_path.glob("*.part"))
+
+
+def test_an_input_that_changed_is_one_line_without_advice_to_resume(weights: list[str], make_clip, make_wav,
+                                                                    tmp_path: Path) -> None:
+    target, output = make_clip(frames=4), tmp_path / "out.mp4"
+    process = started_sync(target, make_wav(32), output, "--fps", "2", *weights)
+    target.write_bytes(target.read_bytes()[:-1] + b"x")
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 2 and not output.exists()
+    assert said.splitlines()[-1].endswith("changed while the job was reading it; let nobody write to it, and start the "
+                                          "job anew without --resume")
+    assert "to go on" not in said
 
 
 def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:

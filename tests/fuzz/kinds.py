@@ -11,6 +11,7 @@ import shutil
 import wave
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.pipeline.template import MEMBERS, Template
 from swaptalk.pipeline.template_file import TargetFile, TemplateHeader, describe_file, write_template_file
+from swaptalk.provenance.manifest import OutputRecord, UsedInput, sign_output
+from swaptalk.provenance.manifest_read import read_manifest
+from swaptalk.provenance.signing import signing_identity
 from swaptalk.runtime.bundle import default_directory
 from swaptalk.runtime.validate import validated_config
 
@@ -95,6 +99,15 @@ def make_wav(path: Path) -> None:
 def make_image(path: Path) -> None:
     """A small picture with detail."""
     write_image(path, np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
+
+
+def make_signed(path: Path, make: Callable[[Path], object]) -> None:
+    """A file with a manifest."""
+    unsigned = path.with_name(f"unsigned{path.suffix}")
+    make(unsigned)
+    inputs = (UsedInput("target", unsigned, "00" * 32),)
+    record = OutputRecord("1.0", "ab" * 32, {"swaptalk": "cd" * 32}, inputs, ("face replaced",), 1)
+    sign_output(unsigned, path, record, signing_identity())
 
 
 def read_media(path: Path) -> None:
@@ -178,6 +191,9 @@ KINDS: dict[str, Kind] = {
     "PNG": Kind(".png", make_image, read_picture),
     "JPEG": Kind(".jpg", make_image, read_picture),
     "WebP": Kind(".webp", make_image, read_picture),
+    "signed JPEG": Kind(".jpg", lambda path: make_signed(path, make_image), read_manifest),
+    "signed MP4": Kind(".mp4", lambda path: make_signed(path, partial(make_video, video="libx264", audio="aac")),
+                       read_manifest),
     "bundle.json": Kind(".json", shipped("bundle.json"), lambda path: read_bundle(path, "bundle.json", False)),
     "ONNX graph": Kind(".onnx", shipped("decoder.onnx"), lambda path: read_bundle(path, "decoder.onnx", True)),
     "template": Kind(".swt", make_template, lambda path: Template.open(path).verify()),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from PIL import Image, ImageCms
 
 from swaptalk.errors import InputError
 from swaptalk.media.image import image_size, is_image, read_image, write_image
+from swaptalk.media.sandbox.decoder import DecoderProcess
 
 RAMP = np.stack(np.meshgrid(np.arange(0, 240, 5), np.arange(0, 160, 5)), axis=-1)
 PICTURE = np.concatenate([RAMP, np.full((*RAMP.shape[:2], 1), 90)], axis=-1).astype(np.uint8)
@@ -136,3 +140,48 @@ def test_size_is_told_from_the_headers_as_shown(tmp_path: Path) -> None:
     exif[0x0112] = 6
     Image.new("RGB", (60, 40)).save(path, exif=exif)
     assert image_size(path) == (40, 60) and read_image(path).shape == (60, 40, 3)
+
+
+def test_turned_tiffs_have_the_size_they_are_told_to_have(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 40)).save(tmp_path / "turned.tif", exif=exif)
+    width, height = image_size(tmp_path / "turned.tif")
+    assert read_image(tmp_path / "turned.tif").shape == (height, width, 3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not bound private memory")
+def test_images_are_decoded_by_the_process_with_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "large.png"
+    write_image(path, np.full((3000, 4000, 3), 9, np.uint8))
+    monkeypatch.setenv("SWAPTALK_DECODER_MEMORY_MB", "64")
+    with pytest.raises(InputError, match="large.png: decoding it takes more than 64 MB of memory; .*raise SWAP"):
+        read_image(path)
+    monkeypatch.delenv("SWAPTALK_DECODER_MEMORY_MB")
+    assert read_image(path).shape == (3000, 4000, 3)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_a_crash_on_an_image_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    write_image(path, PICTURE)
+    share = DecoderProcess.share
+
+    def crash(process: DecoderProcess, slot_bytes: int) -> None:
+        os.kill(process.process_id, signal.SIGSEGV)
+        share(process, slot_bytes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DecoderProcess, "share", crash)
+        with pytest.raises(InputError, match=r"a.png: the decoder crashed on it \(SIGSEGV\); "):
+            read_image(path)
+    assert np.array_equal(read_image(path), PICTURE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_large_photo_leaves_no_memory_behind(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    write_image(path, np.full((3000, 4000, 3), 9, np.uint8))
+    assert read_image(path).shape == (3000, 4000, 3)
+    shared = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssShmem"))
+    assert int(shared.split()[1]) < 20_000  # kB; the picture takes 36,000

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import json
-import multiprocessing
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import c2pa
@@ -11,14 +14,17 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from swaptalk.cli.verify import describe
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.image import read_image, write_image
+from swaptalk.media.sandbox.decoder import DecoderProcess
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.provenance import manifest
 from swaptalk.provenance.consent import consent_statement
 from swaptalk.provenance.manifest import OutputRecord, UsedInput, sign_output
 from swaptalk.provenance.manifest_read import read_manifest
 from swaptalk.provenance.signing import KEY_FILE, SigningIdentity, config_directory, signing_identity
+from swaptalk.provenance.verify import verify
 
 IDENTIFIER = 0xABCDEF
 
@@ -81,6 +87,46 @@ def test_files_without_a_manifest(clip: Path, tmp_path: Path) -> None:
     assert read_manifest(clip) is None and read_manifest(tmp_path / "text.mp4") is None
 
 
+def test_manifests_of_strangers_are_read_by_the_decoding_process(signed: Path) -> None:
+    code = ("import sys; from pathlib import Path; from swaptalk.provenance.manifest_read import read_manifest\n"
+            "assert read_manifest(Path(sys.argv[1])).valid and 'c2pa' not in sys.modules")
+    subprocess.run([sys.executable, "-c", code, str(signed)], check=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_a_manifest_that_crashes_its_reader_is_one_line(signed: Path, clip: Path, tmp_path: Path,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    read = DecoderProcess.read
+
+    def crash(process: DecoderProcess, *arguments: object) -> object:
+        os.kill(process.process_id, signal.SIGSEGV)
+        return read(process, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DecoderProcess, "read", crash)
+        with pytest.raises(InputError, match=r"signed.mp4: the decoder crashed on it \(SIGSEGV\); "):
+            read_manifest(signed)
+        output = tmp_path / "second.mp4"  # and an input that does so stays an input, without its manifest
+        sign_output(clip, output, record(UsedInput("target", signed, "11" * 32)), signing_identity())
+    reading = read_manifest(output)
+    assert reading is not None and reading.valid and reading.ingredients[0].manifest is None
+
+
+def test_a_signed_manifest_with_parts_of_wrong_kinds(clip: Path, tmp_path: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "strange.mp4"
+    monkeypatch.setattr(manifest, "_actions", lambda record: [])
+    monkeypatch.setattr(manifest, "_job", lambda record: ["no", "object"])
+    hostile = dataclasses.replace(record(UsedInput("target", clip, "00" * 32)), version="1\x1b[2J\nmarked")
+    sign_output(clip, output, hostile, signing_identity())
+    reading = read_manifest(output)
+    assert reading is not None and reading.assertions["swaptalk.job"] == ["no", "object"]
+    verification = verify(output)
+    assert not verification.marked and verification.recorded_identifier is None
+    said = describe(verification)
+    assert "\x1b" not in said and "\nmarked" not in said
+
+
 def test_pictures_and_sound_stay_as_they_are(clip: Path, signed: Path) -> None:
     def media(path: Path) -> bytes:
         content = path.read_bytes()
@@ -113,14 +159,13 @@ def test_the_key_is_made_once_and_nobody_else_may_read_it() -> None:
         assert stat.S_IMODE((config_directory() / KEY_FILE).stat().st_mode) == 0o600
 
 
-def _fingerprint(folder: str) -> str:
-    os.environ["SWAPTALK_CONFIG_DIR"] = folder
-    return signing_identity().fingerprint
-
-
 def test_two_first_runs_at_once_agree_on_one_key(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        assert len(set(pool.map(_fingerprint, [str(tmp_path / "new")] * 4, chunksize=1))) == 1
+    code = "from swaptalk.provenance.signing import signing_identity; print(signing_identity().fingerprint)"
+    environment = {**os.environ, "SWAPTALK_CONFIG_DIR": str(tmp_path / "new")}
+    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+               for _ in range(3)]
+    said = {process.communicate(timeout=100)[0] for process in running}
+    assert len(said) == 1 and len(said.pop()) > 32
     assert [path.name for path in (tmp_path / "new").iterdir()] == [KEY_FILE]
 
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.checks import ChangedInputError
 from swaptalk.pipeline.job import job_path
 from swaptalk.pipeline.options import GenerateOptions, RenderOptions, SwapOptions, SyncOptions
 from swaptalk.pipeline.progress import Progress
@@ -114,6 +115,8 @@ def _say(options: GenerateOptions, text: str) -> None:
 def _say_how_to_resume(options: GenerateOptions, error: BaseException) -> None:
     if options.output is None:
         return
+    if isinstance(error, ChangedInputError):
+        return  # finished parts show the old file: the next run without --resume replaces them
     if job_path(options.output).exists():
         print(f"swaptalk: finished parts are kept in {job_path(options.output)}; run the same command with --resume to "
               "go on, or delete that folder", file=sys.stderr)

@@ -73,7 +73,12 @@ def describe(result: Verification) -> str:
     lines += _manifest_lines(result) if result.manifest is not None else ["  manifest:  none"]
     if result.watermark is not None:
         lines.append(f"  watermark: {_watermark_words(result.watermark)}")
-    return "\n".join(lines)
+    return "\n".join(_printable(line) for line in lines)
+
+
+def _printable(line: str) -> str:
+    """Without line breaks and the control characters that command a terminal: strangers wrote parts of it."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
 
 
 def _manifest_lines(result: Verification) -> list[str]:

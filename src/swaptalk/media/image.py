@@ -1,47 +1,21 @@
-"""Still images in and out, by Pillow: a few known formats, bounded size, upright, without alpha."""
+"""Still images in and out: read in the decoding process, since they come from strangers; written here, by Pillow."""
 
 from __future__ import annotations
 
-import io
-import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import Image
 
 from swaptalk.errors import InputError
-from swaptalk.media.files import AtomicFile, check_input_file
-from swaptalk.media.picture import BACKGROUND
+from swaptalk.media.files import AtomicFile
+from swaptalk.media.limits import MAX_IMAGE_PIXELS
+from swaptalk.media.sandbox.pool import decoder
+from swaptalk.media.sandbox.wire import Message
 
-#: Formats tried, by their magic bytes and not by the name's ending. Those that run other programs or are
-#: containers of anything (EPS, PDF, FITS, ...) are left out. Phones' multi-picture JPEGs (MPO) are opened as JPEG.
-ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
-#: Largest image in pixels: Pillow's own bomb limit, a 256 MiB RGB array.
-MAX_IMAGE_PIXELS = 89_478_485
-# Pillow loads the rarer formats late, and refuses a list with one that is not loaded.
-Image.init()
 #: JPEG and WebP quality of written images: visually lossless.
 WRITE_QUALITY = 95
-
-_REMEDY = "give a JPEG, PNG or WebP picture"
-
-
-def _open(path: Path) -> Image.Image:
-    """Open without decoding."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is checked below
-            image = Image.open(path, formats=[name for name in ALLOWED_FORMATS if name in Image.OPEN])
-    except Image.DecompressionBombError as error:
-        raise InputError("the image is too large", path=path, remedy="scale it down") from error
-    except Exception as error:  # a decoder may raise anything on hostile bytes
-        raise InputError("is not an image that can be read", path=path, remedy=_REMEDY) from error
-    width, height = image.size
-    if width * height > MAX_IMAGE_PIXELS:
-        image.close()
-        raise InputError(f"an image of {width}x{height} is too large", path=path, remedy="scale it below 89 megapixels")
-    return image
 
 
 def is_image(path: str | Path) -> bool:
@@ -50,75 +24,58 @@ def is_image(path: str | Path) -> bool:
     Raises:
         InputError: missing, empty or unreadable, or an image beyond the size limit.
     """
-    path = check_input_file(path)
-    try:
-        with _open(path) as image:
-            return not (image.format in ("GIF", "PNG") and getattr(image, "is_animated", False))
-    except InputError as error:
-        if "too large" in error.problem:
-            raise
-        return False
+    with decoder(Path(path)) as process:
+        try:
+            return bool(process.ask({"do": "describe_image"}).get("still"))
+        except InputError as error:
+            if "too large" in error.problem:
+                raise
+            return False
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
     """Width and height of a still image in pixels, as it is shown, from its headers alone.
 
     Raises:
-        InputError: missing, empty, not an image, or larger than ``MAX_IMAGE_PIXELS``.
+        InputError: missing, empty, not an image, or too large (89 megapixels).
     """
-    with _open(check_input_file(path)) as image:
-        try:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-        except Exception:  # a damaged tag; as above, anything may be raised
-            turned = False
-        return (image.height, image.width) if turned else image.size
+    with decoder(Path(path)) as process:
+        return _size(process.ask({"do": "describe_image"}), Path(path))
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:
     """Read a still image: turned as its EXIF says, converted to sRGB, transparency on white.
 
+    It is decoded by another process, which can neither write nor reach a network (see
+    :mod:`swaptalk.media.sandbox.confine`).
+
     Returns:
         (H, W, 3) uint8 RGB, C-contiguous. Of an animation, the first picture.
 
     Raises:
-        InputError: missing, empty, not an image, damaged, or larger than ``MAX_IMAGE_PIXELS``.
+        InputError: missing, empty, not an image, damaged, or too large (89 megapixels); decoding it takes more memory
+            or time than allowed, or crashes the decoder.
     """
-    path = check_input_file(path)
-    with _open(path) as image:
-        try:
-            image.load()
-            return np.array(_to_rgb(ImageOps.exif_transpose(image)), order="C")
-        except Exception as error:  # as above
-            raise InputError("the image is damaged", path=path, remedy="export or download it again") from error
+    path = Path(path)
+    with decoder(path) as process:
+        width, height = _size(process.ask({"do": "decode_image"}), path)
+        process.share(width * height * 3)
+        pictures = list(process.stream({"do": "image"}))
+        process.empty_memory()
+    if [picture.size for picture in pictures] != [width * height * 3]:
+        raise _nonsense(path)
+    return pictures[0].reshape(height, width, 3)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _to_eight_bit(image)
-    profile = image.info.get("icc_profile")
-    if "A" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
-        backdrop = Image.new("RGBA", image.size, BACKGROUND)
-        image = Image.alpha_composite(backdrop, image).convert("RGB")
-    if profile and image.mode in ("RGB", "CMYK", "L"):
-        try:
-            return ImageCms.profileToProfile(  # type: ignore[return-value]
-                image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass  # a broken profile: take the numbers as sRGB, as browsers do
-    return image.convert("RGB")
+def _size(answer: Message, path: Path) -> tuple[int, int]:
+    width, height = answer.get("width"), answer.get("height")
+    if not isinstance(width, int) or not isinstance(height, int) or not 0 < width * height <= MAX_IMAGE_PIXELS:
+        raise _nonsense(path)
+    return width, height
 
 
-def _to_eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits or more: Pillow's own conversion clips instead of scaling."""
-    values = np.asarray(image).astype(np.float64)
-    brightest = values.max(initial=0)
-    if image.mode == "F":
-        white = 1.0 if brightest <= 1 else 255.0 if brightest <= 255 else 65535.0
-    else:
-        white = 65535.0 if brightest <= 65535 else float(2**31 - 1)
-    return Image.fromarray((np.clip(values / white, 0, 1) * 255 + 0.5).astype(np.uint8))
+def _nonsense(path: Path) -> InputError:
+    return InputError("made the decoder answer nonsense", path=path, remedy="export it again")
 
 
 def write_image(path: str | Path, array: NDArray[np.uint8]) -> None:

@@ -15,6 +15,8 @@ from swaptalk.errors import InputError
 MAX_STREAMS = 64
 #: Longest side of a picture, the limit of most codecs' levels.
 MAX_VIDEO_SIDE = 16384
+#: Largest still image in pixels: Pillow's own bomb limit, a 256 MiB RGB array.
+MAX_IMAGE_PIXELS = 89_478_485
 #: Pictures a second: phones' extreme slow motion is 960. A faster header is damaged.
 MAX_FRAME_RATE = 1000
 #: Sample rates and channel counts outside these are damage, not sound.

@@ -100,6 +100,10 @@ def full_disk_explained(folder: Path) -> Iterator[None]:
         raise
 
 
+class ChangedInputError(InputError):
+    """An input was written to or replaced during the job: what the job has finished belongs to the old one."""
+
+
 @contextmanager
 def unchanged(inputs: Iterable[Path]) -> Iterator[Callable[[], None]]:
     """Notice that a file is written to or replaced while a job reads it, which it does more than once.
@@ -108,7 +112,7 @@ def unchanged(inputs: Iterable[Path]) -> Iterator[Callable[[], None]]:
         A check, for when all has been read. An error in the block is explained by the change if there was one.
 
     Raises:
-        InputError: naming the file.
+        ChangedInputError: naming the file.
     """
     before = {path: file_fingerprint(path) for path in inputs}
 
@@ -119,8 +123,8 @@ def unchanged(inputs: Iterable[Path]) -> Iterator[Callable[[], None]]:
             except OSError:
                 same = False
             if not same:
-                raise InputError("changed while the job was reading it", path=path,
-                                 remedy="let nobody write to it, and start the job anew without --resume")
+                raise ChangedInputError("changed while the job was reading it", path=path,
+                                        remedy="let nobody write to it, and start the job anew without --resume")
 
     try:
         yield check

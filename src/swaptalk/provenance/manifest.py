@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import c2pa
 
-from swaptalk.errors import SwapTalkError
+from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.files import AtomicFile, output_error
 from swaptalk.provenance.consent import CREDENTIAL_LABEL, STATEMENT_LABEL, ConsentCredential, ConsentStatement
-from swaptalk.provenance.manifest_read import SETTINGS
+from swaptalk.provenance.manifest_read import read_manifest
+from swaptalk.provenance.manifest_store import SETTINGS
 from swaptalk.provenance.media_type import UNKNOWN, media_type
 from swaptalk.provenance.signing import SigningIdentity
 from swaptalk.provenance.watermark_tile import SCHEME
@@ -150,9 +151,11 @@ def _add_ingredient(builder: Any, used: UsedInput, number: int) -> None:
     described = {"title": used.path.name, "relationship": _RELATIONSHIPS[used.role], "label": f"input-{number}",
                  "instance_id": f"sha256:{used.sha256}"}
     try:
+        read_manifest(used.path)  # what brings the library down shall do so there and not here
         with used.path.open("rb") as file:
             builder.add_ingredient(described, media_type(used.path), file)
-    except c2pa.C2paError:  # a kind of file, or a damaged manifest, that the library cannot look into
+    # A kind of file, or a damaged manifest, that the library cannot look into.
+    except (c2pa.C2paError, InputError):
         builder.add_ingredient(described, UNKNOWN, io.BytesIO(b""))
 
 

@@ -1,31 +1,20 @@
-"""Reads and validates the C2PA manifest of any file, without asking the network."""
+"""Reads and validates the C2PA manifest of any file, without asking the network, in a process that can do little."""
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import c2pa
-
+from swaptalk.media.sandbox.pool import decoder
 from swaptalk.provenance.media_type import UNKNOWN, media_type
 from swaptalk.provenance.signing import own_authority
 
-#: A file from a stranger shall neither make us call home nor have thumbnails decoded.
-SETTINGS: Mapping[str, Any] = {
-    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True},
-    "builder": {"thumbnail": {"enabled": False}},
-}
 #: Digital source types (IPTC NewsCodes) of pictures and sound made by AI, wholly or partly.
 AI_SOURCE_TYPES = ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
 #: Says that nobody we trust vouches for the signer; what was signed is intact all the same.
 _UNTRUSTED = "signingCredential.untrusted"
-# The library logs what it raises as well.
-logging.getLogger("c2pa").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -78,38 +67,29 @@ def read_manifest(path: Path, anchors: Sequence[str] = ()) -> ManifestReading | 
     Args:
         path: a readable file.
         anchors: certificates (PEM) of authorities that are trusted beside this installation's own.
+
+    Raises:
+        InputError: the file cannot be read, or makes the reading process crash, hang or take too much memory.
     """
     kind = media_type(path)
     if kind == UNKNOWN:
         return None
     own = own_authority()
     trusted = tuple(anchors) + ((own,) if own else ())
+    with decoder(path) as process:
+        answer = process.read("manifest", kind, list(trusted))
+        if answer is None:
+            return None
+        is_own = answer.get("state") == "Trusted" and own is not None
+        if is_own and anchors:
+            alone = process.read("manifest", kind, [own])
+            is_own = alone is not None and alone.get("state") == "Trusted"
+    if "problem" in answer:
+        return _unreadable(str(answer["problem"]))
     try:
-        store, state = _read(path, kind, trusted)
-        if store is None:
-            return None
-    except c2pa.C2paError as error:
-        if isinstance(error, (c2pa.C2paError.NotSupported, c2pa.C2paError.ManifestNotFound)):
-            return None
-        return _unreadable(str(error))
-    is_own = state == "Trusted" and own is not None and (not anchors or _read(path, kind, (own,))[1] == "Trusted")
-    return _reading(store, state, is_own)
-
-
-def _read(path: Path, kind: str, anchors: tuple[str, ...]) -> tuple[Any, str]:
-    """The manifest store and its validation state."""
-    with path.open("rb") as file:
-        reader = c2pa.Reader.try_create(kind, file, context=_context(anchors))
-        if reader is None:
-            return None, ""
-        with reader:
-            return json.loads(reader.json()), reader.get_validation_state() or "Invalid"
-
-
-@lru_cache(maxsize=8)
-def _context(anchors: tuple[str, ...] = ()) -> Any:
-    trust = {"trust": {"user_anchors": "\n".join(anchors)}} if anchors else {}
-    return c2pa.Context(c2pa.Settings.from_dict({**SETTINGS, **trust}))
+        return _reading(answer["store"], answer["state"], is_own)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError):  # whoever signs may write what they like
+        return _unreadable("its parts are not what the C2PA specification wants them to be")
 
 
 def _unreadable(problem: str) -> ManifestReading:

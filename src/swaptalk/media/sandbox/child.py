@@ -12,6 +12,8 @@ import sys
 import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator
+from importlib import import_module
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -27,6 +29,9 @@ from swaptalk.media.sandbox.memory import SLOTS, map_memory
 from swaptalk.media.sandbox.usage import peak_resident_bytes
 from swaptalk.media.sandbox.wire import BrokenWireError, Message, fraction_to_text, receive, send, text_to_fraction
 from swaptalk.media.video_decoder import VideoDecoder
+
+#: What other parts of SwapTalk have read here: functions of a path and arguments of JSON, loaded when first asked for.
+READERS = {"manifest": ("swaptalk.provenance.manifest_store", "read_store")}
 
 
 class _StoppedError(Exception):
@@ -46,6 +51,7 @@ class Child:
         self._requests, self._answers, self._file = requests, answers, memory
         self._seconds = limits.decoder_seconds * (os.cpu_count() or 1)
         self._video: VideoDecoder | None = None
+        self._image: NDArray[np.uint8] | None = None
         self._view = memoryview(b"")
         self._slot_bytes = 0
         self._free, self._next = SLOTS, 0
@@ -114,7 +120,33 @@ class Child:
             self._hand_over(slot, samples.nbytes)
         return {"end": True}
 
+    def _do_describe_image(self, request: Message) -> Message:
+        from swaptalk.media.image_decoder import describe_image  # only here: Pillow is not needed for other media
+
+        still, width, height = describe_image(Path(request["path"]))
+        return {"still": still, "width": width, "height": height}
+
+    def _do_decode_image(self, request: Message) -> Message:
+        from swaptalk.media.image_decoder import decode_image
+
+        self._image = decode_image(Path(request["path"]))
+        return {"width": self._image.shape[1], "height": self._image.shape[0]}
+
+    def _do_image(self, request: Message) -> Message:
+        assert self._image is not None
+        self._begin_stream()
+        slot = self._slot()
+        self._array(slot, self._image.size)[:] = self._image.ravel()
+        self._hand_over(slot, self._image.size)
+        self._image = None
+        return {"end": True}
+
+    def _do_read(self, request: Message) -> Message:
+        module, function = READERS[request["reader"]]
+        return {"content": getattr(import_module(module), function)(Path(request["path"]), *request["arguments"])}
+
     def _do_close(self, request: Message) -> Message:
+        self._image = None
         if self._video is not None:
             self._video.close()
             self._video = None

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,12 +117,27 @@ class DecoderProcess:
         self._say({**request, "path": str(self.path.resolve()), "seconds": self._seconds})
         return self._hear()
 
+    def read(self, reader: str, *arguments: Any) -> Any:
+        """Have another part's reader (:data:`swaptalk.media.sandbox.child.READERS`) look at the file.
+
+        Returns:
+            What it returned, as JSON; as little to be trusted as the file.
+
+        Raises:
+            InputError: as :meth:`ask`.
+        """
+        return self.ask({"do": "read", "reader": reader, "arguments": arguments}).get("content")
+
     def share(self, slot_bytes: int) -> None:
         """Make room for pictures or sound of at most so many bytes."""
         slot_bytes = -(-slot_bytes // _ALIGNMENT) * _ALIGNMENT
         name = self._memory.grow(slot_bytes * SLOTS)
         self._slot_bytes = slot_bytes
         self.ask({"do": "share", "slot": slot_bytes, "bytes": self._memory.size, "name": name})
+
+    def empty_memory(self) -> None:
+        """Give back what the shared memory holds; the next pictures get new pages."""
+        self._memory.empty()
 
     def stream(self, request: Message, wanted: Callable[[], Message] | None = None,
                ) -> Generator[NDArray[np.uint8], None, None]:  # fmt: skip

@@ -30,6 +30,11 @@ class SharedMemory:
             self.size = size
         return f"{self._name}-{self.size}"
 
+    def empty(self) -> None:
+        """Give the pages back to the system, on Linux; what they held is lost. A large photo's would stay for long."""
+        if sys.platform == "linux" and isinstance(self.view.obj, mmap.mmap):
+            self.view.obj.madvise(mmap.MADV_REMOVE)
+
     def close(self) -> None:
         """Let go of it; what still looks at the view keeps the memory alive."""
         self.view = memoryview(b"")

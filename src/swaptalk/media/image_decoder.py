@@ -1,0 +1,109 @@
+"""Decodes still images with Pillow: a few known formats, bounded size, upright, without alpha.
+
+Runs in the decoding process; :mod:`swaptalk.media.image` asks it.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageCms, ImageOps
+
+from swaptalk.errors import InputError
+from swaptalk.media.limits import MAX_IMAGE_PIXELS
+from swaptalk.media.picture import BACKGROUND
+
+#: Formats tried, by their magic bytes and not by the name's ending. Those that run other programs or are
+#: containers of anything (EPS, PDF, FITS, ...) are left out. Phones' multi-picture JPEGs (MPO) are opened as JPEG.
+ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
+# Pillow loads the rarer formats late, and refuses a list with one that is not loaded.
+Image.init()
+
+_REMEDY = "give a JPEG, PNG or WebP picture"
+
+
+def _open(path: Path) -> Image.Image:
+    """Open without decoding."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is checked below
+            image = Image.open(path, formats=[name for name in ALLOWED_FORMATS if name in Image.OPEN])
+    except Image.DecompressionBombError as error:
+        raise InputError("the image is too large", path=path, remedy="scale it down") from error
+    except MemoryError:  # the limit of the process, not damage
+        raise
+    except Exception as error:  # a decoder may raise anything on hostile bytes
+        raise InputError("is not an image that can be read", path=path, remedy=_REMEDY) from error
+    width, height = image.size
+    if width * height > MAX_IMAGE_PIXELS:
+        image.close()
+        raise InputError(f"an image of {width}x{height} is too large", path=path, remedy="scale it below 89 megapixels")
+    return image
+
+
+def describe_image(path: Path) -> tuple[bool, int, int]:
+    """Whether a file is a still image (animated GIF and PNG are video), and its width and height in pixels as shown.
+
+    Raises:
+        InputError: not an image, or larger than ``MAX_IMAGE_PIXELS``.
+    """
+    with _open(path) as image:
+        still = not (image.format in ("GIF", "PNG") and getattr(image, "is_animated", False))
+        try:
+            # Of a TIFF, Pillow says the size as shown.
+            turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        except MemoryError:  # the limit of the process, not damage
+            raise
+        except Exception:  # a damaged tag; as above, anything may be raised
+            turned = False
+        width, height = (image.height, image.width) if turned else image.size
+        return still, width, height
+
+
+def decode_image(path: Path) -> NDArray[np.uint8]:
+    """Read a still image as :func:`swaptalk.media.image.read_image` does, (H, W, 3) uint8 RGB.
+
+    Raises:
+        InputError: not an image, damaged, or larger than ``MAX_IMAGE_PIXELS``.
+    """
+    with _open(path) as image:
+        try:
+            image.load()
+            return np.array(_to_rgb(ImageOps.exif_transpose(image)), order="C")
+        except MemoryError:
+            raise
+        except Exception as error:  # as above
+            raise InputError("the image is damaged", path=path, remedy="export or download it again") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _to_eight_bit(image)
+    profile = image.info.get("icc_profile")
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        backdrop = Image.new("RGBA", image.size, BACKGROUND)
+        image = Image.alpha_composite(backdrop, image).convert("RGB")
+    if profile and image.mode in ("RGB", "CMYK", "L"):
+        try:
+            return ImageCms.profileToProfile(  # type: ignore[return-value]
+                image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass  # a broken profile: take the numbers as sRGB, as browsers do
+    return image.convert("RGB")
+
+
+def _to_eight_bit(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits or more: Pillow's own conversion clips instead of scaling."""
+    values = np.asarray(image).astype(np.float64)
+    brightest = values.max(initial=0)
+    if image.mode == "F":
+        white = 1.0 if brightest <= 1 else 255.0 if brightest <= 255 else 65535.0
+    else:
+        white = 65535.0 if brightest <= 65535 else float(2**31 - 1)
+    return Image.fromarray((np.clip(values / white, 0, 1) * 255 + 0.5).astype(np.uint8))

@@ -115,3 +115,17 @@ def make_wav(tmp_path: Path) -> MakeWav:
 def voice() -> Callable[[float], NDArray[np.float32]]:
     """So many seconds of what an energy gate takes for speech, at 16 kHz."""
     return speech_like
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """Address of a Ray cluster of two machines (two node daemons on this one), a CPU each."""
+    pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
+    from ray.cluster_utils import Cluster
+
+    settings = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
+    two = Cluster(initialize_head=True, head_node_args=settings)
+    two.add_node(num_cpus=1, object_store_memory=80 << 20)
+    two.wait_for_nodes()
+    yield two.address
+    two.shutdown()

@@ -1,12 +1,16 @@
-"""Latency of the API while many clients poll and jobs are being made.
+"""Latency of the API while many clients poll and jobs are being made, and how long who stood still.
 
-python benchmarks/serving/load.py --clients 50 --jobs 10
+python benchmarks/serving/load.py --clients 50 --jobs 10 --idle 30 --report docs/load.md
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -16,68 +20,119 @@ import httpx
 import numpy as np
 from running import Server, inputs
 
-
-async def poll(address: str, number: int, jobs: list[str], seconds: dict[str, list[float]], failures: list[str],
-               over: asyncio.Event) -> None:
-    """One client: asks for a job, the list, the limits, in turns, once a second."""
-    await asyncio.sleep(number / 50)
-    async with httpx.AsyncClient(base_url=address, timeout=60) as client:
-        turn = number
-        while not over.is_set():
-            name, path = (("one job", f"/api/v1/jobs/{jobs[turn % len(jobs)]}"), ("list of jobs", "/api/v1/jobs"),
-                          ("about", "/api/v1/about"), ("page", "/"))[turn % 4]
-            begun = time.perf_counter()
-            try:
-                answer = await client.get(path)
-                if answer.status_code != 200:
-                    failures.append(f"{path}: {answer.status_code}")
-            except httpx.HTTPError as error:
-                failures.append(f"{path}: {error!r}")
-            seconds[name].append(time.perf_counter() - begun)
-            turn += 1
-            await asyncio.sleep(1)
+#: What the clients ask for, in turns; ``{}`` is the name of a job.
+REQUESTS = {"one job": "/api/v1/jobs/{}", "list of jobs": "/api/v1/jobs", "about": "/api/v1/about", "page": "/"}
+SHARES = (50, 95, 99, 100)
 
 
-async def run(server: Server, clients: int, jobs: list[str]) -> tuple[dict[str, list[float]], list[str], float]:
-    """Poll until all jobs have ended."""
-    seconds: dict[str, list[float]] = defaultdict(list)
-    failures: list[str] = []
-    over, begun = asyncio.Event(), time.monotonic()
-    tasks = [asyncio.create_task(poll(server.url, number, jobs, seconds, failures, over)) for number in range(clients)]
-    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
-        while True:
-            found = (await client.get("/api/v1/jobs", params={"limit": 100})).json()["jobs"]
-            if all(job["state"] in ("done", "failed", "cancelled") for job in found):
-                break
-            await asyncio.sleep(1)
-    over.set()
-    await asyncio.gather(*tasks)
-    return seconds, failures, time.monotonic() - begun
+class Clients:
+    """Many clients that ask once a second each, and what became of their requests.
+
+    Args:
+        address: of the server.
+        count: how many.
+        jobs: names of jobs to ask for.
+    """
+
+    def __init__(self, address: str, count: int, jobs: list[str]) -> None:
+        self._address, self._count, self._jobs = address, count, jobs
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+        self.failures: list[str] = []
+
+    async def _ask(self, number: int, over: asyncio.Event) -> None:
+        await asyncio.sleep(number / self._count)
+        async with httpx.AsyncClient(base_url=self._address, timeout=60) as client:
+            turn = number
+            while not over.is_set():
+                name, path = list(REQUESTS.items())[turn % len(REQUESTS)]
+                path = path.format(self._jobs[turn // len(REQUESTS) % len(self._jobs)])
+                begun = time.perf_counter()
+                try:
+                    answer = await client.get(path)
+                    if answer.status_code != 200:
+                        self.failures.append(f"{path}: {answer.status_code}")
+                except httpx.HTTPError as error:
+                    self.failures.append(f"{path}: {error!r}")
+                self.seconds[name].append(time.perf_counter() - begun)
+                turn += 1
+                await asyncio.sleep(1)
+
+    async def run(self, seconds: float | None = None) -> float:
+        """Ask for so long, or until all jobs have ended; returns the time it took."""
+        over, begun = asyncio.Event(), time.monotonic()
+        tasks = [asyncio.create_task(self._ask(number, over)) for number in range(self._count)]
+        if seconds is not None:
+            await asyncio.sleep(seconds)
+        else:
+            async with httpx.AsyncClient(base_url=self._address, timeout=60) as client:
+                ended = {"done", "failed", "cancelled"}
+                while {job["state"] for job in (await client.get("/api/v1/jobs?limit=100")).json()["jobs"]} - ended:
+                    await asyncio.sleep(1)
+        over.set()
+        await asyncio.gather(*tasks)
+        return time.monotonic() - begun
+
+    def table(self, title: str) -> str:
+        """The latencies in Markdown."""
+        lines = [f"| {title} | count | " + " | ".join("longest ms" if share == 100 else "median ms" if share == 50
+                                                      else f"{share} % ms" for share in SHARES) + " |",
+                 "|---|---|" + "---|" * len(SHARES)]
+        for name in REQUESTS:
+            some = [f"{1000 * float(np.percentile(self.seconds[name], share)):.0f}" for share in SHARES]
+            lines.append(f"| {name} | {len(self.seconds[name])} | " + " | ".join(some) + " |")
+        return "\n".join(lines)
 
 
 def main() -> None:
-    """Start, queue, poll, report."""
+    """Start, poll while idle, queue, poll, report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--jobs", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--seconds", type=float, default=2, help="length of each result")
+    parser.add_argument("--idle", type=float, default=30, help="seconds of polling before the jobs are queued")
     parser.add_argument("--port", type=int, default=8718)
+    parser.add_argument("--report", type=Path, help="write the tables to this Markdown file, too")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        files = inputs(Path(folder), given.seconds)
-        server = Server(Path(folder) / "data", given.port, "--free-disk-gb", "0.01")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        files = inputs(folder, given.seconds)
+        idler = subprocess.Popen([sys.executable, Path(__file__).with_name("watch.py"), folder / "idler.json"])
+        server = Server(folder / "data", given.port, "--free-disk-gb", "0.01", watch=folder / "server.json")
         photo, video, audio = (server.upload(path) for path in files)
-        jobs = [server.submit(str(number), source=[photo], target=video, audio=audio,
-                              options={"strength": 1 - number / 20}) for number in range(given.jobs)]
-        seconds, failures, took = asyncio.run(run(server, given.clients, jobs))
+
+        def submit(number: int) -> str:
+            return server.submit(str(number), source=[photo], target=video, audio=audio,
+                                 options={"strength": 1 - number / (2 * given.jobs)})
+
+        first = submit(0)
+        while server.client.get(f"/api/v1/jobs/{first}").json()["state"] in ("queued", "running"):
+            time.sleep(1)
+        idle = Clients(server.url, given.clients, [first])
+        asyncio.run(idle.run(given.idle))
+        jobs = [submit(number) for number in range(1, given.jobs + 1)]
+        busy = Clients(server.url, given.clients, jobs)
+        took = asyncio.run(busy.run())
         states = [server.client.get(f"/api/v1/jobs/{job}").json()["state"] for job in jobs]
         server.stop()
-    print(f"{given.clients} clients, {given.jobs} jobs, {took:.0f} s; jobs done: {states.count('done')}; "
-          f"failed requests: {len(failures)} {failures[:3] or ''}")
-    print("| request | count | median ms | 95 % ms | 99 % ms | longest ms |\n|---|---|---|---|---|---|")
-    for name, values in seconds.items():
-        some = [1000 * float(np.percentile(values, share)) for share in (50, 95, 99, 100)]
-        print(f"| {name} | {len(values)} | " + " | ".join(f"{value:.0f}" for value in some) + " |")
+        idler.terminate()
+        idler.wait()
+        stood = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("server", "idler")}
+        log = server.log()
+    failures = idle.failures + busy.failures
+    text = "\n\n".join([
+        f"{given.clients} clients that ask once a second each, {given.jobs} renders queued, {os.cpu_count()} cores "
+        f"(load average at the end {os.getloadavg()[0]:.1f}): {took:.0f} s; jobs done: {states.count('done')}; "
+        f"failed requests: {len(failures)}.", busy.table("while rendering"), idle.table("while idle"),
+        f"Longest standstill: {stood['server']['longest']['loop']:.2f} s of the server's event loop, "
+        f"{stood['server']['longest']['thread']:.2f} s of a thread beside it, "
+        f"{stood['idler']['longest']['loop']:.2f} s of a process that only sleeps."])
+    print(text, *failures[:5], sep="\n")
+    for name, one in stood.items():
+        print(f"{name} stood still (when, seconds): {one['late']}", file=sys.stderr)
+    print(log, file=sys.stderr)
+    if given.report is not None:
+        given.report.write_text("# Load\n\nWritten by `python benchmarks/serving/load.py`; what it means is in "
+                                f"[serving.md](serving.md).\n\n{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

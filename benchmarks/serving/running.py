@@ -20,21 +20,26 @@ CONSENT = "The pictures are in the public domain and the voice is a tone. (A ben
 
 
 class Server:
-    """``swaptalk serve`` on one folder and port; it can be killed and started again."""
+    """``swaptalk serve`` on one folder and port; it can be killed and started again.
 
-    def __init__(self, data: Path, port: int, *options: str) -> None:
-        self.data = data
-        self._command = [sys.executable, "-m", "swaptalk", "serve", "--port", str(port), "--data", str(data), *options]
+    With ``watch`` its standstills are written to that file at its end (see ``watch.py``).
+    """
+
+    def __init__(self, data: Path, port: int, *options: str, watch: Path | None = None) -> None:
+        self.data, self._log = data, data.with_suffix(".log")
+        program = ["-m", "swaptalk"] if watch is None else [str(Path(__file__).with_name("watch.py")), str(watch)]
+        self._command = [sys.executable, *program, "serve", "--port", str(port), "--data", str(data), *options]
         self.url = f"http://127.0.0.1:{port}"
         self.start()
 
     def start(self) -> None:
         """Start it and wait until it listens."""
-        self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         said = self.process.stdout.readline()
         if not said:
-            raise SystemExit("the server did not start; is the port free?")
+            raise SystemExit(f"the server did not start: {self.log()}")
         self.client = httpx.Client(base_url=self.url, timeout=120)
 
     def kill(self) -> None:
@@ -46,6 +51,10 @@ class Server:
         """SIGTERM."""
         self.process.terminate()
         self.process.wait(60)
+
+    def log(self) -> str:
+        """What it has said on standard error so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
 
     def upload(self, path: Path) -> str:
         """Send a file; returns its name on the server."""

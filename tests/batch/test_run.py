@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -138,20 +138,6 @@ def test_failed_rows_are_reported_and_the_others_done(make_clip, make_wav, tmp_p
     assert "row-000003: its target could not be analysed: " in said and "no face that could be replaced" in said
     assert (tmp_path / "a.mp4").exists() and not (tmp_path / "b.mp4").exists()
     assert main(["batch", str(tmp_path / "jobs.csv"), "--retries", "-1"]) == 2
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """Address of a Ray cluster of two machines (two node daemons on this one), a CPU each."""
-    pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
-    from ray.cluster_utils import Cluster
-
-    settings = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
-    two = Cluster(initialize_head=True, head_node_args=settings)
-    two.add_node(num_cpus=1, object_store_memory=80 << 20)
-    two.wait_for_nodes()
-    yield two.address
-    two.shutdown()
 
 
 def test_ray_cluster_with_a_killed_worker(cluster: str, table: Path) -> None:

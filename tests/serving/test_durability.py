@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from swaptalk.media.video_reader import VideoReader
+from swaptalk.serving.claims import LEASE_SECONDS
 
 
 def workers_of(pid: int) -> list[int]:
@@ -70,3 +74,69 @@ def test_two_servers_on_one_folder(serve, capsys) -> None:
     assert main(["serve", "--port", "0", "--data", str(server.data)]) == 2
     assert "another server uses this folder" in capsys.readouterr().err
     server.stop()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not asked for by its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_until_dead(pids: list[int], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while alive := [pid for pid in pids if is_alive(pid)]:
+        assert time.monotonic() < end, f"still there: {alive}"
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes by /proc")
+def test_workers_end_with_a_server_that_is_killed(serve, make_clip, make_wav) -> None:
+    server = serve("--workers", "2")
+    target = server.upload(make_clip(frames=6))["id"]
+    job = server.submit(target=target, audio=server.upload(make_wav(6.0))["id"], options={"quality": "low"})["id"]
+    server.wait(job, until=lambda now: now["stage"] is not None)
+    workers = workers_of(server.process.pid)
+    assert len(workers) == 3  # one of them in the middle of its work
+    server.kill()
+    wait_until_dead(workers, 3)
+    server.start()
+    begun = time.monotonic()
+    server.wait(job, until=lambda now: now["attempts"] > 1)
+    assert time.monotonic() - begun < LEASE_SECONDS - 2  # the new server sees that its worker is dead
+    server.client.post(f"/api/v1/jobs/{job}/cancel")
+    server.stop()
+
+
+#: Starts the program that is its argument, and says which process that is.
+STARTER = """
+import subprocess, sys, time
+print(subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdin=INPUT).pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="plays the other systems, too")
+@pytest.mark.parametrize(("before", "work", "stdin"), [
+    ("", "ctypes.PyDLL(None).sleep(60)", "None"),  # native code that lets no other thread run
+    ("sys.platform = 'other'", "time.sleep(60)", "None"),  # only its parent changes
+    ("sys.platform = os.name = 'other'", "time.sleep(60)", "subprocess.PIPE"),  # only its standard input ends
+], ids=["kernel", "parent", "input"])
+def test_an_orphan_ends(before: str, work: str, stdin: str) -> None:
+    program = f"""if True:
+        import ctypes, os, sys, time
+        from swaptalk.serving.parent import end_with
+        {before}
+        end_with(os.getppid())
+        os.write(1, b"ready\\n")
+        {work}"""
+    starter = subprocess.Popen([sys.executable, "-c", STARTER.replace("INPUT", stdin), program],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    said = {starter.stdout.readline().strip(), starter.stdout.readline().strip()}
+    pid = int((said - {"ready"}).pop())
+    assert "ready" in said and is_alive(pid)
+    starter.kill()
+    starter.wait()
+    wait_until_dead([pid], 10)

@@ -8,15 +8,22 @@ import ray
 import ray.exceptions
 
 from swaptalk.batch.status import Status
-from swaptalk.batch.worker import Task, run_task
+from swaptalk.batch.worker import Follower, Reached, Task, run_task
 from swaptalk.errors import InputError
 
 
 class _Worker:
-    """Runs in an actor: keeps the networks loaded between tasks."""
+    """Runs in an actor: keeps the networks loaded between tasks, and says meanwhile how far it is."""
+
+    def __init__(self) -> None:
+        self._follower = Follower()
 
     def run(self, task: Task) -> Status:
-        return run_task(task)
+        self._follower.begin("", 0)
+        return run_task(task, self._follower)
+
+    def reached(self) -> Reached:
+        return self._follower.reached
 
 
 class ClusterPool:
@@ -39,9 +46,11 @@ class ClusterPool:
                              remedy="start one with 'ray start --head', or correct --ray") from error
         self.size = size or max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
         # A worker that dies is not started again by Ray: the batch counts attempts and decides.
-        self._actor = ray.remote(num_cpus=threads, max_restarts=0, max_task_retries=0)(_Worker)
+        # Two methods at a time: one works, the other tells how far that is.
+        self._actor = ray.remote(num_cpus=threads, max_restarts=0, max_task_retries=0, max_concurrency=2)(_Worker)
         self._places: dict[int, Any] = {}
         self._running: dict[Any, int] = {}
+        self._asked: dict[int, Any] = {}
 
     def submit(self, place: int, task: Task) -> None:
         """Give a free place a task; its actor is started, wherever there is room, if there is none."""
@@ -59,8 +68,30 @@ class ClusterPool:
                 results.append((place, ray.get(reference)))
             except ray.exceptions.RayError:
                 del self._places[place]
+                self._asked.pop(place, None)
                 results.append((place, None))
         return results
+
+    def reached(self, place: int) -> Reached | None:
+        """How far the task of a place is, at once; None if that is not known: its worker may wait for room."""
+        if place not in self._places:
+            return None
+        if place not in self._asked:
+            self._asked[place] = self._places[place].reached.remote()
+        if not ray.wait([self._asked[place]], timeout=0)[0]:
+            return None
+        try:
+            found: Reached = ray.get(self._asked.pop(place))
+        except ray.exceptions.RayError:  # it died, as `finished` says, too
+            return None
+        return found
+
+    def stop(self, place: int) -> None:
+        """Kill the worker of a place, whatever it does; the next task gets a new one."""
+        self._asked.pop(place, None)
+        self._running = {reference: at for reference, at in self._running.items() if at != place}
+        if place in self._places:
+            ray.kill(self._places.pop(place))
 
     def close(self) -> None:
         """Stop the actors and leave the cluster."""

@@ -25,6 +25,8 @@ class Status:
     attempts: int = 0
     """How often it was begun."""
     error: str | None = None
+    fault: dict[str, str | None] | None = None
+    """The error's ``problem``, ``path`` and ``remedy`` where it is one that its user can act on."""
     output: str | None = None
     frames: int = 0
     seconds: float = 0.0
@@ -34,7 +36,7 @@ class Status:
 
     def begun(self) -> Status:
         """One more attempt, by this process."""
-        return replace(self, state="running", attempts=self.attempts + 1, error=None, worker=this_worker())
+        return replace(self, state="running", attempts=self.attempts + 1, error=None, fault=None, worker=this_worker())
 
 
 def this_worker() -> str:

@@ -12,6 +12,7 @@ from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.job import OtherJobError
 from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -27,22 +28,48 @@ class Task:
     """Frames of the output, for the estimate."""
 
 
+@dataclass(frozen=True)
+class Reached:
+    """How far a worker is: ``done`` of ``total`` frames of a stage, of which ``first`` were there when it began."""
+
+    stage: str = ""
+    total: int = 0
+    first: int = 0
+    done: int = 0
+
+
+class Follower(Progress):
+    """Remembers how far a worker is, for whoever asks from another thread."""
+
+    def __init__(self) -> None:
+        self.reached = Reached()
+
+    def begin(self, stage: str, total: int, done: int = 0) -> None:
+        """A stage begins."""
+        self.reached = Reached(stage, total, done, done)
+
+    def advance(self, count: int) -> None:
+        """So many more frames are finished."""
+        self.reached = replace(self.reached, done=self.reached.done + count)
+
+
 #: The networks of this process, loaded with its first task.
 _maker: tuple[tuple[object, ...], SwapTalk] | None = None
 
 
-def _loaded(options: GenerateOptions) -> SwapTalk:
+def _loaded(options: GenerateOptions, progress: Progress | None) -> SwapTalk:
     global _maker
-    key = (options.models, options.device, options.threads)
+    key = (options.models, options.device, options.threads, progress)
     if _maker is None or _maker[0] != key:
         _maker = key, SwapTalk.from_pretrained(*key)
     return _maker[1]
 
 
-def run_task(task: Task) -> Status:
+def run_task(task: Task, progress: Progress | None = None) -> Status:
     """Do a task unless it is done already, keeping its status file up to date.
 
-    What an attempt before left finished is gone on with. Errors come back in the status, not as exceptions.
+    What an attempt before left finished is gone on with. Errors come back in the status, not as exceptions. Give the
+    same ``progress`` with every task of a process: the networks stay loaded with it.
     """
     status = read_status(task.status, task.name, task.fingerprint)
     output = task.options.output
@@ -53,21 +80,28 @@ def run_task(task: Task) -> Status:
     write_status(task.status, status)
     begun = time.monotonic()
     try:
-        maker = _loaded(task.options)
+        maker = _loaded(task.options, progress)
         if task.kind == "template":
             _build(maker, task.options, output)
         else:
             _render(maker, task.options)
         status = replace(status, state="done", output=str(output), frames=task.frames)
     except InputError as error:
-        status = replace(status, state="failed", error=str(error))
-    except (SwapTalkError, OSError, RuntimeError, MemoryError) as error:
+        status = replace(status, state="failed", error=str(error), fault=_fault(error))
+    except SwapTalkError as error:
+        status = replace(status, state="waiting", error=str(error), fault=_fault(error))
+    except (OSError, RuntimeError, MemoryError) as error:
         status = replace(status, state="waiting", error=" ".join(str(error).split()) or type(error).__name__)
     except Exception as error:  # what nobody foresaw is the row's failure, not the batch's
         status = replace(status, state="waiting", error=" ".join(f"{type(error).__name__}: {error}".split()))
     status = replace(status, seconds=round(time.monotonic() - begun, 3))
     write_status(task.status, status)
     return status
+
+
+def _fault(error: SwapTalkError) -> dict[str, str | None]:
+    path = None if error.path is None else str(error.path)
+    return {"problem": error.problem, "path": path, "remedy": error.remedy}
 
 
 def _render(maker: SwapTalk, options: GenerateOptions) -> None:

@@ -64,6 +64,10 @@ class Attempt(Progress):
     def check(self) -> None:
         """Note that the work is alive, and see whether it shall go on; raises as :meth:`advance`."""
         self._moved = time.monotonic()
+        self.obey()
+
+    def obey(self) -> None:
+        """See whether the work shall go on, without a sign that it does; raises as :meth:`advance`."""
         if self._signal is Signal.LOST:
             raise LeaseLostError(self._job.id)
         if self._signal is Signal.CANCEL:

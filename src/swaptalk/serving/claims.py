@@ -171,6 +171,12 @@ class Claims:
             connection.execute("UPDATE jobs SET attempts = attempts - 1 WHERE id = ?", (job.id,))
             self._put_back(connection, job, 0.0)
 
+    def abandon(self, job: Job) -> None:
+        """Let the job be claimed again at once, as if this worker had died: what worked for it is gone."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE jobs SET lease_until = 0 WHERE id = ? AND token = ? AND state = 'running'",
+                               (job.id, job.token))
+
     @staticmethod
     def _put_back(connection: sqlite3.Connection, job: Job, not_before: float) -> None:
         connection.execute("UPDATE jobs SET state = 'queued', worker = NULL, lease_until = NULL, not_before = ?,"

@@ -14,6 +14,7 @@ import uvicorn
 from swaptalk.errors import InputError
 from swaptalk.pipeline.job import lock_file
 from swaptalk.serving.app import create_app
+from swaptalk.serving.cluster import connect
 from swaptalk.serving.context import Context
 from swaptalk.serving.guard import needs_key
 from swaptalk.serving.keys import KeyStore
@@ -44,9 +45,13 @@ def serve(settings: ServeOptions) -> int:
     """Serve until a signal says stop; returns the exit code.
 
     Raises:
-        InputError: the address or data folder cannot be used, or an API key is needed and there is none.
+        InputError: the address, the data folder or the cluster cannot be used, or an API key is needed and there is
+            none.
     """
     settings.check_values()
+    cluster = connect(settings)  # to refuse before anything is started; the workers join for themselves
+    if cluster is not None:
+        cluster.close()
     places = Places(settings.folder)
     if needs_key(settings) and not KeyStore(places.database).list():
         raise InputError("others than you could reach this server, and it has no API key",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -60,6 +61,17 @@ class Supervisor:
         """Let the workers give their jobs back and end; those that do not are killed."""
         self._stopping.set()
         self._thread.join()
+
+    def _watch(self) -> None:
+        """What the thread does. It outlives the workers, which on Linux end with the thread that started them."""
+        _release_dead(self._database)
+        while not self._stopping.is_set():
+            for place in self._places:
+                self._keep(place)
+            self._stopping.wait(WATCH_SECONDS)
+        self._end_all()
+
+    def _end_all(self) -> None:
         processes = [place.process for place in self._places if place.process is not None]
         for process in processes:
             process.terminate()
@@ -72,12 +84,6 @@ class Supervisor:
                 process.wait()
         for place in self._places:
             release_worker(self._database, place.name)
-
-    def _watch(self) -> None:
-        while not self._stopping.is_set():
-            for place in self._places:
-                self._keep(place)
-            self._stopping.wait(WATCH_SECONDS)
 
     def _keep(self, place: _Process) -> None:
         if place.process is not None:
@@ -94,7 +100,8 @@ class Supervisor:
         settings = {name: str(value) if isinstance(value, Path) else value
                     for name, value in dataclasses.asdict(self._settings).items()}
         place.name, place.begun = secrets.token_hex(6), time.monotonic()
-        order = {"name": place.name, "kinds": place.kinds, "settings": {**settings, "data": str(self._settings.folder)}}
+        order = {"name": place.name, "kinds": place.kinds, "server": os.getpid(),
+                 "settings": {**settings, "data": str(self._settings.folder)}}
         place.process = subprocess.Popen([sys.executable, "-m", "swaptalk.serving.worker"], stdin=subprocess.PIPE)
         assert place.process.stdin is not None
         try:
@@ -102,3 +109,20 @@ class Supervisor:
             place.process.stdin.flush()
         except BrokenPipeError:
             pass  # it died at once; the next look finds that
+
+
+def _release_dead(database: Database) -> None:
+    """Let the jobs of workers that died with an earlier server be claimed now instead of after their lease.
+
+    Only one server uses a folder, so whatever is registered here has worked for one that is gone. A process that has
+    got the number of a dead one only means waiting for the lease.
+    """
+    if os.name != "posix":  # elsewhere there is no harmless signal to ask with
+        return
+    for row in database.connection.execute("SELECT id, pid FROM workers").fetchall():
+        try:
+            os.kill(row["pid"], 0)
+        except ProcessLookupError:
+            release_worker(database, row["id"])
+        except OSError:  # it lives, and is somebody else's
+            continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from swaptalk.pipeline.vision import Vision
 from swaptalk.runtime.bundle import ModelBundle
 from swaptalk.serving.attempt import Attempt
 from swaptalk.serving.claims import Claims
-from swaptalk.serving.jobs import Job
+from swaptalk.serving.cluster import ON_CLUSTER, ClusterMaker, connect
+from swaptalk.serving.jobs import Job, Kind
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.uploads import UploadNotFoundError, UploadStore
 from swaptalk.serving.workspace import Workspace
@@ -37,13 +39,19 @@ class Tasks:
 
     Args:
         settings: of the server.
+        kinds: the jobs that will come.
         uploads: where the inputs are.
         jobs: folder of all jobs.
         claims: where results are published.
+
+    Raises:
+        InputError: the Ray cluster that the settings name cannot be joined.
     """
 
-    def __init__(self, settings: ServeOptions, uploads: UploadStore, jobs: Path, claims: Claims) -> None:
+    def __init__(self, settings: ServeOptions, kinds: Sequence[Kind], uploads: UploadStore, jobs: Path, claims: Claims,
+                 ) -> None:
         self._settings, self._uploads, self._jobs, self._claims = settings, uploads, jobs, claims
+        self._cluster = connect(settings) if any(kind in ON_CLUSTER for kind in kinds) else None
         self._loaded_vision: Vision | None = None
         self._loaded_networks: ModelBundle | None = None
 
@@ -53,7 +61,9 @@ class Tasks:
             self._loaded_vision = Vision(progress=False)
         return self._loaded_vision
 
-    def _maker(self, attempt: Attempt) -> SwapTalk:
+    def _maker(self, attempt: Attempt) -> SwapTalk | ClusterMaker:
+        if self._cluster is not None:
+            return ClusterMaker(self._cluster, self._settings, attempt)
         if self._loaded_networks is None:
             settings = self._settings
             self._loaded_networks = ModelBundle.from_pretrained(settings.models, settings.threads, settings.device)

@@ -1,7 +1,7 @@
 """A worker process: claims jobs and does them, until it is told to stop or its server is gone.
 
 It is started as ``python -m swaptalk.serving.worker`` with one line of JSON on its standard input: name, kinds of
-jobs, and the server's settings. Standard input then stays open; its end means that the server has died.
+jobs, process id and settings of the server. Standard input then stays open; its end means that the server has died.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from typing import Any, NoReturn
 from swaptalk.errors import SwapTalkError
 from swaptalk.serving.attempt import Attempt, CancelledError, StoppedError
 from swaptalk.serving.claims import Claims, LeaseLostError
+from swaptalk.serving.cluster import WorkerLostError
 from swaptalk.serving.failures import explain
 from swaptalk.serving.jobs import Job, Kind
+from swaptalk.serving.parent import end_with
 from swaptalk.serving.places import Places
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.tasks import Tasks
@@ -31,8 +33,6 @@ from swaptalk.serving.workspace import Workspace
 POLL_SECONDS = 0.4
 #: Seconds between two signs of life.
 REGISTER_SECONDS = 10.0
-#: A worker whose server has died ends within this many seconds, in the middle of a frame if need be.
-GRACE_SECONDS = 10.0
 #: Settings that are paths, which JSON does not tell from texts.
 _PATHS = ("data", "models", "certificate", "key")
 
@@ -44,13 +44,16 @@ class Worker:
         name: of this process, never used before.
         kinds: the jobs that it takes.
         settings: of the server.
+
+    Raises:
+        InputError: the data folder cannot be used, or the Ray cluster cannot be joined.
     """
 
     def __init__(self, name: str, kinds: Sequence[Kind], settings: ServeOptions) -> None:
         self._kinds = kinds
         self._places = Places(settings.folder)
         self._claims = Claims(self._places.database, name, settings.attempts)
-        self._tasks = Tasks(settings, self._places.uploads, self._places.jobs, self._claims)
+        self._tasks = Tasks(settings, kinds, self._places.uploads, self._places.jobs, self._claims)
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -75,6 +78,9 @@ class Worker:
             space.clear(job.token)
         except StoppedError:
             self._claims.release(job)
+        except WorkerLostError:
+            print(f"job {job.id}: its worker on the cluster is gone", file=sys.stderr, flush=True)
+            self._claims.abandon(job)
         except CancelledError:
             self._end(job, space, lambda: self._claims.cancelled(job))
         except SwapTalkError as error:
@@ -103,28 +109,22 @@ class Worker:
             pass
 
 
-def _stop_with_server(worker: Worker) -> None:
-    """End when the server's end of standard input closes."""
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    worker.stopping.set()
-    time.sleep(GRACE_SECONDS)
-    os._exit(0)
-
-
 def main() -> NoReturn:
     """Run a worker as standard input describes it."""
     said = json.loads(sys.stdin.buffer.readline())
+    end_with(said["server"])
     settings: dict[str, Any] = {
         name: Path(value) if name in _PATHS and value is not None else value
         for name, value in said["settings"].items()}
-    worker = Worker(said["name"], said["kinds"], ServeOptions(**settings))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
-    signal.signal(signal.SIGTERM, lambda number, frame: worker.stopping.set())
-    threading.Thread(target=_stop_with_server, args=(worker,), daemon=True).start()
     code = 0
     try:
+        worker = Worker(said["name"], said["kinds"], ServeOptions(**settings))
+        signal.signal(signal.SIGTERM, lambda number, frame: worker.stopping.set())  # Ray, once joined, had its own
         worker.run()
+    except SwapTalkError as error:
+        print(f"swaptalk: a worker cannot work: {error}", file=sys.stderr)
+        code = 1
     except BaseException:  # also then: the supervisor starts another as soon as this one is gone
         traceback.print_exc()
         code = 1

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from swaptalk.errors import InputError
 from swaptalk.pipeline.options import GenerateOptions, output_size
-from swaptalk.serving.api.uploads import find_upload
+from swaptalk.serving.api.uploads import deletion, find_upload
 from swaptalk.serving.context import Context, Owner, Server
 from swaptalk.serving.events import MOST_STREAMS
 from swaptalk.serving.failures import field_of
@@ -20,7 +20,6 @@ from swaptalk.serving.housekeeping import delete_job
 from swaptalk.serving.jobs import (
     InputGoneError,
     Job,
-    JobBusyError,
     JobNotFoundError,
     KeyReusedError,
     Kind,
@@ -176,13 +175,8 @@ def cancel_job(job: JobId, owner: Owner, server: Server) -> JobView:
 @router.delete(f"{JOBS_PATH}/{{job}}", status_code=204, responses=documented(401, 404, 409, 422))
 def remove_job(job: JobId, owner: Owner, server: Server) -> None:
     """Delete a job that has ended, with its result, for good."""
-    try:
+    with deletion("job"):
         delete_job(server.places, owner, job)
-    except JobNotFoundError:
-        raise not_found("job", "job") from None
-    except JobBusyError:
-        raise ProblemError(409, "in-use", "The job has not ended", "It waits or runs.", field="job",
-                           remedy="Cancel it first.") from None
 
 
 @router.get(f"{JOBS_PATH}/{{job}}/output", response_class=FileResponse,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import mimetypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
@@ -17,6 +19,7 @@ from swaptalk.errors import InputError
 from swaptalk.serving.context import Context, Owner, Server
 from swaptalk.serving.failures import in_words
 from swaptalk.serving.housekeeping import delete_upload as delete_stored_upload
+from swaptalk.serving.jobs import JobBusyError, JobNotFoundError
 from swaptalk.serving.probing import describe
 from swaptalk.serving.problems import ProblemError, documented, invalid, not_found
 from swaptalk.serving.receive import check_announced, receive_file
@@ -124,6 +127,22 @@ def find_upload(server: Context, owner: str, upload: str, field: str = "upload")
         raise not_found("upload", field) from None
 
 
+@contextmanager
+def deletion(what: Literal["job", "upload"]) -> Iterator[None]:
+    """Around the deletion of a job or an upload.
+
+    Raises:
+        ProblemError: 404, or 409 while it is needed.
+    """
+    try:
+        yield
+    except (JobNotFoundError, UploadNotFoundError):
+        raise not_found(what, what) from None
+    except (JobBusyError, UploadBusyError):
+        raise ProblemError(409, "in-use", f"The {what} is in use", "A job that has not ended cannot be deleted, nor "
+                           "what it needs.", field=what, remedy="Cancel the job first.") from None
+
+
 @router.get(UPLOADS_PATH, responses=documented(401, 422))
 def list_uploads(owner: Owner, server: Server) -> UploadList:
     """The files that were used last."""
@@ -178,12 +197,7 @@ def _inspected_file(server: Context, owner: str, upload: str, name: str) -> File
 @router.delete(f"{UPLOADS_PATH}/{{upload}}", status_code=204, responses=documented(401, 404, 409, 422))
 def delete_upload(upload: UploadId, owner: Owner, server: Server) -> None:
     """Delete a file for good. Results made from it stay."""
-    try:
+    with deletion("upload"):
         delete_stored_upload(server.places, owner, upload)
-    except UploadNotFoundError:
-        raise not_found("upload", "upload") from None
-    except UploadBusyError:
-        raise ProblemError(409, "in-use", "The upload is in use", "A job that has not ended needs it.",
-                           field="upload", remedy="Cancel the job first.") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -15,21 +16,17 @@ from swaptalk.cli.main import main
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes by /proc")
 
 
-def actors() -> list[int]:
-    """Process ids of the cluster's workers, which Ray names after their class."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if place.read_bytes().startswith(b"ray::_Worker"):
-                found.append(int(place.parent.name))
-        except OSError:
-            continue
-    return found
+def actor(server, job: str) -> int:
+    """Process id of the actor that makes a job, as it says itself."""
+    status = json.loads(next((server.data / "jobs" / job).glob("attempt-*/status.json")).read_text())
+    pid = int(status["worker"].rpartition(":")[2])
+    assert Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::_Worker")
+    return pid
 
 
 def wait_until_gone(pid: int, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
-    while pid in actors():
+    while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
         assert time.monotonic() < end, "the actor still works"
         time.sleep(0.05)
 
@@ -47,9 +44,7 @@ def test_renders_and_templates_on_the_cluster(serve, cluster: str, make_clip, ma
 
     server.wait(job, until=has_chunk, seconds=240)
     assert max(shown) > 0.2 and shown == sorted(shown)  # how far the actor was is told here
-    killed = actors()
-    assert len(killed) == 1
-    os.kill(killed[0], signal.SIGKILL)
+    os.kill(actor(server, job), signal.SIGKILL)
     done = server.wait(job, seconds=240)
     assert done["state"] == "done", done["error"]
     assert done["result"]["frames"] == 350 and done["result"]["resumed_frames"] >= 250
@@ -65,14 +60,14 @@ def test_renders_and_templates_on_the_cluster(serve, cluster: str, make_clip, ma
 
     job = server.submit(target=target, audio=audio, options={"quality": "low", "strength": 0.5})["id"]
     server.wait(job, until=lambda now: now["stage"] == "generate")
-    working = actors()[0]
+    working = actor(server, job)
     server.client.post(f"/api/v1/jobs/{job}/cancel")
     assert server.wait(job, seconds=20)["state"] == "cancelled"
     wait_until_gone(working)
 
     job = server.submit(target=target, audio=audio, options={"quality": "low", "strength": 0.4})["id"]
     server.wait(job, until=lambda now: now["stage"] == "generate")
-    working = actors()[0]
+    working = actor(server, job)
     server.kill()
     wait_until_gone(working)  # nobody goes on with what the next server will begin again
 

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from swaptalk.errors import InputError
 
-#: Changes with the tables; a file of a newer program is refused instead of misread.
-SCHEMA_VERSION = 1
 #: How long (seconds) a writer waits for another one. Transactions here take milliseconds.
 BUSY_SECONDS = 30.0
 
-SCHEMA = """
+_FIRST = """
 CREATE TABLE uploads (
     id TEXT NOT NULL,               -- SHA-256 of the contents
     owner TEXT NOT NULL,
@@ -88,6 +86,9 @@ CREATE TABLE deliveries (
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE totals (name TEXT PRIMARY KEY, value REAL NOT NULL) STRICT;
 """
+#: Each brings a file from the version that is its index to the next; what was released once is never changed. A file's
+#: version is SQLite's ``user_version``.
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
 
 
 class Database:
@@ -100,7 +101,7 @@ class Database:
         path: the file; it is made if it is not there.
 
     Raises:
-        InputError: it belongs to a newer version, or is no database.
+        InputError: it belongs to a newer version, or is no database; it is left as it is.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,16 +113,17 @@ class Database:
         try:
             with self.transaction() as connection:
                 found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-                if found == 0:
-                    for statement in SCHEMA.split(";\n"):
+                for migration in MIGRATIONS[found:]:
+                    for statement in migration.split(";\n"):
                         connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                if found < len(MIGRATIONS):
+                    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         except sqlite3.DatabaseError as error:
             raise InputError(f"cannot be used as the server's database ({error})", path=self._path,
                              remedy="move it away, or name another folder with --data") from error
-        if found > SCHEMA_VERSION:
-            raise InputError("was written by a newer SwapTalk", path=self._path,
-                             remedy="upgrade, or name another folder with --data")
+        if found > len(MIGRATIONS):
+            raise InputError(f"was written by a newer SwapTalk (version {found}, this one knows {len(MIGRATIONS)})",
+                             path=self._path, remedy="upgrade, or name another folder with --data")
 
     @property
     def connection(self) -> sqlite3.Connection:

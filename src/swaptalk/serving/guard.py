@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,8 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swaptalk.serving.problems import ProblemError
 from swaptalk.serving.settings import LOOPBACK_NAMES, ServeOptions
 
-#: Largest request that is not an upload, in bytes.
-BODY_BYTES = 256 * 1024
+#: Largest request that is not an upload, in bytes, and the seconds within which it must have arrived.
+BODY_BYTES, BODY_SECONDS = 256 * 1024, 20.0
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     # Everything comes from here; pictures chosen by the user are shown from memory (blob:) before they are sent.
@@ -116,18 +118,25 @@ def _check_origin(method: str, headers: Headers) -> None:
 
 
 def _bounded(headers: Headers, receive: Receive) -> Receive:
-    """Refuse bodies above the limit, whether or not their length was announced."""
+    """Refuse bodies above the limit, whether or not their length was announced, and those that do not arrive."""
     too_large = ProblemError(413, "body-too-large", "The request is too large",
                              f"The body of this request may have at most {BODY_BYTES} bytes.", field="body",
                              limit=BODY_BYTES)
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length[:20]) > BODY_BYTES:
         raise too_large
-    seen = 0
+    seen, is_complete, until = 0, False, time.monotonic() + BODY_SECONDS
 
     async def bounded() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, is_complete
+        if is_complete:  # what is left to come is that the client goes
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), until - time.monotonic())
+        except asyncio.TimeoutError:
+            raise HTTPException(408, f"The request did not arrive within {BODY_SECONDS:.0f} seconds.",
+                                {"Connection": "close"}) from None
+        is_complete = not message.get("more_body", False)
         seen += len(message.get("body", b""))
         if seen > BODY_BYTES:
             raise HTTPException(too_large.status, str(too_large))  # the only kind that the framework lets through

@@ -10,12 +10,13 @@ import webbrowser
 from typing import IO
 
 import uvicorn
+from fastapi import FastAPI
 
 from swaptalk.errors import InputError
 from swaptalk.pipeline.job import lock_file
 from swaptalk.serving.app import create_app
 from swaptalk.serving.cluster import connect
-from swaptalk.serving.context import Context
+from swaptalk.serving.connections import TimedProtocol
 from swaptalk.serving.guard import needs_key
 from swaptalk.serving.keys import KeyStore
 from swaptalk.serving.places import Places
@@ -28,16 +29,22 @@ MOST_CONNECTIONS = 500
 GRACE_SECONDS = 3
 
 
-class _Server(uvicorn.Server):
-    """Tells event streams to end when the server shall, instead of waiting for their listeners to go."""
+class WebServer(uvicorn.Server):
+    """Bounds connections, and tells event streams to end when the server shall instead of waiting for their listeners.
 
-    def __init__(self, config: uvicorn.Config, context: Context) -> None:
-        super().__init__(config)
-        self._context = context
+    Args:
+        app: of :func:`create_app`.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(uvicorn.Config(
+            app, http=TimedProtocol, log_level="warning", limit_concurrency=MOST_CONNECTIONS, server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=False, date_header=False))
+        self._changes = app.state.context.changes
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """Begin to stop."""
-        self._context.changes.closing = True
+        self._changes.closing = True
         super().handle_exit(sig, frame)  # type: ignore[arg-type]
 
 
@@ -59,8 +66,6 @@ def serve(settings: ServeOptions) -> int:
     with _only_server(places), _bound(settings) as listening:
         app = create_app(settings, places)
         address = f"http://{_shown_host(settings.host)}:{listening.getsockname()[1]}/"
-        config = uvicorn.Config(app, log_level="warning", limit_concurrency=MOST_CONNECTIONS, server_header=False,
-                                timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=False, date_header=False)
         supervisor = Supervisor(settings, places.database)
         # The web server repeats the signal that ended it, which would end this process before its workers have stopped.
         signal.signal(signal.SIGTERM, _interrupt)
@@ -69,7 +74,7 @@ def serve(settings: ServeOptions) -> int:
         if settings.open:
             webbrowser.open(address)
         try:
-            asyncio.run(_Server(config, app.state.context).serve(sockets=[listening]))
+            asyncio.run(WebServer(app).serve(sockets=[listening]))
         except KeyboardInterrupt:
             pass
         finally:

@@ -124,8 +124,10 @@ def cluster() -> Iterator[str]:
     from ray.cluster_utils import Cluster
 
     settings = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
-    two = Cluster(initialize_head=True, head_node_args=settings)
-    two.add_node(num_cpus=1, object_store_memory=80 << 20)
-    two.wait_for_nodes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_worker_niceness", "0")  # else its workers wait for whatever else this machine does
+        two = Cluster(initialize_head=True, head_node_args=settings)
+        two.add_node(num_cpus=1, object_store_memory=80 << 20)
+        two.wait_for_nodes()
     yield two.address
     two.shutdown()

@@ -1,4 +1,4 @@
-"""Screenshots of the page's five main states at two widths, for docs/serving.md.
+"""Screenshots of the page's five main states at two widths, light and dark, for docs/serving.md.
 
     python benchmarks/serving/screenshots.py --photo demo/source.jpg --video demo/target.mp4 --audio demo/speech.opus
 
@@ -26,14 +26,16 @@ PATIENCE = 600_000
 
 
 def save(page: Page, folder: Path, name: str) -> None:
-    """One PNG of the whole page, with few colours to stay small, at each width."""
+    """One PNG of the whole page, with few colours to stay small, at each width, light and dark."""
     for width, (x, y) in WIDTHS.items():
         page.set_viewport_size({"width": x, "height": y})
-        page.wait_for_timeout(400)
-        picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-        picture = picture.resize((SAVED[width], round(picture.height * SAVED[width] / x)), Image.Resampling.LANCZOS)
-        picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(
-            folder / f"serving-{name}-{width}.png", optimize=True)
+        for scheme, suffix in (("dark", "-dark"), ("light", "")):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(400)
+            picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+            picture = picture.resize((SAVED[width], round(picture.height * SAVED[width] / x)), Image.Resampling.LANCZOS)
+            picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(
+                folder / f"serving-{name}-{width}{suffix}.png", optimize=True)
     page.set_viewport_size({"width": 1200, "height": 900})
 
 
@@ -67,7 +69,6 @@ def main() -> None:
     for name in ("--photo", "--video", "--audio"):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("docs/images"))
-    parser.add_argument("--dark", action="store_true")
     given = parser.parse_args()
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with tempfile.TemporaryDirectory() as data:
@@ -78,7 +79,7 @@ def main() -> None:
             address = server.stdout.readline().split()[-1]
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium)
-                page = browser.new_page(color_scheme="dark" if given.dark else "light")
+                page = browser.new_page()
                 page.on("console", lambda message: print(f"{message.type}: {message.text}"))
                 page.on("pageerror", lambda error: print(f"error: {error}"))
                 walk(page, address, given.photo, given.video, given.audio, given.output)

@@ -16,6 +16,7 @@ import pytest
 
 from swaptalk.runtime.bundle import default_directory
 from swaptalk.runtime.validate import BUNDLE_NAME
+from swaptalk.serving.speech import speech_program
 
 CONSENT = "The person in the photo and the speaker agreed to this video. (A test.)"
 
@@ -81,8 +82,33 @@ def weights() -> None:
         pytest.skip("this checkout has no weights")
 
 
+#: Stands in for a speech program where none is installed: a tone for every word, and one language it does not know.
+SPEAKER = f"""#!{sys.executable}
+import struct, sys, wave
+given = sys.argv[sys.argv.index("-v") + 1:]
+if given[0] == "qqq":
+    sys.exit("no such voice")
+samples = [(i // 40 % 2 - 0.5) * 12000 for i in range(8000 * len(sys.stdin.read().split()))]
+with wave.open(given[given.index("-w") + 1], "wb") as file:
+    file.setparams((1, 2, 16000, 0, "NONE", None))
+    file.writeframes(struct.pack(f"<{{len(samples)}}h", *map(int, samples)))
+"""
+
+
 @pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningServer]]:
+def speaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A speech program on the path of the servers: what is installed, or else a stand-in."""
+    with pytest.MonkeyPatch.context() as patch:
+        if speech_program() is None:
+            program = tmp_path_factory.mktemp("speaker") / "espeak-ng"
+            program.write_text(SPEAKER)
+            program.chmod(0o700)
+            patch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+        yield speech_program() or pytest.skip("the stand-in for a speech program cannot be run here")
+
+
+@pytest.fixture(scope="session")
+def serve(speaker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningServer]]:
     """Factory of servers; all are stopped at the end."""
     os.environ["PYTHONUNBUFFERED"] = "1"
     running: list[RunningServer] = []

@@ -56,7 +56,7 @@ def test_renders_and_templates_on_the_cluster(serve, cluster: str, make_clip, ma
     grey = server.upload(make_clip("grey.mp4", frames=3, faceless=range(3)))["id"]
     failed = server.wait(server.submit(target=grey, audio=audio)["id"])
     assert failed["state"] == "failed" and failed["error"]["field"] == "target"
-    assert "grey.mp4" in failed["error"]["detail"] and "/" not in failed["error"]["detail"]
+    assert "“grey.mp4”: no face" in failed["error"]["detail"]
 
     job = server.submit(target=target, audio=audio, options={"quality": "low", "strength": 0.5})["id"]
     server.wait(job, until=lambda now: now["stage"] == "generate")

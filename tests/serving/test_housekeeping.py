@@ -18,7 +18,6 @@ from swaptalk.serving.claims import Claims
 from swaptalk.serving.housekeeping import tidy
 from swaptalk.serving.places import Places
 from swaptalk.serving.settings import Limits
-from swaptalk.serving.speech import speech_program
 from swaptalk.serving.uploads import DiskQuotaError, UploadNotFoundError
 from swaptalk.serving.webhooks import deliver_due, is_allowed, webhook_secret
 
@@ -133,7 +132,6 @@ def test_metrics_and_health(server) -> None:
         assert name in text
 
 
-@pytest.mark.skipif(speech_program() is None, reason="no speech program is installed")
 def test_text_is_spoken(server) -> None:
     said = server.client.post("/api/v1/speech", json={"text": "Good morning; $(touch /tmp/x) -w /tmp/y"}).json()
     assert said["kind"] == "audio" and said["media"]["seconds"] > 1

@@ -76,7 +76,7 @@ def test_what_the_pipeline_refuses_is_said_in_words_for_the_page(server, make_cl
     target = server.upload(make_clip(name="nobody.mp4", frames=4, faceless=range(4)), name="My scene.mp4")["id"]
     job = server.submit(target=target, audio=server.upload(make_wav(0.2))["id"])
     error = server.wait(job["id"])["error"]
-    assert error["field"] == "target" and error["detail"].startswith("My scene.mp4: no face")
+    assert error["field"] == "target" and error["detail"].startswith("“My scene.mp4”: no face")
     assert "--" not in json.dumps(error) and str(server.data) not in json.dumps(error)
 
 

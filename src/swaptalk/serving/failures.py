@@ -38,11 +38,12 @@ def explain(error: SwapTalkError, inputs: Mapping[Path, tuple[str, str]]) -> dic
     field, name = inputs.get(Path(error.path), (None, None)) if error.path is not None else (None, None)
     if name is None:
         field = field_of(error.problem)
-    detail = in_words(f"{name}: {error.problem}" if name else error.problem)
-    said = {"title": "This could not be made", "detail": _sentence(detail), "remedy": _sentence(in_words(error.remedy))}
+    detail = in_words(f"“{name}”: {error.problem}" if name else error.problem)
+    said = {"title": "This could not be made", "detail": sentence(detail), "remedy": sentence(in_words(error.remedy))}
     return said if field is None else {**said, "field": field}
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """With a capital in front and a full stop behind."""
     text = " ".join(text.split())
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from swaptalk.errors import InputError
 from swaptalk.serving.context import Context, Owner, Server
-from swaptalk.serving.failures import in_words
+from swaptalk.serving.failures import in_words, sentence
 from swaptalk.serving.housekeeping import delete_upload as delete_stored_upload
 from swaptalk.serving.jobs import JobBusyError, JobNotFoundError
 from swaptalk.serving.probing import describe
@@ -71,7 +71,7 @@ def create_speech(body: SpeechRequest, owner: Owner, server: Server) -> UploadVi
         digest = hashlib.sha256(part.read_bytes()).hexdigest()
         upload, _ = _take_in(server, owner, f"{' '.join(body.text.split())[:60]}.wav", part, digest)
     except InputError as error:
-        raise invalid("text", in_words(error.problem), remedy=error.remedy) from None
+        raise invalid("text", sentence(in_words(error.problem)), remedy=sentence(error.remedy)) from None
     finally:
         part.unlink(missing_ok=True)
     return _view(server, upload)

@@ -24,10 +24,11 @@ COPY --from=build /opt/swaptalk /opt/swaptalk
 ENV PATH=/opt/swaptalk/bin:$PATH SWAPTALK_MODELS_DIR=/opt/swaptalk/models SWAPTALK_DATA_DIR=/data \
     # What videos are signed with must outlive the container, too.
     SWAPTALK_CONFIG_DIR=/data/identity PYTHONUNBUFFERED=1
-USER swaptalk
+USER 1000
 VOLUME /data
 EXPOSE 8710
-HEALTHCHECK --interval=30s --timeout=10s CMD python -c "import urllib.request as r; r.urlopen('http://127.0.0.1:8710/health')"
+HEALTHCHECK --interval=30s --timeout=10s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8710/health')"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["swaptalk"]
 CMD ["serve", "--host", "0.0.0.0"]

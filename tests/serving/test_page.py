@@ -16,6 +16,9 @@ expect = playwright.expect
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 #: Milliseconds that anything may take on a machine that is busy with other tests.
 PATIENCE = 120_000
+#: A property of a player, as soon as it has seen the beginning of its file.
+LOADED = """(player, name) => player.readyState ? player[name]
+    : new Promise((tell) => { player.onloadedmetadata = () => tell(player[name]); })"""
 FIELDS = "button, input, select, textarea, summary, a"
 
 
@@ -71,7 +74,7 @@ def test_from_files_to_download(page, make_clip, make_wav, other_photo: Path, tm
     expect(newest.locator(".state-done")).to_be_visible(timeout=PATIENCE)
     newest.get_by_role("button", name="Show: astronaut").click()
     expect(page.locator("#result video.after")).to_be_visible()
-    page.wait_for_function("document.querySelector('#result video.after')?.videoWidth === 160")
+    assert page.locator("#result video.after").evaluate(LOADED, "videoWidth") == 160
     page.get_by_label("Before – after").fill("80")
     assert page.evaluate("document.querySelector('.compare').style.getPropertyValue('--split')") == "80%"
     with page.expect_download() as saving:
@@ -124,7 +127,7 @@ def test_type_the_words(page) -> None:
     page.get_by_label("Text").fill("Good morning, dear audience")
     page.get_by_role("button", name="Speak it").click()
     expect(page.locator("#audio .remarks .good")).to_have_text("Sound found.", timeout=PATIENCE)
-    page.wait_for_function("document.querySelector('#audio audio').duration > 1")
+    assert page.locator("#audio audio").evaluate(LOADED, "duration") > 1
     page.get_by_label("Language").fill("qqq")
     page.get_by_role("button", name="Speak it").click()
     expect(page.locator("#audio .remarks .bad")).to_contain_text("The text could not be spoken", timeout=PATIENCE)

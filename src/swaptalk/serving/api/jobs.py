@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -200,7 +201,7 @@ def get_job_output(job: JobId, owner: Owner, server: Server, download: bool = Fa
 async def get_job_events(job: JobId, owner: Owner, server: Server, last_event_id: LastEvent = None,
                          ) -> StreamingResponse:
     """Changes of one job as server-sent events, from its present state to its end."""
-    _find(server, owner, job)
+    await asyncio.to_thread(_find, server, owner, job)  # no request may wait for the disk in the event loop
     return _stream(server, owner, -1 if last_event_id is None else int(last_event_id), job)
 
 

@@ -19,29 +19,36 @@ from pathlib import Path
 import httpx
 import numpy as np
 from running import Server, inputs
+from watch import Watch
 
 #: What the clients ask for, in turns; ``{}`` is the name of a job.
 REQUESTS = {"one job": "/api/v1/jobs/{}", "list of jobs": "/api/v1/jobs", "about": "/api/v1/about", "page": "/"}
 SHARES = (50, 95, 99, 100)
 
 
+def _client(address: str) -> httpx.AsyncClient:
+    # Without `verify=False` each reads all certificates of the system: 40 ms of computing that hold up all the others.
+    return httpx.AsyncClient(base_url=address, timeout=60, verify=False)
+
+
 class Clients:
-    """Many clients that ask once a second each, and what became of their requests.
+    """Many clients that ask once a second each, and what became of their requests; they share one event loop.
 
     Args:
         address: of the server.
         count: how many.
         jobs: names of jobs to ask for.
+        watch: told how long their loop stands still.
     """
 
-    def __init__(self, address: str, count: int, jobs: list[str]) -> None:
-        self._address, self._count, self._jobs = address, count, jobs
+    def __init__(self, address: str, count: int, jobs: list[str], watch: Watch) -> None:
+        self._address, self._count, self._jobs, self._watch = address, count, jobs, watch
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.failures: list[str] = []
 
     async def _ask(self, number: int, over: asyncio.Event) -> None:
         await asyncio.sleep(number / self._count)
-        async with httpx.AsyncClient(base_url=self._address, timeout=60) as client:
+        async with _client(self._address) as client:
             turn = number
             while not over.is_set():
                 name, path = list(REQUESTS.items())[turn % len(REQUESTS)]
@@ -60,16 +67,18 @@ class Clients:
     async def run(self, seconds: float | None = None) -> float:
         """Ask for so long, or until all jobs have ended; returns the time it took."""
         over, begun = asyncio.Event(), time.monotonic()
+        watching = asyncio.create_task(self._watch.watch_loop())
         tasks = [asyncio.create_task(self._ask(number, over)) for number in range(self._count)]
         if seconds is not None:
             await asyncio.sleep(seconds)
         else:
-            async with httpx.AsyncClient(base_url=self._address, timeout=60) as client:
+            async with _client(self._address) as client:
                 ended = {"done", "failed", "cancelled"}
                 while {job["state"] for job in (await client.get("/api/v1/jobs?limit=100")).json()["jobs"]} - ended:
                     await asyncio.sleep(1)
         over.set()
         await asyncio.gather(*tasks)
+        watching.cancel()
         return time.monotonic() - begun
 
     def table(self, title: str) -> str:
@@ -107,16 +116,18 @@ def main() -> None:
         first = submit(0)
         while server.client.get(f"/api/v1/jobs/{first}").json()["state"] in ("queued", "running"):
             time.sleep(1)
-        idle = Clients(server.url, given.clients, [first])
+        watch = Watch(folder / "clients.json")
+        idle = Clients(server.url, given.clients, [first], watch)
         asyncio.run(idle.run(given.idle))
         jobs = [submit(number) for number in range(1, given.jobs + 1)]
-        busy = Clients(server.url, given.clients, jobs)
+        busy = Clients(server.url, given.clients, jobs, watch)
         took = asyncio.run(busy.run())
         states = [server.client.get(f"/api/v1/jobs/{job}").json()["state"] for job in jobs]
         server.stop()
         idler.terminate()
         idler.wait()
-        stood = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("server", "idler")}
+        watch.write()
+        stood = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("server", "clients", "idler")}
         log = server.log()
     failures = idle.failures + busy.failures
     text = "\n\n".join([
@@ -125,6 +136,7 @@ def main() -> None:
         f"failed requests: {len(failures)}.", busy.table("while rendering"), idle.table("while idle"),
         f"Longest standstill: {stood['server']['longest']['loop']:.2f} s of the server's event loop, "
         f"{stood['server']['longest']['thread']:.2f} s of a thread beside it, "
+        f"{stood['clients']['longest']['loop']:.2f} s of the clients' event loop, "
         f"{stood['idler']['longest']['loop']:.2f} s of a process that only sleeps."])
     print(text, *failures[:5], sep="\n")
     for name, one in stood.items():

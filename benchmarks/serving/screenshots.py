@@ -26,7 +26,7 @@ PATIENCE = 600_000
 
 
 def save(page: Page, folder: Path, name: str) -> None:
-    """One PNG of the whole page, with few colours to stay small, at each width, light and dark."""
+    """A picture of the whole page at each width, light and dark."""
     for width, (x, y) in WIDTHS.items():
         page.set_viewport_size({"width": x, "height": y})
         for scheme, suffix in (("dark", "-dark"), ("light", "")):
@@ -34,8 +34,7 @@ def save(page: Page, folder: Path, name: str) -> None:
             page.wait_for_timeout(400)
             picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
             picture = picture.resize((SAVED[width], round(picture.height * SAVED[width] / x)), Image.Resampling.LANCZOS)
-            picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(
-                folder / f"serving-{name}-{width}{suffix}.png", optimize=True)
+            picture.save(folder / f"serving-{name}-{width}{suffix}.webp", quality=82, method=6)
     page.set_viewport_size({"width": 1200, "height": 900})
 
 

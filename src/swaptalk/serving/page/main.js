@@ -206,6 +206,7 @@ function nameOf(job) {
 function heard(job) {
   for (const input of Object.values(inputs)) input.heard(job);
   list.heard(job);
+  if (!["queued", "running"].includes(job.state)) learnAbout().catch(() => {});  // it takes room now, or none any more
   if (current?.id !== job.id || job.revision < current.revision) return;
   const wasDone = current.state === "done";
   current = job;
@@ -215,6 +216,7 @@ function heard(job) {
 
 function removed(id) {
   list.removed(id);
+  learnAbout().catch(() => {});
   if (current?.id === id) {
     current = null;
     byId("work").hidden = true;
@@ -259,6 +261,14 @@ function askForKey() {
   });
 }
 
+/** The limits, and how much room is in use by now. */
+async function learnAbout() {
+  about = await call("GET", "/api/v1/about");
+  const limits = about.limits, version = about.version === "unknown" ? "" : ` ${about.version}`;
+  byId("about").textContent = `SwapTalk${version}. Files up to ${size(limits.upload_bytes)} and ${duration(limits.seconds)}; `
+    + `everything is deleted after ${limits.keep_days} days. ${size(about.used_bytes)} of ${size(limits.disk_bytes)} in use. Nothing leaves this server.`;
+}
+
 async function learnNames() {
   const known = (await call("GET", "/api/v1/uploads")).uploads;
   for (const one of known) names.set(one.id, one.name);
@@ -281,12 +291,9 @@ async function begin() {
   // A file dropped beside a card must not replace the page.
   for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
 
-  about = await call("GET", "/api/v1/about");
+  await learnAbout();
   byId("way-type").hidden = !about.speech;
   byId("text").maxLength = about.speech_characters;
-  const limits = about.limits;
-  byId("about").textContent = `SwapTalk ${about.version}. Files up to ${size(limits.upload_bytes)} and ${duration(limits.seconds)}; `
-    + `everything is deleted after ${limits.keep_days} days. ${size(about.used_bytes)} of ${size(limits.disk_bytes)} in use. Nothing leaves this server.`;
   await learnNames();
   const revision = await list.load();
   const unfinished = [...list.jobs.values()].find((job) => ["queued", "running"].includes(job.state));

@@ -1,12 +1,13 @@
 // Numbers and states in words.
 
-/** 75 -> "1 min 15 s" */
+/** 75 -> "1 min 15 s", 3600 -> "1 h" */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (seconds < 10) return `${Math.max(0, seconds).toFixed(seconds < 1 ? 2 : 1)} s`;
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const [large, small, units] = minutes < 60 ? [minutes, whole % 60, ["min", "s"]] : [Math.floor(minutes / 60), minutes % 60, ["h", "min"]];
+  return small ? `${large} ${units[0]} ${small} ${units[1]}` : `${large} ${units[0]}`;
 }
 
 /** Coarse, because it is an estimate. */

@@ -54,10 +54,18 @@ def worker_pids(server: Server) -> list[int]:
     return found
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def disturb(server: Server, kills: int, chance: random.Random, pause: tuple[float, float]) -> dict[str, int]:
     """Kill ``kills`` times, the server or one of its workers, as long as jobs are unfinished."""
-    done = {"server": 0, "worker": 0}
-    while sum(done.values()) < kills and not set(states(server).values()) <= {"done", "failed", "cancelled"}:
+    done = {"server": 0, "worker": 0, "orphans": 0}
+    while done["server"] + done["worker"] < kills and not set(states(server).values()) <= {"done", "failed", "cancelled"}:
         time.sleep(chance.uniform(*pause))
         workers = worker_pids(server)
         if workers and chance.random() < 0.5:
@@ -66,9 +74,10 @@ def disturb(server: Server, kills: int, chance: random.Random, pause: tuple[floa
         else:
             server.kill()
             done["server"] += 1
-            time.sleep(chance.uniform(0, 1))
+            time.sleep(chance.uniform(1, 2))
+            done["orphans"] += sum(is_alive(pid) for pid in workers)
             server.start()
-        print(f"{sum(done.values())} kills; {sorted(states(server).values())}", flush=True)
+        print(f"{done}; {sorted(states(server).values())}", flush=True)
     return done
 
 
@@ -96,37 +105,39 @@ def main() -> None:
     parser.add_argument("--attempts", type=int, default=30, help="kills come faster than chunks on a slow machine")
     parser.add_argument("--port", type=int, default=8719)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ray", help="address of a Ray cluster that makes the renders")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = inputs(Path(folder), given.seconds)
-        server = Server(Path(folder) / "data", given.port, "--free-disk-gb", "0.01", "--threads", "1",
-                        "--attempts", str(given.attempts))
-        photo, video, audio = (server.upload(path) for path in files)
+        with Server(Path(folder) / "data", given.port, "--free-disk-gb", "0.01", "--threads", "1",
+                    "--attempts", str(given.attempts), *(["--ray", given.ray] if given.ray else [])) as server:
+            photo, video, audio = (server.upload(path) for path in files)
 
-        def submit(name: str, number: int) -> str:
-            options = {"strength": 1 - 0.1 * number, "quality": "low"}
-            return server.submit(f"{name}{number}", source=[photo], target=video, audio=audio, options=options)
+            def submit(name: str, number: int) -> str:
+                options = {"strength": 1 - 0.1 * number, "quality": "low"}
+                return server.submit(f"{name}{number}", source=[photo], target=video, audio=audio, options=options)
 
-        begun = time.monotonic()
-        expected = [submit("calm", number) for number in range(given.jobs)]
-        assert set(finish(server).values()) == {"done"}
-        calm = time.monotonic() - begun
-        print(f"undisturbed: {calm:.0f} s", flush=True)
-        begun = time.monotonic()
-        disturbed = [submit("wild", number) for number in range(given.jobs)]
-        again = [submit("wild", number) for number in range(given.jobs)]  # a client that repeats itself
-        kills = disturb(server, given.kills, random.Random(given.seed), tuple(given.pause))
-        ended = finish(server)
-        wild = time.monotonic() - begun
-        same = [pictures(server.data / "jobs" / a / "output.mp4") == pictures(server.data / "jobs" / b / "output.mp4")
-                for a, b in zip(expected, disturbed, strict=True)]
-        left = [path.name for job in disturbed for path in (server.data / "jobs" / job).iterdir()
-                if path.name not in ("output.mp4", "report.json")]
-        with sqlite3.connect(server.data / "swaptalk.sqlite") as rows:
-            claims = rows.execute(f"SELECT token FROM jobs WHERE id IN ({','.join('?' * len(disturbed))})", disturbed)
-            tokens = [token for (token,) in claims]
-        server.stop()
-    print(f"kills: {kills['server']} of the server, {kills['worker']} of workers")
+            begun = time.monotonic()
+            expected = [submit("calm", number) for number in range(given.jobs)]
+            assert set(finish(server).values()) == {"done"}
+            calm = time.monotonic() - begun
+            print(f"undisturbed: {calm:.0f} s", flush=True)
+            begun = time.monotonic()
+            disturbed = [submit("wild", number) for number in range(given.jobs)]
+            again = [submit("wild", number) for number in range(given.jobs)]  # a client that repeats itself
+            kills = disturb(server, given.kills, random.Random(given.seed), tuple(given.pause))
+            ended = finish(server)
+            wild = time.monotonic() - begun
+            made = server.data / "jobs"
+            same = [pictures(made / one / "output.mp4") == pictures(made / other / "output.mp4")
+                    for one, other in zip(expected, disturbed, strict=True)]
+            left = [path.name for job in disturbed for path in (made / job).iterdir()
+                    if path.name not in ("output.mp4", "report.json")]
+            marks = ",".join("?" * len(disturbed))
+            with sqlite3.connect(server.data / "swaptalk.sqlite") as rows:
+                tokens = [row[0] for row in rows.execute(f"SELECT token FROM jobs WHERE id IN ({marks})", disturbed)]
+    print(f"kills: {kills['server']} of the server, {kills['worker']} of workers; "
+          f"workers that outlived their server by a second: {kills['orphans']}")
     print(f"jobs: {len(ended) - len(expected)} of {given.jobs} (repeated submissions made "
           f"{len(set(again) - set(disturbed))} more), done: {sum(ended[job] == 'done' for job in disturbed)}")
     print(f"claims of each job: {tokens}; outputs identical to the undisturbed run's: {sum(same)} of {len(same)}")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from running import Server, inputs
+from running import Server, end, inputs
 from watch import Watch
 
 #: What the clients ask for, in turns; ``{}`` is the name of a job.
@@ -92,6 +92,26 @@ class Clients:
         return "\n".join(lines)
 
 
+def _measure(server: Server, watch: Watch, files: tuple[Path, Path, Path], given: argparse.Namespace,
+             ) -> tuple[Clients, Clients, float, list[str]]:
+    """Clients without and with jobs in the queue, seconds that these took, and their states at the end."""
+    photo, video, audio = (server.upload(path) for path in files)
+
+    def submit(number: int) -> str:
+        return server.submit(str(number), source=[photo], target=video, audio=audio,
+                             options={"strength": 1 - number / (2 * given.jobs)})
+
+    first = submit(0)
+    while server.client.get(f"/api/v1/jobs/{first}").json()["state"] in ("queued", "running"):
+        time.sleep(1)
+    idle = Clients(server.url, given.clients, [first], watch)
+    asyncio.run(idle.run(given.idle))
+    jobs = [submit(number) for number in range(1, given.jobs + 1)]
+    busy = Clients(server.url, given.clients, jobs, watch)
+    took = asyncio.run(busy.run())
+    return idle, busy, took, [server.client.get(f"/api/v1/jobs/{job}").json()["state"] for job in jobs]
+
+
 def main() -> None:
     """Start, poll while idle, queue, poll, report."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -104,28 +124,13 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        files = inputs(folder, given.seconds)
-        idler = subprocess.Popen([sys.executable, Path(__file__).with_name("watch.py"), folder / "idler.json"])
-        server = Server(folder / "data", given.port, "--free-disk-gb", "0.01", watch=folder / "server.json")
-        photo, video, audio = (server.upload(path) for path in files)
-
-        def submit(number: int) -> str:
-            return server.submit(str(number), source=[photo], target=video, audio=audio,
-                                 options={"strength": 1 - number / (2 * given.jobs)})
-
-        first = submit(0)
-        while server.client.get(f"/api/v1/jobs/{first}").json()["state"] in ("queued", "running"):
-            time.sleep(1)
         watch = Watch(folder / "clients.json")
-        idle = Clients(server.url, given.clients, [first], watch)
-        asyncio.run(idle.run(given.idle))
-        jobs = [submit(number) for number in range(1, given.jobs + 1)]
-        busy = Clients(server.url, given.clients, jobs, watch)
-        took = asyncio.run(busy.run())
-        states = [server.client.get(f"/api/v1/jobs/{job}").json()["state"] for job in jobs]
-        server.stop()
-        idler.terminate()
-        idler.wait()
+        idler = subprocess.Popen([sys.executable, Path(__file__).with_name("watch.py"), folder / "idler.json"])
+        try:
+            with Server(folder / "data", given.port, "--free-disk-gb", "0.01", watch=folder / "server.json") as server:
+                idle, busy, took, states = _measure(server, watch, inputs(folder, given.seconds), given)
+        finally:
+            end(idler)
         watch.write()
         stood = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("server", "clients", "idler")}
         log = server.log()

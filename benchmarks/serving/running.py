@@ -20,7 +20,7 @@ CONSENT = "The pictures are in the public domain and the voice is a tone. (A ben
 
 
 class Server:
-    """``swaptalk serve`` on one folder and port; it can be killed and started again.
+    """``swaptalk serve`` on one folder and port; it can be killed and started again. Use it in a ``with`` block.
 
     With ``watch`` its standstills are written to that file at its end (see ``watch.py``).
     """
@@ -47,10 +47,12 @@ class Server:
         self.process.kill()
         self.process.wait()
 
-    def stop(self) -> None:
-        """SIGTERM."""
-        self.process.terminate()
-        self.process.wait(60)
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """SIGTERM, also when the benchmark has failed."""
+        end(self.process)
 
     def log(self) -> str:
         """What it has said on standard error so far."""
@@ -67,6 +69,16 @@ class Server:
         answer = self.client.post("/api/v1/jobs", json={"consent": CONSENT, **job}, headers={"Idempotency-Key": key})
         answer.raise_for_status()
         return str(answer.json()["id"])
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Let a process end, and make it if it does not."""
+    process.terminate()
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def inputs(folder: Path, seconds: float) -> tuple[Path, Path, Path]:

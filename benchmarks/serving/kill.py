@@ -20,6 +20,7 @@ from running import Server, inputs
 
 from swaptalk.media.video_reader import VideoReader
 
+ENDED = {"done", "failed", "cancelled"}
 #: Seconds without any change after which the run is called stuck.
 PATIENCE = 600
 
@@ -65,7 +66,7 @@ def is_alive(pid: int) -> bool:
 def disturb(server: Server, kills: int, chance: random.Random, pause: tuple[float, float]) -> dict[str, int]:
     """Kill ``kills`` times, the server or one of its workers, as long as jobs are unfinished."""
     done = {"server": 0, "worker": 0, "orphans": 0}
-    while done["server"] + done["worker"] < kills and not set(states(server).values()) <= {"done", "failed", "cancelled"}:
+    while done["server"] + done["worker"] < kills and set(states(server).values()) - ENDED:
         time.sleep(chance.uniform(*pause))
         workers = worker_pids(server)
         if workers and chance.random() < 0.5:
@@ -84,7 +85,7 @@ def disturb(server: Server, kills: int, chance: random.Random, pause: tuple[floa
 def finish(server: Server) -> dict[str, str]:
     """Wait until all jobs have ended."""
     since, last = time.monotonic(), None
-    while not set((now := states(server)).values()) <= {"done", "failed", "cancelled"}:
+    while set((now := states(server)).values()) - ENDED:
         with sqlite3.connect(server.data / "swaptalk.sqlite", timeout=30) as rows:
             revision = rows.execute("SELECT last FROM revisions").fetchone()
         if revision != last:

@@ -15,10 +15,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.speed import networks
 from benchmarks.speed.jobs import Run, clip, run
+from benchmarks.speed.memory import plot
 
 ROOT = Path(__file__).parents[2]
 RESULTS, PAGE = ROOT / "benchmarks" / "results.json", ROOT / "docs" / "performance.md"
+CURVES = ROOT / "docs" / "images" / "memory.png"
 BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
 #: Rows: what was done, frames, frames a second, CPU seconds a frame, peak memory in MB, ratio to the part's first row.
 Rows = list[dict[str, Any]]
@@ -66,6 +69,13 @@ def _row(name: str, rounds: list[list[Run]]) -> dict[str, Any]:
     }
 
 
+def _measured_by(module: str, rounds: int) -> Any:
+    """What a measurement in a process of its own prints: libraries of networks do not share one well."""
+    done = subprocess.run([sys.executable, "-m", f"benchmarks.speed.{module}", "--rounds", str(rounds)], cwd=ROOT,
+                          stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
 def part_pipeline(bench: Bench) -> Rows:
     """The three verbs on the target as it is."""
     target = clip(bench.target, bench.folder, bench.seconds)
@@ -99,21 +109,34 @@ def part_peers(bench: Bench) -> Rows:
     """Networks of published shapes on frames of the target's size: nothing of their decoding, pasting or encoding."""
     own = bench.compare({"SwapTalk, from file to file": lambda: [
         bench.generate(clip(bench.target, bench.folder, bench.seconds))]})
-    done = subprocess.run([sys.executable, "-m", "benchmarks.speed.peers", "--rounds", str(bench.rounds)], cwd=ROOT,
-                          capture_output=True, text=True, check=True)
-    taken = {name: median(values) for name, values in json.loads(done.stdout).items()}
+    taken = {name: median(values) for name, values in _measured_by("peers", bench.rounds).items()}
     rows = [{"what": f"{name}: network alone", "rounds": bench.rounds, "cpu_ms_per_frame": value}
             for name, value in taken.items()]
-    together = {"what": "those three, one after the other", "rounds": bench.rounds,
-                "cpu_ms_per_frame": sum(taken.values())}
-    return [*own, *rows, together]
+    totals = {"those three in PyTorch fp32": False, "those three in OpenVINO bf16": True}
+    together = [{"what": name, "rounds": bench.rounds,
+                 "cpu_ms_per_frame": sum(value for what, value in taken.items() if ("OpenVINO" in what) == own_engine)}
+                for name, own_engine in totals.items()]
+    return [*own, *rows, *together]
 
 
 def part_length(bench: Bench) -> Rows:
-    """The same scene for 10 s, 1 min and 10 min, at 5 frames a second."""
-    return bench.compare({f"{name}": lambda seconds=seconds: [
-        bench.generate(clip(bench.target, bench.folder, seconds, 360, 5), "--allow-long")]
-        for name, seconds in (("10 s", 10.0), ("1 min", 60.0), ("10 min", 600.0))})
+    """The same scene for 10 s, 1 min and 10 min, at 5 frames a second; the plot shows the memory of each."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+
+    def case(name: str, seconds: float) -> list[Run]:
+        done = bench.generate(clip(bench.target, bench.folder, seconds, 360, 5), "--allow-long")
+        curves[name] = done.memory
+        return [done]
+
+    rows = bench.compare({name: lambda name=name, seconds=seconds: case(name, seconds)
+                          for name, seconds in (("10 s", 10.0), ("1 min", 60.0), ("10 min", 600.0))})
+    plot(curves, CURVES)
+    return rows
+
+
+def part_networks(bench: Bench) -> Rows:
+    """Our networks by engine and precision, in milliseconds a frame on one thread."""
+    return _measured_by("networks", bench.rounds)
 
 
 def part_resolution(bench: Bench) -> Rows:
@@ -161,22 +184,29 @@ def table(results: dict[str, Any]) -> str:
         lines += [f"### {description}", "",
                   f"`make bench PARTS={part}`, {facts['date']} UTC, {facts['cpu']}, {facts['cores']} cores, load "
                   f"{facts['load']} when it began (what other programs wanted); medians of "
-                  f"{result['rows'][0]['rounds']} interleaved runs.", "",
-                  "| what | frames | frames a second | ratio | CPU ms a frame | ratio | peak memory, MB |",
-                  "|---|---|---|---|---|---|---|"]
-        first = result["rows"][0]
-        for row in result["rows"]:
-            fps, memory = row.get("fps"), row.get("peak_mb")
-            cells = [row["what"], str(row.get("frames", "")), "" if fps is None else f"{fps:.1f}",
-                     "" if fps is None else f"{fps / first['fps']:.2f}", f"{row['cpu_ms_per_frame']:.1f}",
-                     f"{row['cpu_ms_per_frame'] / first['cpu_ms_per_frame']:.2f}",
-                     "" if memory is None else f"{memory:.0f}"]
-            lines.append(f"| {' | '.join(cells)} |")
-        if first.get("stages_ms"):
-            stages = ", ".join(f"{stage} {value:g}" for stage, value in first["stages_ms"].items())
-            lines += ["", f"Stages of '{first['what']}' in ms a frame on the clock; they overlap: {stages}."]
+                  f"{result['rows'][0]['rounds']} interleaved runs.", ""]
+        lines += networks.table(result["rows"]) if part == "networks" else _table(result["rows"])
+        if part == "length" and CURVES.exists():
+            lines += ["", f"![Memory over the run](images/{CURVES.name})"]
         lines.append("")
     return "\n".join(lines)
+
+
+def _table(rows: Rows) -> list[str]:
+    lines = ["| what | frames | frames a second | ratio | CPU ms a frame | ratio | peak memory, MB |",
+             "|---|---|---|---|---|---|---|"]
+    first = rows[0]
+    for row in rows:
+        fps, memory = row.get("fps"), row.get("peak_mb")
+        cells = [row["what"], str(row.get("frames", "")), "" if fps is None else f"{fps:.1f}",
+                 "" if fps is None else f"{fps / first['fps']:.2f}", f"{row['cpu_ms_per_frame']:.1f}",
+                 f"{row['cpu_ms_per_frame'] / first['cpu_ms_per_frame']:.2f}",
+                 "" if memory is None else f"{memory:.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    if first.get("stages_ms"):
+        stages = ", ".join(f"{stage} {value:g}" for stage, value in first["stages_ms"].items())
+        lines += ["", f"Stages of '{first['what']}' in ms a frame on the clock; they overlap: {stages}."]
+    return lines
 
 
 def main() -> None:

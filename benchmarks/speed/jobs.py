@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from typing import Any
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.target import resized
+
+
+#: Seconds between two looks at a running program's memory.
+SAMPLE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Run:
     """Of all cores, programs it started included: what other work on the machine changes least."""
     report: dict[str, Any]
     """What ``--stats`` wrote."""
+    memory: list[tuple[float, float]]
+    """Seconds since the start and resident MB of the program and those it started, on Linux."""
 
 
 def run(verb: str, stats: Path, *arguments: str) -> Run:
@@ -34,12 +41,32 @@ def run(verb: str, stats: Path, *arguments: str) -> Run:
     if verb != "template":
         command += ["--stats", str(stats)]
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
+    memory = []
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said)
+        while process.poll() is None:
+            memory.append((round(time.perf_counter() - begun, 1), round(_resident(process.pid) / 1e6, 1)))
+            try:
+                process.wait(SAMPLE_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+        seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(command)}\n{said.read().decode()}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(seconds, cpu, json.loads(stats.read_text()) if verb != "template" else {})
+    return Run(seconds, cpu, json.loads(stats.read_text()) if verb != "template" else {}, memory)
+
+
+def _resident(process: int) -> int:
+    """Bytes of a process and its children, shared pages of the decoder's pictures counted in both; 0 where unknown."""
+    folder = Path("/proc") / str(process)
+    try:
+        pages = int((folder / "statm").read_text().split()[1])
+        children = [child for task in (folder / "task").iterdir() for child in (task / "children").read_text().split()]
+    except (OSError, IndexError):
+        return 0
+    return pages * resource.getpagesize() + sum(_resident(int(child)) for child in children)
 
 
 def clip(source: Path, folder: Path, seconds: float, height: int | None = None, fps: int | None = None) -> Path:

@@ -1,6 +1,7 @@
 """Networks of the shapes that others have published, with random weights: fair for time, nothing is said of quality.
 
-Run in a process of its own (``python -m benchmarks.speed.peers``), in PyTorch's float32 as those projects run on a CPU.
+Run in a process of its own (``python -m benchmarks.speed.peers``), in PyTorch's float32 as those projects run on a CPU,
+and in the engine that SwapTalk uses.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 
+import openvino
 import torch
 from torch import Tensor, nn
 
@@ -134,6 +137,14 @@ def parameters(module: nn.Module) -> float:
     return sum(one.numel() for one in module.parameters()) / 1e6
 
 
+def _in_openvino(module: nn.Module, *examples: Tensor) -> Callable[[], object]:
+    model = openvino.convert_model(module, example_input=examples)
+    config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16"}
+    request = openvino.Core().compile_model(model, "CPU", config).create_infer_request()
+    arrays = [example.numpy() for example in examples]
+    return lambda: request.infer(arrays)
+
+
 def milliseconds(width: int, height: int, rounds: int) -> dict[str, list[float]]:
     """CPU milliseconds for a frame of each network, interleaved over so many rounds."""
     torch.manual_seed(0)
@@ -146,6 +157,11 @@ def milliseconds(width: int, height: int, rounds: int) -> dict[str, list[float]]
         calls = {"Wav2Lip generator, 96 px": (lambda: generator(mel, faces), batch),
                  "S3FD, full frame": (lambda: detector(frame), 1),
                  "128 px swapper": (lambda: swapper(face, identity), 1)}
+        # And as SwapTalk computes its own: in the same engine and precision.
+        calls |= {f"{name}, in OpenVINO bf16": (call, frames) for name, call, frames in (
+            ("Wav2Lip generator, 96 px", _in_openvino(generator, mel, faces), batch),
+            ("S3FD, full frame", _in_openvino(detector, frame), 1),
+            ("128 px swapper", _in_openvino(swapper, face, identity), 1))}
         taken: dict[str, list[float]] = {name: [] for name in calls}
         for number in range(rounds + 1):
             for name, (call, frames) in calls.items():

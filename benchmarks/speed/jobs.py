@@ -16,7 +16,6 @@ from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.target import resized
 
-
 #: Seconds between two looks at a running program's memory.
 SAMPLE_SECONDS = 0.5
 

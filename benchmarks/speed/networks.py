@@ -133,7 +133,8 @@ def measure(rounds: int) -> list[dict[str, Any]]:
                      "ONNX Runtime fp32": _onnxruntime(path, batch)}
             if graph in EIGHT_BIT:
                 small = eight_bits(path, Path(temporary), batch)
-                calls |= {"OpenVINO int8": _openvino(small, batch, None), "ONNX Runtime int8": _onnxruntime(small, batch)}
+                calls["OpenVINO int8"] = _openvino(small, batch, None)
+                calls["ONNX Runtime int8"] = _onnxruntime(small, batch)
             taken: dict[str, list[float]] = {name: [] for name in calls}
             for number in range(3 * rounds + 1):
                 for name, call in calls.items():
@@ -158,8 +159,8 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         share = row["gflop"] / row["ms"]["OpenVINO bf16"] * 1000 / highest["bf16"]
         cells = [f"{row['ms'][name]:.1f}" if name in row["ms"] else "" for name in engines]
         lines.append(f"| {row['what']} | {row['gflop']:.2f} | {' | '.join(cells)} | {share:.0%} |")
-    lines += ["", f"Peak: the product of two {PEAK_SIDE} x {PEAK_SIDE} matrices reaches {highest['bf16']:.0f} GFLOP/s in "
-              f"bf16 and {highest['fp32']:.0f} in fp32 on one thread; batches of {BATCH} frames."]
+    lines += ["", f"Peak: the product of two {PEAK_SIDE} x {PEAK_SIDE} matrices reaches {highest['bf16']:.0f} GFLOP/s "
+              f"in bf16 and {highest['fp32']:.0f} in fp32 on one thread; batches of {BATCH} frames."]
     return lines
 
 

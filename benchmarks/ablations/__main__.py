@@ -1,0 +1,195 @@
+"""What the paper's choices are worth, at small scale: pairs of trainings that differ in one option.
+
+    python -m benchmarks.ablations --data DATASET --vqgan RUN --out runs/ablations [--seeds 2] [--scale 1] [PART...]
+
+Every training is a real ``swaptalk train`` of as many steps as its partner has, on the same part of the dataset, and is
+judged on the same unseen people (the test split). What is finished is not done again; a training that was interrupted
+goes on. ``results.json`` and ``table.md`` in the folder of ``--out`` hold what there is so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.ablations.data import choose_subset
+from benchmarks.ablations.judge import Judge
+
+from swaptalk.media.files import AtomicFile
+
+#: Options of every training: one thread's worth of work, nothing written that nobody reads.
+COMMON = (
+    "--accelerator", "cpu", "--no-tensorboard", "--threads", "1", "--evaluate-every", "0", "--warm-up", "20",
+    "--log-every", "10", "--ema-decay", "0.98", "--save-every", "2",
+)  # fmt: skip
+#: The small autoencoder: 1.0 GFLOP a frame, encoder and decoder, on a 16 x 16 grid.
+SMALL_VQGAN = (
+    "--batch-size", "8", "--perceptual-network", "alex", "--weights.identity", "0", "--weights.adversarial", "0",
+    "--quantize-from", "150", "--model.codebook-size", "64",
+)  # fmt: skip
+SIXTEENTH = (
+    "--model.encoder-widths", "24", "48", "96", "--model.encoder-blocks", "1", "1", "1",
+    "--model.decoder-widths", "32", "64", "96", "--model.decoder-blocks", "1", "1", "2",
+)  # fmt: skip
+#: The same arithmetic on a 32 x 32 grid: four times the positions, half the channels.
+EIGHTH = (
+    "--model.patch", "2", "--model.encoder-widths", "12", "24", "52", "--model.encoder-blocks", "1", "1", "1",
+    "--model.decoder-widths", "16", "32", "52", "--model.decoder-blocks", "1", "1", "2",
+)  # fmt: skip
+SMALL_SWAP = (
+    "--batch-size", "16", "--proxies", "1024", "--decode-share", "0.2", "--decode-from", "0", "--same-share", "0.12",
+    "--weights.perceptual", "0", "--weights.adversarial", "0", "--model.width", "128", "--model.layers", "3",
+)  # fmt: skip
+SMALL_EXPERT = ("--batch-size", "32", "--model.width", "64", "--model.audio-width", "96", "--model.embedding", "128")
+SMALL_LIPSYNC = (
+    "--batch-size", "4", "--speech-batch", "8", "--decode-share", "0.1", "--decode-from", "0", "--driven-from", "60",
+    "--driven-share", "0.6", "--sync-from", "0", "--weights.mouth-perceptual", "0", "--model.widths", "96", "128",
+    "--model.warp-width", "64",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One side of a comparison: a stage, its options, its steps at scale 1, and what it is judged by."""
+
+    part: str
+    name: str
+    stage: str
+    steps: int
+    options: tuple[str, ...]
+    finished_vqgan: bool = False
+    needs: str = ""
+
+
+#: The autoencoder that both of its comparisons start from.
+BASE = "two codebooks, 16x"
+VARIANTS = (
+    Variant("codebooks", BASE, "vqgan", 500, (*SMALL_VQGAN, *SIXTEENTH)),
+    Variant("codebooks", "one codebook, 16x", "vqgan", 500, (*SMALL_VQGAN, *SIXTEENTH, "--model.shared-codebook")),
+    Variant("grid", "two codebooks, 8x", "vqgan", 500, (*SMALL_VQGAN, *EIGHTH)),
+    Variant("identity", "with identity losses", "swap", 250,
+            (*SMALL_SWAP, "--weights.identity-source", "0.35", "--weights.identity-result", "0.1"), True),
+    Variant("identity", "without identity losses", "swap", 250,
+            (*SMALL_SWAP, "--weights.identity-source", "0", "--weights.identity-result", "0"), True),
+    Variant("expert", "expert", "expert", 600, SMALL_EXPERT, True),
+    Variant("expert", "with the expert", "lipsync", 300, (*SMALL_LIPSYNC, "--weights.sync", "0.1"), True, "expert"),
+    # As good as 0. With 0 samples would be single frames, and the two would differ in more than the loss.
+    Variant("expert", "without the expert", "lipsync", 300,
+            (*SMALL_LIPSYNC, "--weights.sync", "1e-9"), True, "expert"),
+)  # fmt: skip
+PARTS = tuple(dict.fromkeys(v.part for v in VARIANTS))
+
+
+@dataclass
+class Result:
+    """One training: what it was, what it cost, what came of it (values by face, pair or clip)."""
+
+    part: str
+    name: str
+    seed: int
+    steps: int
+    cpu_minutes: float
+    numbers: dict[str, list[float]] = field(default_factory=dict)
+
+
+class Ablations:
+    """Runs what is missing and keeps the table.
+
+    Args:
+        data: the part of the dataset to train and test on.
+        vqgan: finished autoencoder, under the swap's and lip-sync's comparisons.
+        out: where runs and results go.
+        scale: factor on all steps.
+    """
+
+    def __init__(self, data: Path, vqgan: Path, out: Path, scale: float) -> None:
+        self._data, self._vqgan, self._out, self._scale = data, vqgan, out, scale
+        self._file = out / "results.json"
+        stored = json.loads(self._file.read_text()) if self._file.exists() else []
+        self._results = [Result(**row) for row in stored]
+
+    def run(self, variant: Variant, seed: int, judge: Callable[[], Judge]) -> None:
+        """Train and judge one variant, unless that is done."""
+        if any((r.part, r.name, r.seed) == (variant.part, variant.name, seed) for r in self._results):
+            return
+        folder = self._folder(variant.name, seed)
+        steps = max(1, round(self._scale * variant.steps))
+        options = [*COMMON, *variant.options, "--seed", str(seed), "--steps", str(steps)]
+        if variant.finished_vqgan:
+            options += ["--vqgan", str(self._vqgan)]
+        if variant.needs:
+            options += ["--expert", str(self._folder(variant.needs, seed))]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "swaptalk", "train", variant.stage, *options]
+        subprocess.run([*command, "--data", str(self._data), "--out", str(folder)], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        minutes = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
+        numbers = judge()(variant.stage, folder, self._vqgan)
+        self._results.append(Result(variant.part, variant.name, seed, steps, round(minutes, 2), numbers))
+        with AtomicFile(self._file) as target:
+            target.part.write_text(json.dumps([asdict(r) for r in self._results], indent=1) + "\n")
+        (self._out / "table.md").write_text(self.table())
+
+    def _folder(self, name: str, seed: int) -> Path:
+        return self._out / f"{name.replace(' ', '-').replace(',', '')}-{seed}"
+
+    def table(self) -> str:
+        """Means over faces, pairs or clips, one row a training."""
+        lines = []
+        for part in PARTS:
+            rows = [r for r in self._results if r.part == part or (part, r.name) == ("grid", BASE)]
+            for names in dict.fromkeys(tuple(r.numbers) for r in rows):
+                lines += [f"| {part} | seed | steps | CPU minutes | " + " | ".join(names) + " |",
+                          "|---" * (4 + len(names)) + "|"]  # fmt: skip
+                for row in (r for r in rows if tuple(r.numbers) == names):
+                    cells = [_cell(values) for values in row.numbers.values()]
+                    about = f"| {row.name} | {row.seed} | {row.steps} | {row.cpu_minutes:.1f} | "
+                    lines.append(about + " | ".join(cells) + " |")
+                lines.append("")
+        return "\n".join(lines)
+
+
+def _cell(values: list[float]) -> str:
+    """Mean, with its standard error where there are several values."""
+    if len(values) < 2:
+        return f"{values[0]:.2f}" if values[0] < 1000 else f"{values[0]:.0f}"
+    return f"{np.nanmean(values):.3f} ± {np.nanstd(values) / len(values) ** 0.5:.3f}"
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"of {', '.join(PARTS)}; all")
+    parser.add_argument("--data", type=Path, required=True, help="dataset of 'swaptalk prepare'")
+    parser.add_argument("--vqgan", type=Path, required=True, help="finished autoencoder: a run or a bundle")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each variant")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of steps")
+    arguments: Any = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    data = choose_subset(arguments.data, arguments.out / "data")
+    ablations = Ablations(data, arguments.vqgan, arguments.out, arguments.scale)
+    judges: list[Judge] = []
+
+    def judge() -> Judge:
+        if not judges:
+            judges.append(Judge(data))
+        return judges[0]
+
+    for seed in range(arguments.seeds):
+        for variant in VARIANTS:
+            if not arguments.parts or variant.part in arguments.parts:
+                ablations.run(variant, seed, judge)
+    print(ablations.table())
+
+
+if __name__ == "__main__":
+    main()

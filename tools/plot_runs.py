@@ -68,7 +68,7 @@ def main() -> None:
             axis.plot(steps, smooth(values), color="tab:blue", linewidth=1.2)
         else:
             axis.plot(steps, values, "o-", color="tab:orange", markersize=2.5, linewidth=1.0)
-        axis.set_title(title + ("" if kind == "log" else " (test)"), fontsize=7)
+        axis.set_title(title + ("" if kind == "log" else " (validation)"), fontsize=7)
         axis.tick_params(labelsize=6)
     figure.tight_layout()
     figure.savefig(arguments.out, dpi=90)

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
-from swaptalk.data.store import Dataset, Item, write_index
+from swaptalk.data.store import Item, read_index, write_index
 
 #: Photos and clips to train on, clips of one person, photos (one a person) and clips to test on.
 TRAIN_PHOTOS, TRAIN_CLIPS, CLIPS_A_PERSON, TEST_PHOTOS, TEST_CLIPS = 2000, 40, 8, 48, 8
@@ -28,7 +28,7 @@ def choose_subset(data: Path, out: Path) -> Path:
     """
     if (out / "index.csv").exists():
         return out
-    items = sorted(Dataset(data).items, key=_order)
+    items = sorted(read_index(data), key=_order)
     photos = [i for i in items if i.kind == "photo" and i.scale <= MAXIMUM_SCALE]
     test: dict[str, Item] = {}
     for item in photos:

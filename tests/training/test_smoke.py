@@ -190,7 +190,7 @@ def test_export_and_generate(run: Callable[..., Path], footage: Path, tmp_path: 
     runs = [str(run(stage)) for stage in STAGES]
     assert main(["export", *runs, "--out", str(bundle)]) == 0
     described = json.loads((bundle / "bundle.json").read_text())["description"]
-    assert described["stages"]["vqgan"]["steps"] == 4 and "l1" in described["stages"]["vqgan"]["test"]
+    assert described["stages"]["vqgan"]["steps"] == 4 and "l1" in described["stages"]["vqgan"]["validation"]
     assert described["parity"]["decode"] <= 1
     output = tmp_path / "out.mp4"
     assert main([

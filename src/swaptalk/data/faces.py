@@ -78,12 +78,12 @@ class FaceSampler:
 
 
 def held_out_faces(dataset: Dataset, count: int, maximum_scale: float = 1.6) -> NDArray[np.uint8]:
-    """The same up to ``count`` faces of different test people every time, uint8 (n, 256, 256, 3).
+    """The same up to ``count`` faces of different validation people every time, uint8 (n, 256, 256, 3).
 
-    Where a dataset has no test people (a smoke run), training people stand in.
+    Where a dataset has none (a smoke run), training people stand in.
     """
     chosen: dict[str, Item] = {}
-    for item in dataset.select("test") or dataset.items:
+    for item in dataset.judged():
         if item.scale <= maximum_scale or item.identity not in chosen:
             chosen.setdefault(item.identity, item)
     order = sorted(chosen.values(), key=lambda i: (i.scale > maximum_scale, i.kind != "photo", i.name))
@@ -95,5 +95,5 @@ def held_out_faces(dataset: Dataset, count: int, maximum_scale: float = 1.6) -> 
         if len(faces) == count:
             break
     if not faces:
-        raise InputError("no usable face to test on", path=dataset.folder, remedy="prepare other data")
+        raise InputError("no usable face to judge on", path=dataset.folder, remedy="prepare other data")
     return np.stack(faces)

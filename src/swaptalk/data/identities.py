@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.data.store import Item, Split
+from swaptalk.data.split import Split, hashed_split
+from swaptalk.data.store import Item
 
 #: Cosine of SFace above which an unlabelled item is a known person; its authors' threshold for "same" is .363, and
 #: chains of lookalikes ask for more.
@@ -31,12 +32,6 @@ class Candidate:
     label: str
     split: str
     embedding: NDArray[np.float32]
-
-
-def hashed_split(identity: str, test_share: float) -> Split:
-    """Split of a person, decided by the name alone; about ``test_share`` of all people are for testing."""
-    number = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big")
-    return "test" if number < test_share * 2**64 else "train"
 
 
 class _People:

@@ -88,7 +88,8 @@ class ProxyCache:
 
     def __init__(self, latents: LatentCache, frames: FrameSampler, seed: int) -> None:
         self._frames, self._seed = frames, seed
-        self._by_name = {item.name: item for item in latents.dataset.items}
+        # Pairs of people who are validated on by now stay on disk but are not drawn.
+        self._by_name = {item.name: item for item in latents.dataset.select("train")}
         self.folder = latents.folder.with_name(f"{latents.folder.name}-proxies-{seed}")
         self._pairs: list[tuple[Frame, Frame, float]] = []
         self._proxies: list[NDArray[np.float16]] = []

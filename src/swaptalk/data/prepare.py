@@ -16,7 +16,7 @@ from typing import Any
 from swaptalk.data.extract import Extraction, Extractor, unit_name
 from swaptalk.data.identities import Candidate, assign
 from swaptalk.data.sources import Source, find_sources
-from swaptalk.data.store import Dataset, item_from_strings, write_index, write_table
+from swaptalk.data.store import item_from_strings, read_index, write_index, write_table
 from swaptalk.errors import InputError
 from swaptalk.media.probe import probe
 
@@ -165,7 +165,7 @@ def index_units(out: Path, test_share: float, sources: dict[str, Source] | None 
         test_share: share of people for testing where the sources do not say.
         sources: labels and splits as they are given now, by name; items of other sources keep theirs.
     """
-    known = {item.name: item for item in Dataset(out).items} if (out / "index.csv").exists() else {}
+    known = {item.name: item for item in read_index(out)} if (out / "index.csv").exists() else {}
     candidates, dropped = _candidates(out, sources or {}, {n: i.split for n, i in known.items()})
     items, left_out = assign(candidates, {n: i.identity for n, i in known.items()}, test_share)
     dropped += [{"name": i.name, "source": i.source, "reason": reason} for i, reason in left_out]

@@ -35,6 +35,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.data.split import VALIDATION_SHARE, Split, validation_people
 from swaptalk.errors import InputError
 from swaptalk.media.files import AtomicFile
 from swaptalk.media.mel import SAMPLE_RATE, log_mel
@@ -49,7 +50,6 @@ _OPEN_UNITS = 256
 _KEPT_MELS = 512
 
 Kind = Literal["photo", "real", "generated"]
-Split = Literal["train", "test"]
 
 
 @dataclass(frozen=True)
@@ -131,27 +131,42 @@ def encode_picture(crop: NDArray[np.uint8]) -> bytes:
     return bytes(cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), flags)[1])
 
 
+def read_index(folder: Path) -> list[Item]:
+    """Items of a dataset folder as ``index.csv`` has them: for training or for testing.
+
+    Raises:
+        InputError: it is no such folder.
+    """
+    try:
+        with (folder / "index.csv").open(newline="") as file:
+            return [item_from_strings(row) for row in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            "is not a prepared dataset", path=folder, remedy="make it with 'swaptalk prepare VIDEOS... --out DATA'"
+        ) from error
+
+
 class Dataset:
     """Read access to a dataset folder; safe to use from several threads.
 
     Args:
         folder: made by ``swaptalk prepare``.
+        validation_share: share of the training people whose items get the split ``validation``.
 
     Raises:
         InputError: it is no such folder, or empty.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, validation_share: float = VALIDATION_SHARE) -> None:
         self.folder = folder
-        try:
-            with (folder / "index.csv").open(newline="") as file:
-                self.items = [item_from_strings(row) for row in csv.DictReader(file)]
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(
-                "is not a prepared dataset", path=folder, remedy="make it with 'swaptalk prepare VIDEOS... --out DATA'"
-            ) from error
-        if not self.items:
+        items = read_index(folder)
+        if not items:
             raise InputError("the dataset is empty", path=folder, remedy="see dropped.csv in it for the reasons")
+        apart = validation_people((i.identity for i in items if i.split == "train"), validation_share)
+        self.items = [
+            dataclasses.replace(i, split="validation") if i.split == "train" and i.identity in apart else i
+            for i in items
+        ]
         self.unit = lru_cache(_OPEN_UNITS)(self._open)
         self._mel = lru_cache(_KEPT_MELS)(self._compute_mel)
         self._positions = lru_cache(_OPEN_UNITS)(self._read_positions)
@@ -159,6 +174,10 @@ class Dataset:
     def select(self, split: Split | None = None, kinds: Sequence[Kind] | None = None) -> list[Item]:
         """Items of a split and of some kinds (None: any)."""
         return [i for i in self.items if (split is None or i.split == split) and (kinds is None or i.kind in kinds)]
+
+    def judged(self, kinds: Sequence[Kind] | None = None) -> list[Item]:
+        """What a run is judged on while it trains: validation people, or training people where there are none."""
+        return self.select("validation", kinds) or self.select("train", kinds)
 
     def _open(self, name: str) -> Unit:
         folder = self.folder / "units" / name

@@ -32,7 +32,7 @@ OUTER_LAYERS = (r"^lips\.0\.", r"^sound\.0\.")
 #: Shifts of the same clip's sound (frames) that count as out of sync; nearer ones are left out as too like.
 SHIFT_RANGE = (3, 15)
 #: Shifts compared by the evaluation, and windows of each test clip.
-TEST_SHIFT, TEST_WINDOWS = 7, 40
+JUDGED_SHIFT, JUDGED_WINDOWS = 7, 40
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class ExpertStage(Stage):
         torch.manual_seed(options.seed)
         self.networks = {"expert": VQLipExpert(options.model)}
         self.frozen = {}
-        self._dataset = Dataset(options.data)
+        self._dataset = Dataset(options.data, options.validation_share)
         self._latents = LatentCache(self._dataset, fingerprint(self._vqgan.encoder), options.embed_frames)
         train = trusted_clips(self._dataset)
         self._sampler = WindowSampler(self._latents.usable, train, options.model.frames, options.sharpness)
@@ -98,7 +98,7 @@ class ExpertStage(Stage):
             raise InputError(
                 "no clip's sound can be trusted", path=options.data, remedy="see untrusted.csv in it"
             )
-        judged = trusted_clips(self._dataset, "test") or self._sampler.items[:8]
+        judged = trusted_clips(self._dataset, "validation") or self._sampler.items[:8]
         self._judged = WindowSampler(self._latents.usable, judged, options.model.frames, 0.0)
 
     def prepare(self) -> None:
@@ -169,7 +169,7 @@ class ExpertStage(Stage):
 
 
 def trusted_clips(dataset: Dataset, split: Any = "train") -> list[Item]:
-    """Clips of a split whose sound fits their lips; tests take real people only."""
+    """Clips of a split whose sound fits their lips; validation and tests take real people only."""
     kinds: Any = ("real", "generated") if split == "train" else ("real",)
     return [i for i in dataset.select(split, kinds) if i.trusted]
 
@@ -195,12 +195,12 @@ def judge_expert(
     """
     if not sampler.items:
         return {}
-    shifts = range(-TEST_SHIFT, TEST_SHIFT + 1)
+    shifts = range(-JUDGED_SHIFT, JUDGED_SHIFT + 1)
     wins: list[float] = []
     found: list[float] = []
     cosines: list[float] = []
     for item in sampler.items:
-        windows = sampler.spread(item, TEST_WINDOWS)
+        windows = sampler.spread(item, JUDGED_WINDOWS)
         lips = np.stack([lower_halves(latents, w, expert.config.frames) for w in windows])
         embedded = expert.embed_lips(torch.from_numpy(lips).to(device))
         curve = []
@@ -209,10 +209,10 @@ def judge_expert(
             heard = expert.embed_sound(torch.from_numpy(mel).to(device))
             curve.append((embedded * heard).sum(dim=1).cpu())
         table: Tensor = torch.stack(curve)  # (shifts, windows)
-        right = table[TEST_SHIFT]
+        right = table[JUDGED_SHIFT]
         far = table[[k for k, s in enumerate(shifts) if abs(s) >= SHIFT_RANGE[0]]]
         wins.append(float((right > far).float().mean()))
-        found.append(float(abs(int(table.mean(dim=1).argmax()) - TEST_SHIFT) <= 1))
+        found.append(float(abs(int(table.mean(dim=1).argmax()) - JUDGED_SHIFT) <= 1))
         cosines.append(float(right.mean()))
     return {
         "pair_accuracy": float(np.mean(wins)), "offset_found": float(np.mean(found)), "cosine": float(np.mean(cosines)),

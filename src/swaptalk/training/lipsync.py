@@ -47,7 +47,7 @@ OUTER_LAYERS = ("stem", r"\.offset", "time", r"^output\.")
 #: Frames of sound around the targets that the mel encoder hears when it drives a picture.
 CONTEXT = 10
 #: Clips, and frames of each, that the evaluation looks at; columns of the sample sheet.
-TEST_CLIPS, TEST_FRAMES, SHEET_FRAMES = 12, 8, 8
+JUDGED_CLIPS, JUDGED_FRAMES, SHEET_FRAMES = 12, 8, 8
 #: Stages of VGG-16 in the mouth's perceptual loss.
 LPIPS_STAGES = 4
 
@@ -157,7 +157,7 @@ class LipSyncStage(Stage):
             self.frozen["expert"] = self._expert
         if options.weights.mouth_perceptual:
             self.frozen["lpips"] = LPIPS("vgg", assets.resolve("lpips-vgg16"), LPIPS_STAGES)
-        self._dataset = Dataset(options.data)
+        self._dataset = Dataset(options.data, options.validation_share)
         self._latents = LatentCache(self._dataset, fingerprint(self._vqgan.encoder), options.embed_frames)
         self._motion = MotionTable(self._dataset)
 
@@ -173,8 +173,8 @@ class LipSyncStage(Stage):
         self._speech = SpeechSampler(
             self._dataset, self._motion, trusted_clips(self._dataset), options.speech_tokens
         )
-        clips = trusted_clips(self._dataset, "test") or trusted_clips(self._dataset)
-        self._judged = [i for i in clips if moving(i, self._motion)][:TEST_CLIPS]
+        clips = trusted_clips(self._dataset, "validation") or trusted_clips(self._dataset)
+        self._judged = [i for i in clips if moving(i, self._motion)][:JUDGED_CLIPS]
         wanted = [*self._mouths.items, *self._judged]
         self._latents.build(wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set"))
 
@@ -289,7 +289,7 @@ class LipSyncStage(Stage):
 
     def _judge(self, item: Item, networks: dict[str, nn.Module]) -> tuple[dict[str, float], Any]:
         frames = np.flatnonzero(self._latents.usable(item))
-        picked = frames[np.linspace(0, len(frames) - 1, min(TEST_FRAMES, len(frames))).astype(int)]
+        picked = frames[np.linspace(0, len(frames) - 1, min(JUDGED_FRAMES, len(frames))).astype(int)]
         latents = self._latents(item)
         target = torch.from_numpy(latents[picked].astype(np.float32)).to(self.device)
         reference = torch.from_numpy(latents[np.repeat(frames[:1], len(picked))].astype(np.float32)).to(self.device)

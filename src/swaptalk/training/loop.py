@@ -315,7 +315,7 @@ class Trainer:
                 samples = self.options.out / "samples"
                 samples.mkdir(exist_ok=True)
                 write_image(samples / f"{self.state.step:06d}.jpg", result.sheet)
-            self._say(f"test {self.state.step}: " + " ".join(f"{k} {v:.4g}" for k, v in result.metrics.items()))
+            self._say(f"validation {self.state.step}: " + " ".join(f"{k} {v:.4g}" for k, v in result.metrics.items()))
         self.fabric.barrier()
 
     def _say(self, text: str) -> None:

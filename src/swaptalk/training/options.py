@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from swaptalk.data.split import VALIDATION_SHARE
 from swaptalk.errors import InputError
 from swaptalk.training.optimizers import OptimizerName
 
@@ -68,6 +69,9 @@ class LoopOptions:
     """Steps averaged in a row of log.csv."""
     evaluate_every: int = 500
     """Steps between evaluations and sample sheets; there is one at the end in any case. 0: only that one."""
+    validation_share: float = VALIDATION_SHARE
+    """Share of the training people who are not trained on, but judged on at each evaluation; choices are made by them,
+    so that test people stay unseen until the last. 0: nobody, for a last run after all choices."""
     save_every: float = 5.0
     """Minutes between checkpoints; there is one at each evaluation and at the end in any case."""
     tensorboard: bool = True
@@ -81,6 +85,8 @@ class LoopOptions:
         """
         if self.steps <= 0 and self.minutes <= 0:
             raise InputError("the run has no end", remedy="give --steps or --minutes")
+        if not 0 <= self.validation_share < 1:
+            raise InputError(f"--validation-share {self.validation_share} is no share", remedy="give 0 to 0.5")
         for name in ("batch_size", "accumulate", "devices", "nodes", "log_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name.replace('_', '-')} must be at least 1", remedy="give a positive number")

@@ -140,7 +140,7 @@ def describe(folders: dict[str, Path]) -> dict[str, Any]:
         rows = MetricTable(folder / "metrics.csv", checkpoint.step).rows
         stages[stage] = {
             "steps": checkpoint.step, "minutes": round(checkpoint.elapsed / 60, 1),
-            "test": {name: value for name, value in (rows[-1] if rows else {}).items() if name != "step"},
+            "validation": {name: value for name, value in (rows[-1] if rows else {}).items() if name != "step"},
         }  # fmt: skip
     return {"stages": stages, "commit": _commit()}
 

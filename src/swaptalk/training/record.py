@@ -90,7 +90,7 @@ class Record:
     def write_metrics(self, step: int, values: Mapping[str, float], sheet: Any = None) -> None:
         """Results of an evaluation and its sample sheet, RGB uint8 (H, W, 3)."""
         self.metrics.add(step, values)
-        self._scalars("test", step, values)
+        self._scalars("validation", step, values)
         if self._board is not None and sheet is not None:
             self._board.add_image("samples", sheet, step, dataformats="HWC")
 

@@ -82,7 +82,7 @@ class Stage(ABC):
 
     @abstractmethod
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
-        """Judge the averaged networks (in evaluation mode, without gradients) on test data."""
+        """Judge the averaged networks (in evaluation mode, without gradients) on people it was not trained on."""
 
     def compile(self) -> None:
         """Compile what `play` runs most; the default compiles every network."""

@@ -36,8 +36,8 @@ from swaptalk.training.stage import Batch, Evaluation, Stage
 
 #: Embeddings, tables of positions, first and last layer, which AdamW trains.
 OUTER_LAYERS = ("^embed", "^position", "^semantic", r"^output\.", r"\.table$")
-#: Test pairs of the evaluation, and of the sample sheet.
-TEST_PAIRS, SHEET_PAIRS = 24, 8
+#: Pairs of validation people of the evaluation, and of the sample sheet.
+JUDGED_PAIRS, SHEET_PAIRS = 24, 8
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class SwapStage(Stage):
         if options.weights.identity_source or options.weights.identity_result:
             self._recogniser = SFace(assets.resolve("sface"))
             self.frozen["recogniser"] = self._recogniser
-        self._dataset = Dataset(options.data)
+        self._dataset = Dataset(options.data, options.validation_share)
         self._latents = LatentCache(self._dataset, fingerprint(vqgan.encoder), options.embed_frames)
         self._frames = FrameSampler(self._latents, options.sharpness, options.maximum_scale)
         self._proxies = ProxyCache(self._latents, self._frames, options.seed)
@@ -148,7 +148,7 @@ class SwapStage(Stage):
         vqgan, recogniser = self._vqgan.to(self.device), self._recogniser
         if recogniser is not None:
             recogniser.to(self.device)
-        wanted = [*self._frames.items, *(item for frames in self._test_frames() for item, _ in frames)]
+        wanted = [*self._frames.items, *(item for frames in self._judged_frames() for item, _ in frames)]
         self._latents.build(wanted, vqgan, self.device, announce("embedding the data set"))
         if self.options.proxies:
             judge = recogniser if self.options.weights.identity_result else None
@@ -260,7 +260,7 @@ class SwapStage(Stage):
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
         """Unseen people swapped: likeness to source and target, and whether the source is found among all of them."""
-        sources, targets = self._test_frames()
+        sources, targets = self._judged_frames()
         device = self.device
         source, target = (self._latents.stack(frames).to(device) for frames in (sources, targets))
         swapped = networks["swap"](target, source)
@@ -277,12 +277,12 @@ class SwapStage(Stage):
         rows = [*(p[:SHEET_PAIRS] for p in pictures), to_pictures(faces[:SHEET_PAIRS])]
         return Evaluation(metrics, np.concatenate([np.concatenate(list(row), axis=1) for row in rows]))
 
-    def _test_frames(self) -> tuple[list[Frame], list[Frame]]:
-        """One frame of each of up to `TEST_PAIRS` test people as source, and the next person's as its target."""
+    def _judged_frames(self) -> tuple[list[Frame], list[Frame]]:
+        """One frame of each of up to `JUDGED_PAIRS` unseen people as source, and the next person's as its target."""
         people: dict[str, Frame] = {}
-        for item in self._dataset.select("test") or self._dataset.items:
+        for item in self._dataset.judged():
             frame = usable_frame(self._latents.usable(item), np.random.default_rng(0))
-            if frame is not None and len(people) < TEST_PAIRS:
+            if frame is not None and len(people) < JUDGED_PAIRS:
                 people.setdefault(item.identity, (item, frame))
         sources = list(people.values())
         return sources, sources[1:] + sources[:1]

@@ -95,7 +95,7 @@ class SyncScorerStage(Stage):
         self.networks = {"scorer": SyncScorerNetwork(options.model)}
         self.frozen = {}
         self._earlier = None if options.align_by is None else load_network("scorer", options.align_by)
-        self._dataset = Dataset(options.data)
+        self._dataset = Dataset(options.data, options.validation_share)
         self._views = MouthViews(self._dataset)
         items = [i for i in self._dataset.select("train", ("real", "generated")) if i.sound]
         if self._earlier is None:
@@ -106,12 +106,12 @@ class SyncScorerStage(Stage):
                 f"no clip with trusted sound has {options.frames} usable frames in a row", path=options.data,
                 remedy="see untrusted.csv in it, or give fewer --frames",
             )  # fmt: skip
-        self._test = [i for i in self._dataset.select("test", ("real",)) if i.sound] or self._sampler.items[:8]
+        self._judged = [i for i in self._dataset.select("validation", ("real",)) if i.sound] or self._sampler.items[:8]
         self._offsets: dict[str, int] = {}
 
     def prepare(self) -> None:
         """Mouth views of the data set, and where each clip's sound fits best."""
-        self._views.build([*self._sampler.items, *self._test], announce("cutting out mouths"))
+        self._views.build([*self._sampler.items, *self._judged], announce("cutting out mouths"))
         if self._earlier is None:
             return
         believed = believed_offsets(OwnSyncScorer(self._earlier), self._sampler.items, self._views, self._dataset)
@@ -169,7 +169,7 @@ class SyncScorerStage(Stage):
         """Real clips of unseen people with the sound as it was recorded: see `try_scorer`."""
         network: Any = networks["scorer"]
         scorer = OwnSyncScorer(network, self.device)
-        clips = [(i.identity, self._views(i), recorded_mel(self._dataset, i)) for i in self._test]
+        clips = [(i.identity, self._views(i), recorded_mel(self._dataset, i)) for i in self._judged]
         return Evaluation(try_scorer(scorer, clips).metrics())
 
 

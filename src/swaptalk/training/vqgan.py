@@ -32,7 +32,7 @@ from swaptalk.training.stage import Batch, Evaluation, Stage
 #: First and last layers of the autoencoder, which AdamW trains.
 OUTER_LAYERS = (r"body\.1\.", "head")
 #: Faces of the evaluation, and of the sample sheet.
-TEST_FACES, SHEET_FACES = 24, 8
+JUDGED_FACES, SHEET_FACES = 24, 8
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class VQGANStage(Stage):
             self.frozen["perceptual"] = load_perceptual(options.perceptual_network)
         if weights.identity:
             self.frozen["recogniser"] = SFace(assets.resolve("sface"))
-        self._dataset = Dataset(options.data)
+        self._dataset = Dataset(options.data, options.validation_share)
         self._sampler = FaceSampler(self._dataset, options.video_share, options.maximum_scale, options.sharpness)
         self._judges: dict[str, nn.Module] | None = None
 
@@ -186,7 +186,7 @@ class VQGANStage(Stage):
         """L1, LPIPS on AlexNet and identity of unseen faces, from embeddings and from codes, and codebook use."""
         network: Any = networks["vqgan"]
         device = next(network.parameters()).device
-        pictures = held_out_faces(self._dataset, TEST_FACES)
+        pictures = held_out_faces(self._dataset, JUDGED_FACES)
         faces = to_tensor(pictures).to(device)
         metrics: dict[str, float] = {}
         latents = torch.cat([network.encode(part) for part in torch.split(faces, 8)])

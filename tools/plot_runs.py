@@ -1,7 +1,7 @@
 """Draw the curves of training runs: ``python tools/plot_runs.py RUN... --out curves.png`` (needs matplotlib).
 
-One row a run: every loss of its ``log.csv`` and every number of its ``metrics.csv`` over the steps, each in its own
-small plot, because their scales have nothing in common.
+Runs of any stage. Each begins a new row: every loss of its ``log.csv`` and every number of its ``metrics.csv`` over the
+steps, each in its own small plot, because their scales have nothing in common.
 """
 
 from __future__ import annotations
@@ -46,30 +46,36 @@ def smooth(values: list[float]) -> np.ndarray:
     return np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
 
 
+def curves(run: Path) -> list[tuple[str, str, list[float], list[float]]]:
+    """Name, file, steps and values of each of a run's curves."""
+    found = {kind: read(run / f"{kind}.csv") for kind in ("log", "metrics")}
+    return [(name, kind, *curve) for kind, columns in found.items() for name, curve in columns.items()]
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    plots = [
-        (f"{run.name}: {name}", curve, kind)
-        for run in arguments.runs
-        for kind in ("log", "metrics")
-        for name, curve in read(run / f"{kind}.csv").items()
-    ]
-    rows = -(-len(plots) // COLUMNS)
-    figure, axes = plt.subplots(rows, COLUMNS, figsize=(2.6 * COLUMNS, 1.7 * rows), squeeze=False)
-    for axis in axes.flat[len(plots) :]:
+    runs = {run: curves(run) for run in arguments.runs}
+    rows = [-(-len(plots) // COLUMNS) for plots in runs.values()]
+    if not all(rows):
+        empty = next(str(run) for run, plots in runs.items() if not plots)
+        parser.error(f"{empty} holds neither log.csv nor metrics.csv with a row")
+    figure, axes = plt.subplots(sum(rows), COLUMNS, figsize=(2.6 * COLUMNS, 1.8 * sum(rows)), squeeze=False)
+    for axis in axes.flat:
         axis.axis("off")
-    for axis, (title, (steps, values), kind) in zip(axes.flat, plots, strict=False):
-        if kind == "log":
-            axis.plot(steps, values, color="0.8", linewidth=0.6)
-            axis.plot(steps, smooth(values), color="tab:blue", linewidth=1.2)
-        else:
-            axis.plot(steps, values, "o-", color="tab:orange", markersize=2.5, linewidth=1.0)
-        axis.set_title(title + ("" if kind == "log" else " (validation)"), fontsize=7)
-        axis.tick_params(labelsize=6)
+    for first, (run, plots) in zip(np.cumsum([0, *rows[:-1]]), runs.items(), strict=True):
+        for axis, (name, kind, steps, values) in zip(axes[first:].flat, plots, strict=False):
+            axis.axis("on")
+            if kind == "log":
+                axis.plot(steps, values, color="0.8", linewidth=0.6)
+                axis.plot(steps, smooth(values), color="tab:blue", linewidth=1.2)
+            else:
+                axis.plot(steps, values, "o-", color="tab:orange", markersize=2.5, linewidth=1.0)
+            axis.set_title(f"{run.name}\n{name}" + ("" if kind == "log" else " (evaluation)"), fontsize=7)
+            axis.tick_params(labelsize=6)
     figure.tight_layout()
     figure.savefig(arguments.out, dpi=90)
 

@@ -79,11 +79,12 @@ VARIANTS = (
             (*SMALL_SWAP, "--weights.identity-source", "0.35", "--weights.identity-result", "0.1"), True),
     Variant("identity", "without identity losses", "swap", 250,
             (*SMALL_SWAP, "--weights.identity-source", "0", "--weights.identity-result", "0"), True),
-    Variant("expert", "expert", "expert", 600, SMALL_EXPERT, True),
-    Variant("expert", "with the expert", "lipsync", 300, (*SMALL_LIPSYNC, "--weights.sync", "0.1"), True, "expert"),
+    Variant("expert", "the expert itself", "expert", 600, SMALL_EXPERT, True),
+    Variant("expert", "with the expert", "lipsync", 300,
+            (*SMALL_LIPSYNC, "--weights.sync", "0.1"), True, "the expert itself"),
     # As good as 0. With 0 samples would be single frames, and the two would differ in more than the loss.
     Variant("expert", "without the expert", "lipsync", 300,
-            (*SMALL_LIPSYNC, "--weights.sync", "1e-9"), True, "expert"),
+            (*SMALL_LIPSYNC, "--weights.sync", "1e-9"), True, "the expert itself"),
 )  # fmt: skip
 PARTS = tuple(dict.fromkeys(v.part for v in VARIANTS))
 
@@ -171,11 +172,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="dataset of 'swaptalk prepare'")
     parser.add_argument("--vqgan", type=Path, required=True, help="finished autoencoder: a run or a bundle")
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
+    parser.add_argument("--photos", type=int, default=2000, help="photos to train on; all of them are embedded first")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each variant")
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of steps")
     arguments: Any = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    data = choose_subset(arguments.data, arguments.out / "data")
+    data = choose_subset(arguments.data, arguments.out / "data", arguments.photos)
     ablations = Ablations(data, arguments.vqgan, arguments.out, arguments.scale)
     judges: list[Judge] = []
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from swaptalk.data.store import Item, read_index, write_index
 
-#: Photos and clips to train on, clips of one person, photos (one a person) and clips to test on.
-TRAIN_PHOTOS, TRAIN_CLIPS, CLIPS_A_PERSON, TEST_PHOTOS, TEST_CLIPS = 2000, 40, 8, 48, 8
+#: Clips to train on, clips of one person, photos (one a person) and clips to test on.
+TRAIN_CLIPS, CLIPS_A_PERSON, TEST_PHOTOS, TEST_CLIPS = 40, 8, 48, 8
 #: Photos enlarged more than this are left out: they are soft.
 MAXIMUM_SCALE = 1.6
 
@@ -19,12 +19,13 @@ def _order(item: Item) -> str:
     return hashlib.sha256(item.name.encode()).hexdigest()
 
 
-def choose_subset(data: Path, out: Path) -> Path:
+def choose_subset(data: Path, out: Path, train_photos: int) -> Path:
     """A dataset of some items of another one, whose units it points to; caches stay its own.
 
     Args:
         data: the whole dataset.
         out: folder of the part; made if it is not there.
+        train_photos: at most so many photos to train on.
     """
     if (out / "index.csv").exists():
         return out
@@ -34,7 +35,7 @@ def choose_subset(data: Path, out: Path) -> Path:
     for item in photos:
         if item.split == "test":
             test.setdefault(item.identity, item)
-    chosen = [i for i in photos if i.split == "train"][:TRAIN_PHOTOS] + list(test.values())[:TEST_PHOTOS]
+    chosen = [i for i in photos if i.split == "train"][:train_photos] + list(test.values())[:TEST_PHOTOS]
     clips: Counter[tuple[str, str]] = Counter()
     people: Counter[str] = Counter()
     for item in (i for i in items if i.kind != "photo" and i.trusted):

@@ -29,8 +29,8 @@ from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.runtime import assets
 from swaptalk.training.pretrained import fingerprint, load_network
 
-#: Faces that go through the networks together.
-_BATCH = 8
+#: Faces that go through the networks together, and frames of each clip that are made.
+_BATCH, _CLIP_FRAMES = 8, 60
 
 Pictures = NDArray[np.uint8]
 Numbers = dict[str, list[float]]
@@ -134,7 +134,7 @@ class Judge:
         latents.build(self._clips, vqgan)
         numbers: Numbers = {}
         for item in self._clips:
-            frames = np.flatnonzero(self._dataset.usable(item))
+            frames = np.flatnonzero(self._dataset.usable(item))[:_CLIP_FRAMES]
             mel = self._dataset.mel(item)
             heard = audio(torch.from_numpy(mel[None]))[0].numpy()
             embedded = torch.from_numpy(latents(item)[frames].astype(np.float32))

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -152,6 +153,25 @@ def part_threads(bench: Bench) -> Rows:
     counts = [count for count in (1, 2, 4, 8, 16) if count <= (os.cpu_count() or 1)]
     return bench.compare({f"{count} threads": lambda count=count: [bench.generate(target, "--threads", str(count))]
                           for count in counts})
+
+
+def part_batch(bench: Bench) -> Rows:
+    """Rows of one batch that share their target: all frames of all rows, the compiling of the target included."""
+    target = clip(bench.target, bench.folder, bench.seconds)
+
+    def batch(rows: int, workers: int) -> list[Run]:
+        with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+            table = Path(folder) / "jobs.csv"
+            lines = [f"{target},{bench.source},{bench.audio},video,{folder}/{row}.mp4" for row in range(rows)]
+            table.write_text("\n".join(["target,source,audio,length,output", *lines]) + "\n")
+            done = run("batch", bench.folder / "none", str(table), "--workers", str(workers))
+        report = {"frames": rows * round(bench.seconds * 25), "stages": {},
+                  "peak_memory_bytes": 1e6 * max(memory for _, memory in done.memory)}
+        return [replace(done, report=report)]
+
+    return bench.compare({f"{rows} row{'s' * (rows > 1)}, {workers} worker{'s' * (workers > 1)}":
+                          lambda rows=rows, workers=workers: batch(rows, workers)
+                          for rows, workers in ((1, 1), (4, 1), (4, 2), (8, 1))})
 
 
 def part_startup(bench: Bench) -> Rows:

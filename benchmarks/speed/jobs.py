@@ -16,6 +16,8 @@ from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.target import resized
 
+#: Verbs that make something else than one video.
+WITHOUT_STATS = ("template", "batch")
 #: Seconds between two looks at a running program's memory.
 SAMPLE_SECONDS = 0.5
 
@@ -37,7 +39,7 @@ class Run:
 def run(verb: str, stats: Path, *arguments: str) -> Run:
     """Run a verb with options; fails with what it said."""
     command = [sys.executable, "-m", "swaptalk.cli", verb, *arguments, "--quiet"]
-    if verb != "template":
+    if verb not in WITHOUT_STATS:
         command += ["--stats", str(stats)]
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     memory = []
@@ -54,7 +56,7 @@ def run(verb: str, stats: Path, *arguments: str) -> Run:
             said.seek(0)
             raise SystemExit(f"{' '.join(command)}\n{said.read().decode()}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(seconds, cpu, json.loads(stats.read_text()) if verb != "template" else {}, memory)
+    return Run(seconds, cpu, {} if verb in WITHOUT_STATS else json.loads(stats.read_text()), memory)
 
 
 def _resident(process: int) -> int:

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.evaluation.metrics.bootstrap import bootstrap_mean
 from swaptalk.evaluation.metrics.envelope_sync import MAXIMUM_SHIFT, envelope_sync
 from swaptalk.evaluation.metrics.landmark_distance import MOUTH, eye_distance
 from swaptalk.evaluation.metrics.lip_leak import frame_levels
@@ -129,6 +130,9 @@ def rows(clip: Clip) -> dict[str, float]:
         moved = apart - apart.mean(axis=0)
         result[f"lips from 478's, mean offset removed, {name}"] = float(np.linalg.norm(moved, axis=2).mean())
     result["opening, 468 minus 478"] = float((curves["468"] - curves["478"]).mean())
+    for kind in ("", " smoothed"):
+        better = [result[f"opening with loudness, best shift, r, {points}{kind}"] for points in ("478", "468")]
+        result[f"r with loudness, 478 minus 468{kind}"] = better[0] - better[1]
     return result
 
 
@@ -143,10 +147,12 @@ def main() -> None:
     clips = SHARED / "data" / "video" / "clips"
     found = [measure(clips / f"{name}.webm", arguments.seconds, vision, teacher) for name in names]
     tables = [rows(clip) for clip in found if clip is not None]
-    print(f"| {len(tables)} clips | median over clips | 10 % | 90 % |\n|---|---|---|---|")
+    print(f"| {len(tables)} clips | median | 10 % | 90 % | mean, with 95 % interval |\n|---|---|---|---|---|")
     for name in tables[0]:
         values = np.array([table[name] for table in tables])
-        print(f"| {name} | {np.median(values):.2f} | {np.quantile(values, 0.1):.2f} | {np.quantile(values, 0.9):.2f} |")
+        low, middle, high = (f"{x:.2f}" for x in np.quantile(values, (0.1, 0.5, 0.9)))
+        mean = bootstrap_mean(values.tolist())
+        print(f"| {name} | {middle} | {low} | {high} | {mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}] |")
 
 
 if __name__ == "__main__":

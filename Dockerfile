@@ -27,7 +27,7 @@ ENV PATH=/opt/swaptalk/bin:$PATH SWAPTALK_MODELS_DIR=/opt/swaptalk/models SWAPTA
 USER 1000
 VOLUME /data
 EXPOSE 8710
-HEALTHCHECK --interval=30s --timeout=10s \
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8710/health')"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["swaptalk"]

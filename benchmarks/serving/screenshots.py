@@ -57,7 +57,7 @@ def walk(page: Page, address: str, photo: Path, video: Path, audio: Path, folder
     expect(page.locator("#status")).to_contain_text("left", timeout=PATIENCE)
     save(page, folder, "4-rendering")
     expect(page.locator("#result video.after")).to_be_visible(timeout=PATIENCE)
-    page.locator("#result video.after").evaluate("video => { video.currentTime = 1; }")
+    page.locator("#result video.after").evaluate("video => { video.currentTime = 2.4; }")
     page.wait_for_timeout(1500)
     save(page, folder, "5-result")
 

@@ -45,11 +45,14 @@ class Watch:
 
     async def watch_loop(self) -> None:
         """Run this in the loop."""
-        while True:
-            before = time.monotonic()
-            await asyncio.sleep(TICK_SECONDS)
-            self._looped = time.monotonic()
-            self._note("loop", self._looped - before - TICK_SECONDS)
+        try:
+            while True:
+                before = time.monotonic()
+                await asyncio.sleep(TICK_SECONDS)
+                self._looped = time.monotonic()
+                self._note("loop", self._looped - before - TICK_SECONDS)
+        finally:
+            self._looped = 0.0  # it has ended, which is no standstill
 
     def _watch_thread(self) -> None:
         said = 0.0

@@ -80,6 +80,44 @@ def test_names_are_never_paths(server, make_wav) -> None:
         assert server.client.get(path).status_code in (404, 422)
 
 
+@pytest.mark.parametrize("target", [
+    "/../../../../../../etc/passwd", "//etc/passwd", "/..%5c..%5cetc%5cpasswd", "/..\\..\\app.py", "/%00",
+    "/style.css%00.html", "/%c0%ae%c0%ae/app.py", "/./../app.py", "/api/v1/jobs/../../../etc/passwd/output",
+    "/index.html/../../app.py", "file:///etc/passwd",
+])
+def test_paths_as_they_are_sent(server, target: str) -> None:
+    """Clients' libraries tidy paths up; attackers do not."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        line.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+        said = b""
+        while some := line.recv(65536):
+            said += some
+    assert said.split()[1] in (b"400", b"404", b"405", b"422"), said[:200]
+    assert b"root:" not in said and b"create_app" not in said
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+                                  "application/xml", "application/json; charset=utf-16", "nonsense", ""])
+def test_jobs_of_other_content_types(server, kind: str) -> None:
+    body = b'<job target="x"/>' if "json" in kind else b'{"target": "x", "source": []}'
+    problem(server.client.post("/api/v1/jobs", content=body, headers={"Content-Type": kind}), 422)
+
+
+def test_uploads_of_other_content_types(server, make_wav, other_photo: Path) -> None:
+    """What counts is what is in the file, not what is said about it; and forms are not files."""
+    form = {"files": {"file": ("a.wav", make_wav(0.31).read_bytes(), "audio/wav")}}
+    problem(server.client.post("/api/v1/uploads", **form), 422)
+    sent = server.client.post("/api/v1/uploads?name=page.html", content=other_photo.read_bytes(),
+                              headers={"Content-Type": "text/html"}).json()
+    answer = server.client.get(f"/api/v1/uploads/{sent['id']}/content")
+    assert answer.headers["content-type"].startswith("image/")
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    headers = {"Content-Type": "image/svg+xml"}
+    problem(server.client.post("/api/v1/uploads?name=a.svg", content=svg, headers=headers), 422)
+    assert incoming(server) == []
+
+
 @pytest.fixture
 def clip(server, make_clip) -> str:
     return server.upload(make_clip(name="fixed.mp4", frames=3))["id"]

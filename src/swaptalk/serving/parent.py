@@ -18,17 +18,21 @@ _PR_SET_PDEATHSIG = 1
 def end_with(server: int) -> None:
     """End this process at once when its server is gone. A killed worker loses nothing but its unfinished chunk.
 
-    On Linux the kernel does it, also while native code lets no other thread run. Everywhere standard input, whose
-    other end only the server holds, ends with it; and on POSIX systems an orphan gets another parent.
+    On Linux the kernel does it, also while native code lets no other thread run; on all POSIX systems it is seen that
+    an orphan gets another parent. Call :func:`end_with_input`, too, as soon as standard input has been read.
 
     Args:
         server: process id of the server, whose standing thread has started this process.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    threading.Thread(target=_watch_input, daemon=True).start()
     if os.name == "posix":
         threading.Thread(target=_watch_parent, args=(server,), daemon=True).start()
+
+
+def end_with_input() -> None:
+    """End this process at once when standard input does, whose other end only the server holds. Works everywhere."""
+    threading.Thread(target=_watch_input, daemon=True).start()
 
 
 def _watch_input() -> None:

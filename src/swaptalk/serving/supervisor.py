@@ -100,9 +100,9 @@ class Supervisor:
         settings = {name: str(value) if isinstance(value, Path) else value
                     for name, value in dataclasses.asdict(self._settings).items()}
         place.name, place.begun = secrets.token_hex(6), time.monotonic()
-        order = {"name": place.name, "kinds": place.kinds, "server": os.getpid(),
-                 "settings": {**settings, "data": str(self._settings.folder)}}
-        place.process = subprocess.Popen([sys.executable, "-m", "swaptalk.serving.worker"], stdin=subprocess.PIPE)
+        order = {"name": place.name, "kinds": place.kinds, "settings": {**settings, "data": str(self._settings.folder)}}
+        place.process = subprocess.Popen([sys.executable, "-m", "swaptalk.serving.worker_process", str(os.getpid())],
+                                         stdin=subprocess.PIPE)
         assert place.process.stdin is not None
         try:
             place.process.stdin.write(json.dumps(order).encode() + b"\n")

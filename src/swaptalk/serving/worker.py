@@ -1,7 +1,7 @@
 """A worker process: claims jobs and does them, until it is told to stop or its server is gone.
 
-It is started as ``python -m swaptalk.serving.worker`` with one line of JSON on its standard input: name, kinds of
-jobs, process id and settings of the server. Standard input then stays open; its end means that the server has died.
+It is started by ``worker_process`` with one line of JSON on its standard input: name, kinds of jobs, and the server's
+settings. Standard input then stays open; its end means that the server has died.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from swaptalk.serving.claims import Claims, LeaseLostError
 from swaptalk.serving.cluster import WorkerLostError
 from swaptalk.serving.failures import explain
 from swaptalk.serving.jobs import Job, Kind
-from swaptalk.serving.parent import end_with
+from swaptalk.serving.parent import end_with_input
 from swaptalk.serving.places import Places
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.tasks import Tasks
@@ -112,7 +112,7 @@ class Worker:
 def main() -> NoReturn:
     """Run a worker as standard input describes it."""
     said = json.loads(sys.stdin.buffer.readline())
-    end_with(said["server"])
+    end_with_input()
     settings: dict[str, Any] = {
         name: Path(value) if name in _PATHS and value is not None else value
         for name, value in said["settings"].items()}
@@ -130,7 +130,3 @@ def main() -> NoReturn:
         code = 1
     sys.stderr.flush()
     os._exit(code)  # the destructors of the engines' thread pools may wait for each other forever
-
-
-if __name__ == "__main__":
-    main()

@@ -148,7 +148,7 @@ def main() -> None:
         print(f"{name} stood still (when, seconds): {one['late']}", file=sys.stderr)
     print(log, file=sys.stderr)
     if given.report is not None:
-        given.report.write_text("# Load\n\nWritten by `python benchmarks/serving/load.py`; what it means is in "
+        given.report.write_text(f"# Load\n\nWritten by `python {' '.join(sys.argv)}`; what it means is in "
                                 f"[serving.md](serving.md).\n\n{text}\n", encoding="utf-8")
 
 

@@ -31,7 +31,7 @@ def save(page: Page, folder: Path, name: str) -> None:
         page.set_viewport_size({"width": x, "height": y})
         for scheme, suffix in (("dark", "-dark"), ("light", "")):
             page.emulate_media(color_scheme=scheme)
-            page.wait_for_timeout(400)
+            page.wait_for_timeout(1000)
             picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
             picture = picture.resize((SAVED[width], round(picture.height * SAVED[width] / x)), Image.Resampling.LANCZOS)
             picture.save(folder / f"serving-{name}-{width}{suffix}.webp", quality=82, method=6)

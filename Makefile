@@ -83,7 +83,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --pytho
 lock: | $(VENV)/.venv
 	$(PIP) install 'uv>=0.8'
 	$(UV_COMPILE) --output-file requirements/runtime.txt
-	$(UV_COMPILE) --extra train --extra eval --extra serve --extra dev --constraint requirements/runtime.txt \
+	$(UV_COMPILE) --extra train --extra eval --extra serve --extra cluster --extra dev --constraint requirements/runtime.txt \
 		$(UNLOCKED:%=--no-emit-package %) --output-file requirements/test.txt
 
 # What a run-time installation consists of, as CycloneDX.

@@ -46,13 +46,15 @@ class Tally:
     failures: list[str] = field(default_factory=list)
 
     def add(self, fault: str, outcome: str) -> None:
-        """Count an outcome."""
+        """Count an outcome, and say so: a run that is stopped early shows what it has seen."""
+        print(f"{fault}: {outcome}", file=sys.stderr, flush=True)
         self.outcomes.setdefault(fault, Counter())[outcome] += 1
 
     def check(self, fault: str, good: bool, what: str) -> bool:
         """Note a failure unless all is well."""
         if not good:
             self.failures.append(f"{fault}: {what}")
+            print(self.failures[-1], file=sys.stderr, flush=True)
             self.add(fault, "FAILED")
         return good
 

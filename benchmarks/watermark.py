@@ -22,7 +22,7 @@ import tarfile
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -38,6 +38,7 @@ from swaptalk.evaluation.metrics.ssim import ssim
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.marks import RESEARCH_VARIABLE
 from swaptalk.provenance.watermark_detect import WatermarkDetector, bit_accuracy
 from swaptalk.provenance.watermark_embed import Watermarker
 
@@ -102,9 +103,9 @@ ATTACKS: dict[str, Callable[[Frames], Frames]] = {
 }
 
 
-def hosts() -> Iterator[tuple[str, str, Frames]]:
+def hosts(names: Sequence[str]) -> Iterator[tuple[str, str, Frames]]:
     """(kind, name, frames); the kinds take turns, so that a run that is stopped early has some of each."""
-    kinds = [_demo(), _portraits(), _clips()]
+    kinds = [HOSTS[name]() for name in names]
     while kinds:
         for kind in list(kinds):
             host = next(kind, None)
@@ -161,15 +162,18 @@ def _clips() -> Iterator[tuple[str, str, Frames]]:
             yield "clips up to 320 x 320", row["id"], list(reader.frames(range(min(FRAMES, len(reader)))))
 
 
-def robustness(out: Path, limit: int) -> None:
+#: Kinds of hosts.
+HOSTS = {"demo": _demo, "portraits": _portraits, "clips": _clips}
+
+
+def robustness(out: Path, limit: int, names: Sequence[str]) -> None:
     """One line of JSON for each host and attack; hosts that are there already are skipped."""
     path = out / "robustness.jsonl"
     done = {json.loads(line)["host"] for line in path.read_text().splitlines()} if path.exists() else set()
-    identifiers = random.Random(IDENTIFIER_SEED)
-    for kind, name, frames in islice(hosts(), limit):
-        identifier = identifiers.getrandbits(64)
+    for kind, name, frames in islice(hosts(names), limit):
         if name in done:
             continue
+        identifier = random.Random(f"{IDENTIFIER_SEED} {name}").getrandbits(64)
         watermarker = Watermarker(identifier, frames[0].shape[1], frames[0].shape[0])
         marked = [watermarker(frame.copy()) for frame in frames]
         quality = {"psnr": float(np.mean([psnr(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)])),
@@ -248,15 +252,21 @@ def report(out: Path) -> None:
               f"greatest {scores.max():.2f}")
 
 
-def cost(seconds: float) -> None:
-    """Processor time of the marks against that of the whole job, in one process."""
+def cost(seconds: float, rounds: int) -> None:
+    """What the watermark costs: whole jobs with it and without it by turns, and its share of a job's processor time."""
     target = ROOT / "demo" / "target.mp4"
     maker = SwapTalk.from_pretrained()
+    used: dict[str, list[float]] = {"0": [], "1": []}
+    signing = []
     with tempfile.TemporaryDirectory() as folder:
-        begun = time.process_time()
-        made = maker.generate(source=ROOT / "demo" / "source.jpg", target=target, audio=ROOT / "demo" / "speech.opus",
-                              output=Path(folder) / "out.mp4", end=seconds, length="video")
-        whole = time.process_time() - begun
+        for number in range(2 * rounds + 1):
+            os.environ[RESEARCH_VARIABLE] = unmarked = str(number % 2)
+            begun = time.process_time()
+            made = maker.generate(source=ROOT / "demo" / "source.jpg", target=target, end=seconds, length="video",
+                                  audio=ROOT / "demo" / "speech.opus", output=Path(folder) / "out.mp4")
+            if number:  # the first warms up
+                used[unmarked].append(time.process_time() - begun)
+                signing.append(0.0 if made is None else made.stages["sign"])
     assert made is not None
     with VideoReader(target) as reader:
         frames = list(reader.frames(range(20)))
@@ -266,9 +276,13 @@ def cost(seconds: float) -> None:
         begun = time.thread_time()
         watermarker(frame)
         times.append(time.thread_time() - begun)
-    each = float(np.median(times))
+    whole, each = float(np.median(used["0"])), float(np.median(times))
+    ratios = [marked / bare for marked, bare in zip(used["0"], used["1"], strict=True)]
     print(f"job: {whole:.1f} s of processor time for {made.frames} frames, {1e3 * whole / made.frames:.0f} ms each; "
-          f"watermark: {1e3 * each:.2f} ms a frame, {made.frames * each / whole:.1%} of the job")
+          f"watermark: {1e3 * each:.2f} ms a frame, {made.frames * each / whole:.1%} of the job; "
+          f"signing {np.median(signing):.2f} s")
+    print(f"{rounds} jobs with the watermark and {rounds} without, by turns: ratio of processor time, median "
+          f"{np.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
 
 
 def main() -> None:
@@ -276,17 +290,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("robustness", "false-alarms", "cost", "report"))
     parser.add_argument("--out", type=Path, default=Path("runs/watermark"))
-    parser.add_argument("--limit", type=int, default=27, help="hosts to try in all")
+    parser.add_argument("--limit", type=int, default=33, help="hosts to try in all")
+    parser.add_argument("--hosts", nargs="+", choices=tuple(HOSTS), default=tuple(HOSTS), help="only these kinds")
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of jobs of which the cost is measured")
     parser.add_argument("--cpu-seconds", type=float, default=600)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
     if options.what == "robustness":
-        robustness(options.out, options.limit)
+        robustness(options.out, options.limit, options.hosts)
     elif options.what == "false-alarms":
         false_alarms(options.out, options.cpu_seconds)
     elif options.what == "cost":
-        cost(seconds=3)
+        cost(seconds=3, rounds=options.rounds)
     else:
         report(options.out)
 

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from swaptalk.provenance import watermark_detect
 from swaptalk.provenance.watermark_code import WORD_BITS, decode, encode
-from swaptalk.provenance.watermark_detect import WatermarkReading, read_watermark
+from swaptalk.provenance.watermark_detect import WatermarkDetector, WatermarkReading, read_watermark
 from swaptalk.provenance.watermark_embed import Watermarker
 from swaptalk.provenance.watermark_tile import bins, tile
 
@@ -75,11 +76,12 @@ def _recorded(frames: list[np.ndarray], recode: Callable) -> list[np.ndarray]:
     return recode([bordered[int(index * 25 / 30)] for index in range(len(frames) * 30 // 25)], 23)
 
 
-@pytest.mark.parametrize("attack", ["crf28", "half", "larger", "cropped", "brighter", "recorded"])
+@pytest.mark.parametrize("attack", ["crf28", "crf32", "half", "larger", "cropped", "brighter", "recorded"])
 def test_it_survives(marked, recode, attack: str) -> None:
     written = recode(marked, 18, name="written.mp4")
     frames = {
         "crf28": lambda: recode(written, 28),
+        "crf32": lambda: recode(written, 32),
         "half": lambda: recode(written, 20, (424, 240)),
         "larger": lambda: recode(written, 23, (1272, 720)),
         "cropped": lambda: recode(_cropped(written), 23),
@@ -89,6 +91,30 @@ def test_it_survives(marked, recode, attack: str) -> None:
     reading = read_watermark(frames)
     assert reading.identifier == IDENTIFIER, reading
     assert reading.scale == pytest.approx({"cropped": 1.25, "recorded": 600 / 690}.get(attack, 1.0) * 1.5, rel=0.01)
+
+
+@pytest.mark.parametrize("size", [(848, 480), (636, 360), (424, 240)])
+def test_without_a_pilot_it_is_read_where_it_lies_in_videos_that_were_not_cropped(
+        marked, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
+    monkeypatch.setattr(watermark_detect, "_likeliest", lambda places: [min(places, key=lambda one: one.score)])
+    frames = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in marked[:6]]
+    reading = read_watermark(frames)
+    assert reading.identifier == IDENTIFIER and reading.scale == pytest.approx(1.5)
+    assert read_watermark([frame[40:, 77:] for frame in frames]).identifier is None  # cropped: elsewhere
+
+
+def test_frames_in_many_groups_are_all_counted(marked, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = WatermarkDetector()
+    monkeypatch.setattr(watermark_detect, "_GROUP_FRAMES", 1)
+    monkeypatch.setattr(watermark_detect, "_MOST_GROUPS", 4)
+    merged = WatermarkDetector()
+    for detector in (whole, merged):
+        for frame in marked[:7]:
+            detector.add(frame)
+    assert [len(level.groups) for level in merged._levels.values()] == [4, 4, 4]  # of two frames and one
+    for number, level in merged._levels.items():
+        assert np.allclose(sum(level.groups), sum(whole._levels[number].groups), atol=1e-4)
+    assert merged.result().identifier == whole.result().identifier == IDENTIFIER
 
 
 def test_unmarked_pictures_are_not_accused(head, recode) -> None:

@@ -1,20 +1,25 @@
 """Finds and reads the invisible watermark in pictures that were encoded, scaled, cropped or re-recorded since.
 
 Frames are added up after their content has been flattened: the mark is the same in all of them, what moves averages
-out. Then the tile's scale and shift are searched for with the pilot, and the code word is read at the best places.
+out. Then the tile's scale and shift are searched for with the pilot, and the code word is read at the best places, and
+where it lies in a video that was at most scaled.
+
+Strong compression draws moving content from frame to frame and the mark with it: it then lies where it should only in
+and soon after key frames. So frames are added up in short groups, and where the pilot says that a group holds more of
+the mark, it counts more (maximum ratio combining, Brennan 1959).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.provenance.watermark_code import WORD_BITS, decode, encode
-from swaptalk.provenance.watermark_tile import CELLS, TILE, bins, half_spectrum
+from swaptalk.provenance.watermark_tile import CELLS, TILE, bins, cell_pixels, half_spectrum
 
 #: Lengths of the shorter side at which frames are added up. A picture that was never scaled or cropped has 360 cells
 #: there, or fewer if it is small; the coarser levels find the larger cells of these.
@@ -29,6 +34,14 @@ _SCALE_STEP = 1.004
 _REFINEMENT = (-0.004, -0.002, 0.0, 0.002, 0.004)
 #: How many of the likeliest scales are tried to be read.
 _CANDIDATES = 3
+#: A video that was scaled to these parts of its size, or not, has its tile's corner in its own: no search is needed ...
+_KNOWN_SCALES = (0.5, 2 / 3, 0.75, 1.0, 1.25, 1.5, 2.0)
+#: ... and it is looked at where a cell has this many pixels of a level.
+_KNOWN_PIXELS = (0.7, 2.0)
+#: Frames of a group, and how many groups there may be; then neighbours become one.
+_GROUP_FRAMES, _MOST_GROUPS = 5, 32
+#: A group counts by its pilot's strength less what noise has, but not less than the second number.
+_GROUP_NOISE, _LEAST_WEIGHT = 0.03, 0.01
 #: Standard deviations by which a pilot stands out that is no accident, even if the identifier cannot be read: see the
 #: measured rate of false alarms in docs/provenance.md.
 PRESENCE_SCORE = 8.0
@@ -77,27 +90,47 @@ class _Place:
     column: int
 
 
+@dataclass
+class _Level:
+    """Frames added up at one size, in groups."""
+
+    groups: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def evened(self) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """All frames together, and the groups."""
+        return _even(np.sum(self.groups, axis=0)), [_even(group) for group in self.groups]
+
+
 class WatermarkDetector:
     """Adds up frames of one size; :meth:`result` may be asked at any time. Memory does not grow with the frames."""
 
     def __init__(self) -> None:
-        self._sums: list[NDArray[np.float32]] = []
-        self._frames = 0
-        self._first_level = 0
+        self._levels: dict[int, _Level] = {}
+        self._size = (0, 0)
+        self._frames = self._in_group = 0
+        self._group_frames = _GROUP_FRAMES
         #: Soft values of the code word as last received, (288,); for measurements.
         self.received = np.zeros(WORD_BITS)
 
     def add(self, picture: NDArray[np.uint8]) -> None:
         """Take in a frame, (H, W, 3) uint8 RGB."""
-        if min(picture.shape[:2]) < _FINEST_CELL * CELLS:
-            self._first_level = 1
-        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
-        flat = [_flattened(_at_level(grey, side)) for side in LEVELS[self._first_level :]]
         if self._frames == 0:
-            self._sums = flat
-        else:
-            for total, one in zip(self._sums, flat, strict=True):
-                total += one
+            self._size = (picture.shape[1], picture.shape[0])
+            first = 1 if min(self._size) < _FINEST_CELL * CELLS else 0
+            self._levels = {level: _Level() for level in range(first, len(LEVELS))}
+        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+        begins = self._frames == 0 or self._in_group == self._group_frames
+        if begins and len(self._levels[len(LEVELS) - 1].groups) == _MOST_GROUPS:
+            for level in self._levels.values():
+                level.groups = [a + b for a, b in zip(level.groups[::2], level.groups[1::2], strict=True)]
+            self._group_frames *= 2
+        for number, level in self._levels.items():
+            flat = _flattened(_at_level(grey, LEVELS[number]))
+            if begins:
+                level.groups.append(flat)
+            else:
+                level.groups[-1] += flat
+        self._in_group = 1 if begins else self._in_group + 1
         self._frames += 1
 
     def result(self) -> WatermarkReading:
@@ -108,18 +141,19 @@ class WatermarkDetector:
         """
         if self._frames == 0:
             raise ValueError("no frame to look at")
-        levels = {level: _even(total) for level, total in enumerate(self._sums, self._first_level)}
+        evened = {number: level.evened() for number, level in self._levels.items()}
+        levels = {number: whole for number, (whole, _) in evened.items()}
         count = round(np.log(_SCALES[1] / _SCALES[0]) / np.log(_SCALE_STEP)) + 1
         places = [_look(picture, level, scale, scale) for level, picture in levels.items()
                   for scale in np.geomspace(*_SCALES, count).tolist()]
         best = [_refined(levels, place) for place in _likeliest(places)]
-        words = [soft_word(levels[place.level], place) for place in best]
-        for place, word in zip(best, words, strict=True):
-            decoded = decode(word)
-            if decoded.valid:
-                self.received = word
-                return self._reading(place, decoded.identifier)
-        self.received = words[0]
+        for place in [*best, *_known_places(levels, *self._size)]:
+            for word in _soft_words(place, *evened[place.level]):
+                decoded = decode(word)
+                if decoded.valid:
+                    self.received = word
+                    return self._reading(place, decoded.identifier)
+        self.received = soft_word(levels[best[0].level], best[0])
         return self._reading(best[0], None)
 
     def _reading(self, place: _Place, identifier: int | None) -> WatermarkReading:
@@ -209,14 +243,49 @@ def _refined(levels: Mapping[int, NDArray[np.float32]], place: _Place) -> _Place
     return max(tried, key=lambda one: one.score)
 
 
-def soft_word(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64]:
-    """Soft values of the code word, (288,), at a place."""
+def _known_places(levels: Mapping[int, NDArray[np.float32]], width: int, height: int) -> Iterator[_Place]:
+    """Where the mark lies in a video of this size that was not cropped, unless the pilot speaks against it."""
+    side, pilots = min(width, height), bins().pilot
+    for scale in _KNOWN_SCALES:
+        cell = cell_pixels(round(width / scale), round(height / scale)) * scale
+        for level, picture in levels.items():
+            pixels = cell * LEVELS[level] / side
+            if not _KNOWN_PIXELS[0] <= pixels <= _KNOWN_PIXELS[1]:
+                continue
+            place = _Place(0.0, level, pixels, pixels, 0, 0)
+            values = _aligned(picture, place)[pilots]
+            score = float(values.mean() / values.std() * np.sqrt(len(values)))
+            if score > 0:
+                yield replace(place, score=score)
+
+
+def _aligned(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64]:
+    """How much of each of the mark's waves is in a picture at a place, (K,): noise has a mean of 0 in the pilot's."""
     where = bins()
     turns = np.fft.fftfreq(TILE)[where.rows] * place.row + where.columns / TILE * place.column
     waves = _waves(picture, place.scale_x, place.scale_y) * np.exp(2j * np.pi * turns)
-    values = (waves * np.conj(where.phases)).real
+    return np.asarray((waves * np.conj(where.phases)).real, np.float64)
+
+
+def _word(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    where = bins()
     carriers = ~where.pilot
     return np.bincount(where.bits[carriers], values[carriers], minlength=WORD_BITS).astype(np.float64)
+
+
+def soft_word(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64]:
+    """Soft values of the code word, (288,), at a place."""
+    return _word(_aligned(picture, place))
+
+
+def _soft_words(place: _Place, whole: NDArray[np.float32], groups: list[NDArray[np.float32]],
+                ) -> Iterator[NDArray[np.float64]]:
+    """The word of all frames alike, then that of groups which count by what they hold of the pilot."""
+    yield soft_word(whole, place)
+    if len(groups) > 1:
+        values = np.array([_aligned(group, place) for group in groups])
+        weights = np.maximum(values[:, bins().pilot].mean(axis=1) - _GROUP_NOISE, _LEAST_WEIGHT)
+        yield _word(weights @ values)
 
 
 def bit_accuracy(soft: NDArray[np.floating], identifier: int) -> float:

@@ -16,8 +16,8 @@ TEXTURE_STRENGTH, GREATEST_STRENGTH = 0.13, 3.0
 SMALL_VIDEO_GAIN = 1.4
 #: ... growing between these lengths of the shorter side.
 SMALL_SIDE, LARGE_SIDE = 288, 720
-#: Root mean square of a picture's change, in grey levels, that is never exceeded: 43 dB.
-GREATEST_CHANGE = 1.8
+#: Root mean square of a picture's change, in grey levels, that is never exceeded: 43 dB in large videos, 42 in small.
+GREATEST_CHANGE, GREATEST_SMALL_CHANGE = 1.8, 2.0
 #: Contrast is measured on a picture this many cells coarse, over this many of its pixels.
 _COARSE_CELLS, _WINDOW = 2, 5
 #: Fixed-point units: the pattern is held in 1/48 of its standard deviation, the strength in 1/32 grey level; in a byte
@@ -25,10 +25,9 @@ _COARSE_CELLS, _WINDOW = 2, 5
 _PATTERN_UNIT, _STRENGTH_UNIT = 48, 32
 
 
-def size_gain(width: int, height: int) -> float:
-    """How much stronger the mark is in a video of this size than in a large one."""
-    position = np.interp(min(width, height), (SMALL_SIDE, LARGE_SIDE), (1.0, 0.0))
-    return 1.0 + (SMALL_VIDEO_GAIN - 1.0) * float(position)
+def smallness(width: int, height: int) -> float:
+    """How far a video of this size is from a large one (0) to a small one (1)."""
+    return float(np.interp(min(width, height), (SMALL_SIDE, LARGE_SIDE), (1.0, 0.0)))
 
 
 class Watermarker:
@@ -50,7 +49,9 @@ class Watermarker:
         self._lighter = np.rint(np.maximum(pattern, 0)).astype(np.uint8)
         self._darker = np.rint(np.maximum(-pattern, 0)).astype(np.uint8)
         self._coarse = tuple(max(1, round(side / cell / _COARSE_CELLS)) for side in self._size)
-        self._gain = size_gain(width, height)
+        small = smallness(width, height)
+        self._gain = 1.0 + (SMALL_VIDEO_GAIN - 1.0) * small
+        self._greatest_change = GREATEST_CHANGE + (GREATEST_SMALL_CHANGE - GREATEST_CHANGE) * small
         # Kept from frame to frame: fresh memory would cost a quarter of the time.
         self._strength = np.empty((height, width), np.uint8)
         self._change = np.empty((height, width), np.uint8)
@@ -67,7 +68,7 @@ class Watermarker:
         levels = np.minimum(FLAT_STRENGTH + TEXTURE_STRENGTH * contrast, GREATEST_STRENGTH) * self._gain
         levels = cv2.blur(levels, window)
         change = float(np.sqrt(np.mean(levels * levels)))
-        coarse = np.rint(levels * (_STRENGTH_UNIT * min(1.0, GREATEST_CHANGE / change))).astype(np.uint8)
+        coarse = np.rint(levels * (_STRENGTH_UNIT * min(1.0, self._greatest_change / change))).astype(np.uint8)
         return np.asarray(cv2.resize(coarse, self._size, dst=self._strength), np.uint8)
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -254,7 +254,7 @@ def _known_places(levels: Mapping[int, NDArray[np.float32]], width: int, height:
                 continue
             place = _Place(0.0, level, pixels, pixels, 0, 0)
             values = _aligned(picture, place)[pilots]
-            score = float(values.mean() / values.std() * np.sqrt(len(values)))
+            score = float(values.mean() / (values.std() + 1e-12) * np.sqrt(len(values)))
             if score > 0:
                 yield replace(place, score=score)
 

@@ -75,6 +75,11 @@ class Attempt(Progress):
         if self._stopping.is_set():
             raise StoppedError
 
+    def begin_afresh(self) -> None:
+        """Give the job back, which is no failed attempt, and end this worker process; raises StoppedError."""
+        self._stopping.set()
+        self.obey()
+
     def _beat(self) -> None:
         while not self._over.wait(HEARTBEAT_SECONDS):
             self._beat_once()

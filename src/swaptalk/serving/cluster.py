@@ -6,6 +6,7 @@ database: an actor writes into the folder of one attempt and nowhere else, and i
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 ON_CLUSTER: tuple[Kind, ...] = ("render", "template")
 #: Seconds between two looks at the actor.
 LOOK_SECONDS = 0.3
+#: An actor that has not started after so many seconds waits for room, or for a cluster that is gone, which
+#: Ray does not tell: the worker process then joins again, which does.
+ROOM_SECONDS = 300.0
 #: Every worker process has one actor.
 _PLACE = 0
 
@@ -61,7 +65,7 @@ class ClusterMaker:
 
     def __init__(self, pool: ClusterPool, settings: ServeOptions, attempt: Attempt) -> None:
         self._pool, self._settings, self._attempt = pool, settings, attempt
-        self._last = Reached()
+        self._last, self._begun = Reached(), time.monotonic()
 
     def generate(self, options: GenerateOptions) -> None:
         """See :meth:`SwapTalk.generate`; raises also what :meth:`Attempt.check` does, and WorkerLostError."""
@@ -93,6 +97,8 @@ class ClusterMaker:
         """Pass on what is new. No news from an actor is no sign of life; waiting for room on the cluster is one."""
         attempt, last = self._attempt, self._last
         if reached is None and last == Reached():
+            if time.monotonic() - self._begun > ROOM_SECONDS:
+                attempt.begin_afresh()
             attempt.check()
         elif reached is None or reached == last:
             attempt.obey()

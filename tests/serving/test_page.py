@@ -16,6 +16,7 @@ expect = playwright.expect
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 #: Milliseconds that anything may take on a machine that is busy with other tests.
 PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)
 #: A property of a player, as soon as it has seen the beginning of its file.
 LOADED = """(player, name) => player.readyState ? player[name]
     : new Promise((tell) => { player.onloadedmetadata = () => tell(player[name]); })"""

@@ -22,7 +22,7 @@ def picture():
 def test_crop_of_the_kept_part_is_that_of_the_picture(tmp_path, picture, scale, place):
     before = _similarity(scale, 0.1, 128 - place[0] * scale, 128 - place[1] * scale)
     smoothed = Alignment(before.matrix + [[0.002, 0, 1.3], [0, 0.002, -0.8]])
-    with CandidateWriter(tmp_path / "file") as writer:
+    with closing(CandidateWriter(tmp_path / "file")) as writer:
         writer.add(4, 10, np.zeros_like(picture), before)
         writer.add(3, 12, picture, before)
     with closing(Candidates(tmp_path / "file")) as candidates:
@@ -33,7 +33,7 @@ def test_crop_of_the_kept_part_is_that_of_the_picture(tmp_path, picture, scale, 
 
 def test_crop_that_moved_out_of_the_kept_part_is_not_found(tmp_path, picture):
     before = _similarity(1.7, 0, 128 - 240 * 1.7, 128 - 180 * 1.7)
-    with CandidateWriter(tmp_path / "file") as writer:
+    with closing(CandidateWriter(tmp_path / "file")) as writer:
         writer.add(0, 0, picture, before)
     with closing(Candidates(tmp_path / "file")) as candidates:
         assert candidates.crop((0,), 0, before) is not None

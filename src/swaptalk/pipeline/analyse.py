@@ -71,7 +71,7 @@ def write_survey(plan: Plan, vision: Vision, folder: Path, progress: Progress, s
     """Find all faces of the target and note them in ``folder``."""
     with (
         FaceLog(folder / FACES) as log,
-        CandidateWriter(folder / CANDIDATES) as candidates,
+        closing(CandidateWriter(folder / CANDIDATES)) as candidates,
         closing(Appearances(folder / LOOKS, candidates)) as appearances,
     ):
         find_faces(plan, vision, progress, stopwatch, log, appearances)

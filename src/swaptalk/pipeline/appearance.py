@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,13 +65,6 @@ class Appearances:
     def close(self) -> None:
         """Write out what is buffered."""
         self._file.close()
-
-    def __enter__(self) -> Appearances:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-                 ) -> None:
-        self.close()
 
 
 def candidate_frames(path: Path, tracks: Collection[int], frames: int) -> NDArray[np.intp]:

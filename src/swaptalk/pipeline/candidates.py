@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 import numpy as np
@@ -48,13 +47,6 @@ class CandidateWriter:
     def close(self) -> None:
         """Write out what is buffered."""
         self._file.close()
-
-    def __enter__(self) -> CandidateWriter:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-                 ) -> None:
-        self.close()
 
 
 class Candidates:

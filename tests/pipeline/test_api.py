@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.marks import Marks
 
 #: Compression changes pixels by less than this on average; the stand-in networks change faces by far more.
 UNTOUCHED = 6.0
@@ -176,6 +179,18 @@ def test_frames_for_those_with_their_own_output(maker: SwapTalk, make_clip, make
     assert first.shape == (144, 160, 3) and first.dtype == np.uint8
     assert len(list(frames)) == 9
     assert len(list(tmp_path.iterdir())) == 2  # nothing is left beside the inputs
+
+
+def test_an_error_ends_all_stages(maker: SwapTalk, make_clip, make_wav, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(marks: Marks, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Marks, "apply", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        list(maker.frames(target=make_clip(frames=20), audio=make_wav(0.8)))
+    # Though the error, and with it the frames of its traceback, is still there:
+    assert caught.tb is not None
+    assert not {thread.name for thread in threading.enumerate()} & {"decode", "networks", "composite"}
 
 
 def test_preview_without_output_renders_a_few_frames_only(maker: SwapTalk, make_clip, make_wav, other_photo: Path,

@@ -142,15 +142,16 @@ def find_faces(plan: Plan, vision: Vision, progress: Progress, stopwatch: Stopwa
     """Follow all faces through the target, noting where they are and how they look."""
     tracker, selector = vision.tracker(), FaceSelector()
     progress.begin("find faces", plan.playback.length)
-    for picture in background(lambda: _pictures(plan, stopwatch), QUEUE, "decode"):
-        with stopwatch.stage("find faces"):
-            frame = tracker.update(picture)
-            selector.add(frame, picture)
-            if log is not None:
-                log.append(frame)
-            if appearances is not None:
-                appearances.add(frame, picture)
-        progress.advance(1)
+    with closing(background(lambda: _pictures(plan, stopwatch), QUEUE, "decode")) as pictures:
+        for picture in pictures:
+            with stopwatch.stage("find faces"):
+                frame = tracker.update(picture)
+                selector.add(frame, picture)
+                if log is not None:
+                    log.append(frame)
+                if appearances is not None:
+                    appearances.add(frame, picture)
+            progress.advance(1)
     progress.end()
     return selector
 

@@ -186,15 +186,18 @@ def generate_frames(plan: Plan, faces: FaceGenerator, indices: Sequence[int], st
     def decoded() -> Iterator[Frame]:
         return stopwatch.iterate("decode video", decode_frames(plan, indices))
 
+    # Each stage ends the one before it, whatever happens: an error keeps the frames of its traceback alive, and a
+    # thread that was still inside a network when the program ended would bring it down.
     def faced() -> Iterator[Frame]:
-        return generate_faces(plan, faces, background(decoded, QUEUE, "decode"), stopwatch)
+        with closing(background(decoded, QUEUE, "decode")) as pictures:
+            yield from generate_faces(plan, faces, pictures, stopwatch)
 
     def composited() -> Iterator[NDArray[np.uint8]]:
-        made = background(faced, QUEUE, "networks")
-        for picture in composite_frames(plan, faces.analysis.reopened(), made, stopwatch, states, first):
-            with stopwatch.stage("mark"):
-                marked = mark(picture)
-            yield marked
+        with closing(background(faced, QUEUE, "networks")) as made:
+            for picture in composite_frames(plan, faces.analysis.reopened(), made, stopwatch, states, first):
+                with stopwatch.stage("mark"):
+                    marked = mark(picture)
+                yield marked
 
     with short_turns():
         yield from background(composited, QUEUE, "composite")

@@ -47,4 +47,4 @@ def test_tensorboard_can_be_read(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert events.Scalars("train/loss")[0].value == 0.5
-    assert events.Scalars("test/l1")[0].step == 5
+    assert events.Scalars("validation/l1")[0].step == 5

@@ -161,6 +161,7 @@ class SwapTalk:
         marks, stopwatch, speech = self._marks(plan), Stopwatch(), LiveSpeech(self._networks)
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             identity = self._identity(plan, stopwatch)
+            self._networks.load("motion", "lipsync", "decoder")  # before the first sound, not behind it
             with (
                 closing(self._prepare(plan, identity, Path(folder), stopwatch, speech)) as faces,
                 closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames,

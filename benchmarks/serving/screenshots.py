@@ -58,8 +58,6 @@ def walk(page: Page, address: str, photo: Path, video: Path, audio: Path, folder
     save(page, folder, "4-rendering")
     expect(page.locator("#result video.after")).to_be_visible(timeout=PATIENCE)
     page.locator("#result video.after").evaluate("video => { video.currentTime = 2.4; }")
-    ready = "[...document.querySelectorAll('#result video')].every(one => one.readyState >= 2 && !one.seeking)"
-    page.wait_for_function(ready, timeout=PATIENCE)
     page.wait_for_timeout(1500)
     save(page, folder, "5-result")
 

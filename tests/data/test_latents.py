@@ -70,11 +70,11 @@ def test_only_what_is_asked_for_is_embedded(dataset: Dataset, autoencoder: VQGAN
 
 def test_a_whole_cache_is_read_and_draws_stay_the_same(dataset: Dataset, autoencoder: VQGAN) -> None:
     some = LatentCache(dataset, "x", SOME)
-    before = [FrameSampler(some, 1.0, 9.0).draw(np.random.default_rng(k)) for k in range(20)]
+    before = [FrameSampler(some, 0.3, 1.0, 9.0).draw(np.random.default_rng(k)) for k in range(20)]
     LatentCache(dataset, "x").build(dataset.items, autoencoder)
     some.build(dataset.items, autoencoder)
     assert not list(some.folder.iterdir())
-    assert [FrameSampler(some, 1.0, 9.0).draw(np.random.default_rng(k)) for k in range(20)] == before
+    assert [FrameSampler(some, 0.3, 1.0, 9.0).draw(np.random.default_rng(k)) for k in range(20)] == before
 
 
 def test_frames_that_are_not_embedded_are_never_drawn(dataset: Dataset, autoencoder: VQGAN) -> None:

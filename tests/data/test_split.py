@@ -49,7 +49,7 @@ def test_a_prepared_dataset_has_all_three_and_they_are_disjoint(dataset: Dataset
 def test_validation_people_are_judged_on_and_never_drawn(dataset: Dataset) -> None:
     apart = {i.identity for i in dataset.select("validation")}
     assert {i.identity for i in dataset.judged()} == apart
-    frames = FrameSampler(LatentCache(dataset, "x"), 1.0, 9.0)
+    frames = FrameSampler(LatentCache(dataset, "x"), 0.3, 1.0, 9.0)
     drawn = {frames.draw(np.random.default_rng(k))[0].identity for k in range(300)}
     assert not drawn & (apart | set(PEOPLE[30:])) and len(drawn) > 10
     shown = held_out_faces(dataset, 50)

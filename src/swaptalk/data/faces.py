@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swaptalk.data.sampling import ItemSampler, usable_frame
+from swaptalk.data.sampling import MixedSampler, usable_frame
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 
@@ -55,22 +55,17 @@ class FaceSampler:
     def __init__(self, dataset: Dataset, video_share: float, maximum_scale: float, sharpness: float) -> None:
         self._dataset = dataset
         items = [i for i in dataset.select("train") if i.scale <= maximum_scale]
-        groups = ([i for i in items if i.kind == "photo"], [i for i in items if i.kind != "photo"])
         if not items:
             raise InputError("every picture is too small", path=dataset.folder, remedy="raise --maximum-scale")
-        self._samplers = [ItemSampler(group, sharpness) if group else None for group in groups]
-        has_both = groups[0] and groups[1]
-        self._video_share = video_share if has_both else float(bool(groups[1]))
+        self._sampler = MixedSampler(items, video_share, sharpness)
 
     def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.uint8]:
         """Crops uint8 (count, 256, 256, 3)."""
         return np.stack([self._one(rng) for _ in range(count)])
 
     def _one(self, rng: np.random.Generator) -> NDArray[np.uint8]:
-        sampler = self._samplers[int(rng.random() < self._video_share)]
-        assert sampler is not None
         for _ in range(_ATTEMPTS):
-            (item,) = sampler.draw(rng, 1)
+            item = self._sampler.draw(rng)
             frame = usable_frame(self._dataset.usable(item), rng)
             if frame is not None:
                 return self._dataset.picture(item, frame)

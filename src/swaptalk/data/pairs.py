@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from swaptalk.data.faces import to_tensor
 from swaptalk.data.latents import LatentCache
-from swaptalk.data.sampling import ItemSampler, usable_frame
+from swaptalk.data.sampling import MixedSampler, usable_frame
 from swaptalk.data.store import Item
 from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
@@ -37,10 +37,10 @@ Frame = tuple[Item, int]
 class FrameSampler:
     """Random usable frames of training people that are, or will be, embedded in a cache."""
 
-    def __init__(self, latents: LatentCache, sharpness: float, maximum_scale: float) -> None:
+    def __init__(self, latents: LatentCache, video_share: float, sharpness: float, maximum_scale: float) -> None:
         self.dataset, self._usable = latents.dataset, latents.usable
         self.items = [i for i in self.dataset.select("train") if i.scale <= maximum_scale]
-        self._sampler = ItemSampler(self.items, sharpness)
+        self._sampler = MixedSampler(self.items, video_share, sharpness)
         self._people: dict[str, list[Item]] = {}
         for item in self.items:
             self._people.setdefault(item.identity, []).append(item)
@@ -48,7 +48,7 @@ class FrameSampler:
     def draw(self, rng: np.random.Generator) -> Frame:
         """One frame."""
         while True:
-            (item,) = self._sampler.draw(rng, 1)
+            item = self._sampler.draw(rng)
             frame = usable_frame(self._usable(item), rng)
             if frame is not None:
                 return item, frame

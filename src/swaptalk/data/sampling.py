@@ -40,6 +40,31 @@ class ItemSampler:
         return [self.items[min(int(k), len(self.items) - 1)] for k in picked]
 
 
+class MixedSampler:
+    """Draws items with replacement from photos and from clips, a given share of each.
+
+    Args:
+        items: candidates.
+        video_share: share of clips, where there are both.
+        sharpness: see `ItemSampler`.
+
+    Raises:
+        InputError: there are none.
+    """
+
+    def __init__(self, items: Sequence[Item], video_share: float, sharpness: float = 1.0) -> None:
+        clips = [i for i in items if i.kind != "photo"]
+        photos = [i for i in items if i.kind == "photo"]
+        self._photos = ItemSampler(photos or clips, sharpness)
+        self._clips = ItemSampler(clips or photos, sharpness)
+        self._video_share = video_share
+
+    def draw(self, rng: np.random.Generator) -> Item:
+        """One item."""
+        sampler = self._clips if rng.random() < self._video_share else self._photos
+        return sampler.draw(rng, 1)[0]
+
+
 def item_weight(item: Item, sharpness: float) -> float:
     """Weight by sharpness alone: 1 for crops that were not enlarged."""
     return float(min(1.0, 1.0 / max(item.scale, 1e-3)) ** sharpness)

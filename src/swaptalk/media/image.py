@@ -25,12 +25,7 @@ def is_image(path: str | Path) -> bool:
         InputError: missing, empty or unreadable, or an image beyond the size limit.
     """
     with decoder(Path(path)) as process:
-        try:
-            return bool(process.ask({"do": "describe_image"}).get("still"))
-        except InputError as error:
-            if "too large" in error.problem:
-                raise
-            return False
+        return bool(process.ask({"do": "is_image"}).get("still"))
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -40,7 +35,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
         InputError: missing, empty, not an image, or too large (89 megapixels).
     """
     with decoder(Path(path)) as process:
-        return _size(process.ask({"do": "describe_image"}), Path(path))
+        return _size(process.ask({"do": "image_size"}), Path(path))
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:

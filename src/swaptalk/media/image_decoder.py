@@ -45,14 +45,28 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def describe_image(path: Path) -> tuple[bool, int, int]:
-    """Whether a file is a still image (animated GIF and PNG are video), and its width and height in pixels as shown.
+def is_still_image(path: Path) -> bool:
+    """Whether a file is a still image (animated GIF and PNG are video).
+
+    Raises:
+        InputError: an image larger than ``MAX_IMAGE_PIXELS``.
+    """
+    try:
+        with _open(path) as image:
+            return not (image.format in ("GIF", "PNG") and getattr(image, "is_animated", False))
+    except InputError as error:
+        if "too large" in error.problem:
+            raise
+        return False
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels as shown, from the headers alone.
 
     Raises:
         InputError: not an image, or larger than ``MAX_IMAGE_PIXELS``.
     """
     with _open(path) as image:
-        still = not (image.format in ("GIF", "PNG") and getattr(image, "is_animated", False))
         try:
             # Of a TIFF, Pillow says the size as shown.
             turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
@@ -60,8 +74,7 @@ def describe_image(path: Path) -> tuple[bool, int, int]:
             raise
         except Exception:  # a damaged tag; as above, anything may be raised
             turned = False
-        width, height = (image.height, image.width) if turned else image.size
-        return still, width, height
+        return (image.height, image.width) if turned else image.size
 
 
 def decode_image(path: Path) -> NDArray[np.uint8]:

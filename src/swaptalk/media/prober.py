@@ -68,15 +68,13 @@ def inspect(path: str | Path) -> tuple[MediaInfo, Timeline]:
 
 
 def _nothing_inside(path: Path) -> InputError:
-    from swaptalk.media.image_decoder import describe_image  # only here: Pillow is not needed for media
+    from swaptalk.media.image_decoder import is_still_image  # only here: Pillow is not needed for media
 
     try:
-        is_still = describe_image(path)[0]
+        still = is_still_image(path)
     except InputError as error:
-        if "too large" in error.problem:
-            return error
-        is_still = False
-    if is_still:
+        return error
+    if still:
         return InputError("is a still image", path=path, remedy="give a video or sound file here")
     return InputError("holds neither pictures nor sound", path=path, remedy="copy, download or export it again")
 

@@ -108,7 +108,7 @@ class SwapTalk:
         plan = self._plan(options or GenerateOptions(**settings), "render")
         marks = self._marks(plan)
         stopwatch = Stopwatch()
-        self._load(plan)
+        self._load(plan, speaks=plan.options.audio is not None)
         identity = self._identity(plan, stopwatch)
         if plan.options.preview is not None:
             self._preview(plan, identity, plan.options.preview, marks)
@@ -160,14 +160,13 @@ class SwapTalk:
                              remedy="leave out audio, or use generate")
         marks, stopwatch, speech = self._marks(plan), Stopwatch(), LiveSpeech(self._networks)
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
+            loading = self._load(plan, speaks=True)
             identity = self._identity(plan, stopwatch)
-            self._networks.load("motion", "lipsync", "decoder")  # before the first sound, not behind it
-            with (
-                closing(self._prepare(plan, identity, Path(folder), stopwatch, speech)) as faces,
-                closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames,
-            ):
-                for picture in frames:
-                    yield marks.apply(picture)
+            with closing(self._prepare(plan, identity, Path(folder), stopwatch, speech)) as faces:
+                loading.join()  # before the first sound is asked for, so that none waits
+                with closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames:
+                    for picture in frames:
+                        yield marks.apply(picture)
 
     def list_faces(self, options: GenerateOptions | None = None, **settings: Any) -> list[FoundFace]:
         """Find the people in the target, and write their numbered contact sheet to ``list_faces`` if it is given.
@@ -213,11 +212,13 @@ class SwapTalk:
             plan.template.check_weights(self._networks.fingerprint)
         return plan
 
-    def _load(self, plan: Plan) -> None:
+    def _load(self, plan: Plan, speaks: bool) -> threading.Thread:
         """Get the networks of a job ready while its target is analysed: compiling them takes a second."""
         wanted = ["encoder", *(["identity", "swap"] if plan.options.source else []),
-                  *(["motion", "lipsync"] if plan.options.audio else []), "decoder"]
-        threading.Thread(target=self._networks.load, args=wanted, name="load").start()
+                  *(["motion", "lipsync"] if speaks else []), "decoder"]
+        thread = threading.Thread(target=self._networks.load, args=wanted, name="load")
+        thread.start()
+        return thread
 
     def _identity(self, plan: Plan, stopwatch: Stopwatch) -> Any | None:
         options = plan.options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -67,27 +67,28 @@ class Appearances:
         self._file.close()
 
 
-def candidate_frames(path: Path, tracks: Collection[int], frames: int) -> NDArray[np.intp]:
-    """Of the first ``frames`` frames those that may become references of these tracks, in order, (C,)."""
+def _looks(path: Path, tracks: Collection[int], frames: int) -> Iterator[np.void]:
+    """The notes on these tracks in the first ``frames`` frames, in order."""
     record = look_record()
-    found: dict[int, list[int]] = {track: [] for track in tracks}
     with path.open("rb") as file:
         while raw := file.read(record.itemsize):
-            track, frame = np.frombuffer(raw, record)[["track", "frame"]][0].item()
-            if track in found:
-                found[track].append(frame)
-    kept = [frame for noted in found.values() for frame in noted[::CANDIDATE_EVERY] if frame < frames]
-    return np.unique(np.array(kept, np.intp))
+            look = np.frombuffer(raw, record)[0]
+            if look["track"] in tracks and look["frame"] < frames:
+                yield look
+
+
+def candidate_frames(path: Path, tracks: Collection[int], frames: int) -> NDArray[np.intp]:
+    """Of the first ``frames`` frames those that may become references of these tracks, in order, (C,)."""
+    noted: dict[int, list[int]] = {}
+    for look in _looks(path, tracks, frames):
+        noted.setdefault(int(look["track"]), []).append(int(look["frame"]))
+    return np.unique(np.array([frame for one in noted.values() for frame in one[::CANDIDATE_EVERY]], np.intp))
 
 
 def read_appearance(path: Path, tracks: Collection[int], frames: int) -> AppearanceModel | None:
     """Looks, in the first ``frames`` frames, of the first of these tracks that was seen often enough, or None."""
-    record = look_record()
     collectors = {track: AppearanceCollector() for track in tracks}
-    with path.open("rb") as file:
-        while raw := file.read(record.itemsize):
-            look = np.frombuffer(raw, record)[0]
-            if look["track"] in collectors and look["frame"] < frames:
-                collectors[int(look["track"])].keep(look["features"])
+    for look in _looks(path, tracks, frames):
+        collectors[int(look["track"])].keep(look["features"])
     models = (collector.model() for collector in collectors.values())
     return next((model for model in models if model is not None), None)

@@ -6,7 +6,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -51,8 +51,42 @@ def background(make: Callable[[], Iterable[T]], depth: int, name: str) -> Genera
         depth: bound of the queue, at least one.
         name: name of the thread, seen in tracebacks and debuggers.
     """
+    with closing(background_batches(make, depth, name, 1)) as batches:
+        for batch in batches:
+            yield from batch
+
+
+def background_batches(make: Callable[[], Iterable[T]], depth: int, name: str, most: int,
+                       ) -> Generator[list[T], None, None]:
+    """The same, in lists of up to ``most`` items: one is waited for, those that are ready by then come along."""
     items: queue.Queue[T | _Failure | _End] = queue.Queue(maxsize=max(1, depth))
     stop = threading.Event()
+    thread = threading.Thread(target=_produce, args=(make, items, stop), name=name, daemon=True)
+    thread.start()
+    try:
+        last: T | _Failure | _End | None = None
+        while not isinstance(last, _End | _Failure):
+            batch: list[T] = []
+            while len(batch) < most and not isinstance(last, _End | _Failure):
+                try:  # a timeout keeps Ctrl-C working on every system
+                    last = items.get(timeout=POLL_SECONDS, block=not batch)
+                except queue.Empty:
+                    if batch:
+                        break
+                    continue
+                if not isinstance(last, _End | _Failure):
+                    batch.append(last)
+            if batch:
+                yield batch
+        if isinstance(last, _Failure):
+            raise last.error
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _produce(make: Callable[[], Iterable[T]], items: queue.Queue[T | _Failure | _End], stop: threading.Event) -> None:
+    """The thread: everything into the queue, the end or the error behind it."""
 
     def put(item: T | _Failure | _End) -> bool:
         while not stop.is_set():
@@ -63,34 +97,16 @@ def background(make: Callable[[], Iterable[T]], depth: int, name: str) -> Genera
                 continue
         return False
 
-    def produce() -> None:
-        iterator: Iterator[T] | None = None
-        try:
-            iterator = iter(make())
-            for item in iterator:
-                if not put(item):
-                    return
-            put(_End())
-        except BaseException as error:  # whatever it is, the consumer must hear of it
-            put(_Failure(error))
-        finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
-
-    thread = threading.Thread(target=produce, name=name, daemon=True)
-    thread.start()
+    iterator: Iterator[T] | None = None
     try:
-        while True:
-            try:  # a timeout keeps Ctrl-C working on every system
-                item = items.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                continue
-            if isinstance(item, _End):
+        iterator = iter(make())
+        for item in iterator:
+            if not put(item):
                 return
-            if isinstance(item, _Failure):
-                raise item.error
-            yield item
+        put(_End())
+    except BaseException as error:  # whatever it is, the consumer must hear of it
+        put(_Failure(error))
     finally:
-        stop.set()
-        thread.join()
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from fractions import Fraction
+from itertools import count, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.media.mel import FRAME_RATE, HOP_LENGTH, SAMPLE_RATE, log_mel
-from swaptalk.pipeline.background import background
-from swaptalk.pipeline.generate import QUEUE, FaceGenerator, Frame, composite_frames
+from swaptalk.pipeline.background import background, background_batches, short_turns
+from swaptalk.pipeline.generate import BATCH, QUEUE, FaceGenerator, Frame, batched, composite_frames, generate_faces
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.silence import level, speech_weight
@@ -24,6 +25,8 @@ from swaptalk.pipeline.timeline import MOTION_RATE, frame_count, interpolate, mo
 LOOK_AHEAD = 0.2
 #: How much before it the audio encoder hears (seconds): beyond its reach of 18 tokens.
 _CONTEXT = 0.8
+#: Faces that may be ready before their frames are composited: one on each side of the joint.
+LEAD = 1
 #: Loudness of so much of the past tells speech from silence (seconds).
 _MEMORY = 30.0
 _MELS_PER_TOKEN = FRAME_RATE // MOTION_RATE
@@ -101,37 +104,44 @@ class LiveSpeech:
 
 def live_frames(plan: Plan, faces: FaceGenerator, speech: LiveSpeech, audio: Iterable[NDArray[np.floating]],
                 stopwatch: Stopwatch) -> Generator[NDArray[np.uint8], None, None]:
-    """The composited frames, each as soon as the speech up to ``LOOK_AHEAD`` after it has been heard."""
-    decoded = background(lambda: _endless(plan), QUEUE, "decode")
-    with closing(decoded):
-        spoken = _spoken(plan, faces, speech, audio, decoded, stopwatch)
-        yield from composite_frames(plan, faces.analysis.reopened(), spoken, stopwatch)
+    """The composited frames, each as soon as the speech up to ``LOOK_AHEAD`` after it has been heard.
+
+    Sound is taken and faces are made in one thread, frames are decoded in another and composited in the caller's.
+    Closing waits for the chunk that is being waited for.
+    """
+
+    def spoken() -> Iterator[Frame]:
+        with closing(background(lambda: _endless(plan), QUEUE, "decode")) as decoded:
+            yield from _spoken(plan, faces, speech, audio, decoded, stopwatch)
+
+    with short_turns(), closing(background(spoken, LEAD, "networks")) as made:
+        yield from composite_frames(plan, faces.analysis.reopened(), made, stopwatch)
 
 
 def _endless(plan: Plan) -> Iterator[Frame]:
     """The target back and forth, for ever."""
     with plan.open_target() as target:
-        for index, picture in enumerate(target.frames(plan.playback(index) for index in itertools.count())):
+        for index, picture in enumerate(target.frames(plan.playback(index) for index in count())):
             yield Frame(index, plan.playback(index), picture)
 
 
 def _spoken(plan: Plan, faces: FaceGenerator, speech: LiveSpeech, audio: Iterable[NDArray[np.floating]],
             decoded: Iterator[Frame], stopwatch: Stopwatch) -> Iterator[Frame]:
     ahead, made = Fraction(LOOK_AHEAD).limit_denominator(1000), 0
-    for chunk in audio:
-        speech.push(chunk)
-        while made / plan.fps + ahead <= speech.seconds:
-            yield _faced(plan, faces, next(decoded), stopwatch)
-            made += 1
+
+    def until(wanted: int) -> Iterator[Frame]:
+        """The frames up to number ``wanted``; together where several are due, which costs less for each."""
+        nonlocal made
+        for batch in batched(islice(decoded, max(0, wanted - made)), BATCH):
+            made += len(batch)
+            yield from generate_faces(plan, faces, batch, stopwatch)
+
+    with closing(background_batches(lambda: audio, QUEUE, "sound", QUEUE)) as sound:
+        for chunks in sound:
+            for chunk in chunks:
+                speech.push(chunk)
+            yield from until(math.floor((speech.seconds - ahead) * plan.fps) + 1)
     if speech.seconds:
         total = frame_count(speech.seconds, plan.fps)
         speech.push(np.zeros(round((LOOK_AHEAD + 0.1) * SAMPLE_RATE) + HOP_LENGTH, np.float32))
-        for _ in range(made, total):
-            yield _faced(plan, faces, next(decoded), stopwatch)
-
-
-def _faced(plan: Plan, faces: FaceGenerator, frame: Frame, stopwatch: Stopwatch) -> Frame:
-    if faces.analysis.usable(frame.target):
-        with stopwatch.stage("networks"):
-            frame.face = faces([frame], [float(frame.index / plan.fps)])[0]
-    return frame
+        yield from until(total)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +35,34 @@ FASTEST_FIRST = ("cuda", "directml", OPENVINO, "cpu")
 OTHER_STAGES = 0.5
 
 
-class Engine(Protocol):
-    """Runs the ONNX graphs of a folder."""
+class Engine(ABC):
+    """Runs the ONNX graphs of a folder; each is opened once, when it is first needed."""
+
+    def __init__(self) -> None:
+        self._opened: dict[Path, Any] = {}
+        #: One for each graph: while one is opened, others run.
+        self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
     def load(self, path: Path) -> None:
         """Make the graph in the file ready now rather than when it first runs."""
+        self._graph(path)
 
+    def _graph(self, path: Path) -> Any:
+        with self._locks[path]:
+            if path not in self._opened:
+                self._opened[path] = self._open(path)
+            return self._opened[path]
+
+    @abstractmethod
+    def _open(self, path: Path) -> Any:
+        """What runs the graph in the file."""
+
+    @abstractmethod
     def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """All outputs of the graph in the file, in the graph's order."""
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(Engine):
     """ONNX Runtime sessions, opened when first needed.
 
     Args:
@@ -55,33 +73,25 @@ class OnnxRuntimeEngine:
     def __init__(self, device: str, threads: int) -> None:
         import onnxruntime as ort
 
+        super().__init__()
         self._providers = [PROVIDERS[device]] if device == "cpu" else [PROVIDERS[device], PROVIDERS["cpu"]]
         self._options = ort.SessionOptions()
         self._options.intra_op_num_threads = threads
         self._options.log_severity_level = 3  # errors only: warnings about a graph are not for users
         # Workers that spin while they wait would take the cores from video decoding and compositing.
         self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._sessions: dict[Path, Any] = {}
-        self._open = ort.InferenceSession
-        self._lock = threading.Lock()
+        self._session = ort.InferenceSession
 
-    def load(self, path: Path) -> None:
-        """Open a session for the graph in the file."""
-        self._session(path)
-
-    def _session(self, path: Path) -> Any:
-        with self._lock:
-            if path not in self._sessions:
-                self._sessions[path] = self._open(str(path), self._options, providers=self._providers)
-            return self._sessions[path]
+    def _open(self, path: Path) -> Any:
+        return self._session(str(path), self._options, providers=self._providers)
 
     def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """All outputs of the graph in the file, in the graph's order."""
-        outputs: list[NDArray[Any]] = self._session(path).run(None, inputs)
+        outputs: list[NDArray[Any]] = self._graph(path).run(None, inputs)
         return outputs
 
 
-class OpenVINOEngine:
+class OpenVINOEngine(Engine):
     """OpenVINO on the CPU, in bfloat16 where the processor computes it.
 
     Args:
@@ -91,30 +101,21 @@ class OpenVINOEngine:
     def __init__(self, threads: int) -> None:
         import openvino
 
+        super().__init__()
         self._core = openvino.Core()
         self._config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads or max(1, round(available_cores() * (1 - OTHER_STAGES))),
         }
-        self._requests: dict[Path, Any] = {}
-        #: One for each graph: while one is compiled, others run.
-        self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
-    def load(self, path: Path) -> None:
-        """Compile the graph in the file."""
-        with self._locks[path]:
-            self._request(path)
-
-    def _request(self, path: Path) -> Any:
-        if path not in self._requests:
-            model = self._core.compile_model(str(path), "CPU", self._config)
-            self._requests[path] = model.create_infer_request()
-        return self._requests[path]
+    def _open(self, path: Path) -> Any:
+        return self._core.compile_model(str(path), "CPU", self._config).create_infer_request()
 
     def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """All outputs of the graph in the file, in the graph's order."""
-        with self._locks[path]:
-            results = self._request(path).infer(inputs)
+        request = self._graph(path)
+        with self._locks[path]:  # a request computes one batch at a time
+            results = request.infer(inputs)
             return [np.array(results[index]) for index in range(len(results))]
 
 

@@ -74,7 +74,7 @@ class ServeOptions(Limits):
     device: Device = "auto"
     """Where the networks run; auto takes the fastest that is installed."""
     threads: int = 0
-    """CPU threads for the networks of each worker; 0 takes all cores (on a cluster two)."""
+    """CPU threads for the networks of each worker; 0 leaves some cores to the other stages (on a cluster: two)."""
     ray: str | None = None
     """Render on the Ray cluster at this address (auto, HOST:PORT), whose machines see the data folder under the same
     path, instead of here; needs swaptalk[cluster]."""

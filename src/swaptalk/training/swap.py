@@ -15,11 +15,13 @@ from torch.optim import Optimizer
 
 from swaptalk.data.faces import to_pictures, to_tensor
 from swaptalk.data.latents import LatentCache
+from swaptalk.data.motion import MotionTable
 from swaptalk.data.pairs import Frame, FrameSampler, ProxyCache, external_pairs
 from swaptalk.data.sampling import usable_frame
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 from swaptalk.faces.align import estimate_alignment
+from swaptalk.losses.geometry import geometry_loss
 from swaptalk.losses.identity import identity_loss
 from swaptalk.losses.proxy import proxy_loss, proxy_picture_loss
 from swaptalk.losses.terms import Terms
@@ -29,6 +31,7 @@ from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.runtime import assets
 from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
+from swaptalk.training.geometry import geometry_regressor
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import compile_judges, fingerprint, load_network, load_perceptual
@@ -56,6 +59,8 @@ class SwapWeights:
     """LPIPS on windows of the decoded result against those of the decoded proxy: texture that L1 averages away."""
     adversarial: float = 0.03
     """Patch discriminator, from adversarial_from on: decoded results shall look like decoded real faces."""
+    geometry: float = 0.2
+    """Openings of the mouth, yaw and pitch as the target has them, read from the embedding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +103,8 @@ class SwapOptions(LoopOptions):
     """Steps over which its weight rises."""
     perceptual_network: Literal["vgg", "alex"] = "vgg"
     """Network of the perceptual loss."""
+    video_share: float = 0.3
+    """Share of faces taken from clips, where mouths speak; in photos they smile."""
     maximum_scale: float = 2.6
     """Pictures enlarged more than this are left out."""
     sharpness: float = 1.0
@@ -136,7 +143,9 @@ class SwapStage(Stage):
             self.frozen["recogniser"] = self._recogniser
         self._dataset = Dataset(options.data, options.validation_share)
         self._latents = LatentCache(self._dataset, fingerprint(vqgan.encoder), options.embed_frames)
-        self._frames = FrameSampler(self._latents, options.sharpness, options.maximum_scale)
+        self._frames = FrameSampler(
+            self._latents, options.video_share, options.sharpness, options.maximum_scale
+        )
         self._proxies = ProxyCache(self._latents, self._frames, options.seed)
         self._external: list[dict[str, Tensor]] = []
         self._identity = {
@@ -155,6 +164,12 @@ class SwapStage(Stage):
             self._proxies.build(self.options.proxies, vqgan, judge, self.device, announce("making proxies"))
         if self.options.pairs is not None:
             self._external = [self._encode_pair(pair) for pair in external_pairs(self.options.pairs, _aligner())]
+        if self.options.weights.geometry:
+            motion = MotionTable(self._dataset)
+            motion.build()
+            self.frozen["geometry"] = geometry_regressor(
+                self._latents, motion, self._frames.items, self.options.seed, self.device
+            )
 
     def _encode_pair(self, pair: tuple[NDArray[np.uint8], ...]) -> dict[str, Tensor]:
         faces = to_tensor(np.stack(pair)).to(self.device)
@@ -221,6 +236,7 @@ class SwapStage(Stage):
         swapped: Tensor = self.networks["swap"](batch["target"], batch["source"])
         terms, weights = Terms(self.options.weights), self.options.weights
         terms.add("proxy", lambda: proxy_loss(swapped, batch["proxy"], batch["quality"]))
+        terms.add("geometry", lambda: geometry_loss(self.frozen["geometry"], swapped, batch["target"]))
         on_pictures = (
             weights.identity_source, weights.identity_result, weights.proxy_picture, weights.perceptual,
             weights.adversarial,

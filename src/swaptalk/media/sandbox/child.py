@@ -120,11 +120,16 @@ class Child:
             self._hand_over(slot, samples.nbytes)
         return {"end": True}
 
-    def _do_describe_image(self, request: Message) -> Message:
-        from swaptalk.media.image_decoder import describe_image  # only here: Pillow is not needed for other media
+    def _do_is_image(self, request: Message) -> Message:
+        from swaptalk.media.image_decoder import is_still_image  # only here: Pillow is not needed for other media
 
-        still, width, height = describe_image(Path(request["path"]))
-        return {"still": still, "width": width, "height": height}
+        return {"still": is_still_image(Path(request["path"]))}
+
+    def _do_image_size(self, request: Message) -> Message:
+        from swaptalk.media.image_decoder import image_size
+
+        width, height = image_size(Path(request["path"]))
+        return {"width": width, "height": height}
 
     def _do_decode_image(self, request: Message) -> Message:
         from swaptalk.media.image_decoder import decode_image

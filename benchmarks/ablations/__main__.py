@@ -46,12 +46,14 @@ EIGHTH = (
 )  # fmt: skip
 SMALL_SWAP = (
     "--batch-size", "16", "--proxies", "1024", "--decode-share", "0.2", "--decode-from", "0", "--same-share", "0.12",
-    "--weights.perceptual", "0", "--weights.adversarial", "0", "--model.width", "128", "--model.layers", "3",
+    "--weights.perceptual", "0", "--weights.adversarial", "0", "--weights.geometry", "0", "--model.width", "128",
+    "--model.layers", "3",
 )  # fmt: skip
 SMALL_EXPERT = ("--batch-size", "32", "--model.width", "64", "--model.audio-width", "96", "--model.embedding", "128")
 SMALL_LIPSYNC = (
     "--batch-size", "4", "--speech-batch", "8", "--decode-share", "0.1", "--decode-from", "0", "--driven-from", "60",
-    "--driven-share", "0.6", "--sync-from", "0", "--weights.mouth-perceptual", "0", "--model.widths", "96", "128",
+    "--driven-share", "0.6", "--sync-from", "0", "--weights.mouth-perceptual", "0", "--weights.geometry", "0",
+    "--model.widths", "96", "128",
     "--model.warp-width", "64",
 )  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +17,7 @@ from swaptalk.models.motion import ABSOLUTE_CHANNELS  # noqa: E402
 from swaptalk.training import geometry  # noqa: E402
 
 
-def test_fits_inside_autocast_and_is_kept(
-    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_fits_inside_autocast_and_is_kept(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset({"a1": "ada", "b1": "bob"}, {})
     motion = MotionTable(dataset)
     motion.build()
@@ -33,13 +30,13 @@ def test_fits_inside_autocast_and_is_kept(
             openings = np.nan_to_num(motion.raw(item)[:, :ABSOLUTE_CHANNELS].mean(axis=1)) * 20
             rows[item.first : item.first + item.count] += openings[:, None, None, None]
         save_array(cache.folder / f"{unit}.npy", rows)
-    monkeypatch.setattr(geometry, "STEPS", 60)
-    said: list[str] = []
     with torch.autocast("cpu", torch.bfloat16):
-        made = geometry.geometry_regressor(cache, motion, items, 0, say=said.append)
+        made = geometry.geometry_regressor(cache, motion, items, 60, 0)
     embedded, wanted = geometry.GeometrySampler(cache, motion, items).draw(np.random.default_rng(1), 64)
     read = made(embedded)[:, 3].numpy()
     assert np.corrcoef(read, wanted[:, 3].numpy())[0, 1] > 0.8
-    monkeypatch.setattr(geometry, "STEPS", 0)
-    again = geometry.geometry_regressor(cache, motion, items, 0)
+    (kept,) = cache.folder.parent.glob("*.safetensors")
+    written = kept.stat().st_mtime_ns
+    again = geometry.geometry_regressor(cache, motion, items, 60, 0)
+    assert kept.stat().st_mtime_ns == written
     assert all(torch.equal(a, b) for a, b in zip(made.parameters(), again.parameters(), strict=True))

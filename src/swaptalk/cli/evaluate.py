@@ -28,6 +28,7 @@ from swaptalk.evaluation.reconstruction import Reconstruction, measure_reconstru
 from swaptalk.evaluation.report import environment, goals_table, terminal_table, write_report
 from swaptalk.evaluation.rows import (
     CASCADES,
+    HALVES,
     LATENT,
     LATENT_SYNC_FIRST,
     RESTORED,
@@ -48,10 +49,12 @@ from swaptalk.runtime import assets
 from swaptalk.runtime.bundle import ModelBundle
 from swaptalk.runtime.packages import sha256_of
 
-RowName = Literal["ground-truth", "copy-target", "mesh-warp", "cascades", "restored", "swaptalk", "sync-first"]
+RowName = Literal[
+    "ground-truth", "copy-target", "mesh-warp", "cascades", "restored", "halves", "swaptalk", "sync-first"
+]
 
 _MODULE_ROWS = {
-    "cascades": CASCADES, "restored": RESTORED, "swaptalk": LATENT, "sync-first": LATENT_SYNC_FIRST,
+    "cascades": CASCADES, "restored": RESTORED, "halves": HALVES, "swaptalk": LATENT, "sync-first": LATENT_SYNC_FIRST,
 }  # fmt: skip
 
 
@@ -69,7 +72,7 @@ class Options:
     """self: the target's own audio. cross: the audio of another clip."""
     rows: tuple[RowName, ...] = get_args(RowName)
     """Rows of our own: swaptalk is this model, sync-first the same with the lip-sync before the swap; cascades are made
-    of its modules, through pixels, and restored are cascades with a sharpening step."""
+    of its modules, through pixels, restored are cascades with a sharpening step, halves are the modules one by one."""
     external: tuple[str, ...] = ()
     """NAME=FOLDER: results that another program has rendered, named as the pairs."""
     command: tuple[str, ...] = ()

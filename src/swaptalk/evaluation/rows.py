@@ -246,8 +246,8 @@ class Cascade:
     """Steps one after the other, each on the pixels that the last one wrote: "swap", "sync", "restore" and the two
     orders of swap and lip-sync in one latent space, "swap-first" and "sync-first".
 
-    ``("swap-first",)`` is this model. Sync-Swap is ``("sync", "swap")``, Swap-Sync the
-    reverse: the frame is decoded and encoded again in between, which is what the paper says costs quality.
+    ``("swap-first",)`` is this model, one step alone is one of its halves. Sync-Swap is ``("sync", "swap")``, Swap-Sync
+    the reverse: the frame is decoded and encoded again in between, which is what the paper says costs quality.
     """
 
     name: str
@@ -292,6 +292,7 @@ RESTORED: dict[str, tuple[str, ...]] = {
     "Sync-Swap-Restore": ("sync", "swap", "restore"), "Swap-Restore-Sync": ("swap", "restore", "sync"),
 }  # fmt: skip
 LATENT: dict[str, tuple[str, ...]] = {"SwapTalk": ("swap-first",)}
+HALVES: dict[str, tuple[str, ...]] = {"Swap alone": ("swap",), "Lip-sync alone": ("sync",)}
 LATENT_SYNC_FIRST: dict[str, tuple[str, ...]] = {"Latent, sync first": ("sync-first",)}
 
 

@@ -37,7 +37,8 @@ class GeometryRegressor(nn.Module):
             nn.Conv2d(config.latent_channels, width, 3, padding=1), activation(),
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), activation(),
             nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1), activation(),
-            nn.Flatten(), nn.Linear(4 * width * 16, 2 * width), activation(), nn.Linear(2 * width, GEOMETRY_CHANNELS),
+            nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(4 * width * 16, 2 * width), activation(),
+            nn.Linear(2 * width, GEOMETRY_CHANNELS),
         )  # fmt: skip
 
     def forward(self, latents: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from swaptalk.models.geometry import GeometryConfig, GeometryRegressor
 from swaptalk.models.motion import ABSOLUTE_CHANNELS
 from swaptalk.runtime.export import load_weights
 
-STEPS, BATCH, RATE = 1500, 64, 1e-3
+BATCH, RATE = 64, 1e-3
 #: Noise on the embeddings (their spread is 1): the regressor must not hang on details that a swap could counterfeit.
 NOISE = 0.3
 #: Share of samples that show video: photos smile, speaking mouths are in the clips.
@@ -64,8 +64,8 @@ class GeometrySampler:
 
 
 def geometry_regressor(
-    latents: LatentCache, motion: MotionTable, items: list[Item], seed: int,
-    device: torch.device | str = "cpu", say: Callable[[str], object] = print,
+    latents: LatentCache, motion: MotionTable, items: list[Item], steps: int,
+    seed: int, device: torch.device | str = "cpu", say: Callable[[str], object] = print,
 ) -> GeometryRegressor:  # fmt: skip
     """The frozen regressor of a cache: read from beside it, or fitted now.
 
@@ -73,39 +73,40 @@ def geometry_regressor(
         latents: cache of the items' embeddings, already built.
         motion: measured mouths and poses of the dataset, already built.
         items: training items.
+        steps: batches that it is fitted to.
         seed: of initialisation and order.
         device: where it is fitted and stays.
         say: gets messages.
     """
-    path = latents.folder.with_name(f"{latents.folder.name}-geometry-{seed}.safetensors")
+    path = latents.folder.with_name(f"{latents.folder.name}-geometry-{steps}-{seed}.safetensors")
     channels = latents(items[0]).shape[1]
     torch.manual_seed(seed)
     regressor = GeometryRegressor(GeometryConfig(latent_channels=channels)).to(device)
     if path.exists():
         load_weights(regressor, path)
     else:
-        _fit(regressor, GeometrySampler(latents, motion, items), seed, device, say)
+        _fit(regressor, GeometrySampler(latents, motion, items), steps, seed, device, say)
         with AtomicFile(path) as target:
             save_file(regressor.state_dict(), target.part)
     return regressor.eval().requires_grad_(False)
 
 
 def _fit(
-    regressor: GeometryRegressor, sampler: GeometrySampler, seed: int, device: torch.device | str,
+    regressor: GeometryRegressor, sampler: GeometrySampler, steps: int, seed: int, device: torch.device | str,
     say: Callable[[str], object],
 ) -> None:  # fmt: skip
     # Inside the run's autocast weights would be cast once and kept: no step would ever be seen.
     with torch.autocast(torch.device(device).type, enabled=False):
-        _descend(regressor, sampler, seed, device, say)
+        _descend(regressor, sampler, steps, seed, device, say)
 
 
 def _descend(
-    regressor: GeometryRegressor, sampler: GeometrySampler, seed: int, device: torch.device | str,
+    regressor: GeometryRegressor, sampler: GeometrySampler, steps: int, seed: int, device: torch.device | str,
     say: Callable[[str], object],
 ) -> None:  # fmt: skip
     rng, optimizer = np.random.default_rng(seed), torch.optim.AdamW(regressor.parameters(), RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
-    for step in range(1, STEPS + 1):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for step in range(1, steps + 1):
         embedded, wanted = (part.to(device) for part in sampler.draw(rng, BATCH))
         loss = F.smooth_l1_loss(regressor(embedded + NOISE * torch.randn_like(embedded)), wanted)
         optimizer.zero_grad()
@@ -113,4 +114,4 @@ def _descend(
         optimizer.step()
         schedule.step()
         if step % _REPORT == 0:
-            say(f"fitting the geometry regressor: step {step} of {STEPS}, loss {loss.item():.3f}")
+            say(f"fitting the geometry regressor: step {step} of {steps}, loss {loss.item():.3f}")

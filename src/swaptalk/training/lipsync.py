@@ -24,6 +24,7 @@ from swaptalk.data.speech import MEL_PER_FRAME
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 from swaptalk.losses.code import code_loss
+from swaptalk.losses.geometry import geometry_loss
 from swaptalk.losses.lpips import LPIPS
 from swaptalk.losses.motion import correlation_loss, spread_loss, token_loss, velocity_loss
 from swaptalk.losses.mouth import mouth_loss, mouth_perceptual_loss
@@ -35,10 +36,12 @@ from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.motion import ABSOLUTE_CHANNELS
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.runtime import assets
+from swaptalk.training.checkpoint import CHECKPOINT_NAME
 from swaptalk.training.expert import trusted_clips
+from swaptalk.training.geometry import geometry_regressor
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
-from swaptalk.training.pretrained import fingerprint, load_network
+from swaptalk.training.pretrained import fingerprint, load_network, motion_statistics
 from swaptalk.training.stage import Batch, Evaluation, Stage
 from swaptalk.training.swap import announce
 
@@ -64,6 +67,8 @@ class LipSyncWeights:
     """Decoded mouth, LPIPS."""
     sync: float = 0.03
     """L_sync: the VQ-Lip expert."""
+    geometry: float = 0.5
+    """The mouth as far open as the real one, read from the embedding; the others alone leave it a third too small."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,8 @@ class LipSyncOptions(LoopOptions):
     """Share of samples from two photos of one person."""
     sharpness: float = 0.5
     """Preference for sharp pictures; 0: none."""
+    geometry_steps: int = 1500
+    """Batches that the geometry regressor is fitted to before the first step, once for a data set."""
     embed_frames: int = 0
     """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is encoded
     before the first step, so hours of footage want some dozens a clip."""
@@ -163,8 +170,12 @@ class LipSyncStage(Stage):
 
     def prepare(self) -> None:
         """Motion of the data set, and embeddings of what the picture side learns from; sound needs none."""
-        self._motion.build()
         options = self.options
+        self._motion.build()
+        for run in (None if options.restart else options.out, options.start_from):
+            if run is not None and (run / CHECKPOINT_NAME).exists():  # other clips, the same scale of the tokens
+                self._motion.statistics = motion_statistics(run)
+                break
         frames = self._expert.config.frames if self._expert is not None else 1
         self._mouths = MouthSampler(
             self._dataset, self._latents, self._motion, frames, options.model.motion_window, CONTEXT,
@@ -177,6 +188,10 @@ class LipSyncStage(Stage):
         self._judged = [i for i in clips if moving(i, self._motion)][:JUDGED_CLIPS]
         wanted = [*self._mouths.items, *self._judged]
         self._latents.build(wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set"))
+        if options.weights.geometry:
+            self.frozen["geometry"] = geometry_regressor(
+                self._latents, self._motion, self._mouths.items, options.geometry_steps, options.seed, self.device
+            )
 
     def extra_state(self) -> dict[str, Any]:
         """Scale of the motion tokens and the token of silence, which the bundle needs."""
@@ -250,6 +265,7 @@ class LipSyncStage(Stage):
         half = target.shape[3] // 2
         lower = made[:, :, :, half:]
         terms.add("code", lambda: code_loss(lower.flatten(0, 1), target[:, :, :, half:].flatten(0, 1)))
+        terms.add("geometry", lambda: geometry_loss(self.frozen["geometry"], made.flatten(0, 1), target.flatten(0, 1)))
         weights = options.weights
         if step >= options.decode_from and (weights.mouth or weights.mouth_perceptual):
             count = max(1, round(options.decode_share * target.shape[0] * target.shape[1]))

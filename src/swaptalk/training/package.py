@@ -13,18 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.files import AtomicFile
-from swaptalk.models.motion import MotionStatistics
 from swaptalk.models.sync_scorer import SyncScorerNetwork
 from swaptalk.runtime.export import export_bundle, save_weights
 from swaptalk.runtime.validate import BUNDLE_NAME
 from swaptalk.training.checkpoint import load_checkpoint, read_config
 from swaptalk.training.options import read_json
 from swaptalk.training.parity import TOLERANCE, measure_parity
-from swaptalk.training.pretrained import load_network
+from swaptalk.training.pretrained import load_network, motion_statistics
 from swaptalk.training.record import MetricTable
 
 #: Stages whose networks make a bundle.
@@ -60,7 +57,7 @@ def export_runs(runs: Sequence[Path], out: Path) -> dict[str, float]:
         with _quiet_exporter():
             export_bundle(
                 part, networks["vqgan"], networks["swap"], networks["lipsync"], networks["audio"],
-                _statistics(folders["lipsync"]), describe(folders),
+                motion_statistics(folders["lipsync"]), describe(folders),
             )  # fmt: skip
         differences = measure_parity(part)
         wrong = {name: value for name, value in differences.items() if value > TOLERANCE[name]}
@@ -121,13 +118,6 @@ def _by_stage(runs: Sequence[Path]) -> dict[str, Path]:
     if missing:
         raise InputError(f"no run of {', '.join(missing)}", remedy="train every stage and name its run")
     return folders
-
-
-def _statistics(run: Path) -> MotionStatistics:
-    checkpoint = load_checkpoint(run)
-    assert checkpoint is not None  # its network was loaded
-    values = checkpoint.extra["motion"]
-    return MotionStatistics(*(np.array(values[key], np.float32) for key in ("mean", "spread", "silence")))
 
 
 def describe(folders: dict[str, Path]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from torch import nn
 
 from swaptalk.errors import InputError
@@ -15,6 +16,7 @@ from swaptalk.losses.perceptual import LPIPS_STAGES, PerceptualLoss
 from swaptalk.models.audio import AudioConfig, MelEncoder
 from swaptalk.models.expert import ExpertConfig, VQLipExpert
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
+from swaptalk.models.motion import MotionStatistics
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.sync_scorer import SyncScorerConfig, SyncScorerNetwork
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
@@ -60,6 +62,17 @@ def load_network(name: str, folder: Path) -> Any:
         _, weights = trained_weights(folder)
         load_full_state(loaded, weights[name])
     return loaded.eval().requires_grad_(False)
+
+
+def motion_statistics(run: Path) -> MotionStatistics:
+    """Scale of the motion tokens that a run of stage ``lipsync`` learned with.
+
+    Raises:
+        InputError: the run has no checkpoint.
+    """
+    checkpoint, _ = trained_weights(run)
+    values = checkpoint.extra["motion"]
+    return MotionStatistics(*(np.array(values[key], np.float32) for key in ("mean", "spread", "silence")))
 
 
 def load_perceptual(network: Literal["vgg", "alex"]) -> PerceptualLoss:

@@ -109,6 +109,8 @@ class SwapOptions(LoopOptions):
     """Pictures enlarged more than this are left out."""
     sharpness: float = 1.0
     """Preference for sharp pictures; 0: none."""
+    geometry_steps: int = 1500
+    """Batches that the geometry regressor is fitted to before the first step, once for a data set."""
     embed_frames: int = 0
     """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is encoded
     before the first step, so hours of footage want some dozens a clip."""
@@ -168,7 +170,7 @@ class SwapStage(Stage):
             motion = MotionTable(self._dataset)
             motion.build()
             self.frozen["geometry"] = geometry_regressor(
-                self._latents, motion, self._frames.items, self.options.seed, self.device
+                self._latents, motion, self._frames.items, self.options.geometry_steps, self.options.seed, self.device
             )
 
     def _encode_pair(self, pair: tuple[NDArray[np.uint8], ...]) -> dict[str, Tensor]:

@@ -60,6 +60,30 @@ def test_frames_follow_the_sound_at_the_stated_distance(maker: SwapTalk, make_cl
     assert max(mouths) - min(mouths) > 5  # it moves
 
 
+def test_scenes_of_templates_are_swapped_before_anybody_speaks(
+    maker: SwapTalk, make_clip, photo: Path, voice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = maker.build_template(make_clip(frames=6), tmp_path / "T.swaptalk").path
+    swapped: list[bool] = []
+    swap, heard = maker._networks.swap, False
+
+    def noted(latents, *arguments):
+        swapped.append(heard)
+        return swap(latents, *arguments)
+
+    def speech() -> Iterator[NDArray[np.float32]]:
+        nonlocal heard
+        heard = True
+        yield voice(1.0)
+
+    before = list(maker.stream(speech(), target=template, source=photo))
+    heard = False
+    monkeypatch.setattr(maker._networks, "swap", noted)
+    after = list(maker.stream(speech(), target=template, source=photo))
+    assert swapped and not any(swapped)
+    np.testing.assert_array_equal(np.stack(before), np.stack(after))
+
+
 def test_a_photo_speaks_and_stops_when_nobody_listens(maker: SwapTalk, photo: Path, voice) -> None:
     asked = 0
 

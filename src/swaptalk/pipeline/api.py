@@ -21,7 +21,7 @@ from swaptalk.pipeline.analysis import Analysis, is_complete
 from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
 from swaptalk.pipeline.generate import FaceGenerator, generate_frames
 from swaptalk.pipeline.job import JobFolder, write_atomically
-from swaptalk.pipeline.live import LiveSpeech, live_frames
+from swaptalk.pipeline.live import PREPARED_FRAMES, LiveSpeech, live_frames
 from swaptalk.pipeline.marks import Marks
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import GenerateOptions, Purpose
@@ -163,7 +163,8 @@ class SwapTalk:
             loading = self._load(plan, speaks=True)
             identity = self._identity(plan, stopwatch)
             with closing(self._prepare(plan, identity, Path(folder), stopwatch, speech)) as faces:
-                loading.join()  # before the first sound is asked for, so that none waits
+                loading.join()  # this too before the first sound is asked for, so that none waits
+                faces.keep(range(min(len(faces.analysis), PREPARED_FRAMES)))
                 with closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames:
                     for picture in frames:
                         yield marks.apply(picture)

@@ -73,6 +73,7 @@ class FaceGenerator:
         self._swap_last = order == "sync-first" and motion is not None
         self._codes = CodeStore(analysis.folder / CODES)
         self._known: OrderedDict[int, Latents] = OrderedDict()
+        self._kept: dict[int, Latents] = {}
         self._references: Latents | None = None
         if motion is not None:  # made once, used in every frame
             codes = [self._codes.get(int(frame)) for frame in analysis.references]
@@ -106,11 +107,25 @@ class FaceGenerator:
                 self._codes.put(frame, new)
         return [known for known in codes.values() if known is not None]
 
+    def keep(self, frames: Iterable[int]) -> None:
+        """Make faces ready for the lip-sync and keep them for good: 64 kB for a frame of a scene that is played again
+        and again. Frames without a usable face, or whose codes are not known yet, are left out.
+        """
+        wanted = [frame for frame in frames if self.analysis.usable(frame)]
+        codes = ((frame, self._codes.get(frame)) for frame in wanted)
+        known = [(frame, code) for frame, code in codes if code is not None]
+        for begin in range(0, len(known), BATCH):
+            numbers, some = zip(*known[begin : begin + BATCH], strict=True)
+            self._kept.update(zip(numbers, self._before_lipsync(np.stack(some)), strict=True))
+
     def _faces(self, frames: Sequence[Frame]) -> Latents:
-        new = {frame.target: frame.picture for frame in frames if frame.target not in self._known}
+        known = self._known | self._kept
+        new = {frame.target: frame.picture for frame in frames if frame.target not in known}
         if new:
-            self._known.update(zip(new, self._before_lipsync(np.stack(self.codes(new))), strict=True))
-        faces = np.stack([self._known[frame.target] for frame in frames])
+            made = dict(zip(new, self._before_lipsync(np.stack(self.codes(new))), strict=True))
+            self._known.update(made)
+            known |= made
+        faces = np.stack([known[frame.target] for frame in frames])
         while len(self._known) > CACHED_FACES:
             self._known.popitem(last=False)
         return faces

@@ -25,6 +25,9 @@ from swaptalk.pipeline.timeline import MOTION_RATE, frame_count, interpolate, mo
 LOOK_AHEAD = 0.2
 #: How much before it the audio encoder hears (seconds): beyond its reach of 18 tokens.
 _CONTEXT = 0.8
+#: Frames at the beginning of the scene whose faces are swapped before anybody speaks, if it is a template: 20 s of it,
+#: 32 MB, and a third less for the networks to do for each frame that is shown.
+PREPARED_FRAMES = 500
 #: Faces that may be ready before their frames are composited: one on each side of the joint.
 LEAD = 1
 #: Loudness of so much of the past tells speech from silence (seconds).

@@ -18,7 +18,7 @@ from swaptalk.evaluation.columns import BY_KEY, PAPER_ROWS, Column
 from swaptalk.evaluation.goals import Reached, goal_cells
 from swaptalk.evaluation.observe import FPS
 from swaptalk.evaluation.prepare import PreparedPair
-from swaptalk.evaluation.report import PAPER_NOTE, PROTOCOL_TITLES, best_methods, cell_text, heading, row_label
+from swaptalk.evaluation.report_cells import PAPER_NOTE, PROTOCOL_TITLES, best_methods, cell_text, heading, row_label
 from swaptalk.evaluation.run import Results, Row
 from swaptalk.evaluation.side_by_side import side_by_side
 from swaptalk.evaluation.summary import MEANINGLESS, Summary

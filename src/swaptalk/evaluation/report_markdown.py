@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from swaptalk.evaluation.columns import PAPER_ROWS
 from swaptalk.evaluation.goals import Reached, goal_cells
-from swaptalk.evaluation.report import PAPER_NOTE, PROTOCOL_TITLES, best_methods, cell_text, heading, row_label
+from swaptalk.evaluation.report_cells import PAPER_NOTE, PROTOCOL_TITLES, best_methods, cell_text, heading, row_label
 from swaptalk.evaluation.run import Results
 from swaptalk.evaluation.summary import Summary
 

@@ -1,6 +1,6 @@
 """What the paper's choices are worth, at small scale: pairs of trainings that differ in one option.
 
-    python -m benchmarks.ablations --data DATASET --vqgan RUN --out runs/ablations [--seeds 2] [--scale 1] [PART...]
+    python -m benchmarks.ablations --data DATASET --vqgan RUN --swap RUN [--out FOLDER] [--seeds 2] [--scale 1] [PART...]
 
 Every training is a real ``swaptalk train`` of as many steps as its partner has, on the same part of the dataset, and is
 judged on the same unseen people (the test split). What is finished is not done again; a training that was interrupted
@@ -44,10 +44,10 @@ EIGHTH = (
     "--model.patch", "2", "--model.encoder-widths", "12", "24", "52", "--model.encoder-blocks", "1", "1", "1",
     "--model.decoder-widths", "16", "32", "52", "--model.decoder-blocks", "1", "1", "2",
 )  # fmt: skip
-SMALL_SWAP = (
+#: On from a finished swap: one that begins afresh gives nobody an identity in so few steps.
+MORE_SWAP = (
     "--batch-size", "16", "--proxies", "1024", "--decode-share", "0.2", "--decode-from", "0", "--same-share", "0.12",
-    "--weights.perceptual", "0", "--weights.adversarial", "0", "--weights.geometry", "0", "--model.width", "128",
-    "--model.layers", "3",
+    "--weights.perceptual", "0", "--weights.adversarial", "0", "--weights.geometry", "0",
 )  # fmt: skip
 SMALL_EXPERT = ("--batch-size", "32", "--model.width", "64", "--model.audio-width", "96", "--model.embedding", "128")
 SMALL_LIPSYNC = (
@@ -77,10 +77,10 @@ VARIANTS = (
     Variant("codebooks", BASE, "vqgan", 500, (*SMALL_VQGAN, *SIXTEENTH)),
     Variant("codebooks", "one codebook, 16x", "vqgan", 500, (*SMALL_VQGAN, *SIXTEENTH, "--model.shared-codebook")),
     Variant("grid", "two codebooks, 8x", "vqgan", 500, (*SMALL_VQGAN, *EIGHTH)),
-    Variant("identity", "with identity losses", "swap", 250,
-            (*SMALL_SWAP, "--weights.identity-source", "0.35", "--weights.identity-result", "0.1"), True),
-    Variant("identity", "without identity losses", "swap", 250,
-            (*SMALL_SWAP, "--weights.identity-source", "0", "--weights.identity-result", "0"), True),
+    Variant("identity", "with identity losses", "swap", 150,
+            (*MORE_SWAP, "--weights.identity-source", "0.35", "--weights.identity-result", "0.1"), True),
+    Variant("identity", "without identity losses", "swap", 150,
+            (*MORE_SWAP, "--weights.identity-source", "0", "--weights.identity-result", "0"), True),
     Variant("expert", "the expert itself", "expert", 600, SMALL_EXPERT, True),
     Variant("expert", "with the expert", "lipsync", 300,
             (*SMALL_LIPSYNC, "--weights.sync", "0.1"), True, "the expert itself"),
@@ -109,12 +109,13 @@ class Ablations:
     Args:
         data: the part of the dataset to train and test on.
         vqgan: finished autoencoder, under the swap's and lip-sync's comparisons.
+        swap: finished swap, which the swap's comparison goes on from.
         out: where runs and results go.
         scale: factor on all steps.
     """
 
-    def __init__(self, data: Path, vqgan: Path, out: Path, scale: float) -> None:
-        self._data, self._vqgan, self._out, self._scale = data, vqgan, out, scale
+    def __init__(self, data: Path, vqgan: Path, swap: Path, out: Path, scale: float) -> None:
+        self._data, self._vqgan, self._swap, self._out, self._scale = data, vqgan, swap, out, scale
         self._file = out / "results.json"
         stored = json.loads(self._file.read_text()) if self._file.exists() else []
         self._results = [Result(**row) for row in stored]
@@ -128,6 +129,8 @@ class Ablations:
         options = [*COMMON, *variant.options, "--seed", str(seed), "--steps", str(steps)]
         if variant.finished_vqgan:
             options += ["--vqgan", str(self._vqgan)]
+        if variant.stage == "swap":
+            options += ["--start-from", str(self._swap)]
         if variant.needs:
             options += ["--expert", str(self._folder(variant.needs, seed))]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -173,6 +176,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--data", type=Path, required=True, help="dataset of 'swaptalk prepare'")
     parser.add_argument("--vqgan", type=Path, required=True, help="finished autoencoder: a run or a bundle")
+    parser.add_argument("--swap", type=Path, required=True, help="finished swap on it: a run")
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--photos", type=int, default=2000, help="photos to train on; all of them are embedded first")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each variant")
@@ -180,7 +184,7 @@ def main() -> None:
     arguments: Any = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     data = choose_subset(arguments.data, arguments.out / "data", arguments.photos)
-    ablations = Ablations(data, arguments.vqgan, arguments.out, arguments.scale)
+    ablations = Ablations(data, arguments.vqgan, arguments.swap, arguments.out, arguments.scale)
     judges: list[Judge] = []
 
     def judge() -> Judge:

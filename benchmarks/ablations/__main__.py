@@ -1,6 +1,6 @@
 """What the paper's choices are worth, at small scale: pairs of trainings that differ in one option.
 
-    python -m benchmarks.ablations --data DATASET --vqgan RUN --swap RUN [--out FOLDER] [--seeds 2] [--scale 1] [PART...]
+    python -m benchmarks.ablations --data DATASET --vqgan RUN --swap RUN [--out DIR] [--seeds 2] [--scale 1] [PART...]
 
 Every training is a real ``swaptalk train`` of as many steps as its partner has, on the same part of the dataset, and is
 judged on the same unseen people (the test split). What is finished is not done again; a training that was interrupted

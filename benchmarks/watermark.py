@@ -266,6 +266,7 @@ def cost(seconds: float, rounds: int) -> None:
                                   audio=ROOT / "demo" / "speech.opus", output=Path(folder) / "out.mp4")
             if number:  # the first warms up
                 used[unmarked].append(time.process_time() - begun)
+                print("without" if unmarked == "1" else "with", f"{used[unmarked][-1]:.2f} s", flush=True)
                 signing.append(0.0 if made is None else made.stages["sign"])
     assert made is not None
     with VideoReader(target) as reader:

@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import cv2
@@ -16,11 +15,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import openvino
-import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from openvino import opset13 as opset
 
 from swaptalk.runtime.bundle import default_directory
 
@@ -29,8 +28,10 @@ GRAPHS = ("encoder", "swap", "lipsync", "decoder")
 EIGHT_BIT = ("encoder", "decoder")
 #: Frames at once, as in the pipeline.
 BATCH = 4
-#: Side of the square matrices whose product is taken for the machine's peak: 137 GFLOP, more than the caches hold.
-PEAK_SIDE = 4096
+#: Side of the square matrices, and channels and side of the convolution, that show the peak.
+PEAK_MATRIX, PEAK_CHANNELS, PEAK_PICTURE = 2048, 256, 64
+#: Convolutions one after the other: what goes in and comes out is converted, which shall not count.
+PEAK_LAYERS = 8
 #: Batches that calibrate the eight-bit networks.
 CALIBRATION = 16
 Inputs = dict[str, NDArray[Any]]
@@ -107,12 +108,26 @@ def _onnxruntime(path: Path, batch: Inputs) -> Callable[[], object]:
     return lambda: session.run(None, batch)
 
 
-def peak(kind: torch.dtype) -> float:
-    """GFLOP/s of a large matrix product on one thread."""
-    torch.set_num_threads(1)
-    left, right = (torch.full((PEAK_SIDE, PEAK_SIDE), 0.5, dtype=kind) for _ in range(2))
-    taken = min(_seconds(lambda: left @ right) for _ in range(5))
-    return float(2 * PEAK_SIDE**3 / taken / 1e9)
+def peak(precision: str) -> float:
+    """GFLOP/s of a large matrix product or convolution on one thread: the best that was seen."""
+    side, width, place = PEAK_MATRIX, PEAK_CHANNELS, PEAK_PICTURE
+    rng = np.random.default_rng(0)
+    left = opset.parameter([side, side], np.float32)
+    picture = opset.parameter([BATCH, width, place, place], np.float32)
+    square, kernel = (rng.normal(size=size).astype(np.float32) for size in ((side, side), (width, width, 3, 3)))
+    product = opset.matmul(left, opset.constant(square), False, False)
+    folded = picture
+    for _ in range(PEAK_LAYERS):
+        folded = opset.convolution(folded, opset.constant(kernel), [1, 1], [1, 1], [1, 1], [1, 1])
+    reached = []
+    convolved = PEAK_LAYERS * BATCH * place**2 * width**2 * 9
+    for given, made, work in ((left, product, side**3), (picture, folded, convolved)):
+        config = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision}
+        request = openvino.Core().compile_model(openvino.Model([made], [given]), "CPU", config).create_infer_request()
+        batch = rng.normal(size=tuple(given.shape)).astype(np.float32)
+        taken = min(_seconds(lambda request=request, batch=batch: request.infer([batch])) for _ in range(6))
+        reached.append(2 * work / taken / 1e9)
+    return float(max(reached))
 
 
 def _seconds(call: Callable[[], object]) -> float:
@@ -122,13 +137,18 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """A row for each network: GFLOP a frame and milliseconds a frame on one thread, interleaved over the rounds."""
+    """A row for each network: GFLOP a frame and milliseconds a frame on one thread, interleaved over the rounds.
+
+    Of all rounds the quickest counts, for the peak too: what disturbs a network on a shared machine is not its own.
+    """
     weights, rows = default_directory(), []
     batches = inputs(weights)
-    highest = {"bf16": peak(torch.bfloat16), "fp32": peak(torch.float32)}
+    highest = {"bf16": 0.0, "fp32": 0.0}
     with tempfile.TemporaryDirectory() as temporary:
         for graph in GRAPHS:
             path, batch = weights / f"{graph}.onnx", batches[graph]
+            for name, precision in (("bf16", "bf16"), ("fp32", "f32")):
+                highest[name] = max(highest[name], peak(precision))
             calls = {"OpenVINO bf16": _openvino(path, batch, "bf16"), "OpenVINO fp32": _openvino(path, batch, "f32"),
                      "ONNX Runtime fp32": _onnxruntime(path, batch)}
             if graph in EIGHT_BIT:
@@ -142,7 +162,7 @@ def measure(rounds: int) -> list[dict[str, Any]]:
                     if number:  # the first one warms up
                         taken[name].append(1000 * seconds / BATCH)
             rows.append({"what": graph, "rounds": rounds, "gflop": operations(path, batch), "peak_gflops": highest,
-                         "ms": {name: median(values) for name, values in taken.items()}})
+                         "ms": {name: min(values) for name, values in taken.items()}})
     return rows
 
 
@@ -159,8 +179,9 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         share = row["gflop"] / row["ms"]["OpenVINO bf16"] * 1000 / highest["bf16"]
         cells = [f"{row['ms'][name]:.1f}" if name in row["ms"] else "" for name in engines]
         lines.append(f"| {row['what']} | {row['gflop']:.2f} | {' | '.join(cells)} | {share:.0%} |")
-    lines += ["", f"Peak: the product of two {PEAK_SIDE} x {PEAK_SIDE} matrices reaches {highest['bf16']:.0f} GFLOP/s "
-              f"in bf16 and {highest['fp32']:.0f} in fp32 on one thread; batches of {BATCH} frames."]
+    lines += ["", f"Peak: {highest['bf16']:.0f} GFLOP/s in bf16 and {highest['fp32']:.0f} in fp32 on one thread, the "
+              f"best of a product of {PEAK_MATRIX} x {PEAK_MATRIX} matrices and {PEAK_LAYERS} convolutions of "
+              f"{PEAK_CHANNELS} channels; batches of {BATCH} frames. The quickest round counts, not the median."]
     return lines
 
 

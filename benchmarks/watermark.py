@@ -166,15 +166,20 @@ def _clips() -> Iterator[tuple[str, str, Frames]]:
 HOSTS = {"demo": _demo, "portraits": _portraits, "clips": _clips}
 
 
+def missing_hosts(path: Path, limit: int, names: Sequence[str]) -> Iterator[tuple[str, str, Frames, Watermarker]]:
+    """Kind, name, frames and marker of the hosts that a file of results does not have yet."""
+    done = {json.loads(line)["host"] for line in path.read_text().splitlines()} if path.exists() else set()
+    for kind, name, frames in islice(hosts(names), limit):
+        if name not in done:
+            identifier = random.Random(f"{IDENTIFIER_SEED} {name}").getrandbits(64)
+            yield kind, name, frames, Watermarker(identifier, frames[0].shape[1], frames[0].shape[0])
+
+
 def robustness(out: Path, limit: int, names: Sequence[str]) -> None:
     """One line of JSON for each host and attack; hosts that are there already are skipped."""
     path = out / "robustness.jsonl"
-    done = {json.loads(line)["host"] for line in path.read_text().splitlines()} if path.exists() else set()
-    for kind, name, frames in islice(hosts(names), limit):
-        if name in done:
-            continue
-        identifier = random.Random(f"{IDENTIFIER_SEED} {name}").getrandbits(64)
-        watermarker = Watermarker(identifier, frames[0].shape[1], frames[0].shape[0])
+    for kind, name, frames, watermarker in missing_hosts(path, limit, names):
+        identifier = watermarker.identifier
         marked = [watermarker(frame.copy()) for frame in frames]
         quality = {"psnr": float(np.mean([psnr(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)])),
                    "ssim": float(np.mean([ssim(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)]))}

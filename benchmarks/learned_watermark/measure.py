@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import cv2
 import numpy as np
 import torch
 from benchmarks.learned_watermark.model import BITS, SIDE, Decoder, Encoder
-from benchmarks.watermark import ATTACKS, IDENTIFIER_SEED, WRITTEN, Frames, hosts, recode, wilson
+from benchmarks.watermark import ATTACKS, WRITTEN, Frames, hosts, missing_hosts, recode, wilson
 from numpy.typing import NDArray
 
 from swaptalk.evaluation.metrics.psnr import psnr
@@ -74,12 +72,8 @@ def shipped_strength(frame: NDArray[np.uint8], watermarker: Watermarker) -> floa
 def measure(out: Path, limit: int, names: Sequence[str]) -> None:
     """One line of JSON for each host and attack; hosts that are there already are skipped."""
     learned, path = LearnedMark(out), out / "robustness.jsonl"
-    done = {json.loads(line)["host"] for line in path.read_text().splitlines()} if path.exists() else set()
-    for kind, name, frames in islice(hosts(names), limit):
-        if name in done:
-            continue
-        identifier = random.Random(f"{IDENTIFIER_SEED} {name}").getrandbits(64)
-        watermarker = Watermarker(identifier, frames[0].shape[1], frames[0].shape[0])
+    for kind, name, frames, watermarker in missing_hosts(path, limit, names):
+        identifier = watermarker.identifier
         strength = float(np.mean([shipped_strength(frame, watermarker) for frame in frames[::10]]))
         marked = [learned.mark(frame, identifier, strength) for frame in frames]
         quality = {"psnr": float(np.mean([psnr(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)])),

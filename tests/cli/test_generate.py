@@ -84,11 +84,16 @@ def test_missing_file_is_one_line_and_code_2(weights: list[str], tmp_path: Path,
     assert capsys.readouterr().err.strip().endswith(f"{tmp_path / 'no.mp4'}: no such file; check the path")
 
 
+def heed_interrupts() -> None:
+    """A shell's background jobs, tests among them, begin with Ctrl-C ignored, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started_sync(target: Path, audio: Path, output: Path, *options: str) -> subprocess.Popen[str]:
     """The command, in the middle of its work: its first chunk lies there."""
     command = [sys.executable, "-m", "swaptalk.cli", "sync", "--target", str(target), "--audio", str(audio),
                "--output", str(output), *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     parts = Path(f"{output}.job") / "chunks"
     deadline = time.monotonic() + 120
     while not list(parts.glob("*.mp4")) and time.monotonic() < deadline and process.poll() is None:

@@ -344,6 +344,8 @@ def start_pull(pins: Path, *names: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PULL_IN_A_PROCESS, str(pins), *names],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell's background jobs, tests among them, begin with Ctrl-C ignored, and so would what they start.
+        preexec_fn=None if os.name == "nt" else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import ChainMap, OrderedDict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.smoothing import SmoothingStates
 from swaptalk.pipeline.speech import Motion
 from swaptalk.pipeline.stats import Stopwatch
+
+T = TypeVar("T")
 
 #: Frames that go through the networks together: enough to keep the cores busy, few enough for the caches.
 BATCH = 4
@@ -47,9 +49,9 @@ class Frame:
     """The new face (256, 256, 3); None lets the picture pass as it is."""
 
 
-def batched(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    """Lists of ``size`` frames, the last one shorter."""
-    iterator = iter(frames)
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of ``size`` items, the last one shorter."""
+    iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
 
@@ -111,20 +113,16 @@ class FaceGenerator:
         """Make faces ready for the lip-sync and keep them for good: 64 kB for a frame of a scene that is played again
         and again. Frames without a usable face, or whose codes are not known yet, are left out.
         """
-        wanted = [frame for frame in frames if self.analysis.usable(frame)]
-        codes = ((frame, self._codes.get(frame)) for frame in wanted)
-        known = [(frame, code) for frame, code in codes if code is not None]
-        for begin in range(0, len(known), BATCH):
-            numbers, some = zip(*known[begin : begin + BATCH], strict=True)
-            self._kept.update(zip(numbers, self._before_lipsync(np.stack(some)), strict=True))
+        codes = ((frame, self._codes.get(frame)) for frame in frames if self.analysis.usable(frame))
+        for batch in batched(((frame, code) for frame, code in codes if code is not None), BATCH):
+            numbers, known = zip(*batch, strict=True)
+            self._kept.update(zip(numbers, self._before_lipsync(np.stack(known)), strict=True))
 
     def _faces(self, frames: Sequence[Frame]) -> Latents:
-        known = self._known | self._kept
+        known = ChainMap(self._known, self._kept)
         new = {frame.target: frame.picture for frame in frames if frame.target not in known}
         if new:
-            made = dict(zip(new, self._before_lipsync(np.stack(self.codes(new))), strict=True))
-            self._known.update(made)
-            known |= made
+            self._known.update(zip(new, self._before_lipsync(np.stack(self.codes(new))), strict=True))
         faces = np.stack([known[frame.target] for frame in frames])
         while len(self._known) > CACHED_FACES:
             self._known.popitem(last=False)

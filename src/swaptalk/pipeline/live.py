@@ -109,8 +109,9 @@ def live_frames(plan: Plan, faces: FaceGenerator, speech: LiveSpeech, audio: Ite
                 stopwatch: Stopwatch) -> Generator[NDArray[np.uint8], None, None]:
     """The composited frames, each as soon as the speech up to ``LOOK_AHEAD`` after it has been heard.
 
-    Sound is taken and faces are made in one thread, frames are decoded in another and composited in the caller's.
-    Closing waits for the chunk that is being waited for.
+    Sound is taken, faces are made and frames are decoded in threads of their own; the caller's composites. Of sound
+    that comes faster than it is spoken ``QUEUE`` chunks wait at most, and as many are taken together. Closing waits for
+    the chunk that is being waited for.
     """
 
     def spoken() -> Iterator[Frame]:

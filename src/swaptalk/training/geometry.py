@@ -85,22 +85,15 @@ def geometry_regressor(
     if path.exists():
         load_weights(regressor, path)
     else:
-        _fit(regressor, GeometrySampler(latents, motion, items), steps, seed, device, say)
+        # Inside the run's autocast weights would be cast once and kept: no step would ever be seen.
+        with torch.autocast(torch.device(device).type, enabled=False):
+            _fit(regressor, GeometrySampler(latents, motion, items), steps, seed, device, say)
         with AtomicFile(path) as target:
             save_file(regressor.state_dict(), target.part)
     return regressor.eval().requires_grad_(False)
 
 
 def _fit(
-    regressor: GeometryRegressor, sampler: GeometrySampler, steps: int, seed: int, device: torch.device | str,
-    say: Callable[[str], object],
-) -> None:  # fmt: skip
-    # Inside the run's autocast weights would be cast once and kept: no step would ever be seen.
-    with torch.autocast(torch.device(device).type, enabled=False):
-        _descend(regressor, sampler, steps, seed, device, say)
-
-
-def _descend(
     regressor: GeometryRegressor, sampler: GeometrySampler, steps: int, seed: int, device: torch.device | str,
     say: Callable[[str], object],
 ) -> None:  # fmt: skip

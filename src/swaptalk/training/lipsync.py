@@ -68,7 +68,7 @@ class LipSyncWeights:
     sync: float = 0.03
     """L_sync: the VQ-Lip expert."""
     geometry: float = 0.5
-    """The mouth as far open as the real one, read from the embedding; the others alone leave it a third too small."""
+    """The mouth as far open and the head as it really is, read from the embedding."""
 
 
 @dataclass(frozen=True)

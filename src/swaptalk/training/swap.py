@@ -145,9 +145,7 @@ class SwapStage(Stage):
             self.frozen["recogniser"] = self._recogniser
         self._dataset = Dataset(options.data, options.validation_share)
         self._latents = LatentCache(self._dataset, fingerprint(vqgan.encoder), options.embed_frames)
-        self._frames = FrameSampler(
-            self._latents, options.video_share, options.sharpness, options.maximum_scale
-        )
+        self._frames = FrameSampler(self._latents, options.video_share, options.sharpness, options.maximum_scale)
         self._proxies = ProxyCache(self._latents, self._frames, options.seed)
         self._external: list[dict[str, Tensor]] = []
         self._identity = {

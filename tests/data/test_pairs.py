@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,9 +6,14 @@ import pytest
 
 pytest.importorskip("torch")
 
-from swaptalk.data.pairs import external_pairs  # noqa: E402
+import torch  # noqa: E402
+
+from swaptalk.data.latents import LatentCache  # noqa: E402
+from swaptalk.data.pairs import FrameSampler, ProxyCache, external_pairs  # noqa: E402
+from swaptalk.data.store import Dataset  # noqa: E402
 from swaptalk.errors import InputError  # noqa: E402
 from swaptalk.media.image import write_image  # noqa: E402
+from swaptalk.models.vqgan import VQGAN  # noqa: E402
 
 
 def flat(path: Path, grey: int, size: int = 256) -> None:
@@ -37,3 +43,26 @@ def test_incomplete_pairs_are_refused(tmp_path: Path) -> None:
     flat(tmp_path / "a_result.png", 3, 128)
     with pytest.raises(InputError, match="differ in size"):
         external_pairs(tmp_path, as_it_is)
+
+
+def test_proxies_are_made_once_and_lost_parts_again(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset({"a1": "ada"}, {"b1": "bob", "c1": "cy"})
+    torch.manual_seed(0)
+    vqgan = VQGAN().eval()
+    latents = LatentCache(dataset, "x")
+
+    def build() -> ProxyCache:
+        proxies = ProxyCache(latents, FrameSampler(latents, 0.5, 0.0, 2.0), seed=0)
+        proxies.build(3, vqgan, None)
+        return proxies
+
+    first = build()
+    assert len(first) == 3
+    assert all(p.target[0].identity != p.source[0].identity for p in (first[k] for k in range(3)))
+    assert first[0].reposed.shape == first[0].latents.shape
+    (turned,) = first.folder.glob("*-reposed.npy")
+    written = {file: file.stat().st_mtime_ns for file in first.folder.iterdir() if file != turned}
+    turned.unlink()
+    again = build()
+    assert written == {file: file.stat().st_mtime_ns for file in first.folder.iterdir() if file != turned}
+    assert all(np.array_equal(first[k].reposed, again[k].reposed) for k in range(3))

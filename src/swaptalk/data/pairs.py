@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from swaptalk.data.faces import to_tensor
 from swaptalk.data.latents import LatentCache
+from swaptalk.data.repose import repose
 from swaptalk.data.sampling import MixedSampler, usable_frame
 from swaptalk.data.store import Item
 from swaptalk.data.unit_arrays import save_array
@@ -77,6 +79,22 @@ class FrameSampler:
         return (item, frame) if frame is not None else of
 
 
+@dataclass(frozen=True)
+class Proxy:
+    """A pair with its answer: the source's face on the target, as a mesh warp makes it."""
+
+    target: Frame
+    source: Frame
+    quality: float
+    """Weight of the answer, 0..1."""
+    latents: NDArray[np.float16]
+    """The answer's embedding (C, 16, 16)."""
+    identity: NDArray[np.float32]
+    """Whom a recogniser sees in it (128,); NaN where none was asked."""
+    reposed: NDArray[np.float16]
+    """Embedding (C, 16, 16) of the source turned to another pose."""
+
+
 class ProxyCache:
     """Mesh-warp proxies, made once: pair k of a seed is always the same pair, so the cache can grow at any time.
 
@@ -91,9 +109,7 @@ class ProxyCache:
         # Pairs of people who are validated on by now stay on disk but are not drawn.
         self._by_name = {item.name: item for item in latents.dataset.select("train")}
         self.folder = latents.folder.with_name(f"{latents.folder.name}-proxies-{seed}")
-        self._pairs: list[tuple[Frame, Frame, float]] = []
-        self._proxies: list[NDArray[np.float16]] = []
-        self._identities: list[NDArray[np.float32]] = []
+        self._proxies: list[Proxy] = []
 
     def build(
         self, count: int, vqgan: VQGAN, recogniser: SFace | None, device: torch.device | str = "cpu",
@@ -111,15 +127,18 @@ class ProxyCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         chunks = -(-count // CHUNK)
         for chunk in range(chunks):
-            done = self.folder / f"{chunk:05d}-latents.npy"
+            done, turned = (self.folder / f"{chunk:05d}-{part}.npy" for part in ("latents", "reposed"))
+            numbers = range(chunk * CHUNK, chunk * CHUNK + (min(CHUNK, count) if chunks == 1 else CHUNK))
             if not done.exists() or (recogniser is not None and self._lacks_identities(chunk)):
-                size = min(CHUNK, count) if chunks == 1 else CHUNK
-                pairs = [self._pair(k) for k in range(chunk * CHUNK, chunk * CHUNK + size)]
+                pairs = [self._pair(k) for k in numbers]
                 rows = [[t[0].name, str(t[1]), s[0].name, str(s[1]), f"{q:.4f}"] for t, s, q in pairs]
                 encoded, identities = self._encode([(t, s) for t, s, _ in pairs], vqgan, recogniser, device)
                 save_array(self.folder / f"{chunk:05d}-pairs.npy", np.array(rows))
                 save_array(self.folder / f"{chunk:05d}-identities.npy", identities)
                 save_array(done, encoded)  # last: its presence says that the chunk is complete
+            if not turned.exists():
+                sources = [(row[2], int(row[3])) for row in np.load(self.folder / f"{chunk:05d}-pairs.npy")]
+                save_array(turned, self._encode_reposed(sources, numbers, vqgan, device))
             if progress is not None:
                 progress(chunk + 1, chunks)
         self._load(chunks)
@@ -129,24 +148,21 @@ class ProxyCache:
         return not np.isfinite(np.load(self.folder / f"{chunk:05d}-identities.npy")).all()
 
     def _load(self, chunks: int) -> None:
-        self._pairs, self._proxies, self._identities = [], [], []
+        self._proxies = []
         for chunk in range(chunks):
-            files = [self.folder / f"{chunk:05d}-{part}.npy" for part in ("pairs", "identities", "latents")]
-            rows, identities = np.load(files[0]), np.load(files[1])
-            encoded = np.load(files[2], mmap_mode="r")
-            for row, identity, latents in zip(rows, identities, encoded, strict=True):
+            files = [self.folder / f"{chunk:05d}-{part}.npy" for part in ("pairs", "identities", "latents", "reposed")]
+            parts = [np.load(file) for file in files[:2]] + [np.load(file, mmap_mode="r") for file in files[2:]]
+            for row, identity, latents, reposed in zip(*parts, strict=True):
                 if row[0] in self._by_name and row[2] in self._by_name:
                     target, source = ((self._by_name[row[k]], int(row[k + 1])) for k in (0, 2))
-                    self._pairs.append((target, source, float(row[4])))
-                    self._proxies.append(latents)
-                    self._identities.append(identity)
+                    self._proxies.append(Proxy(target, source, float(row[4]), latents, identity, reposed))
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._proxies)
 
-    def __getitem__(self, index: int) -> tuple[Frame, Frame, float, NDArray[np.float16], NDArray[np.float32]]:
-        """Target, source, quality, proxy latents (C, 16, 16) and the proxy's identity (128,)."""
-        return (*self._pairs[index], self._proxies[index], self._identities[index])
+    def __getitem__(self, index: int) -> Proxy:
+        """One of the pairs."""
+        return self._proxies[index]
 
     def _pair(self, number: int) -> tuple[Frame, Frame, float]:
         """Pair ``number``: two people whose poses suit each other, the source well lit and seen."""
@@ -182,6 +198,23 @@ class ProxyCache:
                 found = recogniser(faces).float().cpu().numpy() if recogniser is not None else _unknown(len(made))
                 identities.append(found)
         return np.concatenate(latents), np.concatenate(identities).astype(np.float32)
+
+
+    def _encode_reposed(
+        self, sources: list[tuple[str, int]], numbers: range, vqgan: VQGAN, device: torch.device | str
+    ) -> NDArray[np.float16]:
+        """Embeddings of the pairs' sources in other poses, which a number draws as it drew the pair."""
+        dataset, latents = self._frames.dataset, []
+        items = {item.name: item for item in dataset.items}
+        pictures = []
+        for (name, frame), k in zip(sources, numbers, strict=True):
+            source, rng = (items[name], frame), np.random.default_rng([self._seed, k, 1])
+            pictures.append(repose(dataset.picture(*source), self._mesh(source), rng))
+        for start in range(0, len(pictures), 32):
+            faces = to_tensor(np.stack(pictures[start : start + 32])).to(device)
+            with torch.inference_mode():
+                latents.append(vqgan.encode(faces).half().cpu().numpy())
+        return np.concatenate(latents)
 
 
 def _unknown(count: int) -> NDArray[np.float32]:

@@ -89,6 +89,8 @@ class SwapOptions(LoopOptions):
     """Folder of pairs by another swapper: NAME_target.*, NAME_source.*, NAME_result.*."""
     pairs_share: float = 0.5
     """Share of that folder among the pairs with a proxy."""
+    reposed_share: float = 0.6
+    """Share of the mesh-warp proxies whose source is shown in another pose than the one that suits the target."""
     same_share: float = 0.2
     """Share of pairs of one person, whose exact answer is the target itself."""
     free_share: float = 0.0
@@ -219,14 +221,16 @@ class SwapStage(Stage):
             return _pair(latent, self._latent(source), latent, whose, whose, 0.0)
         if self._external and (not len(self._proxies) or rng.random() < options.pairs_share):
             return self._external[int(rng.integers(len(self._external)))]
-        target, source, quality, proxy, identity = self._proxies[int(rng.integers(len(self._proxies)))]
+        proxy = self._proxies[int(rng.integers(len(self._proxies)))]
+        turned = rng.random() < options.reposed_share
         return _pair(
-            self._latent(target), self._latent(source), torch.from_numpy(proxy.astype(np.float32)),
-            self._direction(source[0]), torch.tensor(np.array(identity)), quality,
+            self._latent(proxy.target), _floats(proxy.reposed) if turned else self._latent(proxy.source),
+            _floats(proxy.latents), self._direction(proxy.source[0]), torch.tensor(np.array(proxy.identity)),
+            proxy.quality,
         )  # fmt: skip
 
     def _latent(self, frame: Frame) -> Tensor:
-        return torch.from_numpy(self._latents(frame[0])[frame[1]].astype(np.float32))
+        return _floats(self._latents(frame[0])[frame[1]])
 
     def _direction(self, item: Item) -> Tensor:
         return torch.tensor(self._identity.get(item.name, np.zeros(128, np.float32)))
@@ -311,6 +315,10 @@ def _pair(
         "target": target, "source": source, "proxy": proxy, "source_identity": source_identity,
         "proxy_identity": proxy_identity, "quality": torch.tensor(quality, dtype=torch.float32),
     }  # fmt: skip
+
+
+def _floats(latents: NDArray[np.float16]) -> Tensor:
+    return torch.from_numpy(latents.astype(np.float32))
 
 
 def announce(what: str) -> Any:

@@ -78,6 +78,22 @@ def test_the_face_view_holds_the_face_and_lies_in_the_picture() -> None:
     assert left >= 0 and top >= 0 and left + side <= 64 and top + side <= 48
 
 
+class Still:
+    """Sees a face that never moves its mouth while it drifts."""
+
+    def frames(self, frames: object, path: Path, embed_every: int) -> ClipObservation:
+        return observation(len(list(frames)))  # type: ignore[call-overload]
+
+
+def test_the_paused_protocol_measures_the_leak_alone(prepared: PreparedPair, tmp_path: Path) -> None:
+    pair = prepared.pair
+    paused = prepare(Pair("paused", pair.source, pair.target, pair.audio), tmp_path / "inputs")
+    reference = Reference(observation(paused.frames), np.eye(2, dtype=np.float32), 0)
+    found = measure(paused.target, paused, reference, Instruments(observer=Still()))  # type: ignore[arg-type]
+    assert set(found.values) == {"face_share", "lip_leak", "lip_moving"}
+    assert found.values["lip_moving"] == 0.0
+
+
 def test_other_counts_and_shapes_are_refused(prepared: PreparedPair, tmp_path: Path) -> None:
     reference = Reference(observation(prepared.frames), np.eye(2, dtype=np.float32), 0)
     for name, size, frames, said in (("short", (64, 48), 40, "has 40 frames"), ("wide", (96, 48), 60, "96x48 pixels")):

@@ -123,7 +123,7 @@ CLIPS = [Clip(f"c{i}", f"person{i // 2}", Path(f"c{i}.mp4"), 4.0 + i) for i in r
 PHOTOS = [Photo(f"p{i}", f"person{i}", Path(f"p{i}.png")) for i in range(6)]
 
 
-@pytest.mark.parametrize("protocol", ["self", "cross"])
+@pytest.mark.parametrize("protocol", ["self", "cross", "paused"])
 def test_pairs_are_the_same_for_the_same_seed_only(protocol) -> None:
     first = draw_pairs(protocol, CLIPS, PHOTOS, seed=1)
     assert first == draw_pairs(protocol, CLIPS[::-1], PHOTOS[::-1], seed=1)

@@ -45,6 +45,17 @@ def test_prepared_inputs_have_one_length(pair: PreparedPair) -> None:
     assert pair.pair.name == "anna_t_a"
 
 
+def test_the_second_half_of_paused_words_is_silent(pair: PreparedPair, tmp_path: Path) -> None:
+    whole = pair.pair
+    paused = prepare(Pair("paused", whole.source, whole.target, whole.audio), tmp_path / "inputs")
+    words, half = pair.samples(), len(pair.samples()) // 2
+    assert paused.frames == pair.frames and len(paused.samples()) == len(words)
+    assert np.abs(words[half:]).max() > 1000 and not paused.samples()[half:].any()
+    assert np.array_equal(paused.samples()[: half - 400], words[: half - 400])
+    assert abs(int(paused.samples()[half - 1])) < 50  # no click
+    assert np.array_equal(pair.samples(), words)  # the other protocol's file is its own
+
+
 def test_copy_target_has_the_other_sound(pair: PreparedPair, tmp_path: Path) -> None:
     output = CopyTarget().render(pair, tmp_path / "copy.mp4")
     with VideoReader(output) as copied, VideoReader(pair.target) as original:

@@ -68,8 +68,9 @@ class Options:
     """Folder for the report and for everything that is kept, so that an interrupted run goes on."""
     photos: Path | None = None
     """Folder of source photos, one a person, or index.csv beside tar shards. Default: first frames of other clips."""
-    protocols: tuple[ProtocolName, ...] = ("self", "cross")
-    """self: the target's own audio. cross: the audio of another clip."""
+    protocols: tuple[ProtocolName, ...] = ("self", "cross", "paused")
+    """self: the target's own audio. cross: the audio of another clip. paused: the same, its second half silent, for
+    LipLeak alone."""
     rows: tuple[RowName, ...] = get_args(RowName)
     """Rows of our own: swaptalk is this model, sync-first the same with the lip-sync before the swap; cascades are made
     of its modules, through pixels, restored are cascades with a sharpening step, halves are the modules one by one."""
@@ -169,7 +170,7 @@ def _check(options: Options) -> None:
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit {options.limit} is out of range", remedy="give at least 1")
     if not options.protocols:
-        raise InputError("no protocol was chosen", remedy="give --protocols self cross")
+        raise InputError("no protocol was chosen", remedy="give --protocols self cross paused")
 
 
 def _say(line: str) -> None:

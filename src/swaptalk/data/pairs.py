@@ -17,6 +17,7 @@ from swaptalk.data.sampling import MixedSampler, usable_frame
 from swaptalk.data.store import Item
 from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
+from swaptalk.faces.align import CROP_SIZE
 from swaptalk.faces.mesh_warp import mesh_warp_swap, source_quality, warp_quality
 from swaptalk.faces.pose import estimate_pose
 from swaptalk.models.identity import SFace
@@ -203,13 +204,19 @@ class ProxyCache:
     def _encode_reposed(
         self, sources: list[tuple[str, int]], numbers: range, vqgan: VQGAN, device: torch.device | str
     ) -> NDArray[np.float16]:
-        """Embeddings of the pairs' sources in other poses, which a number draws as it drew the pair."""
+        """Embeddings of the pairs' sources in other poses, which a number draws as it drew the pair.
+
+        Zeros for what the dataset does not hold any more, and whose pairs `_load` leaves out.
+        """
         dataset, latents = self._frames.dataset, []
         items = {item.name: item for item in dataset.items}
         pictures = []
         for (name, frame), k in zip(sources, numbers, strict=True):
-            source, rng = (items[name], frame), np.random.default_rng([self._seed, k, 1])
-            pictures.append(repose(dataset.picture(*source), self._mesh(source), rng))
+            picture = np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8)
+            if name in items:
+                source, rng = (items[name], frame), np.random.default_rng([self._seed, k, 1])
+                picture = repose(dataset.picture(*source), self._mesh(source), rng)
+            pictures.append(picture)
         for start in range(0, len(pictures), 32):
             faces = to_tensor(np.stack(pictures[start : start + 32])).to(device)
             with torch.inference_mode():

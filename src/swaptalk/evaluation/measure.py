@@ -137,6 +137,9 @@ def measure(generated: Path, prepared: PreparedPair, reference: Reference, instr
     count = _checked_count(generated, prepared)
     seen = instruments.observer.frames(_frames(generated, prepared, count), generated, instruments.every)
     result = Measurement({"face_share": float(seen.present.mean() * 100)})
+    if prepared.pair.protocol == "paused":  # it asks one question; the rest the other protocols answer
+        _measure_leak(result, seen, _levels(prepared.samples(), len(seen)))
+        return result
     _measure_motion(result, seen, prepared, reference)
     _measure_sound(result, seen, prepared, reference)
     _measure_identity(result, seen, reference)
@@ -193,12 +196,16 @@ def _levels(samples: NDArray[np.int16], count: int) -> NDArray[np.float64]:
     return frame_levels(samples / 32768.0, AUDIO_RATE, FPS, count)
 
 
+def _measure_leak(result: Measurement, seen: ClipObservation, levels: NDArray[np.float64]) -> None:
+    leak = lip_leak(seen.opening, silent_frames(levels, FPS))
+    result.values |= {"lip_leak": leak.ratio, "lip_moving": leak.moving}
+    result.series["mouth_opening"] = [float(x) for x in seen.opening]
+
+
 def _measure_sound(result: Measurement, seen: ClipObservation, prepared: PreparedPair, reference: Reference) -> None:
     opening = seen.opening
     levels = _levels(prepared.samples(), len(opening))
-    leak = lip_leak(opening, silent_frames(levels, FPS))
-    result.values |= {"lip_leak": leak.ratio, "lip_moving": leak.moving}
-    result.series["mouth_opening"] = [float(x) for x in opening]
+    _measure_leak(result, seen, levels)
     try:
         own = envelope_sync(opening, levels)
     except ValueError:  # too short for the search

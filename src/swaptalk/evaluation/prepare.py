@@ -22,6 +22,8 @@ from swaptalk.media.video_writer import VideoWriter
 AUDIO_RATE = 16_000
 #: Constant rate factor of cut and intermediate videos: no loss that a metric sees.
 LOSSLESS_ENOUGH = 8
+#: Seconds over which the words of the paused protocol fade into silence.
+PAUSE_FADE = 0.02
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,23 @@ def prepare(pair: Pair, folder: Path) -> PreparedPair:
     frames = int(pair_seconds(pair) * FPS + 1e-6)
     target = folder / f"{pair.target.name}-{frames}.mp4"
     # Named after the target too: nothing is written that another process working on another target writes.
-    audio = folder / f"{pair.target.name}-{frames}-{pair.audio.name}.wav"
+    words = f"{pair.audio.name}-paused" if pair.protocol == "paused" else pair.audio.name
+    audio = folder / f"{pair.target.name}-{frames}-{words}.wav"
     if not target.is_file():
         _cut_video(pair.target, frames, target)
     if not audio.is_file():
-        write_wav(audio, read_audio(pair.audio.path, AUDIO_RATE, 0.0, frames / FPS), frames * AUDIO_RATE // FPS)
+        length = frames * AUDIO_RATE // FPS
+        samples = read_audio(pair.audio.path, AUDIO_RATE, 0.0, frames / FPS)
+        write_wav(audio, _paused(samples[: length // 2]) if pair.protocol == "paused" else samples, length)
     return PreparedPair(pair, pair.source.path, target, audio, frames, folder / f"{pair.protocol}_{pair.name}.steps")
+
+
+def _paused(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Words (n,) that fade out at their end, so that what is cut off makes no click before the silence."""
+    count = min(len(samples), int(PAUSE_FADE * AUDIO_RATE))
+    faded = samples.copy()
+    faded[len(samples) - count :] *= np.linspace(1, 0, count, dtype=np.float32)
+    return faded
 
 
 def _cut_video(clip: Clip, frames: int, output: Path) -> None:

@@ -1,7 +1,8 @@
-"""Which clip is driven by what: test clips and photos of a folder, and the self-driven and cross-driven pairs.
+"""Which clip is driven by what: test clips and photos of a folder, and the pairs of each protocol.
 
 Paper: HDTF in pieces of 10 s at 25 fps. Self-driven: the target's own audio, so that the real lips are known.
-Cross-driven (asynchronous): the audio of another clip.
+Cross-driven (asynchronous): the audio of another clip. Paused (our own, after KeySync's LipLeak): the same with its
+second half silent, while the target speaks on; the pauses of real clips are few and short, and real lips move in them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from swaptalk.media.image import is_image, read_image, write_image
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
 
-ProtocolName = Literal["self", "cross"]
+ProtocolName = Literal["self", "cross", "paused"]
 
 #: Longest piece of a clip that is used, and the shortest that is (seconds).
 CLIP_SECONDS, SHORTEST_CLIP_SECONDS = 10.0, 2.0
@@ -228,9 +229,8 @@ def draw_pairs(
 ) -> list[Pair]:
     """One pair for each clip, drawn with a seed: the same folder and seed give the same pairs.
 
-    The source is a photo of another person than the target, each photo being used once before any is used again. In the
-    cross-driven protocol the audio comes from the clip of another person that lasts at least as long, or else from the
-    longest one.
+    The source is a photo of another person than the target, each photo being used once before any is used again. Unless
+    self-driven, the audio comes from the clip of another person that lasts at least as long, or else from the longest.
 
     Raises:
         InputError: a clip has no source of another person, or no other voice.

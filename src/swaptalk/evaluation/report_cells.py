@@ -8,7 +8,10 @@ from swaptalk.evaluation.columns import Column
 from swaptalk.evaluation.metrics.bootstrap import Interval
 from swaptalk.evaluation.summary import SummaryRow
 
-PROTOCOL_TITLES = {"self": "Self-driven", "cross": "Cross-driven"}
+PROTOCOL_TITLES = {
+    "self": "Self-driven", "cross": "Cross-driven",
+    "paused": "Paused: the second half of the words is silent, the target speaks on",
+}  # fmt: skip
 PAPER_NOTE = "Rows marked * are the paper's own numbers on other clips, crops and weights: not comparable."
 
 

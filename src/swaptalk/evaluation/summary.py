@@ -129,19 +129,20 @@ def _claims(
     """In words: where the latent pipeline beats the cascades, where it loses, where the clips do not decide."""
     claims = []
     for protocol in dict.fromkeys(row.protocol for row in results.rows):
+        driven = protocol if protocol == "paused" else f"{protocol}-driven"
         own = results.row(protocol, ours)
         found = {name: results.row(protocol, name) for name in others}
         if own is None or all(row is None for row in found.values()):
             continue
         if len(own.results) < FEWEST_CLIPS:
             claims.append(
-                f"{protocol}-driven: {len(own.results)} clips are too few to say what the latent pipeline beats; "
+                f"{driven}: {len(own.results)} clips are too few to say what the latent pipeline beats; "
                 f"it takes {FEWEST_CLIPS}."
             )
             continue
         verdicts = {name: _verdicts(own, row, frechet_key, seed) for name, row in found.items() if row is not None}
         if len(verdicts) == len(others):
-            claims.append(f"{protocol}-driven: {_against_all(list(verdicts.values()))}.")
+            claims.append(f"{driven}: {_against_all(list(verdicts.values()))}.")
         for name, columns in verdicts.items():
             said = []
             for verb in _VERBS:
@@ -150,7 +151,7 @@ def _claims(
                 if spans:
                     said.append(f"{verb} {name} on {', '.join(spans)}")
             if said:
-                claims.append(f"{protocol}-driven: the latent pipeline {'; it '.join(said)}.")
+                claims.append(f"{driven}: the latent pipeline {'; it '.join(said)}.")
     return claims
 
 

@@ -66,6 +66,7 @@ STAGES = {
         "--batch-size", "2", "--speech-batch", "2", "--speech-tokens", "30", "--decode-from", "1", "--sync-from", "2",
         "--driven-from", "2", "--driven-share", "0.7", "--weights.mouth-perceptual", "0", "--photo-share", "0.3",
         "--geometry-steps", "20",
+        "--adversarial-from", "2", "--adversarial-rise", "1", "--discriminator.widths", "8", "8",
         "--model.latent-channels", "16", "--model.warp-width", "8", "--model.widths", "8", "16",
         "--model.token-width", "8", "--model.heads", "2", "--audio.width", "16", "--embed-frames", "30",
     ),

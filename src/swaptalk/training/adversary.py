@@ -1,4 +1,4 @@
-"""The game against the patch discriminator, which the autoencoder and the swap play alike."""
+"""The game against the patch discriminator, which autoencoder, swap and lip-sync play alike."""
 
 from __future__ import annotations
 

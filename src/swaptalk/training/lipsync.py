@@ -27,15 +27,17 @@ from swaptalk.losses.code import code_loss
 from swaptalk.losses.geometry import geometry_loss
 from swaptalk.losses.lpips import LPIPS
 from swaptalk.losses.motion import correlation_loss, spread_loss, token_loss, velocity_loss
-from swaptalk.losses.mouth import mouth_loss, mouth_perceptual_loss
+from swaptalk.losses.mouth import mouth, mouth_loss, mouth_perceptual_loss
 from swaptalk.losses.sync import sync_loss
 from swaptalk.losses.terms import Terms
 from swaptalk.models.audio import AudioConfig, MelEncoder
+from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
 from swaptalk.models.expert import VQLipExpert
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.motion import ABSOLUTE_CHANNELS
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.runtime import assets
+from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
 from swaptalk.training.checkpoint import CHECKPOINT_NAME
 from swaptalk.training.expert import trusted_clips
 from swaptalk.training.geometry import geometry_regressor
@@ -65,6 +67,8 @@ class LipSyncWeights:
     """Decoded mouth, L1."""
     mouth_perceptual: float = 0.25
     """Decoded mouth, LPIPS."""
+    adversarial: float = 0.03
+    """Patch discriminator, from adversarial_from on: decoded mouths shall be as sharp as decoded real ones."""
     sync: float = 0.03
     """L_sync: the VQ-Lip expert."""
     geometry: float = 0.5
@@ -101,6 +105,8 @@ class LipSyncOptions(LoopOptions):
     """Shape of the lip-sync module; latent_channels must be the autoencoder's."""
     audio: AudioConfig = field(default_factory=AudioConfig)
     """Shape of the mel encoder."""
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    """Shape of the discriminator, which sees mouths."""
     weights: LipSyncWeights = field(default_factory=LipSyncWeights)
     """Weights of the picture side's losses."""
     speech: SpeechWeights = field(default_factory=SpeechWeights)
@@ -123,6 +129,10 @@ class LipSyncOptions(LoopOptions):
     """Step at which decoded mouths are looked at."""
     decode_share: float = 0.15
     """Share of the batch's frames that is decoded."""
+    adversarial_from: int = 800
+    """Step at which the discriminator starts."""
+    adversarial_rise: int = 200
+    """Steps over which its weight rises."""
     sync_from: int = 600
     """Step at which L_sync starts."""
     driven_from: int = 1000
@@ -157,6 +167,8 @@ class LipSyncStage(Stage):
             )  # fmt: skip
         torch.manual_seed(options.seed)
         self.networks = {"lipsync": LipSync(options.model), "audio": MelEncoder(options.audio)}
+        if options.weights.adversarial:
+            self.networks["discriminator"] = PatchDiscriminator(options.discriminator)
         self.frozen = {"vqgan": self._vqgan}
         self._expert: VQLipExpert | None = None
         if options.weights.sync:
@@ -200,19 +212,22 @@ class LipSyncStage(Stage):
         return {"motion": {name: value.tolist() for name, value in vars(statistics).items()}}
 
     def players(self) -> dict[str, tuple[str, ...]]:
-        """Picture side and sound side."""
-        return {"picture": ("lipsync",), "speech": ("audio",)}
+        """Picture side, sound side and discriminator."""
+        judge = {"discriminator": ("discriminator",)} if "discriminator" in self.networks else {}
+        return {"picture": ("lipsync",), "speech": ("audio",), **judge}
 
     def optimizers(self) -> dict[str, list[Optimizer]]:
-        """Muon inside the picture side; AdamW for its rest and the small mel encoder."""
-        options = self.options
-        picture = build_optimizers(
-            self.networks["lipsync"], options.optimizer, options.learning_rate, options.other_rate, OUTER_LAYERS
-        )
-        return {
-            "picture": picture,
+        """Muon inside the picture side; AdamW for its rest, the small mel encoder and the discriminator."""
+        options, rate = self.options, self.options.other_rate
+        chosen = {
+            "picture": build_optimizers(
+                self.networks["lipsync"], options.optimizer, options.learning_rate, rate, OUTER_LAYERS
+            ),
             "speech": build_optimizers(self.networks["audio"], "adamw", options.speech_rate, options.speech_rate),
         }
+        if "discriminator" in self.networks:
+            chosen["discriminator"] = build_optimizers(self.networks["discriminator"], "adamw", rate, rate)
+        return chosen
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Samples of both sides."""
@@ -223,10 +238,11 @@ class LipSyncStage(Stage):
         }
 
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
-        """Move mouths as measured, or as heard; then predict motion from sound."""
+        """Move mouths as measured, or as heard; predict motion from sound; then let the discriminator compare."""
         tokens = self._tokens(batch, step)
         made = self._move(batch, tokens)
-        yield "picture", self._picture_terms(batch, made, step)
+        faces = self._decode_some(made, batch["target"], step)
+        yield "picture", self._picture_terms(batch, made, faces, step)
         predicted = self.networks["audio"](batch["speech_mel"])
         real, known = batch["speech_tokens"], batch["speech_known"]
         terms = Terms(self.options.speech)
@@ -235,6 +251,8 @@ class LipSyncStage(Stage):
         terms.add("correlation", lambda: correlation_loss(predicted, real, known))
         terms.add("spread", lambda: spread_loss(predicted, real, known))
         yield "speech", terms
+        if faces is not None and "discriminator" in self.networks and step >= self.options.adversarial_from:
+            yield "discriminator", judging_terms(self.networks["discriminator"], mouth(faces[1]), mouth(faces[0]))
 
     def _tokens(self, batch: Batch, step: int) -> Tensor:
         """Motion windows (N, F, W, D): measured with noise, or predicted from the sound."""
@@ -259,23 +277,32 @@ class LipSyncStage(Stage):
         made: Tensor = self.networks["lipsync"](target.flatten(0, 1), reference.flatten(0, 1), tokens.flatten(0, 1))
         return made.reshape(-1, frames, *made.shape[1:])
 
-    def _picture_terms(self, batch: Batch, made: Tensor, step: int) -> Terms:
+    def _decode_some(self, made: Tensor, target: Tensor, step: int) -> tuple[Tensor, Tensor] | None:
+        """Pictures (n, 3, 256, 256) of a share of the frames, made and real; None while nobody looks at them."""
+        weights = self.options.weights
+        if step < self.options.decode_from or not (weights.mouth or weights.mouth_perceptual or weights.adversarial):
+            return None
+        frames = target.shape[0] * target.shape[1]
+        picked = torch.randperm(frames)[: max(1, round(self.options.decode_share * frames))].to(target.device)
+        with self.autocast():
+            faces = self._vqgan.decode(made.flatten(0, 1)[picked])
+            with torch.no_grad():
+                real = self._vqgan.decode(target.flatten(0, 1)[picked])
+        return faces, real
+
+    def _picture_terms(self, batch: Batch, made: Tensor, faces: tuple[Tensor, Tensor] | None, step: int) -> Terms:
         options, target = self.options, batch["target"]
         terms = Terms(options.weights)
         half = target.shape[3] // 2
         lower = made[:, :, :, half:]
         terms.add("code", lambda: code_loss(lower.flatten(0, 1), target[:, :, :, half:].flatten(0, 1)))
         terms.add("geometry", lambda: geometry_loss(self.frozen["geometry"], made.flatten(0, 1), target.flatten(0, 1)))
-        weights = options.weights
-        if step >= options.decode_from and (weights.mouth or weights.mouth_perceptual):
-            count = max(1, round(options.decode_share * target.shape[0] * target.shape[1]))
-            picked = torch.randperm(target.shape[0] * target.shape[1])[:count].to(target.device)
+        if faces is not None:
             with self.autocast():
-                faces = self._vqgan.decode(made.flatten(0, 1)[picked])
-                with torch.no_grad():
-                    real = self._vqgan.decode(target.flatten(0, 1)[picked])
-                terms.add("mouth", lambda: mouth_loss(faces, real))
-                terms.add("mouth_perceptual", lambda: self._perceptual(faces, real))
+                terms.add("mouth", lambda: mouth_loss(*faces))
+                terms.add("mouth_perceptual", lambda: self._perceptual(*faces))
+                rise = adversarial_rise(step, options.adversarial_from, options.adversarial_rise)
+                terms.add("adversarial", lambda: fooling_loss(self.networks["discriminator"], mouth(faces[0])), rise)
         heard = batch["heard"]
         if self._expert is not None and step >= options.sync_from and bool(heard.any()):
             terms.add("sync", lambda: self._sync(lower[heard], batch["mel"][heard]))

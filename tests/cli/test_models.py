@@ -7,11 +7,12 @@ import pytest
 
 from swaptalk.cli.main import main
 from swaptalk.runtime import assets
+from swaptalk.runtime.cache import CACHE_VARIABLE
 
 
 @pytest.fixture(autouse=True)
 def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(assets.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     monkeypatch.delenv(assets.OFFLINE_VARIABLE, raising=False)
 
 

@@ -23,6 +23,7 @@ import pytest
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.runtime import assets
+from swaptalk.runtime.cache import CACHE_VARIABLE
 from swaptalk.runtime.packages import npm_registry
 
 #: Writes pins for the registry's packages, with changes, and puts them to use.
@@ -138,7 +139,7 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Regist
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("npm_config_registry", registry.address)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setenv(assets.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     yield registry
     registry.server.shutdown()
     registry.server.server_close()
@@ -315,7 +316,7 @@ def test_unknown_name_suggests_a_near_one() -> None:
 
 def test_cache_that_cannot_be_made(use_pins: UsePins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv(assets.CACHE_VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
     with pytest.raises(SwapTalkError, match="SWAPTALK_CACHE_DIR"):
         assets.resolve("a")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -26,10 +25,7 @@ from swaptalk.pipeline.template_file import (
     extract,
     read_header,
 )
-from swaptalk.runtime.assets import cache_directory
-
-#: Embedded targets are unpacked into the cache and deleted from it when unused for this long.
-UNUSED_SECONDS = 7 * 24 * 3600.0
+from swaptalk.runtime.cache import cache_folder, delete_unused
 
 
 def is_template(path: Path) -> bool:
@@ -153,13 +149,13 @@ class Template:
     def _unpacked_target(self) -> Path:
         """The embedded target's copy in the cache, under its checksum; a damaged copy is replaced."""
         member = self.header.members[VIDEO_MEMBER]
-        folder = cache_directory().parent / "templates"
+        folder = cache_folder("templates")
         folder.mkdir(parents=True, exist_ok=True)
         suffix = Path(self.header.target.name).suffix.lower()
         suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ""
         copy = folder / f"{member.sha256}{suffix}"
         if not copy.is_file() or describe_file(copy) != member:
-            _delete_unused(folder)
+            delete_unused(folder)
             part = copy.with_name(f"{copy.name}.{os.getpid()}.part")
             try:
                 extract(self.path, VIDEO_MEMBER, member, part)
@@ -185,16 +181,6 @@ class Template:
             yield
         except ValueError as error:
             raise damaged(self.path, " ".join(str(error).split())[:80]) from error
-
-
-def _delete_unused(folder: Path) -> None:
-    oldest = time.time() - UNUSED_SECONDS
-    for path in folder.iterdir():
-        try:
-            if path.stat().st_mtime < oldest:
-                path.unlink()
-        except OSError:  # another process was quicker
-            continue
 
 
 def template_of(options: GenerateOptions) -> Template | None:

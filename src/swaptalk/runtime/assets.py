@@ -25,12 +25,10 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Literal, cast
 
-import platformdirs
-
 from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.runtime.cache import CACHE_VARIABLE, cache_folder
 from swaptalk.runtime.packages import BLOCK, Package, fetch_archive, sha256_of
 
-CACHE_VARIABLE = "SWAPTALK_CACHE_DIR"
 OFFLINE_VARIABLE = "SWAPTALK_MODELS_DIR"
 
 Use = Literal["run-time", "training", "evaluation", "demo"]
@@ -98,8 +96,7 @@ def get(name: str) -> Asset:
 
 def cache_directory() -> Path:
     """Folder in which fetched files are kept: ``SWAPTALK_CACHE_DIR``, or ``models`` in the user's cache folder."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    return (Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("swaptalk", False))) / "models"
+    return cache_folder("models")
 
 
 def offline_directory() -> Path | None:

@@ -35,10 +35,10 @@ class ModelBundle:
     Use `from_pretrained`. Sessions may be called from several threads.
     """
 
-    def __init__(self, directory: Path, engine: Engine) -> None:
+    def __init__(self, directory: Path, threads: int = 0, device: str = "auto") -> None:
         self.directory = directory
         self._config = validated_config(directory)
-        self._engine = engine
+        self._engine: Engine = create_engine(device, threads, self.fingerprint)
         quantizer = load_file(directory / "vqgan.safetensors")
         lower = quantizer.get("quantizer.lower.codebook", quantizer["quantizer.upper.codebook"])
         self._codebooks = Codebooks([quantizer["quantizer.upper.codebook"], lower])
@@ -59,7 +59,7 @@ class ModelBundle:
             InputError: the folder holds no bundle that passes :mod:`swaptalk.runtime.validate`, or the device is not
                 available.
         """
-        return cls(directory or default_directory(), create_engine(device, threads))
+        return cls(directory or default_directory(), threads, device)
 
     @property
     def latent_channels(self) -> int:

@@ -6,7 +6,9 @@ Either engine is imported only when it is used, since an installation needs just
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -18,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
+from swaptalk.runtime.compiled import CompiledGraphs
 
 #: Devices by the names of the command line, and ONNX Runtime's provider for each.
 PROVIDERS = {
@@ -96,9 +99,10 @@ class OpenVINOEngine(Engine):
 
     Args:
         threads: CPU threads; 0 leaves `OTHER_STAGES` of the cores to the other stages of the pipeline.
+        weights: fingerprint of the graphs' weights, under which compiled graphs are kept; None keeps none.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, weights: str | None = None) -> None:
         import openvino
 
         super().__init__()
@@ -107,9 +111,21 @@ class OpenVINOEngine(Engine):
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads or max(1, round(available_cores() * (1 - OTHER_STAGES))),
         }
+        self._kept: CompiledGraphs | None = None
+        if weights is not None:
+            properties = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
+            processor = [str(self._core.get_property("CPU", name)) for name in properties]
+            self._kept = CompiledGraphs(weights, "|".join([openvino.__version__, *processor]))
 
     def _open(self, path: Path) -> Any:
-        return self._core.compile_model(str(path), "CPU", self._config).create_infer_request()
+        blob = self._kept.read(path.stem) if self._kept is not None else None
+        if blob is not None:
+            with contextlib.suppress(RuntimeError):  # what the engine refuses is compiled again
+                return self._core.import_model(io.BytesIO(blob), "CPU", self._config).create_infer_request()
+        compiled = self._core.compile_model(str(path), "CPU", self._config)
+        if self._kept is not None:
+            self._kept.keep(path.stem, compiled.export_model().getvalue())
+        return compiled.create_infer_request()
 
     def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """All outputs of the graph in the file, in the graph's order."""
@@ -137,8 +153,13 @@ def available_devices() -> list[str]:
     return sorted(usable, key=lambda device: (FASTEST_FIRST + tuple(PROVIDERS)).index(device))
 
 
-def create_engine(device: str = "auto", threads: int = 0) -> Engine:
+def create_engine(device: str = "auto", threads: int = 0, weights: str | None = None) -> Engine:
     """The engine for a device name: ``auto``, ``openvino`` or a key of `PROVIDERS`.
+
+    Args:
+        device: the name.
+        threads: CPU threads; 0 leaves some cores to the other stages of the pipeline.
+        weights: fingerprint under which an engine may keep what it compiled; None keeps nothing.
 
     Raises:
         InputError: no such device here.
@@ -148,4 +169,4 @@ def create_engine(device: str = "auto", threads: int = 0) -> Engine:
         device = next(name for name in usable if name in FASTEST_FIRST)
     if device not in usable:
         raise InputError(f"device {device} is not available here", remedy=f"choose one of auto, {', '.join(usable)}")
-    return OpenVINOEngine(threads) if device == OPENVINO else OnnxRuntimeEngine(device, threads)
+    return OpenVINOEngine(threads, weights) if device == OPENVINO else OnnxRuntimeEngine(device, threads)

@@ -114,10 +114,10 @@ def delaunay(points: NDArray[np.float32]) -> NDArray[np.int32]:
     low, high = points.min(axis=0) - 1, points.max(axis=0) + 2
     subdivision = cv2.Subdiv2D((int(low[0]), int(low[1]), int(high[0] - low[0]) + 1, int(high[1] - low[1]) + 1))
     subdivision.insert([(float(x), float(y)) for x, y in points])
-    corners = np.asarray(subdivision.getTriangleList(), np.float32).reshape(-1, 3, 2)
-    distance = np.abs(corners[:, :, None] - points[None, None]).max(axis=-1)
-    triangles = distance.argmin(axis=-1)
-    triangles = triangles[distance.min(axis=-1).max(axis=1) < 1e-3]  # the helper triangle's far corners are no points
+    corners = np.asarray(subdivision.getTriangleList(), np.float32).reshape(-1, 2)
+    index = {tuple(point): number for number, point in enumerate(np.asarray(points, np.float32).tolist())}
+    triangles = np.array([index.get(tuple(corner), -1) for corner in corners.tolist()], np.intp).reshape(-1, 3)
+    triangles = triangles[(triangles >= 0).all(axis=1)]  # the helper triangle's far corners are no points
     a, b, c = (points[triangles[:, k]] for k in range(3))
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     triangles = np.where((area < 0)[:, None], triangles[:, ::-1], triangles)

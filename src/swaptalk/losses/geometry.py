@@ -10,12 +10,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from swaptalk.models.motion import ABSOLUTE_CHANNELS
+
 
 def geometry_loss(regressor: nn.Module, swapped: Tensor, target: Tensor) -> Tensor:
-    """Smooth L1 between what the regressor reads from embeddings (N, C, 16, 16) of result and target; a scalar.
+    """`geometry_distance` of what the regressor reads from embeddings (N, C, 16, 16) of result and target; a scalar.
 
     Both are read alike, so an error that the regressor makes with both costs nothing.
     """
     with torch.no_grad():
         wanted = regressor(target)
-    return F.smooth_l1_loss(regressor(swapped).float(), wanted.float())
+    return geometry_distance(regressor(swapped), wanted)
+
+
+def geometry_distance(read: Tensor, wanted: Tensor) -> Tensor:
+    """Smooth L1 of geometry (N, GEOMETRY_CHANNELS); a scalar, of which openings and pose make up one half each."""
+    parts = zip(*(x.float().tensor_split([ABSOLUTE_CHANNELS], dim=1) for x in (read, wanted)), strict=True)
+    openings, pose = (F.smooth_l1_loss(a, b) for a, b in parts)
+    return (openings + pose) / 2

@@ -17,7 +17,7 @@ from typing import Any
 import onnx
 import torch
 from onnx import TensorProto, helper
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from swaptalk.models.audio import MelEncoder
@@ -38,7 +38,7 @@ def save_weights(module: nn.Module, path: Path) -> None:
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in module.state_dict().items()
     }
-    save_file(tensors, path)
+    path.write_bytes(save(tensors))  # save_file would make a file that its owner alone may read
 
 
 def _offsets(path: Path) -> dict[str, tuple[int, int]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from swaptalk.data.faces import to_pictures
@@ -154,7 +154,7 @@ def geometry_regressor(
         with torch.autocast(torch.device(device).type, enabled=False):
             _fit(regressor, GeometrySampler(latents, motion, items), measured, steps, seed, device, say)
         with AtomicFile(path) as target:
-            save_file(regressor.state_dict(), target.part)
+            target.part.write_bytes(save(regressor.state_dict()))
     return regressor.eval().requires_grad_(False)
 
 

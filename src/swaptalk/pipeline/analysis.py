@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.align import Alignment
 from swaptalk.faces.occlusion import AppearanceModel
+from swaptalk.faces.pose import Pose, estimate_pose
 from swaptalk.pipeline.job import ANALYSIS_RECORD
 from swaptalk.pipeline.rows import Rows
 
@@ -19,6 +20,8 @@ CODES = "codes.bin"
 MATRIX = "matrix.npy"
 #: File with the looks of the face.
 APPEARANCE = "appearance.npy"
+#: Frames that a scene's pose is taken from: two seconds' worth, spread over it.
+POSE_FRAMES = 50
 
 
 class Analysis:
@@ -67,6 +70,20 @@ class Analysis:
     def mesh(self, frame: int) -> NDArray[np.float32]:
         """Landmarks (468, 3) in pixels of the crop."""
         return self._mesh[frame].astype(np.float32)
+
+    def scene_pose(self, scene: int) -> Pose:
+        """How the face's head points in a scene: the median over some of its usable frames, zero where there is none.
+
+        Roll is that of the aligned crop.
+        """
+        ends = np.concatenate([[0], self._cuts, [len(self)]])
+        frames = np.arange(ends[scene], ends[scene + 1])
+        frames = frames[self._state[frames] == 0]
+        if not len(frames):
+            return Pose(0.0, 0.0, 0.0)
+        chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), POSE_FRAMES)).astype(np.intp)]
+        yaw, pitch, roll = np.median([estimate_pose(self.mesh(int(frame))).vector for frame in chosen], axis=0)
+        return Pose(float(yaw), float(pitch), float(roll))
 
     def reference(self, frame: int) -> int:
         """Position in :attr:`references` of the one that serves this frame."""

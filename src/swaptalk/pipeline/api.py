@@ -29,7 +29,7 @@ from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.preview import preview_indices, preview_plan, side_by_side
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.smoothing import SmoothingStates
-from swaptalk.pipeline.source import source_identity
+from swaptalk.pipeline.source import Source, read_source
 from swaptalk.pipeline.speech import Motion, MotionTrack, write_motion
 from swaptalk.pipeline.stats import Report, Stopwatch, peak_memory_bytes
 from swaptalk.pipeline.template import Template, is_template
@@ -109,12 +109,12 @@ class SwapTalk:
         marks = self._marks(plan)
         stopwatch = Stopwatch()
         self._load(plan, speaks=plan.options.audio is not None)
-        identity = self._identity(plan, stopwatch)
+        source = self._source(plan, stopwatch)
         if plan.options.preview is not None:
-            self._preview(plan, identity, plan.options.preview, marks)
+            self._preview(plan, source, plan.options.preview, marks)
         if plan.options.output is None:
             return None
-        return self._render(plan, plan.options.output, identity, stopwatch, marks)
+        return self._render(plan, plan.options.output, source, stopwatch, marks)
 
     def frames(self, options: GenerateOptions | None = None, **settings: Any) -> Iterator[NDArray[np.uint8]]:
         """Yield the composited frames, RGB (H, W, 3) uint8, for those who write them themselves.
@@ -131,7 +131,7 @@ class SwapTalk:
         stopwatch = Stopwatch()
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             with (
-                closing(self._prepare(plan, self._identity(plan, stopwatch), Path(folder), stopwatch)) as faces,
+                closing(self._prepare(plan, self._source(plan, stopwatch), Path(folder), stopwatch)) as faces,
                 closing(generate_frames(plan, faces, range(plan.frames), stopwatch, marks.apply)) as frames,
             ):
                 yield from frames
@@ -161,8 +161,8 @@ class SwapTalk:
         marks, stopwatch, speech = self._marks(plan), Stopwatch(), LiveSpeech(self._networks)
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             loading = self._load(plan, speaks=True)
-            identity = self._identity(plan, stopwatch)
-            with closing(self._prepare(plan, identity, Path(folder), stopwatch, speech)) as faces:
+            source = self._source(plan, stopwatch)
+            with closing(self._prepare(plan, source, Path(folder), stopwatch, speech)) as faces:
                 loading.join()  # this too before the first sound is asked for, so that none waits
                 faces.keep(range(min(len(faces.analysis), PREPARED_FRAMES)))
                 with closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames:
@@ -221,14 +221,14 @@ class SwapTalk:
         thread.start()
         return thread
 
-    def _identity(self, plan: Plan, stopwatch: Stopwatch) -> Any | None:
+    def _source(self, plan: Plan, stopwatch: Stopwatch) -> Source | None:
         options = plan.options
         if not options.source:
             return None
         with stopwatch.stage("source"):
-            return source_identity(options.source, options.source_face, self._vision, self._networks)
+            return read_source(options.source, options.source_face, self._vision, self._networks)
 
-    def _prepare(self, plan: Plan, identity: Any | None, folder: Path, stopwatch: Stopwatch,
+    def _prepare(self, plan: Plan, source: Source | None, folder: Path, stopwatch: Stopwatch,
                  motion: Motion | None = None) -> FaceGenerator:
         """The first pass, unless an interrupted job has done it, and the mouth's motion unless it comes live."""
         if not is_complete(folder):
@@ -238,14 +238,14 @@ class SwapTalk:
                 write_motion(self._networks, plan.options.audio, plan.samples, folder)
             motion = MotionTrack(folder, self._networks)
         return FaceGenerator(
-            self._networks, Analysis(folder), identity, motion, plan.options.strength, plan.options.order
+            self._networks, Analysis(folder), source, motion, plan.options.strength, plan.options.order
         )
 
-    def _render(self, plan: Plan, output: Path, identity: Any | None, stopwatch: Stopwatch, marks: Marks) -> Report:
+    def _render(self, plan: Plan, output: Path, source: Source | None, stopwatch: Stopwatch, marks: Marks) -> Report:
         with full_disk_explained(output.parent), JobFolder(output, marks.job) as job, unchanged(plan.inputs) as check:
             job.begin(plan.options.resume)
             done, unsigned = finished_frames(plan, job), job.unsigned(output.suffix)
-            with closing(self._prepare(plan, identity, job.analysis, stopwatch)) as faces:
+            with closing(self._prepare(plan, source, job.analysis, stopwatch)) as faces:
                 self._progress.begin("generate", plan.frames, done)
                 states = SmoothingStates(job.smoothing, chunk_frames(plan))
                 indices = range(done, plan.frames)
@@ -267,13 +267,13 @@ class SwapTalk:
             write_atomically(plan.options.stats, report.to_json())
         return report
 
-    def _preview(self, plan: Plan, identity: Any | None, path: Path, marks: Marks) -> None:
+    def _preview(self, plan: Plan, source: Source | None, path: Path, marks: Marks) -> None:
         """A few frames of the beginning: the target's above, the result below."""
         short, stopwatch = preview_plan(plan), Stopwatch()
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             indices = preview_indices(short)
             with (
-                closing(self._prepare(short, identity, Path(folder), stopwatch)) as faces,
+                closing(self._prepare(short, source, Path(folder), stopwatch)) as faces,
                 closing(generate_frames(short, faces, indices, stopwatch, _left_to_the_sheet)) as results,
             ):
                 made = list(results)

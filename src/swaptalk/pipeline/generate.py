@@ -21,6 +21,7 @@ from swaptalk.pipeline.networks import Codes, Latents, Networks
 from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.smoothing import SmoothingStates
+from swaptalk.pipeline.source import Source
 from swaptalk.pipeline.speech import Motion
 from swaptalk.pipeline.stats import Stopwatch
 
@@ -33,6 +34,8 @@ BATCH = 4
 QUEUE = BATCH
 #: Faces ready for the lip-sync kept for frames that come again soon: a photo, a frozen frame, the turn of a ping-pong.
 CACHED_FACES = 4 * BATCH
+#: Scenes whose identity is kept, 5 MB each: the one that is shown, those of references, one that is cut back to.
+CACHED_IDENTITIES = 4
 
 
 @dataclass
@@ -62,24 +65,26 @@ class FaceGenerator:
     Args:
         networks: the models.
         analysis: first pass of the target.
-        identity: from ``networks.identity``; None keeps the target's own face.
+        source: who shall be seen; None keeps the target's own face.
         motion: mouth motion over time; None keeps the target's own mouth.
         strength: how much of the identity is taken, 0..1.
         order: which of the two steps comes first where there are both.
     """
 
-    def __init__(self, networks: Networks, analysis: Analysis, identity: Any | None, motion: Motion | None,
+    def __init__(self, networks: Networks, analysis: Analysis, source: Source | None, motion: Motion | None,
                  strength: float, order: Order = "swap-first") -> None:
         self._networks, self.analysis = networks, analysis
-        self._identity, self._motion, self._strength = identity, motion, strength
+        self._source, self._motion, self._strength = source, motion, strength
+        self._identities: OrderedDict[int, Any] = OrderedDict()
         self._swap_last = order == "sync-first" and motion is not None
         self._codes = CodeStore(analysis.folder / CODES)
         self._known: OrderedDict[int, Latents] = OrderedDict()
         self._kept: dict[int, Latents] = {}
         self._references: Latents | None = None
         if motion is not None:  # made once, used in every frame
-            codes = [self._codes.get(int(frame)) for frame in analysis.references]
-            self._references = self._before_lipsync(np.stack([one for one in codes if one is not None]))
+            frames = [int(frame) for frame in analysis.references]
+            codes = [self._codes.get(frame) for frame in frames]
+            self._references = self._before_lipsync(np.stack([one for one in codes if one is not None]), frames)
 
     def close(self) -> None:
         """Release the files that are read from."""
@@ -88,15 +93,28 @@ class FaceGenerator:
         if self._motion is not None:
             self._motion.close()
 
-    def _swap(self, latents: Latents) -> Latents:
-        if self._identity is None:
+    def _swap(self, latents: Latents, targets: Sequence[int]) -> Latents:
+        """Faces of these target frames, in each scene by a source turned to that scene's pose."""
+        if self._source is None:
             return latents
-        return self._networks.swap(latents, self._identity, self._strength)
+        scenes, swapped = np.array([self.analysis.scene(target) for target in targets]), latents.copy()
+        for scene in dict.fromkeys(scenes.tolist()):
+            members = scenes == scene
+            swapped[members] = self._networks.swap(latents[members], self._identity(scene), self._strength)
+        return swapped
 
-    def _before_lipsync(self, codes: Codes) -> Latents:
-        """What the lip-sync network, or without speech the decoder, gets to see."""
+    def _identity(self, scene: int) -> Any:
+        assert self._source is not None
+        if scene not in self._identities:
+            self._identities[scene] = self._source.identity(self.analysis.scene_pose(scene))
+            while len(self._identities) > CACHED_IDENTITIES:
+                self._identities.popitem(last=False)
+        return self._identities[scene]
+
+    def _before_lipsync(self, codes: Codes, targets: Sequence[int]) -> Latents:
+        """What the lip-sync network, or without speech the decoder, gets to see of these target frames."""
         latents = self._networks.embed(codes)
-        return latents if self._swap_last else self._swap(latents)
+        return latents if self._swap_last else self._swap(latents, targets)
 
     def codes(self, pictures: dict[int, NDArray[np.uint8]]) -> list[Codes]:
         """Codes of usable target frames, encoded now from their pictures unless they are known."""
@@ -116,13 +134,13 @@ class FaceGenerator:
         codes = ((frame, self._codes.get(frame)) for frame in frames if self.analysis.usable(frame))
         for batch in batched(((frame, code) for frame, code in codes if code is not None), BATCH):
             numbers, known = zip(*batch, strict=True)
-            self._kept.update(zip(numbers, self._before_lipsync(np.stack(known)), strict=True))
+            self._kept.update(zip(numbers, self._before_lipsync(np.stack(known), numbers), strict=True))
 
     def _faces(self, frames: Sequence[Frame]) -> Latents:
         known = ChainMap(self._known, self._kept)
         new = {frame.target: frame.picture for frame in frames if frame.target not in known}
         if new:
-            self._known.update(zip(new, self._before_lipsync(np.stack(self.codes(new))), strict=True))
+            self._known.update(zip(new, self._before_lipsync(np.stack(self.codes(new)), list(new)), strict=True))
         faces = np.stack([known[frame.target] for frame in frames])
         while len(self._known) > CACHED_FACES:
             self._known.popitem(last=False)
@@ -136,7 +154,7 @@ class FaceGenerator:
             reference = self._references[[self.analysis.reference(frame.target) for frame in frames]]
             faces = self._networks.lipsync(faces, reference, motion)
         if self._swap_last:
-            faces = self._swap(faces)
+            faces = self._swap(faces, [frame.target for frame in frames])
         return self._networks.decode(faces)
 
 

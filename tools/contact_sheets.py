@@ -20,6 +20,7 @@ from swaptalk.data.store import Dataset, Item
 from swaptalk.faces.pose import estimate_pose
 from swaptalk.faces.topology import mouth_openness
 from swaptalk.pipeline.reference import assign_references, choose_references
+from swaptalk.pipeline.source import Source, SourceFace
 from swaptalk.runtime.bundle import ModelBundle
 
 FACES, SWAPS, CLIPS = 24, 24, 6
@@ -63,13 +64,14 @@ def reconstructions(bundle: ModelBundle, photos: Faces) -> list[NDArray[np.uint8
     return [strip(part[k : k + COLUMNS]) for k in range(0, len(photos), COLUMNS) for part in (photos, made)]
 
 
-def swaps(bundle: ModelBundle, sources: Faces, targets: Faces) -> list[NDArray[np.uint8]]:
+def swaps(bundle: ModelBundle, sources: list[SourceFace], targets: list[SourceFace]) -> list[NDArray[np.uint8]]:
     """Source, target and result in columns."""
-    latents, made = coded(bundle, targets), []
-    for source, target in zip(sources, latents, strict=True):
-        identity = bundle.identity(bundle.encode(source[None]))
-        made.append(bundle.decode(bundle.swap(target[None], identity))[0])
-    parts = (sources, targets, np.stack(made))
+    pictures = [np.stack([face.crop for face in faces]) for faces in (sources, targets)]
+    made = []
+    for source, target, latents in zip(sources, targets, coded(bundle, pictures[1]), strict=True):
+        identity = Source([source], bundle).identity(estimate_pose(target.mesh))
+        made.append(bundle.decode(bundle.swap(latents[None], identity))[0])
+    parts = (*pictures, np.stack(made))
     return [strip(part[k : k + COLUMNS]) for k in range(0, len(sources), COLUMNS) for part in parts]
 
 
@@ -109,8 +111,8 @@ def main() -> None:
     bundle = ModelBundle.from_pretrained(given.bundle)
     photos = [item for item in dataset.select("test", ("photo",)) if item.scale < LARGEST_SCALE]
     drawn = [photos[int(k)] for k in rng.permutation(len(photos))[: FACES + 2 * SWAPS]]
-    faces = np.stack([dataset.picture(item, 0) for item in drawn])
-    save(reconstructions(bundle, faces[:FACES]), given.out / "reconstructions.png")
+    faces = [SourceFace(dataset.picture(item, 0), np.asarray(dataset.landmarks(item)[0])) for item in drawn]
+    save(reconstructions(bundle, np.stack([face.crop for face in faces[:FACES]])), given.out / "reconstructions.png")
     save(swaps(bundle, faces[FACES : FACES + SWAPS], faces[FACES + SWAPS :]), given.out / "swaps.png")
     heard = [item for item in dataset.select("test", ("real",)) if item.sound and dataset.usable(item).any()]
     clips = list({item.identity: item for item in heard}.values())

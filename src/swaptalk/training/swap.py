@@ -31,7 +31,7 @@ from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.runtime import assets
 from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
-from swaptalk.training.geometry import MeasuredFaces, geometry_regressor, measured_swaps
+from swaptalk.training.geometry import geometry_regressor
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import compile_judges, fingerprint, load_network, load_perceptual
@@ -89,7 +89,7 @@ class SwapOptions(LoopOptions):
     """Folder of pairs by another swapper: NAME_target.*, NAME_source.*, NAME_result.*."""
     pairs_share: float = 0.5
     """Share of that folder among the pairs with a proxy."""
-    reposed_share: float = 0.6
+    reposed_share: float = 0.2
     """Share of the mesh-warp proxies whose source is shown in another pose than the one that suits the target."""
     same_share: float = 0.2
     """Share of pairs of one person, whose exact answer is the target itself."""
@@ -113,8 +113,6 @@ class SwapOptions(LoopOptions):
     """Preference for sharp pictures; 0: none."""
     geometry_steps: int = 1500
     """Batches that the geometry regressor is fitted to before the first step, once for a data set."""
-    geometry_results: int = 4096
-    """Results of the swap in --start-from that it is fitted to as well; 0: none."""
     embed_frames: int = 0
     """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is encoded
     before the first step, so hours of footage want some dozens a clip."""
@@ -171,18 +169,9 @@ class SwapStage(Stage):
         if self.options.weights.geometry:
             motion = MotionTable(self._dataset)
             motion.build()
-            results = None
-            if self.options.start_from is not None and self.options.geometry_results:
-                started = load_network("swap", self.options.start_from).to(self.device)
-                results = (f"{fingerprint(started)}-{self.options.geometry_results}", lambda: self._measured(started))
             self.frozen["geometry"] = geometry_regressor(
-                self._latents, motion, self._frames.items, self.options.geometry_steps, self.options.seed, self.device,
-                results=results,
-            )  # fmt: skip
-
-    def _measured(self, swap: nn.Module) -> MeasuredFaces:
-        count, seed = self.options.geometry_results, self.options.seed
-        return measured_swaps(swap, self._vqgan, self._latents, self._frames, count, seed, self.device)
+                self._latents, motion, self._frames.items, self.options.geometry_steps, self.options.seed, self.device
+            )
 
     def _encode_pair(self, pair: tuple[NDArray[np.uint8], ...]) -> dict[str, Tensor]:
         faces = to_tensor(np.stack(pair)).to(self.device)

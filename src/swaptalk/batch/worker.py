@@ -13,6 +13,7 @@ from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.job import OtherJobError
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.progress import Progress
+from swaptalk.runtime.memory import limit_arenas
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def _loaded(options: GenerateOptions, progress: Progress | None) -> SwapTalk:
     global _maker
     key = (options.models, options.device, options.threads, progress)
     if _maker is None or _maker[0] != key:
+        limit_arenas()
         _maker = key, SwapTalk.from_pretrained(*key)
     return _maker[1]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from swaptalk.errors import SwapTalkError
+from swaptalk.runtime.memory import limit_arenas
 from swaptalk.serving.attempt import Attempt, CancelledError, StoppedError
 from swaptalk.serving.claims import Claims, LeaseLostError
 from swaptalk.serving.cluster import WorkerLostError
@@ -117,6 +118,7 @@ def main() -> NoReturn:
         name: Path(value) if name in _PATHS and value is not None else value
         for name, value in said["settings"].items()}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
+    limit_arenas()
     code = 0
     try:
         worker = Worker(said["name"], said["kinds"], ServeOptions(**settings))

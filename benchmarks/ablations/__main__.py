@@ -53,7 +53,6 @@ SMALL_EXPERT = ("--batch-size", "32", "--model.width", "64", "--model.audio-widt
 SMALL_LIPSYNC = (
     "--batch-size", "4", "--speech-batch", "8", "--decode-share", "0.1", "--decode-from", "0", "--driven-from", "60",
     "--driven-share", "0.6", "--sync-from", "0", "--weights.mouth-perceptual", "0", "--weights.geometry", "0",
-    "--weights.adversarial", "0",
     "--model.widths", "96", "128", "--model.warp-width", "64",
 )  # fmt: skip
 

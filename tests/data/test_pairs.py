@@ -66,3 +66,6 @@ def test_proxies_are_made_once_and_lost_parts_again(make_dataset: Callable[..., 
     again = build()
     assert written == {file: file.stat().st_mtime_ns for file in first.folder.iterdir() if file != turned}
     assert all(np.array_equal(first[k].reposed, again[k].reposed) for k in range(3))
+    turned.write_bytes(b"of the pairs before")
+    next(first.folder.glob("*-latents.npy")).unlink()
+    assert all(np.array_equal(first[k].reposed, build()[k].reposed) for k in range(3))  # goes with its pairs

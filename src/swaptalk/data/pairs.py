@@ -134,6 +134,7 @@ class ProxyCache:
                 pairs = [self._pair(k) for k in numbers]
                 rows = [[t[0].name, str(t[1]), s[0].name, str(s[1]), f"{q:.4f}"] for t, s, q in pairs]
                 encoded, identities = self._encode([(t, s) for t, s, _ in pairs], vqgan, recogniser, device)
+                turned.unlink(missing_ok=True)  # a dataset that has grown since gives other pairs
                 save_array(self.folder / f"{chunk:05d}-pairs.npy", np.array(rows))
                 save_array(self.folder / f"{chunk:05d}-identities.npy", identities)
                 save_array(done, encoded)  # last: its presence says that the chunk is complete
@@ -199,7 +200,6 @@ class ProxyCache:
                 found = recogniser(faces).float().cpu().numpy() if recogniser is not None else _unknown(len(made))
                 identities.append(found)
         return np.concatenate(latents), np.concatenate(identities).astype(np.float32)
-
 
     def _encode_reposed(
         self, sources: list[tuple[str, int]], numbers: range, vqgan: VQGAN, device: torch.device | str

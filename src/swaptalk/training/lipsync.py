@@ -67,8 +67,8 @@ class LipSyncWeights:
     """Decoded mouth, L1."""
     mouth_perceptual: float = 0.25
     """Decoded mouth, LPIPS."""
-    adversarial: float = 0.03
-    """Patch discriminator, from adversarial_from on: decoded mouths shall be as sharp as decoded real ones."""
+    adversarial: float = 0.0
+    """Patch discriminator, from adversarial_from on: sharper mouths, which at 0.05 opened less (MODEL_CARD.md)."""
     sync: float = 0.03
     """L_sync: the VQ-Lip expert."""
     geometry: float = 0.5

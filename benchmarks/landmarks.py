@@ -1,10 +1,10 @@
-"""How well the packaged 468-point mesh measures speaking lips, against the 478-point network with refined lips.
+"""How well the packaged 468-point mesh and our lip network measure speaking lips, against the lip network's teacher.
 
     python benchmarks/landmarks.py [--seconds 4]
 
 Clips are the test clips of real people in ``SWAPTALK_SHARED`` (default ``../shared`` beside the repository), the
-teacher is its ``models/face_landmarks_detector.tflite``, which the product does not use. Both networks look at the same
-region of every frame. There is no truth by hand; what decides between the two is the sound that belongs to the lips.
+teacher is its ``models/face_landmarks_detector.tflite``, 478 points with refined lips, which the product does not use.
+All look at the same frames. There is no truth by hand; what decides between them is the sound that belongs to the lips.
 """
 
 from __future__ import annotations
@@ -20,60 +20,54 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.data.lip_labels import LipTeacher
 from swaptalk.evaluation.metrics.bootstrap import bootstrap_mean
 from swaptalk.evaluation.metrics.envelope_sync import MAXIMUM_SHIFT, envelope_sync
-from swaptalk.evaluation.metrics.landmark_distance import MOUTH, eye_distance
+from swaptalk.evaluation.metrics.landmark_distance import eye_distance
 from swaptalk.evaluation.metrics.lip_leak import frame_levels
-from swaptalk.faces.landmarks import CropRegion
+from swaptalk.faces.landmarks import FaceMesh
+from swaptalk.faces.lips import LipNetwork
+from swaptalk.faces.region import CropRegion
 from swaptalk.faces.smooth import smooth_points
+from swaptalk.faces.topology import LIPS
 from swaptalk.media.audio import read_audio
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.models.motion import ABSOLUTE_CHANNELS, measure_motion
 from swaptalk.pipeline.vision import Vision
-from swaptalk.runtime.litert import LiteRTModel
+from swaptalk.runtime.assets import resolve
 
 SHARED = Path(os.environ.get("SWAPTALK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 FPS = 25
 #: Frames count as still that change least around the mouth: this share of a clip's.
 STILL = 0.25
-#: Points of both networks that are numbered alike.
-COMMON = 468
-
-
-class Teacher:
-    """The 478-point network; the first 468 points are the packaged mesh's, the lips among them refined."""
-
-    def __init__(self, path: Path) -> None:
-        self._model = LiteRTModel(path)
-        self._size = self._model.input_shape[1]
-
-    def __call__(self, image: NDArray[np.uint8], region: CropRegion) -> NDArray[np.float32]:
-        """Points (478, 3) in pixels of an RGB image (H, W, 3)."""
-        matrix = region.matrix(self._size)
-        crop = cv2.warpAffine(image, matrix, (self._size, self._size), flags=cv2.INTER_LINEAR)
-        outputs = self._model(crop[None].astype(np.float32) / 255)
-        points = next(o for o in outputs if o.size == 478 * 3).reshape(-1, 3).copy()
-        inverse = cv2.invertAffineTransform(matrix)
-        points[:, :2] = points[:, :2] @ inverse[:, :2].T + inverse[:, 2]
-        points[:, 2] *= region.side / self._size
-        return points
 
 
 @dataclass
 class Clip:
-    """A clip's points by both networks (T, 468, 3), how much the mouth's picture changed (T,), and loudness (T,) dB."""
+    """A clip's points by each network (T, 468, 3), how much the mouth's picture changed (T,), and loudness (T,) dB."""
 
     name: str
     mesh: NDArray[np.float32]
+    refined: NDArray[np.float32]
     teacher: NDArray[np.float32]
     change: NDArray[np.float64]
     levels: NDArray[np.float64]
 
 
-def measure(path: Path, seconds: float, vision: Vision, teacher: Teacher) -> Clip | None:
-    """Run both networks over a clip; None where there is hardly any face."""
-    tracker = vision.tracker()
-    meshes, points, changes = [], [], []
+class Networks:
+    """The mesh alone, the lip network, and its teacher; and what follows the face."""
+
+    def __init__(self) -> None:
+        self.vision = Vision(progress=False)
+        self.mesh = FaceMesh(resolve("face-mesh"), refine_lips=False)
+        self.lips = LipNetwork()
+        self.teacher = LipTeacher(SHARED / "models" / "face_landmarks_detector.tflite")
+
+
+def measure(path: Path, seconds: float, networks: Networks) -> Clip | None:
+    """Run all networks over a clip; None where there is hardly any face."""
+    tracker = networks.vision.tracker()
+    meshes, refined, points, changes = [], [], [], []
     before: NDArray[np.float32] | None = None
     with VideoReader(path, Fraction(FPS), end=seconds) as reader:
         for frame in reader.frames():
@@ -82,9 +76,10 @@ def measure(path: Path, seconds: float, vision: Vision, teacher: Teacher) -> Cli
                 continue
             found = max(faces, key=lambda f: float(np.ptp(f.landmarks.xy[:, 0]))).landmarks
             region = CropRegion.around_points(found.xy)
-            meshes.append(vision.mesh(frame, region).points)
-            points.append(teacher(frame, region)[:COMMON])
-            low, high = found.xy[MOUTH].min(axis=0).astype(int), found.xy[MOUTH].max(axis=0).astype(int) + 1
+            meshes.append(networks.mesh(frame, region).points)
+            refined.append(networks.lips(frame, meshes[-1]))
+            points.append(networks.teacher(frame, region))
+            low, high = found.xy[LIPS].min(axis=0).astype(int), found.xy[LIPS].max(axis=0).astype(int) + 1
             mouth = frame[max(low[1], 0) : high[1], max(low[0], 0) : high[0]]
             small = np.asarray(cv2.resize(mouth, (32, 16), interpolation=cv2.INTER_AREA), np.float32)
             changes.append(0.0 if before is None else float(np.abs(small - before).mean()))
@@ -92,7 +87,7 @@ def measure(path: Path, seconds: float, vision: Vision, teacher: Teacher) -> Cli
     if len(meshes) <= 3 * MAXIMUM_SHIFT:
         return None
     levels = frame_levels(read_audio(path, end=seconds), 16000, FPS, len(meshes))
-    return Clip(path.stem, np.stack(meshes), np.stack(points), np.array(changes), levels)
+    return Clip(path.stem, np.stack(meshes), np.stack(refined), np.stack(points), np.array(changes), levels)
 
 
 def opening(points: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -109,30 +104,25 @@ def noise(series: NDArray[np.float64], still: NDArray[np.bool_]) -> float:
 def rows(clip: Clip) -> dict[str, float]:
     """Numbers of a clip; lengths in % of the eye distance."""
     size = eye_distance(clip.teacher)[:, None, None]
-    smooth = smooth_points(clip.mesh, np.ones(len(clip.mesh), bool))
-    teacher_smooth = smooth_points(clip.teacher, np.ones(len(clip.mesh), bool))
+    present = np.ones(len(clip.mesh), bool)
+    seen = {"mesh": clip.mesh, "lip network": clip.refined, "teacher": clip.teacher}
+    seen |= {f"{name} smoothed": smooth_points(points, present) for name, points in seen.items()}
     still = clip.change <= np.quantile(clip.change, STILL)
+    curves = {name: opening(points) for name, points in seen.items()}
     result: dict[str, float] = {}
-    curves = {}
-    for name, points in (
-        ("468", clip.mesh), ("478", clip.teacher), ("468 smoothed", smooth), ("478 smoothed", teacher_smooth)
-    ):  # fmt: skip
-        lips = 100 * (points[:, MOUTH, :2] - points[:, MOUTH, :2].mean(axis=1, keepdims=True)) / size
-        curves[name] = opening(points)
+    for name, points in seen.items():
+        lips = 100 * (points[:, LIPS, :2] - points[:, LIPS, :2].mean(axis=1, keepdims=True)) / size
         result[f"noise of the opening, {name}"] = noise(curves[name], still)
         result[f"noise of a lip point, {name}"] = noise(lips.astype(np.float64), still)
         result[f"spread of the opening, {name}"] = float(curves[name].std())
         result[f"opening with loudness, best shift, r, {name}"] = envelope_sync(curves[name], clip.levels).peak
-    for name, points in (("468", clip.mesh), ("468 smoothed", smooth)):
-        result[f"opening, r with 478, {name}"] = float(np.corrcoef(curves[name], curves["478"])[0, 1])
-        apart = 100 * (points[:, MOUTH, :2] - clip.teacher[:, MOUTH, :2]) / size
-        result[f"lips from 478's, {name}"] = float(np.linalg.norm(apart, axis=2).mean())
+    for name in ("mesh", "lip network", "mesh smoothed", "lip network smoothed"):
+        result[f"opening, r with the teacher's, {name}"] = float(np.corrcoef(curves[name], curves["teacher"])[0, 1])
+        result[f"opening minus the teacher's, {name}"] = float((curves[name] - curves["teacher"]).mean())
+        apart = 100 * (seen[name][:, LIPS, :2] - clip.teacher[:, LIPS, :2]) / size
+        result[f"lips from the teacher's, {name}"] = float(np.linalg.norm(apart, axis=2).mean())
         moved = apart - apart.mean(axis=0)
-        result[f"lips from 478's, mean offset removed, {name}"] = float(np.linalg.norm(moved, axis=2).mean())
-    result["opening, 468 minus 478"] = float((curves["468"] - curves["478"]).mean())
-    for kind in ("", " smoothed"):
-        better = [result[f"opening with loudness, best shift, r, {points}{kind}"] for points in ("478", "468")]
-        result[f"r with loudness, 478 minus 468{kind}"] = better[0] - better[1]
+        result[f"lips from the teacher's, mean offset removed, {name}"] = float(np.linalg.norm(moved, axis=2).mean())
     return result
 
 
@@ -143,9 +133,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with (SHARED / "data" / "video" / "index.csv").open(newline="") as file:
         names = [r["id"] for r in csv.DictReader(file) if r["split"] == "test" and r["kind"] == "real"]
-    vision, teacher = Vision(progress=False), Teacher(SHARED / "models" / "face_landmarks_detector.tflite")
+    networks = Networks()
     clips = SHARED / "data" / "video" / "clips"
-    found = [measure(clips / f"{name}.webm", arguments.seconds, vision, teacher) for name in names]
+    found = [measure(clips / f"{name}.webm", arguments.seconds, networks) for name in names]
     tables = [rows(clip) for clip in found if clip is not None]
     print(f"| {len(tables)} clips | median | 10 % | 90 % | mean, with 95 % interval |\n|---|---|---|---|---|")
     for name in tables[0]:

@@ -24,8 +24,9 @@ from tqdm import tqdm
 
 from swaptalk.faces.align import CROP_SIZE, estimate_alignment
 from swaptalk.faces.detect import FaceDetector
-from swaptalk.faces.landmarks import CropRegion, FaceMesh
+from swaptalk.faces.landmarks import FaceMesh
 from swaptalk.faces.mesh_warp import dense_map
+from swaptalk.faces.region import CropRegion
 from swaptalk.faces.topology import MIRROR
 from swaptalk.runtime import assets
 

@@ -20,9 +20,10 @@ from swaptalk.evaluation.metrics.own_sync import OwnSyncScorer
 from swaptalk.evaluation.metrics.perceptual import PerceptualDistance
 from swaptalk.evaluation.metrics.ssim import ssim
 from swaptalk.evaluation.recognition import MobileFaceNet, recognition_crop
-from swaptalk.faces.landmarks import CropRegion, FaceMesh
+from swaptalk.faces.landmarks import FaceMesh
 from swaptalk.faces.mouth_view import mouth_view
 from swaptalk.faces.pose import estimate_pose
+from swaptalk.faces.region import CropRegion
 from swaptalk.faces.topology import mouth_openness
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.swap import SwapConfig, SwapTransformer

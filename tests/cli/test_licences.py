@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import uuid
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import swaptalk
 from swaptalk.cli.main import main
 from swaptalk.runtime import assets
 from swaptalk.runtime.bundle import default_directory
@@ -30,7 +32,11 @@ def test_json_has_sums_of_the_weights(capsys: pytest.CaptureFixture[str]) -> Non
     parts = json.loads(capsys.readouterr().out)
     weights = {part["name"]: part["sha256"] for part in parts if part["kind"] == "weights"}
     if (default_directory() / "bundle.json").exists():
-        assert weights == json.loads((default_directory() / "bundle.json").read_text())["sha256"]
+        bundle = json.loads((default_directory() / "bundle.json").read_text())["sha256"]
+        package = Path(swaptalk.__file__).parent
+        instruments = (package / "faces" / "lips.onnx", package / "evaluation" / "sync_scorer.safetensors")
+        sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in instruments}
+        assert weights == {**bundle, **sums}
     assert all(part["licence"] for part in parts)
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 
 from swaptalk.faces.align import Alignment, crop_face, estimate_alignment
 from swaptalk.faces.detect import FaceDetector
-from swaptalk.faces.landmarks import CropRegion, FaceMesh, Landmarks
+from swaptalk.faces.landmarks import FaceMesh, Landmarks
+from swaptalk.faces.region import CropRegion
 from swaptalk.runtime import assets
 
 MakeFrame = Callable[..., np.ndarray]

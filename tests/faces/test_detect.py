@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from swaptalk.faces.detect import intersection_over_union
-from swaptalk.faces.landmarks import CropRegion
+from swaptalk.faces.region import CropRegion
 
 from .conftest import find_mesh
 

@@ -2,7 +2,6 @@ import cv2
 import numpy as np
 import pytest
 
-from swaptalk.faces.landmarks import CropRegion
 from swaptalk.faces.mesh_warp import (
     bare_skin,
     dense_map,
@@ -15,6 +14,7 @@ from swaptalk.faces.mesh_warp import (
 )
 from swaptalk.faces.pose import Pose, rotate_mesh
 from swaptalk.faces.raster import grid_cells, rasterise
+from swaptalk.faces.region import CropRegion
 from swaptalk.faces.topology import (
     CANONICAL_MESH,
     FACE_OVAL,

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from swaptalk.faces.align import Alignment, estimate_alignment
-from swaptalk.faces.landmarks import CropRegion
+from swaptalk.faces.region import CropRegion
 from swaptalk.faces.smooth import (
     REACH,
     AlignmentSmoother,

@@ -1,4 +1,4 @@
-"""``swaptalk train vqgan|expert|swap|lipsync|sync-scorer``: one stage, from the command line or a file of options."""
+"""``swaptalk train STAGE``: one stage, from the command line or a file of options."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ STAGES: dict[str, StageEntry] = {
     "lipsync": StageEntry(
         "lip-sync, on a finished autoencoder and expert", "swaptalk.training.lipsync", "LipSyncOptions",
         "LipSyncStage",
+    ),
+    "lips": StageEntry(
+        "the network that measures lips wherever faces are found", "swaptalk.training.lips", "LipOptions", "LipStage"
     ),
     "sync-scorer": StageEntry(
         "the sync network of 'swaptalk evaluate', apart from the others", "swaptalk.training.sync_scorer",

@@ -1,7 +1,12 @@
-"""Motion tokens of a dataset: mouths measured once from the stored landmarks, and the scale of the tokens."""
+"""Motion tokens of a dataset: mouths measured once by the lip network, and the scale of the tokens.
+
+A dataset's stored meshes may be older than the lip network, so lips are measured again in the pictures; measurements
+are kept under the network's fingerprint.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +15,7 @@ from numpy.typing import NDArray
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
 from swaptalk.errors import InputError
+from swaptalk.faces.lips import LipNetwork, lip_network_fingerprint
 from swaptalk.faces.pose import estimate_pose
 from swaptalk.faces.smooth import smooth_points
 from swaptalk.models.motion import (
@@ -32,12 +38,16 @@ class MotionTable:
     """Raw measurements and tokens of every item.
 
     Args:
-        dataset: its landmarks. Measurements are kept in ``DATASET/motion``.
+        dataset: its pictures and meshes. Measurements are kept in ``DATASET/motion-<fingerprint>``.
+
+    Attributes:
+        fingerprint: of the lip network that measures.
     """
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        self._measured = UnitArrays(dataset.folder / "motion", "the measured mouths")
+        self.fingerprint = lip_network_fingerprint()
+        self._measured = UnitArrays(dataset.folder / f"motion-{self.fingerprint}", "the measured mouths")
         self._rows = lru_cache(None)(self._load_rows)
         self.raw = lru_cache(None)(self._raw)
         self.tokens = lru_cache(None)(self._tokens)
@@ -48,20 +58,23 @@ class MotionTable:
                 self._photos.setdefault(item.identity, []).append(item)
         self.statistics: MotionStatistics | None = None
 
-    def build(self) -> None:
+    def build(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Measure what is not measured yet, and the training set's statistics."""
         by_unit: dict[str, list[Item]] = {}
         for item in self._dataset.items:
             by_unit.setdefault(item.unit, []).append(item)
-        self._measured.build(by_unit, lambda unit: self._measure(unit, by_unit[unit]))
+        lips = LipNetwork()
+        self._measured.build(by_unit, lambda unit: self._measure(unit, by_unit[unit], lips), progress)
         self.statistics = self._compute_statistics()
 
-    def _measure(self, unit: str, items: list[Item]) -> NDArray[np.float32]:
+    def _measure(self, unit: str, items: list[Item], lips: LipNetwork) -> NDArray[np.float32]:
         """(n, D + 2) measurements of a unit, then yaw and pitch in degrees; NaN where the face is not usable."""
         measured = np.full((len(self._dataset.unit(unit).usable), MOTION_CHANNELS + 2), np.nan, np.float32)
         for item in items:
             usable = self._dataset.usable(item)
-            meshes = np.asarray(self._dataset.landmarks(item))
+            meshes = np.array(self._dataset.landmarks(item))
+            for frame in np.flatnonzero(usable):
+                meshes[frame] = lips(self._dataset.picture(item, int(frame)), meshes[frame])
             if item.count > 1:  # the mesh trembles by about half a pixel from frame to frame
                 meshes = smooth_points(meshes, usable)
             for frame in np.flatnonzero(usable):

@@ -16,7 +16,8 @@ from swaptalk.evaluation.metrics.landmark_distance import ALIGNED_EYE_DISTANCE, 
 from swaptalk.evaluation.metrics.lip_leak import mouth_opening
 from swaptalk.evaluation.recognition import MobileFaceNet, recognition_crop
 from swaptalk.faces.detect import FaceDetector
-from swaptalk.faces.landmarks import CropRegion, FaceMesh
+from swaptalk.faces.landmarks import FaceMesh
+from swaptalk.faces.region import CropRegion
 from swaptalk.faces.track import FaceTracker, TrackedFace, mesh_box
 from swaptalk.media.image import read_image
 from swaptalk.media.video_reader import VideoReader

@@ -24,7 +24,7 @@ from swaptalk.media.audio import read_audio
 from swaptalk.media.files import AtomicFile
 
 #: Part of every stored result's key: raise it when a metric changes, so that old numbers are measured anew.
-MEASUREMENT_VERSION = 1
+MEASUREMENT_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ def _lip_ring(top: tuple[int, ...], bottom: tuple[int, ...]) -> NDArray[np.intp]
 #: Closed rings of points in order around the region.
 INNER_LIPS = _lip_ring(_INNER_LIP_TOP, _INNER_LIP_BOTTOM)
 OUTER_LIPS = _lip_ring(_OUTER_LIP_TOP, _OUTER_LIP_BOTTOM)
+#: All points of the lips (40,): the outer ring, then the inner one.
+LIPS: NDArray[np.intp] = np.concatenate([OUTER_LIPS, INNER_LIPS])
 RIGHT_EYE = np.array(_RIGHT_EYE, np.intp)
 LEFT_EYE = MIRROR[RIGHT_EYE]
 #: Heights in the canonical mesh: middle of the forehead, upper edge of the brows, cheekbones; and where the temples

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.align import crop_face, estimate_alignment
 from swaptalk.faces.detect import Detection, FaceDetector, intersection_over_union
-from swaptalk.faces.landmarks import CropRegion, FaceMesh, Landmarks
+from swaptalk.faces.landmarks import FaceMesh, Landmarks
 from swaptalk.faces.pose import Pose, estimate_pose, eye_distance, unusable_reason
+from swaptalk.faces.region import CropRegion
 from swaptalk.faces.scene import SceneCutDetector
 
 #: Presence at which a new face is believed, and below which a followed one is lost (hysteresis).

@@ -16,7 +16,7 @@ from typing import IO
 from swaptalk.errors import InputError
 
 #: Changes whenever the layout or meaning of the job folder does, so that an older one is not gone on with.
-FORMAT = 2
+FORMAT = 3
 #: How much of the beginning and of the end of an input goes into its fingerprint; with the size this tells files
 #: apart without reading gigabytes.
 HASHED_BYTES = 1 << 20

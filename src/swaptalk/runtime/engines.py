@@ -100,9 +100,10 @@ class OpenVINOEngine(Engine):
     Args:
         threads: CPU threads; 0 leaves `OTHER_STAGES` of the cores to the other stages of the pipeline.
         weights: fingerprint of the graphs' weights, under which compiled graphs are kept; None keeps none.
+        exact: compute in float32 even where the processor computes bfloat16.
     """
 
-    def __init__(self, threads: int, weights: str | None = None) -> None:
+    def __init__(self, threads: int, weights: str | None = None, exact: bool = False) -> None:
         import openvino
 
         super().__init__()
@@ -111,11 +112,14 @@ class OpenVINOEngine(Engine):
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads or max(1, round(available_cores() * (1 - OTHER_STAGES))),
         }
+        if exact:
+            self._config["INFERENCE_PRECISION_HINT"] = "f32"
         self._kept: CompiledGraphs | None = None
         if weights is not None:
             properties = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
             processor = [str(self._core.get_property("CPU", name)) for name in properties]
-            self._kept = CompiledGraphs(weights, "|".join([openvino.__version__, *processor]))
+            precision = ["float32"] if exact else []
+            self._kept = CompiledGraphs(weights, "|".join([openvino.__version__, *processor, *precision]))
 
     def _open(self, path: Path) -> Any:
         blob = self._kept.read(path.stem) if self._kept is not None else None
@@ -153,13 +157,14 @@ def available_devices() -> list[str]:
     return sorted(usable, key=lambda device: (FASTEST_FIRST + tuple(PROVIDERS)).index(device))
 
 
-def create_engine(device: str = "auto", threads: int = 0, weights: str | None = None) -> Engine:
+def create_engine(device: str = "auto", threads: int = 0, weights: str | None = None, exact: bool = False) -> Engine:
     """The engine for a device name: ``auto``, ``openvino`` or a key of `PROVIDERS`.
 
     Args:
         device: the name.
         threads: CPU threads; 0 leaves some cores to the other stages of the pipeline.
         weights: fingerprint under which an engine may keep what it compiled; None keeps nothing.
+        exact: compute in float32, which ONNX Runtime always does.
 
     Raises:
         InputError: no such device here.
@@ -169,4 +174,4 @@ def create_engine(device: str = "auto", threads: int = 0, weights: str | None = 
         device = next(name for name in usable if name in FASTEST_FIRST)
     if device not in usable:
         raise InputError(f"device {device} is not available here", remedy=f"choose one of auto, {', '.join(usable)}")
-    return OpenVINOEngine(threads, weights) if device == OPENVINO else OnnxRuntimeEngine(device, threads)
+    return OpenVINOEngine(threads, weights, exact) if device == OPENVINO else OnnxRuntimeEngine(device, threads)

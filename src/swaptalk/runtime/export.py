@@ -10,13 +10,15 @@ import hashlib
 import json
 import struct
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save
 from torch import nn
 
@@ -73,19 +75,29 @@ def _trace(module: nn.Module, spec: GraphSpec) -> onnx.ModelProto:
 def _point_into(model: onnx.ModelProto, weights: Path, prefix: str) -> None:
     """Replace each weight of the graph by an external fp16 tensor inside ``weights`` and a cast to its type."""
     offsets = _offsets(weights)
-    kept, casts = [], []
-    for tensor in model.graph.initializer:
+
+    def stored(tensor: TensorProto) -> TensorProto | None:
         name = tensor.name.removeprefix(prefix)
-        if name not in offsets or tensor.data_type != TensorProto.FLOAT:
-            kept.append(tensor)
-            continue
-        stored = TensorProto(name=f"{tensor.name}.fp16", data_type=TensorProto.FLOAT16, dims=tensor.dims)
-        stored.data_location = TensorProto.EXTERNAL
+        if name not in offsets:
+            return None
+        half = TensorProto(name=f"{tensor.name}.fp16", data_type=TensorProto.FLOAT16, dims=tensor.dims)
+        half.data_location = TensorProto.EXTERNAL
         offset, length = offsets[name]
         for key, value in (("location", weights.name), ("offset", str(offset)), ("length", str(length))):
-            stored.external_data.add(key=key, value=value)
-        kept.append(stored)
-        casts.append(helper.make_node("Cast", [stored.name], [tensor.name], to=TensorProto.FLOAT))
+            half.external_data.add(key=key, value=value)
+        return half
+
+    _replace_weights(model, stored)
+
+
+def _replace_weights(model: onnx.ModelProto, stored: Callable[[TensorProto], TensorProto | None]) -> None:
+    """Let a graph's float32 weights be what ``stored`` makes of them (None: as they are) and a cast to float32."""
+    kept, casts = [], []
+    for tensor in model.graph.initializer:
+        half = stored(tensor) if tensor.data_type == TensorProto.FLOAT else None
+        kept.append(tensor if half is None else half)
+        if half is not None:
+            casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
     del model.graph.initializer[:], model.graph.node[:]
     model.graph.initializer.extend(kept)
@@ -96,6 +108,18 @@ def _point_into(model: onnx.ModelProto, weights: Path, prefix: str) -> None:
         del node.metadata_props[:]
         node.doc_string = ""
     del model.metadata_props[:], model.graph.metadata_props[:]
+
+
+def save_graph(module: nn.Module, spec: GraphSpec, path: Path) -> None:
+    """Write one network as a file of its own: an ONNX graph that computes in float32 from weights kept in fp16."""
+
+    def stored(tensor: TensorProto) -> TensorProto:
+        values = numpy_helper.to_array(tensor).astype(np.float16)
+        return numpy_helper.from_array(values, f"{tensor.name}.fp16")
+
+    model = _trace(spec.build(module).eval(), spec)
+    _replace_weights(model, stored)
+    path.write_bytes(model.SerializeToString())
 
 
 def export_bundle(

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError
+from pathlib import Path
 from typing import Any, Literal
 
 from packaging.markers import UndefinedEnvironmentName
@@ -104,6 +105,11 @@ def _weights() -> Iterator[Component]:
     for name, digest in sorted(config["sha256"].items()):
         version = f"bundle format {config['format']}"
         yield Component("weights", name, version, WEIGHTS_TERMS, "trained by SwapTalk", digest)
+    package = Path(__file__).parent.parent
+    for path in sorted(package.rglob("*.onnx")) + sorted(package.rglob("*.safetensors")):
+        if path.parent != default_directory():  # instruments: they measure lips and sync, whatever the bundle
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            yield Component("weights", path.name, "", WEIGHTS_TERMS, "trained by SwapTalk", digest)
 
 
 def _model_files() -> Iterator[Component]:

@@ -78,7 +78,8 @@ def geometry_regressor(
         device: where it is fitted and stays.
         say: gets messages.
     """
-    path = latents.folder.with_name(f"{latents.folder.name}-geometry-{steps}-{seed}.safetensors")
+    name = f"{latents.folder.name}-geometry-{steps}-{seed}-{motion.fingerprint}"
+    path = latents.folder.with_name(f"{name}.safetensors")
     channels = latents(items[0]).shape[1]
     torch.manual_seed(seed)
     regressor = GeometryRegressor(GeometryConfig(latent_channels=channels)).to(device)

@@ -43,7 +43,7 @@ from swaptalk.training.expert import trusted_clips
 from swaptalk.training.geometry import geometry_regressor
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
-from swaptalk.training.pretrained import fingerprint, load_network, motion_statistics
+from swaptalk.training.pretrained import fingerprint, load_network, measured_by, motion_statistics
 from swaptalk.training.stage import Batch, Evaluation, Stage
 from swaptalk.training.swap import announce
 
@@ -183,10 +183,11 @@ class LipSyncStage(Stage):
     def prepare(self) -> None:
         """Motion of the data set, and embeddings of what the picture side learns from; sound needs none."""
         options = self.options
-        self._motion.build()
+        self._motion.build(announce("measuring mouths"))
         for run in (None if options.restart else options.out, options.start_from):
-            if run is not None and (run / CHECKPOINT_NAME).exists():  # other clips, the same scale of the tokens
-                self._motion.statistics = motion_statistics(run)
+            if run is not None and (run / CHECKPOINT_NAME).exists():
+                if measured_by(run) == self._motion.fingerprint:  # other clips, the same scale of the tokens
+                    self._motion.statistics = motion_statistics(run)
                 break
         frames = self._expert.config.frames if self._expert is not None else 1
         self._mouths = MouthSampler(
@@ -209,7 +210,8 @@ class LipSyncStage(Stage):
         """Scale of the motion tokens and the token of silence, which the bundle needs."""
         statistics = self._motion.statistics
         assert statistics is not None
-        return {"motion": {name: value.tolist() for name, value in vars(statistics).items()}}
+        scale = {name: value.tolist() for name, value in vars(statistics).items()}
+        return {"motion": scale, "lips": self._motion.fingerprint}
 
     def players(self) -> dict[str, tuple[str, ...]]:
         """Picture side, sound side and discriminator."""

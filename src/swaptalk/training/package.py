@@ -13,10 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.faces.lips import VIEW_SIZE
 from swaptalk.media.files import AtomicFile
+from swaptalk.models.lips import LipModel
 from swaptalk.models.sync_scorer import SyncScorerNetwork
-from swaptalk.runtime.export import export_bundle, save_weights
+from swaptalk.runtime.export import export_bundle, save_graph, save_weights
+from swaptalk.runtime.graphs import GraphSpec
 from swaptalk.runtime.validate import BUNDLE_NAME
 from swaptalk.training.checkpoint import load_checkpoint, read_config
 from swaptalk.training.options import read_json
@@ -99,6 +104,19 @@ def export_sync_scorer(run: Path, out: Path) -> None:
     described = {"model": asdict(network.config), "description": describe({"sync-scorer": run})}
     with AtomicFile(out.with_suffix(".json")) as record:
         record.part.write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def export_lips(run: Path, out: Path) -> None:
+    """Write the lip network of a run as one ONNX file, its weights in fp16 inside, computing in float32.
+
+    Raises:
+        InputError: it is the run of another stage, or has no checkpoint yet.
+    """
+    network: LipModel = load_network("lips", run)
+    views = torch.zeros(2, VIEW_SIZE, VIEW_SIZE, 3, dtype=torch.uint8)
+    spec = GraphSpec("lips", lambda module: module, {"views": views}, ("points",), {"views": {0: "faces"}})
+    with _quiet_exporter(), AtomicFile(out) as file:
+        save_graph(network, spec, file.part)
 
 
 def _record_parity(bundle: Path, differences: dict[str, float]) -> None:

@@ -15,6 +15,7 @@ from swaptalk.losses.lpips import LPIPS
 from swaptalk.losses.perceptual import LPIPS_STAGES, PerceptualLoss
 from swaptalk.models.audio import AudioConfig, MelEncoder
 from swaptalk.models.expert import ExpertConfig, VQLipExpert
+from swaptalk.models.lips import LipConfig, LipModel
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.motion import MotionStatistics
 from swaptalk.models.swap import SwapConfig, SwapTransformer
@@ -33,6 +34,7 @@ NETWORKS: dict[str, tuple[str, str, type, type[nn.Module]]] = {
     "swap": ("swap", "model", SwapConfig, SwapTransformer),
     "lipsync": ("lipsync", "model", LipSyncConfig, LipSync),
     "audio": ("lipsync", "audio", AudioConfig, MelEncoder),
+    "lips": ("lips", "model", LipConfig, LipModel),
     "scorer": ("sync-scorer", "model", SyncScorerConfig, SyncScorerNetwork),
 }
 
@@ -73,6 +75,15 @@ def motion_statistics(run: Path) -> MotionStatistics:
     checkpoint, _ = trained_weights(run)
     values = checkpoint.extra["motion"]
     return MotionStatistics(*(np.array(values[key], np.float32) for key in ("mean", "spread", "silence")))
+
+
+def measured_by(run: Path) -> str:
+    """Fingerprint of the lip network that measured the mouths of a run of stage ``lipsync``; empty in older runs.
+
+    Tokens of another network's mouths have another scale.
+    """
+    checkpoint, _ = trained_weights(run)
+    return str(checkpoint.extra.get("lips", ""))
 
 
 def load_perceptual(network: Literal["vgg", "alex"]) -> PerceptualLoss:

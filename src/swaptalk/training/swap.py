@@ -168,7 +168,7 @@ class SwapStage(Stage):
             self._external = [self._encode_pair(pair) for pair in external_pairs(self.options.pairs, _aligner())]
         if self.options.weights.geometry:
             motion = MotionTable(self._dataset)
-            motion.build()
+            motion.build(announce("measuring mouths"))
             self.frozen["geometry"] = geometry_regressor(
                 self._latents, motion, self._frames.items, self.options.geometry_steps, self.options.seed, self.device
             )

@@ -3,12 +3,11 @@ import pytest
 
 from swaptalk.evaluation.metrics.landmark_distance import (
     ALIGNED_EYE_DISTANCE,
-    MOUTH,
     align_meshes,
     eye_distance,
     landmark_distance,
 )
-from swaptalk.faces.topology import CANONICAL_MESH, MIRROR, canonical_crop_mesh
+from swaptalk.faces.topology import CANONICAL_MESH, LIPS, MIRROR, canonical_crop_mesh
 
 
 def clip(frames: int = 6) -> np.ndarray:
@@ -26,7 +25,7 @@ def test_a_clip_against_itself_is_zero() -> None:
 def test_a_known_shift_of_the_mouth_is_that_shift() -> None:
     real = clip()
     moved = real.copy()
-    moved[:, MOUTH] += np.array([3.0, 4.0, 0.0])
+    moved[:, LIPS] += np.array([3.0, 4.0, 0.0])
     result = landmark_distance(moved, real)
     assert result.pixels == pytest.approx(5.0)
     assert result.percent == pytest.approx(np.mean(5.0 / eye_distance(real)) * 100)
@@ -47,13 +46,13 @@ def test_aligned_percent_measures_in_eye_distances() -> None:
     real = clip()
     opened = real.copy()
     # A tenth of each face's eye distance downwards.
-    opened[:, MOUTH, 1] += 0.1 * eye_distance(real)[:, None]
+    opened[:, LIPS, 1] += 0.1 * eye_distance(real)[:, None]
     assert landmark_distance(opened, real).aligned_percent == pytest.approx(10.0, rel=0.03)
 
 
 def test_the_mouth_is_both_lips_and_symmetric() -> None:
-    assert len(MOUTH) == len(set(MOUTH.tolist())) == 40
-    assert set(MIRROR[MOUTH].tolist()) == set(MOUTH.tolist())
+    assert len(LIPS) == len(set(LIPS.tolist())) == 40
+    assert set(MIRROR[LIPS].tolist()) == set(LIPS.tolist())
 
 
 def test_eye_distance_of_the_crop() -> None:

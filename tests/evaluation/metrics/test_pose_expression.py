@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from swaptalk.evaluation.metrics.landmark_distance import MOUTH
 from swaptalk.evaluation.metrics.pose_expression import EXPRESSIVE, UPPER_FACE, expression_error, pose_error
 from swaptalk.faces.pose import Pose, estimate_pose, rotate_mesh
-from swaptalk.faces.topology import CANONICAL_MESH
+from swaptalk.faces.topology import CANONICAL_MESH, LIPS
 
 
 def face(scale: float = 60.0) -> np.ndarray:
@@ -14,7 +13,7 @@ def face(scale: float = 60.0) -> np.ndarray:
 def speaking(mesh: np.ndarray, frames: int = 20) -> np.ndarray:
     """The mesh with lips that go up and down by 6 px."""
     clip = np.repeat(mesh[None], frames, axis=0)
-    clip[:, MOUTH, 1] += 6.0 * np.sin(np.arange(frames))[:, None]
+    clip[:, LIPS, 1] += 6.0 * np.sin(np.arange(frames))[:, None]
     return clip
 
 
@@ -33,7 +32,7 @@ def test_pose_error_through_the_mesh() -> None:
 
 def test_equal_movement_of_another_face_is_no_error() -> None:
     wider = face() * np.array([1.0, 1.0, 1.0])
-    wider[MOUTH, 0] = 120.0 + (wider[MOUTH, 0] - 120.0) * 1.3
+    wider[LIPS, 0] = 120.0 + (wider[LIPS, 0] - 120.0) * 1.3
     assert expression_error(speaking(wider), speaking(face())) == pytest.approx(0.0, abs=1e-3)
 
 
@@ -43,7 +42,7 @@ def test_a_still_face_against_a_speaking_one() -> None:
     wave = 6.0 * np.sin(np.arange(20))
     # Only the mouth's 40 of 92 points move; eye distance of this face in pixels scales to 90 px in the crop.
     eye = np.linalg.norm(face()[[33, 133], :2].mean(axis=0) - face()[[263, 362], :2].mean(axis=0))
-    expected = np.abs(wave - wave.mean()).mean() * len(MOUTH) / len(EXPRESSIVE) / eye * 100
+    expected = np.abs(wave - wave.mean()).mean() * len(LIPS) / len(EXPRESSIVE) / eye * 100
     assert expression_error(still, moved) == pytest.approx(expected, rel=0.02)
     assert expression_error(still, moved, UPPER_FACE) == pytest.approx(0.0, abs=1e-6)
 

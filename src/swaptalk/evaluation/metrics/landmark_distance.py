@@ -1,6 +1,7 @@
 """LMD: distance of the mouth's landmarks between a generated and the real clip.
 
-Papers differ in all four choices behind the number, so here they are. Detector: MediaPipe Face Mesh, 468 points.
+Papers differ in all four choices behind the number, so here they are. Detector: MediaPipe Face Mesh, its lips
+measured again by the project's lip network (`swaptalk.faces.lips`), which took no part in any training of the others.
 Points: the 20 of the outer and the 20 of the inner lip contour. Alignment: none for ``pixels`` and ``percent`` (both
 clips show the same frame), rigid alignment by eyes and nose for ``aligned_percent``. Normalisation: none for
 ``pixels``, the real face's eye distance for the others. Lower is better; 0 for equal mouths. Defined only where the
@@ -15,10 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.align import RIGID_TEMPLATE, estimate_alignment
-from swaptalk.faces.topology import INNER_LIPS, OUTER_LIPS
+from swaptalk.faces.topology import LIPS
 
-#: Mesh points that count as the mouth (40,).
-MOUTH: NDArray[np.intp] = np.concatenate([OUTER_LIPS, INNER_LIPS])
 #: Corners of the subject's right and left eye in the mesh; an eye's centre is the middle of its corners.
 RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (33, 133), (263, 362)
 #: Eye distance of the aligned crop in pixels.
@@ -62,9 +61,9 @@ def landmark_distance(generated: NDArray[np.floating], real: NDArray[np.floating
     """
     if generated.shape != real.shape or len(real) == 0:
         raise ValueError(f"meshes of shapes {generated.shape} and {real.shape} cannot be compared")
-    difference = generated[:, MOUTH, :2].astype(np.float64) - real[:, MOUTH, :2].astype(np.float64)
+    difference = generated[:, LIPS, :2].astype(np.float64) - real[:, LIPS, :2].astype(np.float64)
     per_frame = np.linalg.norm(difference, axis=-1).mean(axis=1)
-    aligned = align_meshes(generated)[:, MOUTH] - align_meshes(real)[:, MOUTH]
+    aligned = align_meshes(generated)[:, LIPS] - align_meshes(real)[:, LIPS]
     return LandmarkDistance(
         pixels=float(per_frame.mean()),
         percent=float((per_frame / eye_distance(real)).mean() * 100),

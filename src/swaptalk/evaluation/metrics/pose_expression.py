@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.evaluation.metrics.landmark_distance import ALIGNED_EYE_DISTANCE, MOUTH, align_meshes
-from swaptalk.faces.topology import LEFT_EYE, MIRROR, RIGHT_EYE
+from swaptalk.evaluation.metrics.landmark_distance import ALIGNED_EYE_DISTANCE, align_meshes
+from swaptalk.faces.topology import LEFT_EYE, LIPS, MIRROR, RIGHT_EYE
 
 #: Upper edge of the subject's right brow and the lower edge below it.
 _RIGHT_BROW = np.array([70, 63, 105, 66, 107, 46, 53, 52, 65, 55], np.intp)
 #: Points that move with the expression above the nose (52,), and all that do (92,).
 UPPER_FACE: NDArray[np.intp] = np.concatenate([RIGHT_EYE, LEFT_EYE, _RIGHT_BROW, MIRROR[_RIGHT_BROW]])
-EXPRESSIVE: NDArray[np.intp] = np.concatenate([UPPER_FACE, MOUTH])
+EXPRESSIVE: NDArray[np.intp] = np.concatenate([UPPER_FACE, LIPS])
 
 
 def pose_error(generated: NDArray[np.floating], target: NDArray[np.floating]) -> float:

@@ -125,3 +125,20 @@ def test_a_scenes_pose_is_the_median_of_its_usable_frames(tmp_path: Path) -> Non
     with closing(Analysis(tmp_path)) as analysis:
         found = [analysis.scene_pose(scene).yaw for scene in range(3)]
     assert found == pytest.approx([10.0, -20.0, 0.0], abs=2)
+
+
+def test_a_scenes_pose_stays_when_more_of_it_is_shown(tmp_path: Path) -> None:
+    from ..faces.test_turn import crop_mesh, turned_mesh
+
+    meshes = np.stack([turned_mesh(crop_mesh(), Pose(yaw, 0.0, 0.0)) for yaw in np.linspace(-20, 30, 200)])
+    found = []
+    for count in (100, 150, 200):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for name, rows in (("mesh", meshes), ("matrix", np.zeros((200, 2, 3))), ("state", np.zeros(200, np.uint8)),
+                           ("reference", np.zeros(200, np.uint8))):
+            np.save(folder / f"{name}.npy", rows[:count])
+        (folder / "analysis.json").write_text('{"reasons": [""], "cuts": [], "references": []}')
+        with closing(Analysis(folder)) as analysis:
+            found.append(analysis.scene_pose(0))
+    assert found[1] == found[2] != found[0]

@@ -20,8 +20,9 @@ CODES = "codes.bin"
 MATRIX = "matrix.npy"
 #: File with the looks of the face.
 APPEARANCE = "appearance.npy"
-#: Frames that a scene's pose is taken from: two seconds' worth, spread over it.
-POSE_FRAMES = 50
+#: Usable frames at the beginning of a scene that its pose is taken from (five seconds' worth), so that it is the same
+#: however much more of the scene is shown; and how many of them, spread evenly.
+POSE_SPAN, POSE_FRAMES = 125, 50
 
 
 class Analysis:
@@ -72,13 +73,13 @@ class Analysis:
         return self._mesh[frame].astype(np.float32)
 
     def scene_pose(self, scene: int) -> Pose:
-        """How the face's head points in a scene: the median over some of its usable frames, zero where there is none.
+        """How the face's head points as a scene begins: the median over some usable frames, zero where there is none.
 
         Roll is that of the aligned crop.
         """
         ends = np.concatenate([[0], self._cuts, [len(self)]])
         frames = np.arange(ends[scene], ends[scene + 1])
-        frames = frames[self._state[frames] == 0]
+        frames = frames[self._state[frames] == 0][:POSE_SPAN]
         if not len(frames):
             return Pose(0.0, 0.0, 0.0)
         chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), POSE_FRAMES)).astype(np.intp)]

@@ -24,7 +24,7 @@ class PoolingNetworks:
 
     motion_window = 5
     silent_motion = np.zeros(1, np.float32)
-    fingerprint = "pooling"
+    fingerprint, arithmetic = "pooling", "numpy"
 
     def __init__(self) -> None:
         self.swapped = 0

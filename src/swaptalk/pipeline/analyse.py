@@ -22,7 +22,7 @@ from swaptalk.errors import InputError
 from swaptalk.faces.align import Alignment, crop_face
 from swaptalk.faces.select import FaceSelector
 from swaptalk.faces.track import TrackedFrame
-from swaptalk.pipeline.analysis import APPEARANCE, CODES, MATRIX
+from swaptalk.pipeline.analysis import APPEARANCE, CODES, COMPILED, MATRIX
 from swaptalk.pipeline.appearance import Appearances
 from swaptalk.pipeline.background import background
 from swaptalk.pipeline.candidates import Candidates, CandidateWriter
@@ -113,16 +113,19 @@ def arrange(plan: Plan, networks: Networks, survey_folder: Path, folder: Path, s
 
 
 def _take_codes(known: Path, folder: Path, state: NDArray[np.uint8], store: CodeStore) -> None:
-    """Codes of the frames whose crop lies exactly as it did when they were encoded.
+    """Codes of the frames whose crop lies exactly as it did when they were encoded; notes which frames these are.
 
     Smoothing looks ahead: the last frames of a beginning lie a little differently than within the whole.
     """
+    compiled = np.zeros(len(state), np.bool_)
     with Rows(known / MATRIX) as before, Rows(folder / MATRIX) as now, closing(CodeStore(known / CODES)) as codes:
         for frame in np.flatnonzero(state == 0).tolist():
             if np.array_equal(before[frame], now[frame]):
                 found = codes.get(frame)
                 if found is not None:
                     store.put(frame, found)
+                    compiled[frame] = True
+    np.save(folder / COMPILED, compiled)
 
 
 def _refuse(plan: Plan, state: NDArray[np.uint8], reasons: list[str]) -> None:

@@ -18,6 +18,8 @@ from swaptalk.pipeline.rows import Rows
 CODES = "codes.bin"
 #: File with the alignments of the frames.
 MATRIX = "matrix.npy"
+#: File that says which frames lie as they did when a template was made of them; there only with a template.
+COMPILED = "compiled.npy"
 #: File with the looks of the face.
 APPEARANCE = "appearance.npy"
 #: Usable frames at the beginning of a scene that its pose is taken from (five seconds' worth), so that it is the same
@@ -35,6 +37,8 @@ class Analysis:
         self._matrix, self._mesh = Rows(folder / MATRIX), Rows(folder / "mesh.npy")
         self._state: NDArray[np.uint8] = np.load(folder / "state.npy")
         self._reference: NDArray[np.uint8] = np.load(folder / "reference.npy")
+        compiled = folder / COMPILED
+        self._compiled: NDArray[np.bool_] = np.load(compiled) if compiled.exists() else np.zeros(len(self), np.bool_)
         self._cuts = np.array(record["cuts"], np.intp)
         #: Frames that serve as references, (R,).
         self.references = np.array(record["references"], np.intp)
@@ -54,6 +58,10 @@ class Analysis:
     def reason(self, frame: int) -> str:
         """Why it cannot, or an empty text."""
         return self._reasons[int(self._state[frame])]
+
+    def compiled(self, frame: int) -> bool:
+        """Whether what a template holds ready of this frame's face fits: its crop is the same."""
+        return bool(self._compiled[frame])
 
     def scene(self, frame: int) -> int:
         """Number of the scene that the frame belongs to."""

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,14 @@ from swaptalk.pipeline.checks import check_output, full_disk_explained, unchange
 from swaptalk.pipeline.generate import FaceGenerator, generate_frames
 from swaptalk.pipeline.job import JobFolder, write_atomically
 from swaptalk.pipeline.live import PREPARED_FRAMES, LiveSpeech, live_frames
-from swaptalk.pipeline.marks import Marks
+from swaptalk.pipeline.marks import Marks, check_photos
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import GenerateOptions, Purpose
 from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.preview import preview_indices, preview_plan, side_by_side
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.smoothing import SmoothingStates
-from swaptalk.pipeline.source import Source, read_source
+from swaptalk.pipeline.source import AnySource, Source, UnreadSource, read_source
 from swaptalk.pipeline.speech import Motion, MotionTrack, write_motion
 from swaptalk.pipeline.stats import Report, Stopwatch, peak_memory_bytes
 from swaptalk.pipeline.template import Template, is_template
@@ -190,11 +190,15 @@ class SwapTalk:
                        ) -> Template:
         """Compile a target once, for many jobs: its faces, alignments, looks and codes in one file.
 
+        With ``source`` the swap of every frame is in it too: jobs with the same photos and ``strength`` need not make
+        it again. A job without a source keeps the target's own face, as ever.
+
         Args:
             target: video or photo.
             output: file to write (.swaptalk), whole or not at all.
             embed: carry the target in the file instead of naming where it lies.
-            **settings: ``face``, ``start``, ``end``, ``fps`` and ``resolution`` as of :class:`GenerateOptions`.
+            **settings: ``face``, ``start``, ``end``, ``fps``, ``resolution``, ``source``, ``source_face``,
+                ``strength`` and ``consent`` as of :class:`GenerateOptions`.
 
         Raises:
             InputError: an input or option is at fault; nothing is written.
@@ -204,31 +208,40 @@ class SwapTalk:
             raise InputError("is a template already", path=target, remedy="give the video it was made of")
         plan = make_plan(options, "template")
         check_output(output, (TEMPLATE_SUFFIX,), plan.inputs)
+        if options.source:
+            check_photos(options)
         with full_disk_explained(output.parent):
-            return write_template(plan, output, embed, self._vision, self._networks, self._progress)
+            source = self._source(plan, Stopwatch())
+            return write_template(plan, output, embed, source, self._vision, self._networks, self._progress)
 
     def _plan(self, options: GenerateOptions, purpose: Purpose) -> Plan:
         plan = make_plan(options, purpose)
         if plan.template is not None:
             plan.template.check_weights(self._networks.fingerprint)
+            plan = replace(plan, stored_swap=plan.template.holds_swap(plan.options, self._networks.arithmetic))
         return plan
 
     def _load(self, plan: Plan, speaks: bool) -> threading.Thread:
         """Get the networks of a job ready while its target is analysed: compiling them takes a second."""
-        wanted = ["encoder", *(["identity", "swap"] if plan.options.source else []),
+        swaps = bool(plan.options.source) and not (plan.compiled and plan.stored_swap)
+        wanted = [*(["encoder"] if swaps or not plan.compiled else []), *(["identity", "swap"] if swaps else []),
                   *(["motion", "lipsync"] if speaks else []), "decoder"]
         thread = threading.Thread(target=self._networks.load, args=wanted, name="load")
         thread.start()
         return thread
 
-    def _source(self, plan: Plan, stopwatch: Stopwatch) -> Source | None:
+    def _source(self, plan: Plan, stopwatch: Stopwatch) -> AnySource | None:
         options = plan.options
+
+        def read() -> Source:
+            with stopwatch.stage("source"):
+                return read_source(options.source, options.source_face, self._vision, self._networks)
+
         if not options.source:
             return None
-        with stopwatch.stage("source"):
-            return read_source(options.source, options.source_face, self._vision, self._networks)
+        return UnreadSource(read) if plan.compiled and plan.stored_swap else read()
 
-    def _prepare(self, plan: Plan, source: Source | None, folder: Path, stopwatch: Stopwatch,
+    def _prepare(self, plan: Plan, source: AnySource | None, folder: Path, stopwatch: Stopwatch,
                  motion: Motion | None = None) -> FaceGenerator:
         """The first pass, unless an interrupted job has done it, and the mouth's motion unless it comes live."""
         if not is_complete(folder):
@@ -237,11 +250,12 @@ class SwapTalk:
             with stopwatch.stage("audio"):
                 write_motion(self._networks, plan.options.audio, plan.samples, folder)
             motion = MotionTrack(folder, self._networks)
+        stored = plan.template.stored_swaps() if plan.template is not None and plan.stored_swap else None
         return FaceGenerator(
-            self._networks, Analysis(folder), source, motion, plan.options.strength, plan.options.order
+            self._networks, Analysis(folder), source, motion, plan.options.strength, plan.options.order, stored
         )
 
-    def _render(self, plan: Plan, output: Path, source: Source | None, stopwatch: Stopwatch, marks: Marks) -> Report:
+    def _render(self, plan: Plan, output: Path, source: AnySource | None, stopwatch: Stopwatch, marks: Marks) -> Report:
         with full_disk_explained(output.parent), JobFolder(output, marks.job) as job, unchanged(plan.inputs) as check:
             job.begin(plan.options.resume)
             done, unsigned = finished_frames(plan, job), job.unsigned(output.suffix)
@@ -267,7 +281,7 @@ class SwapTalk:
             write_atomically(plan.options.stats, report.to_json())
         return report
 
-    def _preview(self, plan: Plan, source: Source | None, path: Path, marks: Marks) -> None:
+    def _preview(self, plan: Plan, source: AnySource | None, path: Path, marks: Marks) -> None:
         """A few frames of the beginning: the target's above, the result below."""
         short, stopwatch = preview_plan(plan), Stopwatch()
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:

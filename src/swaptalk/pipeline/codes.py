@@ -7,85 +7,98 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from swaptalk.pipeline.networks import Codes
-
-#: The file begins with shape and type of one frame's codes, as JSON padded to this many bytes.
+#: The file begins with shape and type of one frame's numbers, as JSON padded to this many bytes.
 _HEADER_BYTES = 128
 _CHECKSUM = struct.Struct("<I")
-#: Largest code record in bytes: sixteen times what the largest network in use makes.
-_MAX_RECORD = 1 << 16
+#: Largest record in bytes: of codes sixteen times, of latents four times what the largest network in use makes.
+_MAX_RECORD = 1 << 18
 
 
-class CodeStore:
-    """One record for every frame, filled in any order.
+class FrameStore:
+    """One record of numbers for every frame, all of the same shape (channels, rows, columns), filled in any order.
 
     Each record carries a checksum, so that a record torn by a power cut counts as missing. Memory does not grow with
     the number of frames. Not safe for use from several threads at once.
 
     Args:
         path: the file; it is gone on with if it exists.
+        start: where in the file the store begins. After the beginning of another file it can only be read.
 
     Raises:
         ValueError: the file is something else.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("r+b" if path.exists() else "w+b")
+    #: What the numbers are, and the types that they may have.
+    NAME: ClassVar[str]
+    TYPES: ClassVar[tuple[str, ...]]
+
+    def __init__(self, path: Path, start: int = 0) -> None:
+        self._file = path.open("rb" if start else "r+b" if path.exists() else "w+b")
+        self._start = start
         self._shape: tuple[int, ...] = ()
         self._dtype = np.dtype(np.uint8)
         self._bytes = 0
+        self._file.seek(start)
         header = self._file.read(_HEADER_BYTES)
         if len(header) == _HEADER_BYTES:
-            record = json.loads(header)
             try:
+                record = json.loads(header)
                 self._define(record["shape"], record["dtype"])
             except (KeyError, TypeError) as error:
-                raise ValueError("not a file of codes") from error
+                raise ValueError(f"not a file of {self.NAME}") from error
 
     def _define(self, shape: list[int], dtype: str) -> None:
         if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
-            raise ValueError(f"{shape} is no shape of codes")
-        if dtype not in ("|u1", "<u2"):
-            raise ValueError(f"{dtype} is no type of codes")
+            raise ValueError(f"{shape} is no shape of {self.NAME}")
+        if dtype not in self.TYPES:
+            raise ValueError(f"{dtype} is no type of {self.NAME}")
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
         self._bytes = self._dtype.itemsize * math.prod(shape)
         if self._bytes > _MAX_RECORD:
-            raise ValueError(f"{shape} is too large for codes")
+            raise ValueError(f"{shape} is too large for {self.NAME}")
 
     def _seek(self, frame: int) -> None:
-        self._file.seek(_HEADER_BYTES + frame * (self._bytes + _CHECKSUM.size))
+        self._file.seek(self._start + _HEADER_BYTES + frame * (self._bytes + _CHECKSUM.size))
 
-    def get(self, frame: int) -> Codes | None:
-        """Codes (heads, 16, 16) of a frame, or None if it has not been encoded yet."""
+    def get(self, frame: int) -> NDArray[Any] | None:
+        """Numbers of a frame, or None if they are not there."""
         if not self._bytes:
             return None
         self._seek(frame)
         record = self._file.read(self._bytes + _CHECKSUM.size)
         if len(record) < self._bytes + _CHECKSUM.size:
             return None
-        raw = record[_CHECKSUM.size :]
+        raw = memoryview(record)[_CHECKSUM.size :]
         if _CHECKSUM.unpack_from(record)[0] != zlib.crc32(raw):
             return None
         return np.frombuffer(raw, self._dtype).reshape(self._shape)
 
-    def put(self, frame: int, codes: Codes) -> None:
-        """Store the codes of a frame.
+    def put(self, frame: int, numbers: NDArray[Any]) -> None:
+        """Store the numbers of a frame.
 
         Raises:
             OSError: the disk is full.
         """
         if not self._bytes:
-            self._define(list(codes.shape), codes.dtype.str)
+            self._define(list(numbers.shape), numbers.dtype.str)
             self._file.seek(0)
             header = json.dumps({"shape": self._shape, "dtype": self._dtype.str})
             self._file.write(header.encode().ljust(_HEADER_BYTES))
-        raw = np.ascontiguousarray(codes, self._dtype).tobytes()
+        raw = np.ascontiguousarray(numbers, self._dtype).tobytes()
         self._seek(frame)
         self._file.write(_CHECKSUM.pack(zlib.crc32(raw)) + raw)
 
     def close(self) -> None:
         """Write out what is buffered and release the file."""
         self._file.close()
+
+
+class CodeStore(FrameStore):
+    """Codes (heads, 16, 16) of frames."""
+
+    NAME, TYPES = "codes", ("|u1", "<u2")

@@ -21,9 +21,10 @@ from swaptalk.pipeline.networks import Codes, Latents, Networks
 from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.smoothing import SmoothingStates
-from swaptalk.pipeline.source import Source
+from swaptalk.pipeline.source import AnySource
 from swaptalk.pipeline.speech import Motion
 from swaptalk.pipeline.stats import Stopwatch
+from swaptalk.pipeline.swapped import StoredSwaps
 
 T = TypeVar("T")
 
@@ -69,13 +70,16 @@ class FaceGenerator:
         motion: mouth motion over time; None keeps the target's own mouth.
         strength: how much of the identity is taken, 0..1.
         order: which of the two steps comes first where there are both.
+        stored: what the swap network makes of the target's frames, as far as it is known.
     """
 
-    def __init__(self, networks: Networks, analysis: Analysis, source: Source | None, motion: Motion | None,
-                 strength: float, order: Order = "swap-first") -> None:
+    def __init__(self, networks: Networks, analysis: Analysis, source: AnySource | None, motion: Motion | None,
+                 strength: float, order: Order = "swap-first", stored: StoredSwaps | None = None) -> None:
         self._networks, self.analysis = networks, analysis
         self._source, self._motion, self._strength = source, motion, strength
         self._identities: OrderedDict[int, Any] = OrderedDict()
+        self._stored = stored
+        self._turned_alike: dict[int, bool] = {}
         self._swap_last = order == "sync-first" and motion is not None
         self._codes = CodeStore(analysis.folder / CODES)
         self._known: OrderedDict[int, Latents] = OrderedDict()
@@ -90,6 +94,8 @@ class FaceGenerator:
         """Release the files that are read from."""
         self.analysis.close()
         self._codes.close()
+        if self._stored is not None:
+            self._stored.store.close()
         if self._motion is not None:
             self._motion.close()
 
@@ -113,8 +119,25 @@ class FaceGenerator:
 
     def _before_lipsync(self, codes: Codes, targets: Sequence[int]) -> Latents:
         """What the lip-sync network, or without speech the decoder, gets to see of these target frames."""
-        latents = self._networks.embed(codes)
-        return latents if self._swap_last else self._swap(latents, targets)
+        own = self._networks.embed(codes)
+        if self._swap_last or self._source is None:
+            return own
+        faces = [self._stored_face(target, latents) for target, latents in zip(targets, own, strict=True)]
+        missing = [place for place, face in enumerate(faces) if face is None]
+        if missing:
+            made = self._swap(own[missing], [targets[place] for place in missing])
+            for place, face in zip(missing, made, strict=True):
+                faces[place] = face
+        return np.stack([face for face in faces if face is not None])
+
+    def _stored_face(self, target: int, own: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """The swap of a frame that is stored, if its crop and the pose of its scene are what they were."""
+        if self._stored is None or not self.analysis.compiled(target):
+            return None
+        scene = self.analysis.scene(target)
+        if scene not in self._turned_alike:
+            self._turned_alike[scene] = self.analysis.scene_pose(scene) == self._stored.poses[scene]
+        return self._stored.store.latents(target, own) if self._turned_alike[scene] else None
 
     def codes(self, pictures: dict[int, NDArray[np.uint8]]) -> list[Codes]:
         """Codes of usable target frames, encoded now from their pictures unless they are known."""
@@ -126,6 +149,11 @@ class FaceGenerator:
                 codes[frame] = np.ascontiguousarray(new)  # in memory as the store gives them: sums round alike
                 self._codes.put(frame, new)
         return [known for known in codes.values() if known is not None]
+
+    def swapped(self, codes: Sequence[Codes], targets: Sequence[int]) -> tuple[Latents, Latents]:
+        """Latents of target frames with these codes before and after the swap, for who stores them."""
+        own = self._networks.embed(np.stack(codes))
+        return own, self._swap(own, targets)
 
     def keep(self, frames: Iterable[int]) -> None:
         """Make faces ready for the lip-sync and keep them for good: 64 kB for a frame of a scene that is played again

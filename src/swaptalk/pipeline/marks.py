@@ -58,6 +58,23 @@ def authorise(options: GenerateOptions) -> Authorisation:
     Raises:
         InputError: the policy demands what is missing, a credential is not valid, or a photo is reserved from AI.
     """
+    authorisation = check_photos(options)
+    policy = authorisation.policy
+    if policy.require_label and not options.label:
+        raise InputError("--label is missing, which the policy demands", path=policy.path, remedy="give --label")
+    if policy.require_certificate and options.certificate is None:
+        raise InputError("--certificate is missing, which the policy demands", path=policy.path,
+                         remedy="give --certificate and --key")
+    return authorisation
+
+
+def check_photos(options: GenerateOptions) -> Authorisation:
+    """Check that the source may be used, before any work is done.
+
+    Raises:
+        InputError: the policy demands consent and there is none, a credential is not valid, or a photo is reserved
+            from AI.
+    """
     policy = load_policy()
     consent = None if options.consent is None else consent_statement(options.consent)
     today = datetime.datetime.now(datetime.timezone.utc).date()
@@ -78,11 +95,6 @@ def authorise(options: GenerateOptions) -> Authorisation:
     if policy.require_consent == "statement" and consent is None:
         raise InputError("--consent is missing, which the policy demands", path=policy.path,
                          remedy="give the release form as a file, or a sentence")
-    if policy.require_label and not options.label:
-        raise InputError("--label is missing, which the policy demands", path=policy.path, remedy="give --label")
-    if policy.require_certificate and options.certificate is None:
-        raise InputError("--certificate is missing, which the policy demands", path=policy.path,
-                         remedy="give --certificate and --key")
     return Authorisation(policy, consent, tuple(credentials))
 
 

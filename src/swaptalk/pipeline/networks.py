@@ -32,6 +32,11 @@ class Networks(Protocol):
         """Changes with the weights."""
         ...
 
+    @property
+    def arithmetic(self) -> str:
+        """Changes with whatever else decides the last bit of a result: engine, its version, processor."""
+        ...
+
     def load(self, *graphs: str) -> None:
         """Read networks from disk now rather than at first use; may run beside all else.
 

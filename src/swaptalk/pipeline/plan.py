@@ -55,6 +55,8 @@ class Plan:
     """The output is a photo."""
     template: Template | None = None
     """What the target's analysis is taken from; the options then name the template's own target."""
+    stored_swap: bool = False
+    """Whether the template holds the swap that this job asks for."""
 
     @property
     def seconds(self) -> Fraction:
@@ -66,6 +68,12 @@ class Plan:
         """Every file that decides what comes out; a template does not, it only saves work."""
         audio = self.options.audio
         return (self.options.target, *self.options.source, *((audio,) if audio is not None else ()))
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the template holds what is needed of every frame, and not only of most."""
+        held = None if self.template is None else self.template.header
+        return held is not None and (held.frames, held.face) == (self.playback.length, self.options.face)
 
     def open_target(self) -> TargetFrames:
         """Open the target at the output's rate and size."""

@@ -6,9 +6,10 @@ The network follows the target's pose better if the source points the same way, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,3 +105,26 @@ def read_source(paths: Sequence[Path], choice: str | None, vision: Vision, netwo
         InputError: as :func:`source_face`.
     """
     return Source([source_face(path, choice, vision) for path in paths], networks)
+
+
+class UnreadSource:
+    """A person whose photos nobody looks at unless the swap of a frame is missing.
+
+    Args:
+        read: looks at them; raises as :func:`source_face`.
+    """
+
+    def __init__(self, read: Callable[[], Source]) -> None:
+        self._read = read
+
+    @cached_property
+    def _source(self) -> Source:
+        return self._read()
+
+    def identity(self, pose: Pose) -> Any:
+        """As :meth:`Source.identity`."""
+        return self._source.identity(pose)
+
+
+#: A source that has been looked at, or need not be.
+AnySource: TypeAlias = Source | UnreadSource

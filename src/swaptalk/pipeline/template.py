@@ -11,9 +11,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from swaptalk.errors import InputError
-from swaptalk.pipeline.job import write_atomically
+from swaptalk.faces.pose import Pose
+from swaptalk.pipeline.job import version, write_atomically
 from swaptalk.pipeline.options import GenerateOptions, output_size, parse_fps
 from swaptalk.pipeline.survey import SURVEY, survey_record
+from swaptalk.pipeline.swapped import SWAPPED, StoredSwaps, SwapStore
 from swaptalk.pipeline.template_check import MEMBERS, check_content
 from swaptalk.pipeline.template_file import (
     TEMPLATE_SUFFIX,
@@ -23,6 +25,7 @@ from swaptalk.pipeline.template_file import (
     damaged,
     describe_file,
     extract,
+    member_start,
     read_header,
 )
 from swaptalk.runtime.cache import cache_folder, delete_unused
@@ -53,8 +56,11 @@ class Template:
         """
         path = Path(path)
         header = read_header(path)
-        if set(header.members) - {VIDEO_MEMBER} != MEMBERS:
+        swap = header.swap
+        if set(header.members) - {VIDEO_MEMBER} != MEMBERS | ({SWAPPED} if swap is not None else set()):
             raise damaged(path, "it has other members than a template")
+        if swap is not None and len(swap.poses) != len(header.cuts) + 1:
+            raise damaged(path, "its stored swap has other scenes")
         return cls(path, header)
 
     def verify(self) -> None:
@@ -75,6 +81,35 @@ class Template:
         if self.header.weights != fingerprint:
             raise InputError("was made with other weights", path=self.path,
                              remedy="make it anew with 'swaptalk template build', or give those weights with --models")
+
+    def holds_swap(self, options: GenerateOptions, arithmetic: str) -> bool:
+        """Whether the stored swap is, bit by bit, what this job would compute for the same frames.
+
+        Args:
+            options: the job; its photos are compared by content and order.
+            arithmetic: of the networks that would compute it; that their weights fit has been checked.
+        """
+        header, swap = self.header, self.header.swap
+        if swap is None or len(options.source) != len(swap.photos):
+            return False
+        held = version(), swap.arithmetic, swap.strength, swap.source_face
+        if header.software != held[0] or held[1:] != (arithmetic, options.strength, options.source_face):
+            return False
+        return all(describe_file(photo).sha256 == known
+                   for photo, known in zip(options.source, swap.photos, strict=True))
+
+    def stored_swaps(self) -> StoredSwaps:
+        """Open the stored swap. Its records carry checksums of their own: only what is used is read.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        try:
+            store = SwapStore(self.path, member_start(self.path, SWAPPED))
+        except ValueError as error:
+            raise damaged(self.path, " ".join(str(error).split())[:80]) from error
+        poses = [] if self.header.swap is None else self.header.swap.poses
+        return StoredSwaps(store, [Pose(*angles) for angles in poses])
 
     def applied(self, options: GenerateOptions) -> GenerateOptions:
         """The options with the template's own target, part, rate and size, and its choice of face unless one is made.

@@ -15,13 +15,16 @@ from swaptalk.pipeline.job import version
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
+from swaptalk.pipeline.source import AnySource
 from swaptalk.pipeline.stats import Stopwatch
 from swaptalk.pipeline.survey import FACES, LOOKS, Survey
+from swaptalk.pipeline.swapped import SWAPPED, SwapWriter
 from swaptalk.pipeline.template import Template
 from swaptalk.pipeline.template_check import MEMBERS
 from swaptalk.pipeline.template_file import (
     VIDEO_MEMBER,
     Member,
+    StoredSwap,
     TargetFile,
     TemplateHeader,
     describe_file,
@@ -30,9 +33,9 @@ from swaptalk.pipeline.template_file import (
 from swaptalk.pipeline.vision import Vision
 
 
-def write_template(plan: Plan, output: Path, embed: bool, vision: Vision, networks: Networks, progress: Progress,
-                   ) -> Template:
-    """Analyse all frames of the plan and write them as a template.
+def write_template(plan: Plan, output: Path, embed: bool, source: AnySource | None, vision: Vision, networks: Networks,
+                   progress: Progress) -> Template:
+    """Analyse all frames of the plan and write them as a template, with their swap if there is a source.
 
     Raises:
         InputError: no face that could be replaced, or the output cannot be written.
@@ -44,26 +47,46 @@ def write_template(plan: Plan, output: Path, embed: bool, vision: Vision, networ
         stopwatch = Stopwatch()
         write_survey(plan, vision, survey, progress, stopwatch)
         arrange(plan, networks, survey, folder, stopwatch)
-        usable = _encode_all(plan, networks, folder, progress)
+        with (
+            closing(FaceGenerator(networks, Analysis(folder), source, None, plan.options.strength)) as faces,
+            closing(SwapWriter(Path(temporary))) as swaps,
+        ):
+            usable = _encode_all(plan, faces, None if source is None else swaps, progress)
+            swap = None if source is None else _stored_swap(plan, networks.arithmetic, faces.analysis)
         files = {name: (survey if name in (FACES, LOOKS) else folder) / name for name in sorted(MEMBERS)}
+        if swap is not None:
+            files[SWAPPED] = swaps.path
         if embed:
             files[VIDEO_MEMBER] = plan.options.target
         header = _header(plan, networks.fingerprint, Survey(survey, plan.playback.length), usable, output, embed)
-        write_template_file(output, replace(header, members=_described(files)), files)
+        write_template_file(output, replace(header, swap=swap, members=_described(files)), files)
     return Template.open(output)
 
 
-def _encode_all(plan: Plan, networks: Networks, folder: Path, progress: Progress) -> int:
-    """Fill in the codes that a job would make on its way; returns the number of frames that have them."""
+def _encode_all(plan: Plan, faces: FaceGenerator, swaps: SwapWriter | None, progress: Progress) -> int:
+    """Fill in the codes, and swaps, that a job would make on its way; returns the number of frames that have them."""
     count, encoded = plan.playback.length, 0
-    progress.begin("encode faces", count)
-    with closing(FaceGenerator(networks, Analysis(folder), None, None, 0.0)) as faces:
-        for batch in batched(decode_frames(plan, range(count)), BATCH):
-            usable = {frame.target: frame.picture for frame in batch if faces.analysis.usable(frame.target)}
-            encoded += len(faces.codes(usable))
-            progress.advance(len(batch))
+    progress.begin("encode faces" if swaps is None else "encode and swap faces", count)
+    for batch in batched(decode_frames(plan, range(count)), BATCH):
+        usable = {frame.target: frame.picture for frame in batch if faces.analysis.usable(frame.target)}
+        codes = faces.codes(usable)
+        if swaps is not None and codes:
+            for frame, own, swapped in zip(usable, *faces.swapped(codes, list(usable)), strict=True):
+                swaps.put(frame, own, swapped)
+        encoded += len(codes)
+        progress.advance(len(batch))
     progress.end()
     return encoded
+
+
+def _stored_swap(plan: Plan, arithmetic: str, analysis: Analysis) -> StoredSwap:
+    options = plan.options
+    scenes = analysis.scene(len(analysis) - 1) + 1
+    return StoredSwap(
+        photos=[describe_file(photo).sha256 for photo in options.source], source_face=options.source_face,
+        strength=float(options.strength), arithmetic=arithmetic,
+        poses=[[pose.yaw, pose.pitch, pose.roll] for pose in map(analysis.scene_pose, range(scenes))],
+    )
 
 
 def _described(files: dict[str, Path]) -> dict[str, Member]:

@@ -16,7 +16,7 @@ from swaptalk.pipeline.rows import Rows
 from swaptalk.pipeline.survey import FACES, LOOKS, NO_FACE, RECORD
 from swaptalk.pipeline.template_file import TemplateHeader
 
-#: What every template holds.
+#: What every template holds; where a source is built in, its swap too.
 MEMBERS = frozenset({FACES, LOOKS, MATRIX, CODES})
 #: Pixels beyond which a landmark is nonsense: ten times the longest side of any video.
 _FARTHEST = 100_000

@@ -20,20 +20,25 @@ from typing import Any, TypeVar
 from swaptalk.errors import InputError
 from swaptalk.media.files import AtomicFile, check_input_file
 
-#: Version of the layout; files of another one are refused.
-TEMPLATE_FORMAT = 1
+#: Version of the layout, and those that can be read: the first one knew no stored swap. Files of others are refused.
+TEMPLATE_FORMAT, READABLE_FORMATS = 2, (1, 2)
 TEMPLATE_SUFFIX = ".swaptalk"
 _HEADER = "template.json"
 #: Name of an embedded target.
 VIDEO_MEMBER = "target"
 #: A header grows with scene cuts only; ten megabytes hold a million of them.
 _MAX_HEADER_BYTES = 10 << 20
+#: Photos of one source: more are a damaged list.
+_MAX_PHOTOS = 1000
 #: More frames than this (100 hours at 25 a second) are a damaged number.
 _MAX_FRAMES = 9_000_000
 #: Bytes copied and hashed at a time.
 _BLOCK = 1 << 20
 #: The archive holds no times, so that the same analysis gives the same file.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+
+#: What precedes a member in the archive ends with the lengths of its name and of an extra field, which follow.
+_LOCAL_HEADER = struct.Struct("<26xHH")
 
 #: What ``zipfile`` and ``json`` raise for damaged input; RuntimeError includes too deep nesting and encryption.
 _UNREADABLE = (zipfile.BadZipFile, ValueError, RuntimeError, EOFError, struct.error, OverflowError)
@@ -68,6 +73,21 @@ class TargetFile:
 
 
 @dataclass(frozen=True)
+class StoredSwap:
+    """Whose faces a template holds ready for its frames, and all that decides how they look."""
+
+    photos: list[str]
+    """SHA-256 of each photo of the source, in order."""
+    source_face: str | None
+    """Choice of face in the photos as it was asked for."""
+    strength: float
+    arithmetic: str
+    """What computed it: engine, version and processor."""
+    poses: list[list[float]]
+    """Yaw, pitch and roll that the source was turned to in each scene."""
+
+
+@dataclass(frozen=True)
 class TemplateHeader:
     """What a template says of itself."""
 
@@ -94,6 +114,8 @@ class TemplateHeader:
     cuts: list[int]
     """First frames of new scenes."""
     members: dict[str, Member]
+    swap: StoredSwap | None = None
+    """The swap that is built in, if one is."""
 
     @property
     def rate(self) -> Fraction:
@@ -163,6 +185,22 @@ def read_header(path: Path) -> TemplateHeader:
     return header
 
 
+def member_start(path: Path, name: str) -> int:
+    """Where in the file the bytes of a member begin.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+            entry = archive.getinfo(name).header_offset
+            file.seek(entry)
+            name_bytes, extra_bytes = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+            return int(entry + _LOCAL_HEADER.size + name_bytes + extra_bytes)
+    except (*_UNREADABLE, KeyError) as error:
+        raise damaged(path, f"{name}: {_said(error)}") from error
+
+
 def extract(path: Path, name: str, member: Member, to: Path | None) -> None:
     """Copy one member to a file (None: only verify it).
 
@@ -196,7 +234,7 @@ def _parse(record: Any, path: Path) -> TemplateHeader:
     """
     if not isinstance(record, dict) or not isinstance(record.get("format"), int):
         raise damaged(path, "its header says no version")
-    if record["format"] != TEMPLATE_FORMAT:
+    if record["format"] not in READABLE_FORMATS:
         raise InputError(f"is a template of format {record['format']}, this version reads {TEMPLATE_FORMAT}", path=path,
                          remedy="make it anew with 'swaptalk template build'")
     target = _get(record, "target", dict)
@@ -213,10 +251,26 @@ def _parse(record: Any, path: Path) -> TemplateHeader:
         cuts=_list(record, "cuts", int, frames),
         members={str(name): Member(_number(_as(one, dict), "size", 0, 1 << 62), _sha256(one))
                  for name, one in _get(record, "members", dict).items()},
+        swap=None if record.get("swap") is None else _swap(_get(record, "swap", dict)),
     )
     if header.target.embedded != (VIDEO_MEMBER in header.members):
         raise ValueError("it does not say where its target is")
     return header
+
+
+def _swap(record: Mapping[str, Any]) -> StoredSwap:
+    poses = [[_finite(angle) for angle in _as(pose, list)] for pose in _list(record, "poses", list, _MAX_FRAMES)]
+    strength = _finite(record.get("strength"))
+    if any(len(pose) != 3 for pose in poses) or not 0 <= strength <= 1:
+        raise ValueError("its stored swap is out of range")
+    photos = [_sha256({"sha256": photo}) for photo in _list(record, "photos", str, _MAX_PHOTOS)]
+    return StoredSwap(photos, _optional_text(record, "source_face"), strength, _text(record, "arithmetic"), poses)
+
+
+def _finite(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError("a value in its header is no number")
+    return float(value)
 
 
 def _as(value: Any, kind: type[T]) -> T:

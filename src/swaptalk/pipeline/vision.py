@@ -1,10 +1,9 @@
-"""The networks that find faces, loaded once."""
+"""The networks that find faces, loaded once, and only if faces are to be found."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import contextlib
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +16,8 @@ from swaptalk.faces.track import FaceTracker
 from swaptalk.runtime.assets import resolve, resolve_all
 
 
-@contextmanager
-def _native_standard_error_silenced() -> Iterator[None]:
-    """Swallow LiteRT's greeting, which no option turns off: ``--quiet`` shall print nothing but errors."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is no standard error
-        yield
-        return
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
 class Vision:
-    """Detector, mesh and recogniser. Not for use from several threads at once.
+    """Detector, mesh and recogniser, loaded at first use. Not for use from several threads at once.
 
     Where the recogniser's file is not to be had (an offline folder without it) every scene numbers its faces anew.
 
@@ -45,15 +27,27 @@ class Vision:
     """
 
     def __init__(self, threads: int = 1, progress: bool = True) -> None:
-        files = resolve_all(("blazeface-back", "blazeface-full-range", "face-mesh"), progress=progress)
-        with _native_standard_error_silenced():
-            self.detector = FaceDetector(files["blazeface-back"], files["blazeface-full-range"], threads)
-            self.mesh = FaceMesh(files["face-mesh"], threads)
-        self.recogniser: FaceRecogniser | None = None
-        try:
-            self.recogniser = FaceRecogniser(resolve("mobilefacenet", progress=progress), threads)
-        except SwapTalkError:
-            pass
+        self._threads = threads
+        # Now rather than when a job is under way: what is missing is fetched.
+        self._files = resolve_all(("blazeface-back", "blazeface-full-range", "face-mesh"), progress=progress)
+        with contextlib.suppress(SwapTalkError):
+            self._files["mobilefacenet"] = resolve("mobilefacenet", progress=progress)
+
+    @cached_property
+    def detector(self) -> FaceDetector:
+        """Finds faces in a picture."""
+        return FaceDetector(self._files["blazeface-back"], self._files["blazeface-full-range"], self._threads)
+
+    @cached_property
+    def mesh(self) -> FaceMesh:
+        """Finds landmarks in a face."""
+        return FaceMesh(self._files["face-mesh"], self._threads)
+
+    @cached_property
+    def recogniser(self) -> FaceRecogniser | None:
+        """Tells people apart; None without its file."""
+        file = self._files.get("mobilefacenet")
+        return None if file is None else FaceRecogniser(file, self._threads)
 
     def tracker(self) -> FaceTracker:
         """A tracker for a new clip."""

@@ -77,6 +77,11 @@ class ModelBundle:
         return hashlib.sha256(json.dumps(self._config["sha256"], sort_keys=True).encode()).hexdigest()
 
     @property
+    def arithmetic(self) -> str:
+        """Names the engine, its version and the processor: where it is the same, results are the same bit by bit."""
+        return self._engine.arithmetic
+
+    @property
     def silent_motion(self) -> NDArray[np.float32]:
         """The motion token (D,) of a closed, silent mouth."""
         return self._silence

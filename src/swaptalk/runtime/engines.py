@@ -7,9 +7,12 @@ Either engine is imported only when it is used, since an installation needs just
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import io
+import itertools
 import os
+import platform
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -39,9 +42,15 @@ OTHER_STAGES = 0.5
 
 
 class Engine(ABC):
-    """Runs the ONNX graphs of a folder; each is opened once, when it is first needed."""
+    """Runs the ONNX graphs of a folder; each is opened once, when it is first needed.
 
-    def __init__(self) -> None:
+    Args:
+        arithmetic: engine, version and processor: where they are the same, results are the same bit by bit. Threads
+            and the size of a batch do not count.
+    """
+
+    def __init__(self, arithmetic: str) -> None:
+        self.arithmetic = arithmetic
         self._opened: dict[Path, Any] = {}
         #: One for each graph: while one is opened, others run.
         self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
@@ -76,7 +85,9 @@ class OnnxRuntimeEngine(Engine):
     def __init__(self, device: str, threads: int) -> None:
         import onnxruntime as ort
 
-        super().__init__()
+        # Which graphics card it is nobody says; that of another machine may be another.
+        where = _processor() if device == "cpu" else f"{_processor()} of {platform.node()}"
+        super().__init__(f"onnxruntime {ort.__version__} {device} on {where}")
         self._providers = [PROVIDERS[device]] if device == "cpu" else [PROVIDERS[device], PROVIDERS["cpu"]]
         self._options = ort.SessionOptions()
         self._options.intra_op_num_threads = threads
@@ -106,20 +117,18 @@ class OpenVINOEngine(Engine):
     def __init__(self, threads: int, weights: str | None = None, exact: bool = False) -> None:
         import openvino
 
-        super().__init__()
         self._core = openvino.Core()
+        properties = [str(self._core.get_property("CPU", name)) for name in ("FULL_DEVICE_NAME",
+                                                                             "OPTIMIZATION_CAPABILITIES")]
+        precision = "float32" if exact else "its own precision"
+        super().__init__(f"openvino {openvino.__version__} in {precision} on {' '.join(properties)}, {_processor()}")
         self._config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads or max(1, round(available_cores() * (1 - OTHER_STAGES))),
         }
         if exact:
             self._config["INFERENCE_PRECISION_HINT"] = "f32"
-        self._kept: CompiledGraphs | None = None
-        if weights is not None:
-            properties = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
-            processor = [str(self._core.get_property("CPU", name)) for name in properties]
-            precision = ["float32"] if exact else []
-            self._kept = CompiledGraphs(weights, "|".join([openvino.__version__, *processor, *precision]))
+        self._kept = None if weights is None else CompiledGraphs(weights, self.arithmetic)
 
     def _open(self, path: Path) -> Any:
         blob = self._kept.read(path.stem) if self._kept is not None else None
@@ -137,6 +146,18 @@ class OpenVINOEngine(Engine):
         with self._locks[path]:  # a request computes one batch at a time
             results = request.infer(inputs)
             return [np.array(results[index]) for index in range(len(results))]
+
+
+def _processor() -> str:
+    """Model of the processor and what it can compute, as far as the system says."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # its first paragraph is the first core
+            facts = {name.strip(): value.strip() for name, _, value in
+                     (line.partition(":") for line in itertools.takewhile(str.strip, file))}
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    flags = facts.get("flags", facts.get("Features", ""))
+    return f"{facts.get('model name', platform.machine())} {hashlib.sha256(flags.encode()).hexdigest()[:16]}"
 
 
 def available_cores() -> int:

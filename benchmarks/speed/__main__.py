@@ -85,12 +85,14 @@ def part_pipeline(bench: Bench) -> Rows:
 
 
 def part_template(bench: Bench) -> Rows:
-    """With and without a template of the target."""
+    """With and without a template of the target, and with one that has the source built in."""
     target = clip(bench.target, bench.folder, bench.seconds)
-    template = bench.folder / "T.swaptalk"
-    run("template", bench.folder / "none", "build", str(target), "-o", str(template))
+    plain, whole = bench.folder / "T.swaptalk", bench.folder / "S.swaptalk"
+    for template, more in ((plain, []), (whole, ["--source", str(bench.source)])):
+        run("template", bench.folder / "none", "build", str(target), "-o", str(template), *more)
     return bench.compare({"from the video": lambda: [bench.generate(target)],
-                          "from its template": lambda: [bench.generate(template)]})
+                          "from its template": lambda: [bench.generate(plain)],
+                          "from its template with the source built in": lambda: [bench.generate(whole)]})
 
 
 def part_cascade(bench: Bench) -> Rows:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from swaptalk.batch import run
+from swaptalk.batch.run import BatchSettings, plan_tasks
 from swaptalk.batch.table import TableError, columns, read_table
+from swaptalk.batch.worker import run_task
 from swaptalk.errors import InputError
 
 
@@ -73,3 +76,42 @@ def test_tables_that_are_none(tmp_path: Path, name: str, text: str | bytes, said
 def test_columns_are_the_options_of_generate() -> None:
     assert {"target", "source", "audio", "output", "face", "strength", "length"} <= set(columns())
     assert not {"device", "threads", "models", "json", "quiet", "resume", "preview"} & set(columns())
+
+
+@pytest.fixture
+def shared(inputs: Path, other_photo: Path) -> Path:
+    """Six rows of one target: two of one source, four of another, one of which is shown at half strength."""
+    (inputs / "b.png").write_bytes(other_photo.read_bytes())
+    rows = [("a", ""), ("b", ""), ("b", "0.5"), ("a", ""), ("b", "")]
+    (inputs / "jobs.csv").write_text("target,source,audio,output,strength\n" + "".join(
+        f"target.mp4,{source}.png,words.wav,{number}.mp4,{strength}\n"
+        for number, (source, strength) in enumerate([*rows, ("b", "")])))
+    return inputs / "jobs.csv"
+
+
+def test_the_source_of_most_rows_is_built_into_their_template(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def built_in(rows: list, number: int = 6) -> tuple[Path, ...]:
+        tasks, templates = plan_tasks(rows, shared.parent, BatchSettings())
+        (task,) = {id(one): one for one in templates.values()}.values()
+        assert len(tasks) == len(templates) == number
+        return task.options.source
+
+    rows = list(read_table(shared))
+    assert built_in(rows) == (shared.with_name("b.png"),)
+    assert built_in(rows[:4], 4) == (shared.with_name("a.png"),)
+    assert built_in(rows[:2], 2) == ()  # one row each
+    monkeypatch.setattr(run, "MOST_SWAPPED", 3)
+    assert built_in(rows) == ()
+
+
+def test_a_bad_photo_leaves_the_other_rows_their_template(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Maker:
+        def build_template(self, target: Path, output: Path, **settings: object) -> None:
+            if settings.get("source"):
+                raise InputError("no face was found in it", path="b.png", remedy="give another")
+            output.write_bytes(b"")
+
+    monkeypatch.setattr("swaptalk.batch.worker._loaded", lambda options, progress: Maker())
+    _, templates = plan_tasks(list(read_table(shared)), shared.parent, BatchSettings())
+    task = templates["row-000002"]
+    assert task.options.source and run_task(task).state == "done" and task.options.output.exists()

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
@@ -18,6 +18,7 @@ from swaptalk.batch.table import Row, read_table
 from swaptalk.batch.worker import Task
 from swaptalk.pipeline.job import file_fingerprint, job_fingerprint, lock_file
 from swaptalk.pipeline.options import Device, GenerateOptions, fingerprinted
+from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.template import is_template
 from swaptalk.pipeline.template_file import TEMPLATE_SUFFIX
 
@@ -27,6 +28,8 @@ CORES_PER_WORKER = 2
 TICK_SECONDS = 1.0
 #: What compiling a target costs in comparison to rendering as many frames from it.
 TEMPLATE_COST = 0.7
+#: Frames of a target beyond which no source is built into its template unasked: they would take more than 1 GB.
+MOST_SWAPPED = 15_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +140,7 @@ def plan_tasks(rows: Sequence[Row], folder: Path, settings: BatchSettings) -> tu
                                                         "output": str(row.options.output)})
         if len(shared[key]) > 1 and not is_template(row.options.target) and row.plan.playback.length > 1:
             if key not in made:
-                made[key] = _template_task(key, row, folder, settings)
+                made[key] = _template_task(key, shared[key], folder, settings)
             templates[name] = made[key]
             options = replace(options, target=template_path(folder, key), start=0.0, end=None, fps=None,
                               resolution=None)
@@ -156,11 +159,25 @@ def _shared_key(row: Row) -> tuple[str, ...]:
                                         options.resolution))
 
 
-def _template_task(key: tuple[str, ...], row: Row, folder: Path, settings: BatchSettings) -> Task:
+def _source_key(options: GenerateOptions) -> tuple[object, ...]:
+    """Rows of one target that agree in this show the same swap."""
+    return tuple(photo.resolve() for photo in options.source), options.source_face, options.strength
+
+
+def _template_task(key: tuple[str, ...], rows: Sequence[Row], folder: Path, settings: BatchSettings) -> Task:
+    """The template of these rows' target, with the source built in that most of them name, if several do."""
     path = template_path(folder, key)
-    options = replace(_with_run(row.options, settings), source=(), audio=None, output=path)
-    fingerprint = f"{file_fingerprint(row.options.target)} {settings.models} {key}"
-    frames = round(row.plan.playback.length * TEMPLATE_COST)
+    named = Counter(_source_key(row.options) for row in rows
+                    if row.options.source and row.options.order != "sync-first")
+    most, count = named.most_common(1)[0] if named else (None, 0)
+    length = make_plan(replace(rows[0].options, source=(), audio=None, output=None), "template").playback.length
+    built_in = count > 1 and length <= MOST_SWAPPED
+    row = next(row for row in rows if not built_in or _source_key(row.options) == most)
+    options = replace(_with_run(row.options, settings), source=row.options.source if built_in else (), audio=None,
+                      output=path)
+    inputs = [file_fingerprint(file) for file in (options.target, *options.source)]
+    fingerprint = " ".join(map(str, (*inputs, settings.models, options.source_face, options.strength, key)))
+    frames = round(length * TEMPLATE_COST)
     return Task(path.stem, "template", options, path.with_suffix(".json"), fingerprint, frames)
 
 

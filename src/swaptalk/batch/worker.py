@@ -114,5 +114,12 @@ def _render(maker: SwapTalk, options: GenerateOptions) -> None:
 
 
 def _build(maker: SwapTalk, options: GenerateOptions, output: Path) -> None:
-    maker.build_template(options.target, output, face=options.face, start=options.start, end=options.end,
-                         fps=options.fps, resolution=options.resolution)
+    settings = {name: getattr(options, name) for name in ("face", "start", "end", "fps", "resolution")}
+    person = {name: getattr(options, name) for name in ("source", "source_face", "strength", "consent")}
+    try:
+        maker.build_template(options.target, output, **settings, **person)
+    except InputError:
+        if not options.source:
+            raise
+        # If it is the photo, then the rows that name it will say so; the others need their template.
+        maker.build_template(options.target, output, **settings)

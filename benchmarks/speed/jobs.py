@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from swaptalk.pipeline.target import resized
 
 #: Verbs that make something else than one video.
 WITHOUT_STATS = ("template", "batch")
+#: Modules are compiled when they are first imported, as an installation does, whatever is set here.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 #: Seconds between two looks at a running program's memory.
 SAMPLE_SECONDS = 0.5
 
@@ -44,7 +47,7 @@ def run(verb: str, stats: Path, *arguments: str) -> Run:
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     memory = []
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said)
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=ENVIRONMENT)
         while process.poll() is None:
             memory.append((round(time.perf_counter() - begun, 1), round(_resident(process.pid) / 1e6, 1)))
             try:

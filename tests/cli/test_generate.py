@@ -172,3 +172,22 @@ def test_template_build_info_preview_and_use(weights: list[str], make_clip, othe
     assert main(["swap", "--source", str(other_photo), "--target", template, "--output", output, "--end", "0.1",
                  *weights]) == 2
     assert "--end 0.1 differs from the template's (the target's end); leave out --end" in capsys.readouterr().err
+
+
+def test_a_template_says_which_source_is_built_in(weights: list[str], make_clip, other_photo: Path, tmp_path: Path,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    template, output = str(tmp_path / "T.swaptalk"), str(tmp_path / "out.mp4")
+    build = ["template", "build", str(make_clip(frames=4)), "-o", template, *weights]
+    assert main(build) == 0 and main(["template", "info", template]) == 0
+    assert "source   none built in" in capsys.readouterr().out
+    assert main([*build, "--source", str(other_photo), "--strength", "0.5", "--json"]) == 0
+    swap = json.loads(capsys.readouterr().out)["swap"]
+    assert swap["strength"] == 0.5 and other_photo.name not in json.dumps(swap)
+    assert main(["template", "info", template]) == 0
+    said = capsys.readouterr().out
+    assert f"source   1 photo, SHA-256 {swap['photos'][0][:12]}; strength 0.5; " in said
+    assert main(["swap", "--source", str(other_photo), "--strength", "0.5", "--target", template, "--output", output,
+                 "--json", *weights]) == 0
+    assert "source" not in json.loads(capsys.readouterr().out)["stages"]
+    assert main([*build, "--source", str(tmp_path / "none.jpg")]) == 2
+    assert "none.jpg: no such file" in capsys.readouterr().err

@@ -23,8 +23,9 @@ from swaptalk.media.audio import stream_audio
 from swaptalk.media.image import is_image, read_image, write_image
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
+from swaptalk.pipeline.swapped import SWAPPED
 from swaptalk.pipeline.template import MEMBERS, Template
-from swaptalk.pipeline.template_file import TargetFile, TemplateHeader, describe_file, write_template_file
+from swaptalk.pipeline.template_file import StoredSwap, TargetFile, TemplateHeader, describe_file, write_template_file
 from swaptalk.provenance.manifest import OutputRecord, UsedInput, sign_output
 from swaptalk.provenance.manifest_read import read_manifest
 from swaptalk.provenance.signing import signing_identity
@@ -157,12 +158,14 @@ def make_template(path: Path) -> None:
     """A template's form; its members hold a few bytes each."""
     content = path.with_suffix(".member")
     content.write_bytes(bytes(range(100)))
+    names = [*MEMBERS, SWAPPED]
     header = TemplateHeader(
         software="0", weights="0" * 64, target=TargetFile("a.mp4", 100, "0" * 64, "a.mp4", "/a.mp4"), face=None,
         start=0.0, end=None, asked_fps=None, asked_resolution=None, fps="25", width=64, height=48, frames=10,
-        usable_frames=10, reasons=[""], cuts=[], members=dict.fromkeys(MEMBERS, describe_file(content)),
+        usable_frames=10, reasons=[""], cuts=[], members=dict.fromkeys(names, describe_file(content)),
+        swap=StoredSwap(["0" * 64], None, 1.0, "engine", [[0.0, 1.0, 2.0]]),
     )  # fmt: skip
-    write_template_file(path, header, dict.fromkeys(MEMBERS, content))
+    write_template_file(path, header, dict.fromkeys(names, content))
 
 
 def read_index(path: Path) -> None:

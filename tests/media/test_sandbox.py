@@ -178,6 +178,20 @@ def test_processes_are_used_again_and_few_stay(make_video: Make) -> None:
     assert len(pool._idle) == pool.MAX_IDLE
 
 
+def test_the_first_one_may_be_started_before_it_is_needed(make_video: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_video(frames=5)
+    monkeypatch.setattr(pool, "_idle", [])
+    monkeypatch.setattr(pool, "_early", None)
+    pool.prepare()
+    pool.prepare()
+    with VideoReader(path) as reader:
+        assert not pool._idle
+        first = process_of(reader)
+    (idle,) = pool._idle
+    assert idle.process_id == first
+    idle.close()
+
+
 def test_readings_that_are_broken_off(make_video: Make, frame_number: Callable[[np.ndarray], int]) -> None:
     with VideoReader(make_video(frames=30)) as reader:
         first = reader.frames()

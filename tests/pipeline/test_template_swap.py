@@ -220,6 +220,13 @@ def test_a_damaged_record_is_made_anew(maker: SwapTalk, networks: PoolingNetwork
     assert networks.swapped > swapped
 
 
+def test_a_template_that_is_replaced_meanwhile_shows_nobody_else(maker: SwapTalk, template: Template, job: dict,
+                                                                 photo: Path) -> None:
+    maker.build_template(job["target"], template.path, source=photo)
+    with pytest.raises(InputError, match="was replaced while the job began; start the job again"):
+        template.stored_swaps()
+
+
 def test_a_template_of_the_first_format_is_read(maker: SwapTalk, job: dict, tmp_path: Path) -> None:
     plain = maker.build_template(job["target"], tmp_path / "plain.swaptalk")
 

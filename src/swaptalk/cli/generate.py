@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.media.sandbox import pool
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.checks import ChangedInputError
 from swaptalk.pipeline.job import job_path
@@ -76,6 +77,7 @@ def _run(options: GenerateOptions) -> int:
     options.check_values("render" if options.list_faces is None else "faces")
     silent = options.quiet or options.json or not sys.stderr.isatty()
     progress = Progress() if silent else ProgressBar()
+    pool.prepare()
     maker = SwapTalk.from_pretrained(options.models, options.device, options.threads, progress)
     try:
         if options.list_faces is not None:

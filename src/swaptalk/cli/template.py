@@ -135,9 +135,9 @@ def _source(template: Template) -> str:
     swap = template.header.swap
     if swap is None:
         return "none built in"
-    photos = ", ".join(photo[:12] for photo in swap.photos)
-    size = template.header.members[SWAPPED].size
-    return f"{len(swap.photos)} photo(s), SHA-256 {photos}; strength {swap.strength:g}; {size / 1e6:.1f} MB"
+    count, sums = len(swap.photos), ", ".join(photo[:12] for photo in swap.photos)
+    size = f"{template.header.members[SWAPPED].size / 1e6:.1f} MB"
+    return f"{count} photo{'s' * (count > 1)}, SHA-256 {sums}; strength {swap.strength:g}; {size}"
 
 
 def _summary(template: Template) -> str:

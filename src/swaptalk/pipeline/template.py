@@ -102,12 +102,16 @@ class Template:
         """Open the stored swap. Its records carry checksums of their own: only what is used is read.
 
         Raises:
-            InputError: there is none, or it is damaged.
+            InputError: there is none, it is damaged, or the template was replaced since it was opened: it could be
+                somebody else's swap.
         """
         try:
             store = SwapStore(self.path, member_start(self.path, SWAPPED))
         except ValueError as error:
             raise damaged(self.path, " ".join(str(error).split())[:80]) from error
+        if read_header(self.path) != self.header:
+            store.close()
+            raise InputError("was replaced while the job began", path=self.path, remedy="start the job again")
         poses = [] if self.header.swap is None else self.header.swap.poses
         return StoredSwaps(store, [Pose(*angles) for angles in poses])
 

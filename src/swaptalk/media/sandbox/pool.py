@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 import time
@@ -27,6 +28,23 @@ _idle: list[DecoderProcess] = []
 _living: weakref.WeakSet[DecoderProcess] = weakref.WeakSet()
 _watchdog: threading.Thread | None = None
 _finished_peak = 0
+_early: threading.Thread | None = None
+
+
+def prepare() -> None:
+    """Start the process for the first file beside all else, since that takes as long as loading the networks."""
+    global _early
+    with _lock:
+        if _early is None and not _idle:
+            _early = threading.Thread(target=_start_early, name="decoder start", daemon=True)
+            _early.start()
+
+
+def _start_early() -> None:
+    with contextlib.suppress(SwapTalkError):  # whoever borrows one will hear of it
+        process = _start(Limits.from_environment())
+        with _lock:
+            _idle.append(process)
 
 
 def borrow(path: Path) -> DecoderProcess:
@@ -39,6 +57,8 @@ def borrow(path: Path) -> DecoderProcess:
     check_input_file(path)
     limits = Limits.from_environment()
     process: DecoderProcess | None = None
+    if _early is not None:
+        _early.join()
     with _lock:
         fitting = [one for one in _idle if one.limits == limits and one.alive]
         if fitting:
@@ -127,13 +147,13 @@ def _close_all() -> None:
 
 def _forget_all() -> None:
     """In a forked copy of the program: its parent's processes and watchdog are not its own."""
-    global _lock, _watchdog
+    global _lock, _watchdog, _early
     _lock = threading.RLock()
     for process in list(_living):
         process.abandon()
     _idle.clear()
     _living.clear()
-    _watchdog = None
+    _watchdog = _early = None
 
 
 atexit.register(_close_all)

@@ -22,7 +22,7 @@ MATRIX = "matrix.npy"
 COMPILED = "compiled.npy"
 #: File with the looks of the face.
 APPEARANCE = "appearance.npy"
-#: Usable frames at the beginning of a scene that its pose is taken from (five seconds' worth), so that it is the same
+#: Usable frames at the beginning of a scene that its pose is taken from (5 s at 25 a second), so that it is the same
 #: however much more of the scene is shown; and how many of them, spread evenly.
 POSE_SPAN, POSE_FRAMES = 125, 50
 

@@ -12,6 +12,7 @@ from swaptalk.errors import InputError
 from swaptalk.media.image import write_image
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.swapped import SwapStore, SwapWriter
 from swaptalk.pipeline.template import Template
 from swaptalk.pipeline.template_file import describe_file
@@ -186,6 +187,19 @@ def test_a_source_is_checked_before_anything_is_analysed(maker: SwapTalk, templa
     assert template.path.read_bytes() == before and not list(tmp_path.glob("*.part"))
     maker.build_template(job["target"], template.path, source=job["source"], consent="They agreed.")
     maker.build_template(job["target"], template.path)  # without a source there is nobody to ask
+
+
+def test_a_photo_that_changes_meanwhile_is_noticed(vision: Vision, networks: PoolingNetworks, job: dict, photo: Path,
+                                                   tmp_path: Path) -> None:
+    mine = Path(shutil.copy(job["source"], tmp_path / "mine.png"))
+
+    class Replacing(Progress):
+        def end(self) -> None:
+            shutil.copy(photo, mine)
+
+    with pytest.raises(InputError, match="mine.png: changed while the job was reading it"):
+        SwapTalk(networks, vision, Replacing()).build_template(job["target"], tmp_path / "T.swaptalk", source=mine)
+    assert not list(tmp_path.glob("T.*"))
 
 
 @pytest.mark.parametrize(("what", "change"), [

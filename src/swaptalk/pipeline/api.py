@@ -210,9 +210,9 @@ class SwapTalk:
         check_output(output, (TEMPLATE_SUFFIX,), plan.inputs)
         if options.source:
             check_photos(options)
-        with full_disk_explained(output.parent):
+        with full_disk_explained(output.parent), unchanged(plan.inputs) as check:
             source = self._source(plan, Stopwatch())
-            return write_template(plan, output, embed, source, self._vision, self._networks, self._progress)
+            return write_template(plan, output, embed, source, self._vision, self._networks, self._progress, check)
 
     def _plan(self, options: GenerateOptions, purpose: Purpose) -> Plan:
         plan = make_plan(options, purpose)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -34,8 +35,11 @@ from swaptalk.pipeline.vision import Vision
 
 
 def write_template(plan: Plan, output: Path, embed: bool, source: AnySource | None, vision: Vision, networks: Networks,
-                   progress: Progress) -> Template:
+                   progress: Progress, check: Callable[[], object]) -> Template:
     """Analyse all frames of the plan and write them as a template, with their swap if there is a source.
+
+    ``check`` is called before it gets its place: it shall refuse inputs that have changed since they were read, so that
+    what was made of one photo never goes by the checksum of another.
 
     Raises:
         InputError: no face that could be replaced, or the output cannot be written.
@@ -59,6 +63,7 @@ def write_template(plan: Plan, output: Path, embed: bool, source: AnySource | No
         if embed:
             files[VIDEO_MEMBER] = plan.options.target
         header = _header(plan, networks.fingerprint, Survey(survey, plan.playback.length), usable, output, embed)
+        check()
         write_template_file(output, replace(header, swap=swap, members=_described(files)), files)
     return Template.open(output)
 

@@ -241,16 +241,6 @@ def test_a_template_that_is_replaced_meanwhile_shows_nobody_else(maker: SwapTalk
         template.stored_swaps()
 
 
-def test_a_template_of_the_first_format_is_read(maker: SwapTalk, job: dict, tmp_path: Path) -> None:
-    plain = maker.build_template(job["target"], tmp_path / "plain.swaptalk")
-
-    def older(header: dict, members: dict) -> None:
-        header.update(format=1)
-        del header["swap"]
-
-    assert_same(maker, job, edited(plain, tmp_path / "older.swaptalk", older))
-
-
 def test_two_bytes_are_kept_where_they_suffice(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     own = random.normal(size=(6, 3, 4, 4)).astype(np.float32)

@@ -20,8 +20,9 @@ from typing import Any, TypeVar
 from swaptalk.errors import InputError
 from swaptalk.media.files import AtomicFile, check_input_file
 
-#: Version of the layout, and those that can be read: the first one knew no stored swap. Files of others are refused.
-TEMPLATE_FORMAT, READABLE_FORMATS = 2, (1, 2)
+#: Version of the layout and of what the faces were measured with: the first one's lips were the mesh's. Others are
+#: refused.
+TEMPLATE_FORMAT = 2
 TEMPLATE_SUFFIX = ".swaptalk"
 _HEADER = "template.json"
 #: Name of an embedded target.
@@ -234,7 +235,7 @@ def _parse(record: Any, path: Path) -> TemplateHeader:
     """
     if not isinstance(record, dict) or not isinstance(record.get("format"), int):
         raise damaged(path, "its header says no version")
-    if record["format"] not in READABLE_FORMATS:
+    if record["format"] != TEMPLATE_FORMAT:
         raise InputError(f"is a template of format {record['format']}, this version reads {TEMPLATE_FORMAT}", path=path,
                          remedy="make it anew with 'swaptalk template build'")
     target = _get(record, "target", dict)

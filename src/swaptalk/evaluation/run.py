@@ -23,7 +23,8 @@ from swaptalk.evaluation.rows import Method, adopt
 from swaptalk.media.audio import read_audio
 from swaptalk.media.files import AtomicFile
 
-#: Part of every stored result's key: raise it when a metric changes, so that old numbers are measured anew.
+#: Part of every stored result's and observation's key: raise it when a metric changes, or what faces are measured
+#: with, so that old numbers are measured anew.
 MEASUREMENT_VERSION = 2
 
 
@@ -164,7 +165,7 @@ class Evaluation:
 
     def _reference(self, prepared: PreparedPair) -> Reference:
         pair = prepared.pair
-        path = self._workspace / "observations" / f"{prepared.target.stem}.npz"
+        path = self._workspace / "observations" / f"{prepared.target.stem}-{MEASUREMENT_VERSION}.npz"
         if path.is_file():
             target = ClipObservation.load(path)
         else:

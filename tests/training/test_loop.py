@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,16 +160,24 @@ class Terminated(TwoPlayers):
         yield from super().play(batch, step)
 
 
-def test_a_terminated_run_finishes_its_step_and_saves(tmp_path: Path) -> None:
-    whole = run(tmp_path / "whole", save_every=99.0, evaluate_every=0)
-    chosen = options(tmp_path / "parts", save_every=99.0, evaluate_every=0)
+def run_terminated(folder: str) -> None:
+    """A run that gets SIGTERM in its seventh step; called in a process of its own."""
+    chosen = options(Path(folder), save_every=99.0, evaluate_every=0)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
         Trainer(Terminated(chosen, poison=6), chosen, quiet=True).run()
     assert load_checkpoint(chosen.out).step == 7
     assert signal.getsignal(signal.SIGTERM) is before
-    assert curve(run(chosen.out, save_every=99.0, evaluate_every=0)) == curve(whole)
 
+
+def test_a_terminated_run_finishes_its_step_and_saves(tmp_path: Path) -> None:
+    """In a process of its own: libraries of other tests leave threads and handlers of their own in this one."""
+    whole = run(tmp_path / "whole", save_every=99.0, evaluate_every=0)
+    parts = tmp_path / "parts"
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import {Path(__file__).stem} as test; " \
+           f"test.run_terminated({str(parts)!r})"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+    assert curve(run(parts, save_every=99.0, evaluate_every=0)) == curve(whole)
 
 def test_the_budget_can_be_prolonged(tmp_path: Path) -> None:
     run(tmp_path, steps=5)

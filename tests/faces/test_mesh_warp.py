@@ -117,6 +117,20 @@ def test_black_stays_black():
     assert lit[:60].max() == 0
 
 
+def test_a_shiny_dark_face_does_not_burn_out_on_a_pale_one():
+    rows, columns = np.mgrid[:256, :256]
+    shine = np.exp(-(((rows - 150) / 30) ** 2) - (((columns % 64) - 32) / 14) ** 2)[..., None]
+    dark = (np.array([70, 50, 40]) * (1 + 0.8 * shine)).astype(np.uint8)
+    pale = (np.array([200, 170, 150]) * (1 + 0.15 * shine)).astype(np.uint8)
+    skin = np.ones((256, 256), np.float32)
+    on_pale, on_dark = transfer_light(dark, pale, skin), transfer_light(pale, dark, skin)
+    # With the gain alone it would be 255, as dark skin's highlights are 1.8 times its middle.
+    assert on_pale[..., 0].max() < 250
+    np.testing.assert_allclose(np.median(on_pale, axis=(0, 1)), np.median(pale, axis=(0, 1)), rtol=0.1)
+    relief = np.log(on_dark[..., 0] / np.median(on_dark[..., 0]))
+    assert relief.max() > 1.5 * np.log(1.15), "a matte face shines a little more where the target shines"
+
+
 def test_visibility_falls_on_the_far_side_of_a_turned_head():
     seen = visibility(_canonical_turned(Pose(40, 0, 0)))  # the nose points to the right: the right cheek hides
     right, left = 352, 123

@@ -70,7 +70,7 @@ STAGES = {
     "lipsync": (
         "--batch-size", "2", "--speech-batch", "2", "--speech-tokens", "30", "--decode-from", "1", "--sync-from", "2",
         "--driven-from", "2", "--driven-share", "0.7", "--weights.mouth-perceptual", "0", "--photo-share", "0.3",
-        "--geometry-steps", "20",
+        "--geometry-steps", "20", "--swapped-share", "0.5",
         "--weights.adversarial", "0.03", "--adversarial-from", "2", "--adversarial-rise", "1",
         "--discriminator.widths", "8", "8",
         "--model.latent-channels", "16", "--model.warp-width", "8", "--model.widths", "8", "16",
@@ -163,7 +163,7 @@ def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
     def arguments(stage: str, out: Path) -> list[str]:
         needed = [] if stage in ("vqgan", "lips", "sync-scorer") else ["--vqgan", str(train("vqgan"))]
         needed += ["--teacher", str(TEACHER)] if stage == "lips" else []
-        needed += ["--expert", str(train("expert"))] if stage == "lipsync" else []
+        needed += ["--expert", str(train("expert")), "--swap", str(train("swap"))] if stage == "lipsync" else []
         options = [*TINY, *STAGES[stage], *needed, "--data", str(home / "data")]
         return ["train", stage, *options, "--out", str(out), "--steps", str(STEPS)]
 

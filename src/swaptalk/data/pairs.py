@@ -29,6 +29,8 @@ _ATTEMPTS = 4
 _LEAST_SOURCE = 0.4
 #: Difference of head pose (degrees) that costs a pair as much as the whole difference between good and bad texture.
 _POSE_SCALE = 60.0
+#: Raised whenever the warp makes other pictures: proxies of an earlier version are not mixed with new ones.
+_VERSION = 2
 #: Proxies in one file of the cache.
 CHUNK = 256
 #: Width of SFace's directions.
@@ -109,7 +111,7 @@ class ProxyCache:
         self._frames, self._seed = frames, seed
         # Pairs of people who are validated on by now stay on disk but are not drawn.
         self._by_name = {item.name: item for item in latents.dataset.select("train")}
-        self.folder = latents.folder.with_name(f"{latents.folder.name}-proxies-{seed}")
+        self.folder = latents.folder.with_name(f"{latents.folder.name}-proxies{_VERSION}-{seed}")
         self._proxies: list[Proxy] = []
 
     def build(

@@ -50,6 +50,11 @@ CLOSED_EYE_RATIO = 0.55
 LIGHT_SIGMA = 0.16
 #: Range of the light's gain: beyond it would be beards, fringes and shadows cast by hair, which make blotches.
 LIGHT_GAIN = (0.7, 1.4)
+#: Quantiles of the skin's brightness, relative to its surroundings, that stand for its shadows and its highlights...
+CONTRAST_QUANTILES = (0.05, 0.95)
+#: ...and how far they are brought to the target's: a shiny dark face on a pale one would burn out, the other way round
+#: it would look like fog. Shadows less, since beards and wrinkles are among them.
+SHADOW_CONTRAST, HIGHLIGHT_CONTRAST = (0.7, 1.4), (0.35, 2.0)
 #: Brightness (in stops) and colour (share of the luma) beyond which forehead and temples are not the cheeks' skin.
 SKIN_LIGHT, SKIN_COLOUR = 0.7, 0.3
 #: Blur before and after that comparison, share of the crop.
@@ -189,7 +194,8 @@ def _skin_weight(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
 def transfer_light(
     warped: NDArray[np.uint8], target: NDArray[np.uint8], skin: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """Give a warped face the target's light: a gain of each channel (von Kries), overall and in broad shading.
+    """Give a warped face the target's light: a gain of each channel (von Kries), overall and in broad shading, and
+    the contrast of the target's skin.
 
     Gains keep black black and white balanced, where shifts of the mean in Lab tint hair and eyes.
 
@@ -211,7 +217,35 @@ def transfer_light(
     # One grey level a channel is added, so that black divides safely; shading has the light's colour already.
     local = (blurred[1].sum(axis=-1) + floor) / ((blurred[0] * overall).sum(axis=-1) + floor)
     gain = cv2.resize(overall * np.clip(local, *LIGHT_GAIN)[..., None], (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.multiply(warped, gain, dtype=cv2.CV_8U), np.uint8)
+    lit = np.asarray(warped * gain, np.float32)
+    return np.asarray(np.clip(lit * _contrast_gain(lit, target, skin)[..., None] + 0.5, 0, 255), np.uint8)
+
+
+def _contrast_gain(
+    lit: NDArray[np.float32], target: NDArray[np.uint8], skin: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Gain (S, S) that gives a relit face the highlights and shadows of the target's skin, within limits.
+
+    Both are quantiles of the luma relative to its surroundings, in logarithms.
+    """
+    shown = skin > 0
+    if not shown.any():
+        return np.ones(skin.shape, np.float32)
+    own, wanted = (_relief(x, skin) for x in (lit, np.asarray(target, np.float32)))
+    (dark, bright), (wanted_dark, wanted_bright) = (np.quantile(x[shown], CONTRAST_QUANTILES) for x in (own, wanted))
+    least = 1e-3  # a flat face has no contrast to change
+    shadows = np.clip(min(wanted_dark, -least) / min(dark, -least), *SHADOW_CONTRAST)
+    highlights = np.clip(max(wanted_bright, least) / max(bright, least), *HIGHLIGHT_CONTRAST)
+    return np.asarray(np.exp(own * (np.where(own < 0, shadows, highlights) - 1)), np.float32)
+
+
+def _relief(picture: NDArray[np.float32], skin: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logarithm (S, S) of a picture's luma over that of the skin around each place."""
+    luma = picture.mean(axis=-1) + 1
+    sigma = LIGHT_SIGMA * len(skin)
+    weight = skin + np.float32(1e-4)
+    around = cv2.GaussianBlur(luma * weight, (0, 0), sigma) / cv2.GaussianBlur(weight, (0, 0), sigma)
+    return np.asarray(np.log(luma / around), np.float32)
 
 
 def _luma(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -154,9 +154,10 @@ def test_turned_tiffs_have_the_size_they_are_told_to_have(tmp_path: Path) -> Non
 def test_images_are_decoded_by_the_process_with_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "large.png"
     write_image(path, np.full((3000, 4000, 3), 9, np.uint8))
-    monkeypatch.setenv("SWAPTALK_DECODER_MEMORY_MB", "64")
-    with pytest.raises(InputError, match="large.png: decoding it takes more than 64 MB of memory; .*raise SWAP"):
-        read_image(path)
+    for most in (16, 64):  # with 16 MB the decoder itself cannot be loaded, with 64 MB that depends on the system
+        monkeypatch.setenv("SWAPTALK_DECODER_MEMORY_MB", str(most))
+        with pytest.raises(InputError, match=f"large.png: decoding it takes more than {most} MB of memory; .*raise SW"):
+            read_image(path)
     monkeypatch.delenv("SWAPTALK_DECODER_MEMORY_MB")
     assert read_image(path).shape == (3000, 4000, 3)
 

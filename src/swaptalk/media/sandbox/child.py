@@ -33,6 +33,9 @@ from swaptalk.media.video_decoder import VideoDecoder
 #: What other parts of SwapTalk have read here: functions of a path and arguments of JSON, loaded when first asked for.
 READERS = {"manifest": ("swaptalk.provenance.manifest_store", "read_store")}
 
+#: How the dynamic loader (glibc's, then the system call's words) says that a library does not fit into memory.
+_NO_MEMORY_TO_LOAD = ("failed to map segment", "Cannot allocate memory", "cannot allocate memory")
+
 
 class _StoppedError(Exception):
     """The reader wants no more of the running stream."""
@@ -73,6 +76,9 @@ class Child:
                 answer = {"error": "input", "problem": error.problem, "remedy": error.remedy}
             except MemoryError:
                 answer = {"error": "memory"}
+            except ImportError as error:  # a library loaded late, for which the bounded memory may be too small
+                short = any(sign in str(error) for sign in _NO_MEMORY_TO_LOAD)
+                answer = {"error": "memory"} if short else {"error": "other", "problem": f"ImportError: {error}"[:200]}
             except BrokenWireError:
                 raise
             except Exception as error:  # decoders raise what they like on hostile bytes

@@ -30,7 +30,7 @@ _LEAST_SOURCE = 0.4
 #: Difference of head pose (degrees) that costs a pair as much as the whole difference between good and bad texture.
 _POSE_SCALE = 60.0
 #: Raised whenever the warp makes other pictures: proxies of an earlier version are not mixed with new ones.
-_VERSION = 2
+_VERSION = 3
 #: Proxies in one file of the cache.
 CHUNK = 256
 #: Width of SFace's directions.

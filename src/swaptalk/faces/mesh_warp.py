@@ -48,6 +48,8 @@ MAXIMUM_STRETCH = 0.35
 CLOSED_EYE_RATIO = 0.55
 #: Light is transferred at this scale (standard deviation, share of the crop): shading, not features.
 LIGHT_SIGMA = 0.16
+#: Colour and shading are broad, so they are compared on pictures smaller by this factor.
+SHADING_STEP = 4
 #: Range of the light's gain: beyond it would be beards, fringes and shadows cast by hair, which make blotches.
 LIGHT_GAIN = (0.7, 1.4)
 #: Quantiles of the skin's brightness, relative to its surroundings, that stand for its shadows and its highlights...
@@ -194,10 +196,10 @@ def _skin_weight(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
 def transfer_light(
     warped: NDArray[np.uint8], target: NDArray[np.uint8], skin: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """Give a warped face the target's light: a gain of each channel (von Kries), overall and in broad shading, and
-    the contrast of the target's skin.
+    """Give a warped face the light and the contrast of the target's skin.
 
-    Gains keep black black and white balanced, where shifts of the mean in Lab tint hair and eyes.
+    Light is a gain of each channel (von Kries), overall and in broad shading. Gains keep black black and white
+    balanced, where shifts of the mean in Lab tint hair and eyes.
 
     Args:
         warped: (S, S, 3) uint8 RGB, the source in the target's pose.
@@ -205,15 +207,15 @@ def transfer_light(
         skin: (S, S) weights of the pixels to compare.
     """
     size = target.shape[0]
-    small = (size // 4, size // 4)  # colour and shading are broad, so they are compared on small pictures
+    small = (size // SHADING_STEP, size // SHADING_STEP)
     weight = np.asarray(cv2.resize(skin, small, interpolation=cv2.INTER_AREA), np.float32)[..., None] + np.float32(1e-4)
     weighted = [
         np.asarray(cv2.resize(x, small, interpolation=cv2.INTER_AREA), np.float32) * weight for x in (warped, target)
     ]
     moved, wanted = (x.reshape(-1, 3).sum(axis=0) for x in weighted)
     overall = np.clip((wanted + 1) / (moved + 1), *COLOUR_GAIN)
-    blurred = [np.asarray(cv2.GaussianBlur(x, (0, 0), LIGHT_SIGMA * size / 4), np.float32) for x in weighted]
-    floor = 3 * np.asarray(cv2.GaussianBlur(weight, (0, 0), LIGHT_SIGMA * size / 4), np.float32)
+    blurred = [np.asarray(cv2.GaussianBlur(x, (0, 0), LIGHT_SIGMA * small[0]), np.float32) for x in weighted]
+    floor = 3 * np.asarray(cv2.GaussianBlur(weight, (0, 0), LIGHT_SIGMA * small[0]), np.float32)
     # One grey level a channel is added, so that black divides safely; shading has the light's colour already.
     local = (blurred[1].sum(axis=-1) + floor) / ((blurred[0] * overall).sum(axis=-1) + floor)
     gain = cv2.resize(overall * np.clip(local, *LIGHT_GAIN)[..., None], (size, size), interpolation=cv2.INTER_LINEAR)
@@ -241,14 +243,18 @@ def _contrast_gain(
 
 def _relief(picture: NDArray[np.float32], skin: NDArray[np.float32]) -> NDArray[np.float32]:
     """Logarithm (S, S) of a picture's luma over that of the skin around each place."""
-    luma = picture.mean(axis=-1) + 1
-    sigma = LIGHT_SIGMA * len(skin)
-    weight = skin + np.float32(1e-4)
-    around = cv2.GaussianBlur(luma * weight, (0, 0), sigma) / cv2.GaussianBlur(weight, (0, 0), sigma)
-    return np.asarray(np.log(luma / around), np.float32)
+    size = len(skin)
+    small = (size // SHADING_STEP, size // SHADING_STEP)
+    luma = _luma(picture)
+    weight = np.asarray(cv2.resize(skin, small, interpolation=cv2.INTER_AREA), np.float32) + np.float32(1e-4)
+    sigma = LIGHT_SIGMA * small[0]
+    weighted = cv2.resize(luma, small, interpolation=cv2.INTER_AREA) * weight
+    around = np.asarray(cv2.GaussianBlur(weighted, (0, 0), sigma) / cv2.GaussianBlur(weight, (0, 0), sigma))
+    return np.asarray(np.log(luma / cv2.resize(around, (size, size), interpolation=cv2.INTER_LINEAR)), np.float32)
 
 
-def _luma(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _luma(picture: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Brightness (S, S), 1..256, of an RGB picture (S, S, 3) in 0..255: one is added so that black divides safely."""
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32) + 1
 
 

@@ -37,6 +37,12 @@ READERS = {"manifest": ("swaptalk.provenance.manifest_store", "read_store")}
 _NO_MEMORY_TO_LOAD = ("failed to map segment", "Cannot allocate memory", "cannot allocate memory")
 
 
+def _lacks_memory(error: Exception) -> bool:
+    """Whether the bounded memory is what was too small: for the data, or for a library that is loaded late."""
+    unloaded = isinstance(error, ImportError) and any(sign in str(error) for sign in _NO_MEMORY_TO_LOAD)
+    return unloaded or isinstance(error, MemoryError)
+
+
 class _StoppedError(Exception):
     """The reader wants no more of the running stream."""
 
@@ -74,16 +80,14 @@ class Child:
                 answer = {"end": True}
             except InputError as error:
                 answer = {"error": "input", "problem": error.problem, "remedy": error.remedy}
-            except MemoryError:
-                answer = {"error": "memory"}
-            except ImportError as error:  # a library loaded late, for which the bounded memory may be too small
-                short = any(sign in str(error) for sign in _NO_MEMORY_TO_LOAD)
-                answer = {"error": "memory"} if short else {"error": "other", "problem": f"ImportError: {error}"[:200]}
             except BrokenWireError:
                 raise
             except Exception as error:  # decoders raise what they like on hostile bytes
-                traceback.print_exc()
-                answer = {"error": "other", "problem": f"{type(error).__name__}: {error}"[:200]}
+                if _lacks_memory(error):
+                    answer = {"error": "memory"}
+                else:
+                    traceback.print_exc()
+                    answer = {"error": "other", "problem": f"{type(error).__name__}: {error}"[:200]}
             send(self._answers, {**answer, "peak": peak_resident_bytes()})
 
     def _do_probe(self, request: Message) -> Message:

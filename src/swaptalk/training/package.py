@@ -28,6 +28,7 @@ from swaptalk.training.options import read_json
 from swaptalk.training.parity import TOLERANCE, measure_parity
 from swaptalk.training.pretrained import load_network, motion_statistics
 from swaptalk.training.record import MetricTable
+from swaptalk.training.soup import made
 
 #: Stages whose networks make a bundle.
 NEEDED = ("vqgan", "swap", "lipsync")
@@ -139,17 +140,18 @@ def _by_stage(runs: Sequence[Path]) -> dict[str, Path]:
 
 
 def describe(folders: dict[str, Path]) -> dict[str, Any]:
-    """What the bundle records of its making: steps, minutes and last evaluation of each stage, and the commit."""
+    """What the bundle records of its making: steps, minutes and last evaluation of each stage, and the commit.
+
+    The mean of runs has no evaluation of its own; the runs that it is made of are recorded.
+    """
     stages = {}
     for stage, folder in sorted(folders.items()):
         checkpoint = load_checkpoint(folder)
         if checkpoint is None:
             continue
         rows = MetricTable(folder / "metrics.csv", checkpoint.step).rows
-        stages[stage] = {
-            "steps": checkpoint.step, "minutes": round(checkpoint.elapsed / 60, 1),
-            "validation": {name: value for name, value in (rows[-1] if rows else {}).items() if name != "step"},
-        }  # fmt: skip
+        last = {name: value for name, value in (rows[-1] if rows else {}).items() if name != "step"}
+        stages[stage] = {**made(checkpoint), "validation": last}
     return {"stages": stages, "commit": _commit()}
 
 

@@ -102,6 +102,19 @@ def test_photos_of_test_people_come_out_of_the_shards(tmp_path: Path) -> None:
     assert all(photo.path.parent == tmp_path / "out" for photo in photos)
 
 
+@pytest.mark.parametrize(("person", "found"), [("anna", ["faces-000-1"]), ("", [])])
+def test_photos_of_any_set_serve_if_their_people_are_named(tmp_path: Path, person: str, found: list[str]) -> None:
+    write_image(tmp_path / "1.png", np.full((20, 20, 3), 90, np.uint8))
+    with tarfile.open(tmp_path / "faces-000.tar", "w") as archive:
+        archive.add(tmp_path / "1.png", "1.png")
+    (tmp_path / "index.csv").write_text(f"shard,name,set,person,split\nfaces-000.tar,1.png,holiday,{person},test\n")
+    if not found:
+        with pytest.raises(InputError, match="names its person"):
+            find_photos(tmp_path, tmp_path / "out", Skipped())
+        return
+    assert [photo.name for photo in find_photos(tmp_path, tmp_path / "out", Skipped())] == found
+
+
 def test_a_folder_of_photos_and_its_bad_files(tmp_path: Path) -> None:
     write_image(tmp_path / "anna.png", np.full((20, 20, 3), 90, np.uint8))
     (tmp_path / "broken.png").write_bytes((tmp_path / "anna.png").read_bytes()[:40])

@@ -30,8 +30,8 @@ VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v")
 _HDTF_PIECE = re.compile(r"^(?P<video>.+)_(?P<index>\d{3})_(?P<start>\d+)_(?P<end>\d+)$")
 #: HDTF's videos: person, number of the video.
 _HDTF_VIDEO = re.compile(r"^(?P<person>.+)_\d{3}$")
-#: Sets of photos with known people, in the order in which they are drawn: sharp portraits first.
-_IDENTITY_SETS = ("us_congress_portraits", "celeba_test_crops")
+#: Set of photos that needs no labels, one official portrait a person; sharp, so drawn first.
+_PORTRAITS = "us_congress_portraits"
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,9 @@ def _videos(folder: Path) -> list[Path]:
 def find_photos(folder: Path, extracted: Path, skipped: Skipped, limit: int = 100) -> list[Photo]:
     """One photo of each of at most ``limit`` people under a folder, by name.
 
-    Layouts: ``index.csv`` beside ``*.tar`` shards (only rows with split ``test`` of sets whose people are known; the
-    files are put into ``extracted``), or any folder of photos, each of another person.
+    Layouts: ``index.csv`` beside ``*.tar`` shards (columns ``shard``, ``name``, ``set``, ``person``, ``split``; of the
+    rows with split ``test`` the first of each person; the files are put into ``extracted``), or any folder of photos,
+    each of another person.
 
     Raises:
         InputError: there is no such folder, its index lacks columns, or no photo is left.
@@ -179,12 +180,14 @@ def find_photos(folder: Path, extracted: Path, skipped: Skipped, limit: int = 10
 
 def _indexed_photos(folder: Path, extracted: Path, limit: int) -> list[Photo]:
     rows = _read_index(folder / "index.csv", {"shard", "name", "set", "person", "split"})
+    tested = sorted((row for row in rows if row["split"] == "test"), key=lambda row: row["set"] != _PORTRAITS)
     chosen: dict[str, dict[str, str]] = {}
-    for wanted in _IDENTITY_SETS:
-        for row in rows:
-            if row["split"] == "test" and row["set"] == wanted:
-                # A set of one photo a person needs no labels.
-                chosen.setdefault(row["person"] or f"{wanted}/{row['name']}", row)
+    for row in tested:
+        person = row["person"] or (f"{_PORTRAITS}/{row['name']}" if row["set"] == _PORTRAITS else "")
+        if person:
+            chosen.setdefault(person, row)
+    if not chosen:
+        raise InputError("no row of split 'test' names its person", path=folder / "index.csv", remedy="fill in 'person'")
     people = list(chosen.items())[:limit]
     by_shard: dict[str, list[tuple[str, dict[str, str]]]] = {}
     for person, row in people:

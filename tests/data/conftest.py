@@ -11,6 +11,8 @@ import pytest
 from swaptalk.data.store import Dataset, Item, encode_picture, write_index, write_unit
 from swaptalk.faces.topology import CANONICAL_MESH, INNER_LIPS, LIP_TOP
 
+#: Point of the mesh on the bridge of the nose.
+BRIDGE = 168
 #: Frames of a clip, and those in its middle that are not usable.
 CLIP_FRAMES = 80
 GAP = slice(30, 37)
@@ -24,8 +26,11 @@ def mesh(opening: float) -> np.ndarray:
     return points.astype(np.float32)
 
 
-def write_dataset(folder: Path, clips: dict[str, str], photos: dict[str, str]) -> Dataset:
-    """A dataset of clips and photos, each a name with its person; all for training, sound trusted."""
+def write_dataset(folder: Path, clips: dict[str, str], photos: dict[str, str], glasses: str = "") -> Dataset:
+    """A dataset of clips and photos, each a name with its person; all for training, sound trusted.
+
+    The one named ``glasses`` has a dark bar across the bridge of the nose.
+    """
     rng = np.random.default_rng(0)
     items = []
     (folder / "units").mkdir(parents=True)
@@ -45,7 +50,10 @@ def write_dataset(folder: Path, clips: dict[str, str], photos: dict[str, str]) -
         if count > 1:
             arrays["speech"] = np.ones(count, np.float32)
             arrays["audio"] = rng.integers(-3000, 3000, count * 640).astype(np.int16)
-        pictures = [encode_picture(np.broadcast_to(c, (256, 256, 3)).copy()) for c in colours]
+        faces = [np.broadcast_to(c, (256, 256, 3)).copy() for c in colours]
+        if name == glasses:
+            faces[0][round(float(mesh(6)[BRIDGE, 1])) :][:5] = 0
+        pictures = [encode_picture(face) for face in faces]
         write_unit(folder / "units" / name, [item], [], pictures, arrays)
         items.append(item)
     write_index(folder / "index.csv", items)
@@ -54,4 +62,4 @@ def write_dataset(folder: Path, clips: dict[str, str], photos: dict[str, str]) -
 
 @pytest.fixture
 def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
-    return lambda clips, photos, name="data": write_dataset(tmp_path / name, clips, photos)
+    return lambda clips, photos, name="data", glasses="": write_dataset(tmp_path / name, clips, photos, glasses)

@@ -69,3 +69,15 @@ def test_proxies_are_made_once_and_lost_parts_again(make_dataset: Callable[..., 
     turned.write_bytes(b"of the pairs before")
     next(first.folder.glob("*-latents.npy")).unlink()
     assert all(np.array_equal(first[k].reposed, build()[k].reposed) for k in range(3))  # goes with its pairs
+
+
+def test_some_sources_wear_glasses_though_few_people_do(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset({"clip": "cy"}, {f"p{k}": f"person {k}" for k in range(10)}, glasses="p7")
+    torch.manual_seed(0)
+    latents = LatentCache(dataset, "x")
+    proxies = ProxyCache(latents, FrameSampler(latents, 0.5, 0.0, 2.0), seed=0)
+    proxies.build(14, VQGAN().eval(), None)
+    sources = [proxies[k].source[0].name for k in range(14)]
+    asked = [k for k in (0, 6, 12) if proxies[k].target[0].name != "p7"]
+    assert asked and all(sources[k] == "p7" for k in asked)
+    assert sources.count("p7") < 8

@@ -18,6 +18,7 @@ from swaptalk.data.store import Item
 from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
 from swaptalk.faces.align import CROP_SIZE
+from swaptalk.faces.eyewear import GLASSES_STRENGTH, eyewear_strength
 from swaptalk.faces.mesh_warp import mesh_warp_swap, source_quality, warp_quality
 from swaptalk.faces.pose import estimate_pose
 from swaptalk.models.identity import SFace
@@ -25,6 +26,8 @@ from swaptalk.models.vqgan import VQGAN
 
 #: Pairs compared for each proxy, of which the best is made.
 _ATTEMPTS = 4
+#: Every so many pairs the source wears glasses, which are rare and hard, if a photo of so many frames drawn does.
+_GLASSES_EVERY, _GLASSES_DRAWS = 6, 100
 #: Least share of its weight that a proxy keeps where the source's forehead is covered or its light hard.
 _LEAST_SOURCE = 0.4
 #: Difference of head pose (degrees) that costs a pair as much as the whole difference between good and bad texture.
@@ -169,12 +172,13 @@ class ProxyCache:
         return self._proxies[index]
 
     def _pair(self, number: int) -> tuple[Frame, Frame, float]:
-        """Pair ``number``: two people whose poses suit each other, the source well lit and seen."""
+        """Pair ``number``: two people whose poses suit each other, the source well lit and seen; some with glasses."""
         rng = np.random.default_rng([self._seed, number])
+        glasses = number % _GLASSES_EVERY == 0
         tried = []
-        for _ in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS // 2 if glasses else _ATTEMPTS):
             target = self._frames.draw(rng)
-            source = self._frames.somebody_else(target, rng)
+            source = self._with_glasses(target, rng) if glasses else self._frames.somebody_else(target, rng)
             meshes = self._mesh(source), self._mesh(target)
             texture = source_quality(self._frames.dataset.picture(*source), meshes[0])
             quality = warp_quality(*meshes) * (_LEAST_SOURCE + (1 - _LEAST_SOURCE) * texture)
@@ -182,6 +186,20 @@ class ProxyCache:
             apart = float(np.abs(poses[0] - poses[1])[:2].sum())
             tried.append((quality - apart / _POSE_SCALE, (target, source, quality)))
         return max(tried, key=lambda pair: pair[0])[1]
+
+    def _with_glasses(self, target: Frame, rng: np.random.Generator) -> Frame:
+        """A photo of somebody else, with glasses if one is found, else the most alike; clips show few such people."""
+        best, strongest = self._frames.somebody_else(target, rng), -1.0
+        for _ in range(_GLASSES_DRAWS):
+            source = self._frames.somebody_else(target, rng)
+            if source[0].kind != "photo":
+                continue
+            strength = eyewear_strength(self._frames.dataset.picture(*source), self._mesh(source))
+            if strength > strongest:
+                best, strongest = source, strength
+            if strength > GLASSES_STRENGTH:
+                break
+        return best
 
     def _mesh(self, frame: Frame) -> NDArray[np.float32]:
         return np.asarray(self._frames.dataset.landmarks(frame[0])[frame[1]])

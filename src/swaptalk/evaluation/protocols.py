@@ -187,7 +187,8 @@ def _indexed_photos(folder: Path, extracted: Path, limit: int) -> list[Photo]:
         if person:
             chosen.setdefault(person, row)
     if not chosen:
-        raise InputError("no row of split 'test' names its person", path=folder / "index.csv", remedy="fill in 'person'")
+        problem = "no row of split 'test' names its person"
+        raise InputError(problem, path=folder / "index.csv", remedy="fill in the column 'person'")
     people = list(chosen.items())[:limit]
     by_shard: dict[str, list[tuple[str, dict[str, str]]]] = {}
     for person, row in people:

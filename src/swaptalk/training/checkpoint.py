@@ -34,6 +34,11 @@ class Checkpoint:
     pending: dict[str, list[float]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
+    def summary(self) -> dict[str, Any]:
+        """Steps and minutes of the run; of the mean of runs (`training.soup`) also those of its parts."""
+        parts = {"mean_of": self.extra["mean_of"]} if "mean_of" in self.extra else {}
+        return {"steps": self.step, "minutes": round(self.elapsed / 60, 1), **parts}
+
 
 def full_state(module: nn.Module) -> dict[str, Tensor]:
     """Parameters and all buffers, those that a module does not save too (codebook statistics)."""

@@ -28,7 +28,6 @@ from swaptalk.training.options import read_json
 from swaptalk.training.parity import TOLERANCE, measure_parity
 from swaptalk.training.pretrained import load_network, motion_statistics
 from swaptalk.training.record import MetricTable
-from swaptalk.training.soup import made
 
 #: Stages whose networks make a bundle.
 NEEDED = ("vqgan", "swap", "lipsync")
@@ -151,7 +150,7 @@ def describe(folders: dict[str, Path]) -> dict[str, Any]:
             continue
         rows = MetricTable(folder / "metrics.csv", checkpoint.step).rows
         last = {name: value for name, value in (rows[-1] if rows else {}).items() if name != "step"}
-        stages[stage] = {**made(checkpoint), "validation": last}
+        stages[stage] = {**checkpoint.summary(), "validation": last}
     return {"stages": stages, "commit": _commit()}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,15 +49,9 @@ def average_runs(runs: Sequence[Path], out: Path) -> None:
             raise InputError("has networks of another shape", path=run, remedy="average a run with its start")
     mean = {name: _mean([weights[name] for _, weights in found]) for name in kept}
     out.mkdir(parents=True)
-    extra = {**first.extra, "mean_of": [made(checkpoint) for checkpoint, _ in found]}
+    extra = {**first.extra, "mean_of": [checkpoint.summary() for checkpoint, _ in found]}
     save_checkpoint(out, Checkpoint(networks=mean, averages=mean, extra=extra))
     write_config(out, stage, json.dumps({**options, "out": str(out)}))
-
-
-def made(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Steps and minutes of a run, and those of the runs whose mean it is."""
-    parts = {"mean_of": checkpoint.extra["mean_of"]} if "mean_of" in checkpoint.extra else {}
-    return {"steps": checkpoint.step, "minutes": round(checkpoint.elapsed / 60, 1), **parts}
 
 
 def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:

@@ -90,6 +90,12 @@ def test_the_claim_says_what_the_intervals_say() -> None:
     assert summarise(few, None).claims == (
         "self-driven: 5 clips are too few to say what the latent pipeline beats; it takes 6.",
     )
+    paused = results()
+    for measured in paused.rows:
+        measured.protocol = "paused"
+        for result in measured.results.values():
+            result.values = {"lip_leak": 0.3}
+    assert summarise(paused, None).claims == ()  # nothing of what is claimed on was measured
     mixed = results()
     mixed.rows[2] = row("SwapTalk", 0.825, 0.3)
     assert "SSIM" not in summarise(mixed, None).claims[0]

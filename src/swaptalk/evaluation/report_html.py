@@ -70,7 +70,7 @@ def as_html(
         "<h1>SwapTalk evaluation</h1>",
         f"<p>{len(results.pairs)} clips, {results.seconds:.0f} s, {len(results.skipped.items)} left out, "
         f"gallery of {results.gallery_size} people.</p>",
-        *(f"<p><strong>{html.escape(claim)}</strong></p>" for claim in summary.claims), _goals(goals),
+        _goals(goals), _against_cascades(summary.claims),
     ]  # fmt: skip
     for protocol in dict.fromkeys(row.protocol for row in summary.rows):
         rows = [row for row in results.rows if row.protocol == protocol]
@@ -136,6 +136,13 @@ def _goals(goals: Sequence[Reached]) -> str:
     return (
         f'<h2>Goals</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
+
+
+def _against_cascades(claims: Sequence[str]) -> str:
+    if not claims:
+        return ""
+    items = "".join(f"<li>{html.escape(claim)}</li>" for claim in claims)
+    return f"<h2>Latent space against cascades</h2><ul>{items}</ul>"
 
 
 def _plots(summary: Summary, rows: list[Row]) -> str:

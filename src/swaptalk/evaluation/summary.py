@@ -141,7 +141,7 @@ def _claims(
             )
             continue
         verdicts = {name: _verdicts(own, row, frechet_key, seed) for name, row in found.items() if row is not None}
-        if len(verdicts) == len(others):
+        if len(verdicts) == len(others) and any(verdicts.values()):  # the paused protocol compares nothing of it
             claims.append(f"{driven}: {_against_all(list(verdicts.values()))}.")
         for name, columns in verdicts.items():
             said = []

@@ -34,6 +34,7 @@ body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1280px;paddin
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.85rem}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+.goals th,.goals td{white-space:normal;text-align:left;vertical-align:top}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:Canvas}
 th button{font:inherit;font-weight:600;background:none;border:0;padding:0;cursor:pointer;color:inherit}
 th[aria-sort=ascending] button::after{content:" \\25B2"}th[aria-sort=descending] button::after{content:" \\25BC"}
@@ -133,9 +134,8 @@ def _goals(goals: Sequence[Reached]) -> str:
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in goal_cells(line)) + "</tr>" for line in goals
     )
-    return (
-        f'<h2>Goals</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    table = f'<table class="goals"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<h2>Goals</h2><div class="wide">{table}</div>'
 
 
 def _against_cascades(claims: Sequence[str]) -> str:

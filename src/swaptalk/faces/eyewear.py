@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.topology import LEFT_EYE, RIGHT_EYE
 
-#: Faces with more than this strength wear glasses: of 1,500 photographs it flags 4 %, four in five of them rightly (the
+#: Faces with more than this strength wear glasses: of 1,500 photographs it flags 3 %, four in five of them rightly (the
 #: rest are hair, hats and deep shadows between the brows); thin rims without a bar stay below.
 GLASSES_STRENGTH = 0.15
 #: The place looked at, in distances of the inner eye corners: from below the brows to the middle of the nose, and as

@@ -38,7 +38,7 @@ bench-watermark: $(VENV)/.development demo-inputs
 	$(BIN)/python benchmarks/watermark.py cost
 	$(BIN)/python benchmarks/watermark.py report
 
-# Mutated files of all kinds: a minute is part of `test`, this takes as long as is asked for.
+# Mutated files of all kinds: 40 s are part of `test`, this takes as long as is asked for.
 MINUTES ?= 60
 fuzz: $(VENV)/.development
 	$(BIN)/python tests/fuzz/harness.py --minutes $(MINUTES) --report docs/fuzz.md

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from swaptalk.data.store import Dataset, Item, encode_picture, write_index, write_unit
-from swaptalk.faces.topology import CANONICAL_MESH, INNER_LIPS, LIP_TOP
+from swaptalk.faces.topology import CANONICAL_MESH, INNER_LIPS, LIP_TOP, NOSE
 
-#: Point of the mesh on the bridge of the nose.
-BRIDGE = 168
 #: Frames of a clip, and those in its middle that are not usable.
 CLIP_FRAMES = 80
 GAP = slice(30, 37)
@@ -52,7 +50,7 @@ def write_dataset(folder: Path, clips: dict[str, str], photos: dict[str, str], g
             arrays["audio"] = rng.integers(-3000, 3000, count * 640).astype(np.int16)
         faces = [np.broadcast_to(c, (256, 256, 3)).copy() for c in colours]
         if name == glasses:
-            faces[0][round(float(mesh(6)[BRIDGE, 1])) :][:5] = 0
+            faces[0][round(float(mesh(6)[NOSE[0], 1])) :][:5] = 0
         pictures = [encode_picture(face) for face in faces]
         write_unit(folder / "units" / name, [item], [], pictures, arrays)
         items.append(item)

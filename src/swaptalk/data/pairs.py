@@ -27,6 +27,7 @@ from swaptalk.models.vqgan import VQGAN
 #: Pairs compared for each proxy, of which the best is made.
 _ATTEMPTS = 4
 #: Every so many pairs the source wears glasses, which are rare and hard, if a photo of so many frames drawn does.
+#: Of them half as many pairs are compared, since looking for glasses takes the time of the others.
 _GLASSES_EVERY, _GLASSES_DRAWS = 6, 100
 #: Least share of its weight that a proxy keeps where the source's forehead is covered or its light hard.
 _LEAST_SOURCE = 0.4

@@ -40,8 +40,9 @@ def average_runs(runs: Sequence[Path], out: Path) -> None:
     found = [trained_weights(run) for run in runs]
     first, kept = found[0]
     for run, (checkpoint, weights) in zip(runs[1:], found[1:], strict=True):
-        if read_config(run)[0] != stage:
-            raise InputError(f"is a run of stage {read_config(run)[0]}", path=run, remedy=f"name runs of {stage}")
+        other, _ = read_config(run)
+        if other != stage:
+            raise InputError(f"is a run of stage {other}", path=run, remedy=f"name runs of {stage}")
         if any(checkpoint.extra.get(key) != first.extra.get(key) for key in SCALE):
             raise InputError("has motion tokens of another scale", path=run, remedy="average a run with its start")
         kept = {name: state for name, state in kept.items() if name in weights}

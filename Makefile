@@ -48,6 +48,7 @@ faults: $(VENV)/.development
 	$(BIN)/python benchmarks/faults.py --report docs/faults.md
 
 lint: $(VENV)/.development
+	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 

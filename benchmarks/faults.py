@@ -1,9 +1,11 @@
-"""Breaks renders at random moments and looks at what is left: ``python benchmarks/faults.py --report docs/faults.md``.
+"""Breaks renders at random moments and looks at what is left: ``python benchmarks/faults.py
+--report docs/faults.md``.
 
-Every render is the real command in a process of its own: a small video of a few chunks. It is killed (kill -9), its
-disk fills up, its target changes, its clock jumps, its cache cannot be written, another process wants the same
-files. Afterwards nothing may be half-written, each message is one line, and ``--resume`` gives the very same video.
-Disks of their own (tmpfs) need root; without it those cases are left out.
+Every render is the real command in a process of its own: a small video of a few chunks. It is
+killed (kill -9), its disk fills up, its target changes, its clock jumps, its cache cannot be
+written, another process wants the same files. Afterwards nothing may be half-written, each message
+is one line, and ``--resume`` gives the very same video. Disks of their own (tmpfs) need root;
+without it those cases are left out.
 """
 
 from __future__ import annotations
@@ -70,7 +72,11 @@ class Bench:
     def __init__(self, folder: Path, seed: int = 0) -> None:
         self.folder, self.random, self.tally = folder, random.Random(seed), Tally()
         folder.mkdir(parents=True, exist_ok=True)
-        self.source, self.target, self.audio = resolve("astronaut"), folder / "target.mp4", folder / "words.wav"
+        self.source, self.target, self.audio = (
+            resolve("astronaut"),
+            folder / "target.mp4",
+            folder / "words.wav",
+        )
         self._make_inputs()
         begun = time.monotonic()
         result = self.run(folder / "reference.mp4")
@@ -80,7 +86,9 @@ class Bench:
         self.expected = content(folder / "reference.mp4")
 
     def _make_inputs(self) -> None:
-        portrait = cv2.resize(read_image(resolve("grace-hopper"))[20:380, 40:480], (SIZE[0] + 16, SIZE[1] + 16))
+        portrait = cv2.resize(
+            read_image(resolve("grace-hopper"))[20:380, 40:480], (SIZE[0] + 16, SIZE[1] + 16)
+        )
         with VideoWriter(self.target, *SIZE, 25) as writer:
             for index in range(100):
                 x, y = round(8 + 8 * np.sin(index / 9)), round(8 + 6 * np.cos(index / 11))
@@ -94,20 +102,52 @@ class Bench:
             file.setframerate(16000)
             file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
-    def start(self, output: Path, *options: str, target: Path | None = None, **environment: str,
-              ) -> subprocess.Popen[str]:  # fmt: skip
+    def start(
+        self,
+        output: Path,
+        *options: str,
+        target: Path | None = None,
+        **environment: str,
+    ) -> subprocess.Popen[str]:
         """Begin a render."""
-        command = [sys.executable, "-m", "swaptalk", "generate", "--source", str(self.source), "--target",
-                   str(target or self.target), "--audio", str(self.audio), "--output", str(output), "--fps", str(FPS),
-                   "--quiet", *options]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "swaptalk",
+            "generate",
+            "--source",
+            str(self.source),
+            "--target",
+            str(target or self.target),
+            "--audio",
+            str(self.audio),
+            "--output",
+            str(output),
+            "--fps",
+            str(FPS),
+            "--quiet",
+            *options,
+        ]
         paths = [environment.pop("PYTHONPATH", ""), *(path for path in sys.path if path)]
         return subprocess.Popen(
-            command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
-        )  # fmt: skip
+            command,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={
+                **os.environ,
+                **environment,
+                "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+            },
+        )
 
-    def run(self, output: Path, *options: str, target: Path | None = None, **environment: str,
-            ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    def run(
+        self,
+        output: Path,
+        *options: str,
+        target: Path | None = None,
+        **environment: str,
+    ) -> subprocess.CompletedProcess[str]:
         """Render to the end."""
         process = self.start(output, *options, target=target, **environment)
         stdout, stderr = process.communicate(timeout=TIMEOUT)
@@ -120,33 +160,45 @@ class Bench:
     def finished(self, fault: str, output: Path) -> None:
         """Resume, and compare with the undisturbed render."""
         result = self.run(output, "--resume")
-        if not self.tally.check(fault, result.returncode == 0, f"--resume ended with {result.stderr.strip()!r}"):
+        if not self.tally.check(
+            fault, result.returncode == 0, f"--resume ended with {result.stderr.strip()!r}"
+        ):
             return
         self.tally.check(fault, content(output) == self.expected, "the resumed video differs")
-        left = sorted(path.name for path in output.parent.iterdir() if path.name.startswith(output.name + "."))
+        left = sorted(
+            path.name for path in output.parent.iterdir() if path.name.startswith(output.name + ".")
+        )
         self.tally.check(fault, not left, f"left behind: {left}")
         output.unlink()
 
     def one_line(self, fault: str, stderr: str) -> str:
         """The error among what was printed; it must be one line and no traceback."""
         errors = [line for line in stderr.splitlines() if line.startswith("swaptalk: error: ")]
-        clean = len(errors) == 1 and all(line.startswith("swaptalk: ") for line in stderr.splitlines())
+        clean = len(errors) == 1 and all(
+            line.startswith("swaptalk: ") for line in stderr.splitlines()
+        )
         self.tally.check(fault, clean, f"printed {stderr!r}")
         return errors[0] if errors else ""
 
     def untouched(self, fault: str, output: Path) -> None:
         """No output, whole or half, may be there."""
-        found = [path.name for path in (output, output.with_name(output.name + ".part")) if path.exists()]
+        found = [
+            path.name for path in (output, output.with_name(output.name + ".part")) if path.exists()
+        ]
         self.tally.check(fault, not found, f"an interrupted render left {found}")
 
 
 def content(video: Path) -> str:
-    """Hash over all encoded pictures and sound with their times: what a viewer gets, without the file's own labels."""
+    """Hash over all encoded pictures and sound with their times: what a viewer gets, without the
+    file's own labels.
+    """
     digest = hashlib.sha256()
     with av.open(str(video)) as container:
         for packet in container.demux():
             if packet.size:
-                digest.update(f"{packet.stream.index} {packet.pts} {packet.dts}".encode() + bytes(packet))
+                digest.update(
+                    f"{packet.stream.index} {packet.pts} {packet.dts}".encode() + bytes(packet)
+                )
     return digest.hexdigest()
 
 
@@ -174,8 +226,13 @@ def killed(bench: Bench, count: int) -> None:
 
 
 def _wait_for_chunks(process: subprocess.Popen[str], output: Path, count: int) -> None:
-    """Return when so many chunks are finished: by time alone most kills would hit the start of the program."""
-    while process.poll() is None and len(list(output.parent.glob(f"{output.name}.job/chunks/*.mp4"))) < count:
+    """Return when so many chunks are finished: by time alone most kills would hit the start of the
+    program.
+    """
+    while (
+        process.poll() is None
+        and len(list(output.parent.glob(f"{output.name}.job/chunks/*.mp4"))) < count
+    ):
         time.sleep(0.05)
 
 
@@ -183,7 +240,9 @@ def _wait_for_chunks(process: subprocess.Popen[str], output: Path, count: int) -
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     """A disk of its own."""
     folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], check=True
+    )
     try:
         yield folder
     finally:
@@ -204,7 +263,9 @@ def disk_full(bench: Bench, count: int) -> None:
                 _fill(ballast, spare=bench.random.choice([0, 4096, 65536]))
             _, stderr = process.communicate(timeout=TIMEOUT)
             if process.returncode == 0:
-                bench.tally.check(fault, content(output) == bench.expected, "a render on a full disk is not whole")
+                bench.tally.check(
+                    fault, content(output) == bench.expected, "a render on a full disk is not whole"
+                )
                 bench.tally.add(fault, "fitted in nevertheless")
                 continue
             said = bench.one_line(fault, stderr)
@@ -233,7 +294,10 @@ def target_changes(bench: Bench, count: int) -> None:
     """Write into the target, or put another file in its place, at random moments."""
     fault = "target changes during the render"
     for number in range(count):
-        output, target = bench.folder / f"changed{number}.mp4", bench.folder / f"changing{number}.mp4"
+        output, target = (
+            bench.folder / f"changed{number}.mp4",
+            bench.folder / f"changing{number}.mp4",
+        )
         shutil.copy(bench.target, target)
         process = bench.start(output, target=target)
         try:
@@ -251,12 +315,16 @@ def target_changes(bench: Bench, count: int) -> None:
         _, stderr = process.communicate(timeout=TIMEOUT)
         if process.returncode == 0:
             same = content(output) == bench.expected
-            bench.tally.add(fault, "all was read before" if same or not changed else "made from the new file")
+            bench.tally.add(
+                fault, "all was read before" if same or not changed else "made from the new file"
+            )
             output.unlink()
         else:
             said = bench.one_line(fault, stderr)
             bench.untouched(fault, output)
-            bench.tally.add(fault, "refused: changed" if "changed while" in said else "refused: unreadable")
+            bench.tally.add(
+                fault, "refused: changed" if "changed while" in said else "refused: unreadable"
+            )
         shutil.rmtree(output.with_name(output.name + ".job"), ignore_errors=True)
 
 
@@ -296,7 +364,9 @@ def cache_read_only(bench: Bench, count: int) -> None:
             output = bench.folder / "cached.mp4"
             result = bench.run(output, SWAPTALK_CACHE_DIR=str(cache))
             if number % 2 == 0:
-                bench.tally.check(fault, result.returncode == 0, f"with all files: {result.stderr!r}")
+                bench.tally.check(
+                    fault, result.returncode == 0, f"with all files: {result.stderr!r}"
+                )
                 bench.tally.add(fault, "with all files: renders")
                 output.unlink(missing_ok=True)
             else:
@@ -326,7 +396,10 @@ def two_at_once(bench: Bench, count: int) -> None:
         # The slower one may also come when the faster has already finished.
         bench.tally.check(fault, good or codes == [0, 0], f"codes {codes}, said {said!r}")
         bench.tally.check(fault, content(output) == bench.expected, "the contested video differs")
-        bench.tally.add(fault, "one output: one renders, the other says so" if good else "one output: one after other")
+        bench.tally.add(
+            fault,
+            "one output: one renders, the other says so" if good else "one output: one after other",
+        )
 
 
 def report(tally: Tally, seconds: float) -> str:
@@ -354,10 +427,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="swaptalk-faults-") as folder:
         bench = Bench(Path(folder), options.seed)
         cases: list[tuple[Callable[[Bench, int], None], int, bool]] = [
-            (killed, options.kills, True), (disk_full, options.fills, root), (target_changes, options.others, True),
-            (clock_jumps, options.others, True), (cache_read_only, options.others, root),
+            (killed, options.kills, True),
+            (disk_full, options.fills, root),
+            (target_changes, options.others, True),
+            (clock_jumps, options.others, True),
+            (cache_read_only, options.others, root),
             (two_at_once, options.others, True),
-        ]  # fmt: skip
+        ]
         for case, count, possible in cases:
             if not possible:
                 print(f"{case.__name__}: left out, needs root", file=sys.stderr)

@@ -1,10 +1,12 @@
-"""How well the packaged 468-point mesh and our lip network measure speaking lips, against the lip network's teacher.
+"""How well the packaged 468-point mesh and our lip network measure speaking lips, against the lip
+network's teacher.
 
     python benchmarks/landmarks.py [--seconds 4]
 
-Clips are the test clips of real people in ``SWAPTALK_SHARED`` (default ``../shared`` beside the repository), the
-teacher is its ``models/face_landmarks_detector.tflite``, 478 points with refined lips, which the product does not use.
-All look at the same frames. There is no truth by hand; what decides between them is the sound that belongs to the lips.
+Clips are the test clips of real people in ``SWAPTALK_SHARED`` (default ``../shared`` beside the
+repository), the teacher is its ``models/face_landmarks_detector.tflite``, 478 points with refined
+lips, which the product does not use. All look at the same frames. There is no truth by hand; what
+decides between them is the sound that belongs to the lips.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ STILL = 0.25
 
 @dataclass
 class Clip:
-    """A clip's points by each network (T, 468, 3), how much the mouth's picture changed (T,), and loudness (T,) dB."""
+    """A clip's points by each network (T, 468, 3), how much the mouth's picture changed (T,), and
+    loudness (T,) dB.
+    """
 
     name: str
     mesh: NDArray[np.float32]
@@ -79,24 +83,35 @@ def measure(path: Path, seconds: float, networks: Networks) -> Clip | None:
             meshes.append(networks.mesh(frame, region).points)
             refined.append(networks.lips(frame, meshes[-1]))
             points.append(networks.teacher(frame, region))
-            low, high = found.xy[LIPS].min(axis=0).astype(int), found.xy[LIPS].max(axis=0).astype(int) + 1
+            low, high = (
+                found.xy[LIPS].min(axis=0).astype(int),
+                found.xy[LIPS].max(axis=0).astype(int) + 1,
+            )
             mouth = frame[max(low[1], 0) : high[1], max(low[0], 0) : high[0]]
-            small = np.asarray(cv2.resize(mouth, (32, 16), interpolation=cv2.INTER_AREA), np.float32)
+            small = np.asarray(
+                cv2.resize(mouth, (32, 16), interpolation=cv2.INTER_AREA), np.float32
+            )
             changes.append(0.0 if before is None else float(np.abs(small - before).mean()))
             before = small
     if len(meshes) <= 3 * MAXIMUM_SHIFT:
         return None
     levels = frame_levels(read_audio(path, end=seconds), 16000, FPS, len(meshes))
-    return Clip(path.stem, np.stack(meshes), np.stack(refined), np.stack(points), np.array(changes), levels)
+    return Clip(
+        path.stem, np.stack(meshes), np.stack(refined), np.stack(points), np.array(changes), levels
+    )
 
 
 def opening(points: NDArray[np.float32]) -> NDArray[np.float64]:
     """Opening of the inner lips (T,) in % of the eye distance, as motion tokens measure it."""
-    return np.array([100 * measure_motion(p)[:ABSOLUTE_CHANNELS].mean() for p in points], np.float64)
+    return np.array(
+        [100 * measure_motion(p)[:ABSOLUTE_CHANNELS].mean() for p in points], np.float64
+    )
 
 
 def noise(series: NDArray[np.float64], still: NDArray[np.bool_]) -> float:
-    """Standard deviation of a frame's error where nothing moves, from second differences of series (T, ...)."""
+    """Standard deviation of a frame's error where nothing moves, from second differences of series
+    (T, ...).
+    """
     second = (series[:-2] - 2 * series[1:-1] + series[2:]) / 6**0.5
     return float(np.sqrt((second[still[1:-1]] ** 2).mean()))
 
@@ -115,14 +130,22 @@ def rows(clip: Clip) -> dict[str, float]:
         result[f"noise of the opening, {name}"] = noise(curves[name], still)
         result[f"noise of a lip point, {name}"] = noise(lips.astype(np.float64), still)
         result[f"spread of the opening, {name}"] = float(curves[name].std())
-        result[f"opening with loudness, best shift, r, {name}"] = envelope_sync(curves[name], clip.levels).peak
+        result[f"opening with loudness, best shift, r, {name}"] = envelope_sync(
+            curves[name], clip.levels
+        ).peak
     for name in ("mesh", "lip network", "mesh smoothed", "lip network smoothed"):
-        result[f"opening, r with the teacher's, {name}"] = float(np.corrcoef(curves[name], curves["teacher"])[0, 1])
-        result[f"opening minus the teacher's, {name}"] = float((curves[name] - curves["teacher"]).mean())
+        result[f"opening, r with the teacher's, {name}"] = float(
+            np.corrcoef(curves[name], curves["teacher"])[0, 1]
+        )
+        result[f"opening minus the teacher's, {name}"] = float(
+            (curves[name] - curves["teacher"]).mean()
+        )
         apart = 100 * (seen[name][:, LIPS, :2] - clip.teacher[:, LIPS, :2]) / size
         result[f"lips from the teacher's, {name}"] = float(np.linalg.norm(apart, axis=2).mean())
         moved = apart - apart.mean(axis=0)
-        result[f"lips from the teacher's, mean offset removed, {name}"] = float(np.linalg.norm(moved, axis=2).mean())
+        result[f"lips from the teacher's, mean offset removed, {name}"] = float(
+            np.linalg.norm(moved, axis=2).mean()
+        )
     return result
 
 
@@ -132,17 +155,25 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each clip")
     arguments = parser.parse_args()
     with (SHARED / "data" / "video" / "index.csv").open(newline="") as file:
-        names = [r["id"] for r in csv.DictReader(file) if r["split"] == "test" and r["kind"] == "real"]
+        names = [
+            r["id"] for r in csv.DictReader(file) if r["split"] == "test" and r["kind"] == "real"
+        ]
     networks = Networks()
     clips = SHARED / "data" / "video" / "clips"
     found = [measure(clips / f"{name}.webm", arguments.seconds, networks) for name in names]
     tables = [rows(clip) for clip in found if clip is not None]
-    print(f"| {len(tables)} clips | median | 10 % | 90 % | mean, with 95 % interval |\n|---|---|---|---|---|")
+    print(
+        f"| {len(tables)} clips | median | 10 % | 90 % | mean, with 95 % interval "
+        "|\n|---|---|---|---|---|"
+    )
     for name in tables[0]:
         values = np.array([table[name] for table in tables])
         low, middle, high = (f"{x:.2f}" for x in np.quantile(values, (0.1, 0.5, 0.9)))
         mean = bootstrap_mean(values.tolist())
-        print(f"| {name} | {middle} | {low} | {high} | {mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}] |")
+        print(
+            f"| {name} | {middle} | {low} | {high} | {mean.value:.2f} [{mean.low:.2f}, "
+            f"{mean.high:.2f}] |"
+        )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""Measures the invisible watermark: what it survives, how often it is seen where there is none, what it costs.
+"""Measures the invisible watermark: what it survives, how often it is seen where there is none,
+what it costs.
 
-    python benchmarks/watermark.py robustness --out runs/watermark     # adds to what is there; repeat for more hosts
-    python benchmarks/watermark.py false-alarms --out runs/watermark --cpu-seconds 300
-    python benchmarks/watermark.py cost                                # needs the demo's inputs (make demo-inputs)
-    python benchmarks/watermark.py report --out runs/watermark         # the tables of docs/provenance.md
+    python benchmarks/watermark.py robustness --out runs/watermark     # adds to what is there;
+    repeat for more hosts python benchmarks/watermark.py false-alarms --out runs/watermark
+    --cpu-seconds 300 python benchmarks/watermark.py cost                                # needs the
+    demo's inputs (make demo-inputs) python benchmarks/watermark.py report --out runs/watermark
+    # the tables of docs/provenance.md
 
-Hosts are the demo's clip (1280 x 720) and, where ``SWAPTALK_SHARED`` (default ``../shared`` beside the repository) has
-them, portraits under a drifting camera (640 x 480) and small clips of real speech (at most 320 x 320).
+Hosts are the demo's clip (1280 x 720) and, where ``SWAPTALK_SHARED`` (default ``../shared`` beside
+the repository) has them, portraits under a drifting camera (640 x 480) and small clips of real
+speech (at most 320 x 320).
 """
 
 from __future__ import annotations
@@ -83,9 +86,13 @@ def cropped(frames: Frames, share: float) -> Frames:
 
 
 def screen_recorded(frames: Frames) -> Frames:
-    """A player window with a border on a screen of 30 Hz, enlarged by a third, recorded and encoded again."""
-    shown = [cv2.copyMakeBorder(one, 40, 56, 60, 44, cv2.BORDER_CONSTANT, value=(32, 32, 36))
-             for one in scaled(frames, 4 / 3)]
+    """A player window with a border on a screen of 30 Hz, enlarged by a third, recorded and encoded
+    again.
+    """
+    shown = [
+        cv2.copyMakeBorder(one, 40, 56, 60, 44, cv2.BORDER_CONSTANT, value=(32, 32, 36))
+        for one in scaled(frames, 4 / 3)
+    ]
     return [shown[index * 25 // 30] for index in range(len(shown) * 30 // 25)]
 
 
@@ -98,13 +105,17 @@ ATTACKS: dict[str, Callable[[Frames], Frames]] = {
     "scaled to 75 %, CRF 23": lambda frames: recode(scaled(frames, 0.75), 23),
     "scaled to 150 %, CRF 23": lambda frames: recode(scaled(frames, 1.5), 23),
     "20 % of each side cropped, CRF 23": lambda frames: recode(cropped(frames, 0.2), 23),
-    "brightness x 1.5, CRF 23": lambda frames: recode([cv2.convertScaleAbs(one, alpha=1.5) for one in frames], 23),
+    "brightness x 1.5, CRF 23": lambda frames: recode(
+        [cv2.convertScaleAbs(one, alpha=1.5) for one in frames], 23
+    ),
     "screen recording, 30 fps, CRF 26": lambda frames: recode(screen_recorded(frames), 26, fps=30),
 }
 
 
 def hosts(names: Sequence[str]) -> Iterator[tuple[str, str, Frames]]:
-    """(kind, name, frames); the kinds take turns, so that a run that is stopped early has some of each."""
+    """(kind, name, frames); the kinds take turns, so that a run that is stopped early has some of
+    each.
+    """
     kinds = [HOSTS[name]() for name in names]
     while kinds:
         for kind in list(kinds):
@@ -120,7 +131,11 @@ def _demo() -> Iterator[tuple[str, str, Frames]]:
     if path.exists():
         with VideoReader(path) as reader:
             for start in range(0, len(reader) - FRAMES + 1, FRAMES):
-                yield "demo 1280 x 720", f"demo-{start}", list(reader.frames(range(start, start + FRAMES)))
+                yield (
+                    "demo 1280 x 720",
+                    f"demo-{start}",
+                    list(reader.frames(range(start, start + FRAMES))),
+                )
 
 
 def photos(wanted: Callable[[dict[str, str]], bool]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
@@ -136,12 +151,17 @@ def photos(wanted: Callable[[dict[str, str]], bool]) -> Iterator[tuple[str, NDAr
                 row = rows.get((shard.name, member.name))
                 content = archive.extractfile(member) if row is not None and wanted(row) else None
                 if content is not None:
-                    yield member.name, np.asarray(Image.open(io.BytesIO(content.read())).convert("RGB"))
+                    yield (
+                        member.name,
+                        np.asarray(Image.open(io.BytesIO(content.read())).convert("RGB")),
+                    )
 
 
 def _portraits() -> Iterator[tuple[str, str, Frames]]:
     for name, photo in photos(lambda row: row["set"] == "us_congress_portraits"):
-        grown = cv2.resize(photo, (680, 680 * photo.shape[0] // photo.shape[1]), interpolation=cv2.INTER_CUBIC)
+        grown = cv2.resize(
+            photo, (680, 680 * photo.shape[0] // photo.shape[1]), interpolation=cv2.INTER_CUBIC
+        )
         noise = np.random.default_rng(int(name.split(".")[0]))
         frames = []
         for index in range(FRAMES):
@@ -159,20 +179,35 @@ def _clips() -> Iterator[tuple[str, str, Frames]]:
         rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
     for row in rows:
         with VideoReader(folder / "clips" / f"{row['id']}.webm") as reader:
-            yield "clips up to 320 x 320", row["id"], list(reader.frames(range(min(FRAMES, len(reader)))))
+            yield (
+                "clips up to 320 x 320",
+                row["id"],
+                list(reader.frames(range(min(FRAMES, len(reader))))),
+            )
 
 
 #: Kinds of hosts.
 HOSTS = {"demo": _demo, "portraits": _portraits, "clips": _clips}
 
 
-def missing_hosts(path: Path, limit: int, names: Sequence[str]) -> Iterator[tuple[str, str, Frames, Watermarker]]:
+def missing_hosts(
+    path: Path, limit: int, names: Sequence[str]
+) -> Iterator[tuple[str, str, Frames, Watermarker]]:
     """Kind, name, frames and marker of the hosts that a file of results does not have yet."""
-    done = {json.loads(line)["host"] for line in path.read_text().splitlines()} if path.exists() else set()
+    done = (
+        {json.loads(line)["host"] for line in path.read_text().splitlines()}
+        if path.exists()
+        else set()
+    )
     for kind, name, frames in islice(hosts(names), limit):
         if name not in done:
             identifier = random.Random(f"{IDENTIFIER_SEED} {name}").getrandbits(64)
-            yield kind, name, frames, Watermarker(identifier, frames[0].shape[1], frames[0].shape[0])
+            yield (
+                kind,
+                name,
+                frames,
+                Watermarker(identifier, frames[0].shape[1], frames[0].shape[0]),
+            )
 
 
 def robustness(out: Path, limit: int, names: Sequence[str]) -> None:
@@ -181,8 +216,14 @@ def robustness(out: Path, limit: int, names: Sequence[str]) -> None:
     for kind, name, frames, watermarker in missing_hosts(path, limit, names):
         identifier = watermarker.identifier
         marked = [watermarker(frame.copy()) for frame in frames]
-        quality = {"psnr": float(np.mean([psnr(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)])),
-                   "ssim": float(np.mean([ssim(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)]))}
+        quality = {
+            "psnr": float(
+                np.mean([psnr(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)])
+            ),
+            "ssim": float(
+                np.mean([ssim(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)])
+            ),
+        }
         written = recode(marked, *WRITTEN)
         lines = []
         for attack, apply in ATTACKS.items():
@@ -190,10 +231,27 @@ def robustness(out: Path, limit: int, names: Sequence[str]) -> None:
             for frame in apply(written):
                 detector.add(frame)
             reading = detector.result()
-            lines.append({"kind": kind, "host": name, "attack": attack, "read": reading.identifier == identifier,
-                          "wrong": reading.identifier not in (None, identifier), "present": reading.present,
-                          "score": reading.score, "bits": bit_accuracy(detector.received, identifier), **quality})
-            print(name, attack, lines[-1]["read"], reading.score, round(lines[-1]["bits"], 3), flush=True)
+            lines.append(
+                {
+                    "kind": kind,
+                    "host": name,
+                    "attack": attack,
+                    "read": reading.identifier == identifier,
+                    "wrong": reading.identifier not in (None, identifier),
+                    "present": reading.present,
+                    "score": reading.score,
+                    "bits": bit_accuracy(detector.received, identifier),
+                    **quality,
+                }
+            )
+            print(
+                name,
+                attack,
+                lines[-1]["read"],
+                reading.score,
+                round(lines[-1]["bits"], 3),
+                flush=True,
+            )
         with path.open("a") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
 
@@ -208,12 +266,24 @@ def false_alarms(out: Path, cpu_seconds: float) -> None:
             if time.process_time() - begun > cpu_seconds:
                 return
             detector = WatermarkDetector()
-            with av.open(str(clip)) as container:  # footage of our own: no need for the sandbox, which takes longer
+            with av.open(
+                str(clip)
+            ) as container:  # footage of our own: no need for the sandbox, which takes longer
                 for frame in islice(container.decode(video=0), UNMARKED_FRAMES):
                     detector.add(frame.to_ndarray(format="rgb24"))
             reading = detector.result()
-            file.write(json.dumps({"clip": clip.stem, "frames": reading.frames, "read": reading.identifier is not None,
-                                   "present": reading.present, "score": reading.score}) + "\n")
+            file.write(
+                json.dumps(
+                    {
+                        "clip": clip.stem,
+                        "frames": reading.frames,
+                        "read": reading.identifier is not None,
+                        "present": reading.present,
+                        "score": reading.score,
+                    }
+                )
+                + "\n"
+            )
             file.flush()
 
 
@@ -234,31 +304,49 @@ def report(out: Path) -> None:
         kinds[line["kind"]].append(line)
     for kind, rows in kinds.items():
         names = {row["host"]: row for row in rows}
-        print(f"\n{kind}, {len(names)} hosts: PSNR {np.mean([row['psnr'] for row in names.values()]):.1f} dB "
-              f"(least {min(row['psnr'] for row in names.values()):.1f}), "
-              f"SSIM {np.mean([row['ssim'] for row in names.values()]):.4f}\n")
-        print("| attack | identifier read | 95 % interval | code bits right | pilot score, median |")
+        print(
+            f"\n{kind}, {len(names)} hosts: PSNR "
+            f"{np.mean([row['psnr'] for row in names.values()]):.1f} dB "
+            f"(least {min(row['psnr'] for row in names.values()):.1f}), "
+            f"SSIM {np.mean([row['ssim'] for row in names.values()]):.4f}\n"
+        )
+        print(
+            "| attack | identifier read | 95 % interval | code bits right | pilot score, median |"
+        )
         print("|---|---|---|---|---|")
         for attack in ATTACKS:
             tried = [row for row in rows if row["attack"] == attack]
             hits = sum(row["read"] for row in tried)
             low, high = wilson(hits, len(tried))
-            print(f"| {attack} | {hits} of {len(tried)} | {low:.0%} to {high:.0%} | "
-                  f"{np.mean([row['bits'] for row in tried]):.1%} | {np.median([row['score'] for row in tried]):.1f} |")
+            print(
+                f"| {attack} | {hits} of {len(tried)} | {low:.0%} to {high:.0%} | "
+                f"{np.mean([row['bits'] for row in tried]):.1%} | "
+                f"{np.median([row['score'] for row in tried]):.1f} |"
+            )
     print(f"\nwrong identifiers in {len(lines)} readings: {sum(row['wrong'] for row in lines)}")
     if (out / "false-alarms.jsonl").exists():
-        searches = [json.loads(line) for line in (out / "false-alarms.jsonl").read_text().splitlines()]
+        searches = [
+            json.loads(line) for line in (out / "false-alarms.jsonl").read_text().splitlines()
+        ]
         scores = np.array([row["score"] for row in searches])
         for what in ("read", "present"):
             hits = sum(row[what] for row in searches)
-            print(f"{sum(row['frames'] for row in searches)} unmarked frames in {len(searches)} clips, {what}: {hits}, "
-                  f"95 % interval up to {wilson(hits, len(searches))[1]:.2%} of clips")
-        print(f"pilot scores: median {np.median(scores):.2f}, 99.9 % {np.quantile(scores, 0.999):.2f}, "
-              f"greatest {scores.max():.2f}")
+            print(
+                f"{sum(row['frames'] for row in searches)} unmarked frames in {len(searches)} "
+                f"clips, {what}: {hits}, "
+                f"95 % interval up to {wilson(hits, len(searches))[1]:.2%} of clips"
+            )
+        print(
+            f"pilot scores: median {np.median(scores):.2f}, 99.9 % "
+            f"{np.quantile(scores, 0.999):.2f}, "
+            f"greatest {scores.max():.2f}"
+        )
 
 
 def cost(seconds: float, rounds: int) -> None:
-    """What the watermark costs: whole jobs with it and without it by turns, and its share of a job's processor time."""
+    """What the watermark costs: whole jobs with it and without it by turns, and its share of a
+    job's processor time.
+    """
     target = ROOT / "demo" / "target.mp4"
     maker = SwapTalk.from_pretrained()
     used: dict[str, list[float]] = {"0": [], "1": []}
@@ -267,11 +355,21 @@ def cost(seconds: float, rounds: int) -> None:
         for number in range(2 * rounds + 1):
             os.environ[RESEARCH_VARIABLE] = unmarked = str(number % 2)
             begun = time.process_time()
-            made = maker.generate(source=ROOT / "demo" / "source.jpg", target=target, end=seconds, length="video",
-                                  audio=ROOT / "demo" / "speech.opus", output=Path(folder) / "out.mp4")
+            made = maker.generate(
+                source=ROOT / "demo" / "source.jpg",
+                target=target,
+                end=seconds,
+                length="video",
+                audio=ROOT / "demo" / "speech.opus",
+                output=Path(folder) / "out.mp4",
+            )
             if number:  # the first warms up
                 used[unmarked].append(time.process_time() - begun)
-                print("without" if unmarked == "1" else "with", f"{used[unmarked][-1]:.2f} s", flush=True)
+                print(
+                    "without" if unmarked == "1" else "with",
+                    f"{used[unmarked][-1]:.2f} s",
+                    flush=True,
+                )
                 signing.append(0.0 if made is None else made.stages["sign"])
     assert made is not None
     with VideoReader(target) as reader:
@@ -284,21 +382,33 @@ def cost(seconds: float, rounds: int) -> None:
         times.append(time.thread_time() - begun)
     whole, each = float(np.median(used["0"])), float(np.median(times))
     ratios = [marked / bare for marked, bare in zip(used["0"], used["1"], strict=True)]
-    print(f"job: {whole:.1f} s of processor time for {made.frames} frames, {1e3 * whole / made.frames:.0f} ms each; "
-          f"watermark: {1e3 * each:.2f} ms a frame, {made.frames * each / whole:.1%} of the job; "
-          f"signing {np.median(signing):.2f} s")
-    print(f"{rounds} jobs with the watermark and {rounds} without, by turns: ratio of processor time, median "
-          f"{np.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+    print(
+        f"job: {whole:.1f} s of processor time for {made.frames} frames, "
+        f"{1e3 * whole / made.frames:.0f} ms each; "
+        f"watermark: {1e3 * each:.2f} ms a frame, {made.frames * each / whole:.1%} of the job; "
+        f"signing {np.median(signing):.2f} s"
+    )
+    print(
+        f"{rounds} jobs with the watermark and {rounds} without, by turns: ratio of processor "
+        "time, median "
+        f"{np.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}"
+    )
 
 
 def main() -> None:
     """Measure or report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("robustness", "false-alarms", "cost", "report"))
     parser.add_argument("--out", type=Path, default=Path("runs/watermark"))
     parser.add_argument("--limit", type=int, default=33, help="hosts to try in all")
-    parser.add_argument("--hosts", nargs="+", choices=tuple(HOSTS), default=tuple(HOSTS), help="only these kinds")
-    parser.add_argument("--rounds", type=int, default=3, help="pairs of jobs of which the cost is measured")
+    parser.add_argument(
+        "--hosts", nargs="+", choices=tuple(HOSTS), default=tuple(HOSTS), help="only these kinds"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="pairs of jobs of which the cost is measured"
+    )
     parser.add_argument("--cpu-seconds", type=float, default=600)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

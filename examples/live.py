@@ -1,11 +1,14 @@
-"""A face that speaks along with a microphone or a file: in a window, to a virtual camera, or only measured.
+"""A face that speaks along with a microphone or a file: in a window, to a virtual camera, or only
+measured.
 
-    python examples/live.py --target scene.swaptalk --source me.jpg                       # microphone, window
-    python examples/live.py --target photo.jpg --audio words.wav --show camera            # file, virtual camera
-    python examples/live.py --target scene.swaptalk --audio words.wav --show nothing --histogram latency.png
+    python examples/live.py --target scene.swaptalk --source me.jpg                       #
+    microphone, window python examples/live.py --target photo.jpg --audio words.wav --show camera
+    # file, virtual camera python examples/live.py --target scene.swaptalk --audio words.wav --show
+    nothing --histogram latency.png
 
-The microphone needs ``pip install sounddevice``, the camera ``pip install pyvirtualcam`` (and a driver such as
-v4l2loopback), the window Tk. A file is played in real time: each chunk comes when a microphone would deliver it.
+The microphone needs ``pip install sounddevice``, the camera ``pip install pyvirtualcam`` (and a
+driver such as v4l2loopback), the window Tk. A file is played in real time: each chunk comes when a
+microphone would deliver it.
 """
 
 from __future__ import annotations
@@ -42,7 +45,9 @@ class Clock:
 
 
 def from_file(path: Path, clock: Clock) -> Iterator[NDArray[np.float32]]:
-    """Chunks of a recording, each at the time at which a microphone would have heard it to its end."""
+    """Chunks of a recording, each at the time at which a microphone would have heard it to its
+    end.
+    """
     samples = np.concatenate(list(stream_audio(path)))
     size = round(CHUNK * RATE)
     for begin in range(0, len(samples), size):
@@ -56,7 +61,9 @@ def from_microphone(clock: Clock) -> Iterator[NDArray[np.float32]]:
     """Chunks of the default microphone, until Ctrl-C."""
     import sounddevice
 
-    with sounddevice.InputStream(RATE, channels=1, dtype="float32", blocksize=round(CHUNK * RATE)) as microphone:
+    with sounddevice.InputStream(
+        RATE, channels=1, dtype="float32", blocksize=round(CHUNK * RATE)
+    ) as microphone:
         while True:
             chunk = microphone.read(round(CHUNK * RATE))[0][:, 0]
             clock.start()
@@ -103,30 +110,53 @@ def histogram(milliseconds: NDArray[np.float64], path: Path) -> None:
     counts, edges = np.histogram(milliseconds, bins=50, range=(0, top))
     sheet = np.full((300, 640, 3), 255, np.uint8)
     for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
-        x, height = [20 + round(600 * edge / top) for edge in (left, right)], round(200 * count / max(counts.max(), 1))
+        x, height = (
+            [20 + round(600 * edge / top) for edge in (left, right)],
+            round(200 * count / max(counts.max(), 1)),
+        )
         cv2.rectangle(sheet, (x[0], 250 - height), (x[1] - 2, 250), (60, 110, 190), -1)
     for tick in range(0, round(top) + 1, 100 if top <= 1000 else round(top / 5)):
-        cv2.putText(sheet, str(tick), (8 + round(600 * tick / top), 268), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0))
-    words = (f"ms behind the sound: median {np.median(milliseconds):.0f}, 95 % {np.quantile(milliseconds, 0.95):.0f}, "
-             f"most {milliseconds.max():.0f}; {len(milliseconds)} frames")
+        cv2.putText(
+            sheet,
+            str(tick),
+            (8 + round(600 * tick / top), 268),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.4,
+            (0, 0, 0),
+        )
+    words = (
+        f"ms behind the sound: median {np.median(milliseconds):.0f}, 95 % "
+        f"{np.quantile(milliseconds, 0.95):.0f}, "
+        f"most {milliseconds.max():.0f}; {len(milliseconds)} frames"
+    )
     cv2.putText(sheet, words, (20, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
     write_image(path, sheet)
 
 
 def main() -> None:
     """Speak along and say how far behind the frames were."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--target", type=Path, required=True, help="template or photo (a video is analysed first)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--target", type=Path, required=True, help="template or photo (a video is analysed first)"
+    )
     parser.add_argument("--source", type=Path, nargs="*", default=(), help="who shall be seen")
     parser.add_argument("--audio", type=Path, help="recording instead of the microphone")
     parser.add_argument("--resolution", help="size of the frames, such as 480")
     parser.add_argument("--show", choices=("window", "camera", "nothing"), default="window")
     parser.add_argument("--histogram", type=Path, help="write a picture of the delays here")
     options = parser.parse_args()
-    show = {"window": window, "camera": camera, "nothing": lambda: lambda frame: None}[options.show]()
+    show = {"window": window, "camera": camera, "nothing": lambda: lambda frame: None}[
+        options.show
+    ]()
     clock = Clock()
     maker = SwapTalk.from_pretrained()
-    settings = {"target": options.target, "source": tuple(options.source), "resolution": options.resolution}
+    settings = {
+        "target": options.target,
+        "source": tuple(options.source),
+        "resolution": options.resolution,
+    }
     # The networks are compiled with their first frames: let that happen before anybody speaks.
     for _ in maker.stream([np.zeros(RATE // 2, np.float32)], **settings):
         pass
@@ -139,8 +169,10 @@ def main() -> None:
     except KeyboardInterrupt:
         pass
     milliseconds = 1000 * np.array(late)
-    print(f"{len(late)} frames; behind the sound: median {np.median(milliseconds):.0f} ms, "
-          f"95 % {np.quantile(milliseconds, 0.95):.0f} ms, most {milliseconds.max():.0f} ms")
+    print(
+        f"{len(late)} frames; behind the sound: median {np.median(milliseconds):.0f} ms, "
+        f"95 % {np.quantile(milliseconds, 0.95):.0f} ms, most {milliseconds.max():.0f} ms"
+    )
     if options.histogram is not None:
         histogram(milliseconds, options.histogram)
 

@@ -1,4 +1,5 @@
-"""A small clip of a real face, and a voice, made on the spot; photographs in the public domain from packages."""
+"""A small clip of a real face, and a voice, made on the spot; photographs in the public domain from
+packages."""
 
 from __future__ import annotations
 
@@ -68,8 +69,13 @@ def portrait(photo: Path) -> NDArray[np.uint8]:
 def make_clip(tmp_path: Path, portrait: NDArray[np.uint8]) -> MakeClip:
     """Factory of clips: the portrait drifts by up to 8 pixels; faceless frames are grey."""
 
-    def make(name: str = "target.mp4", frames: int = 10, fps: Fraction | int = 25, faceless: range = range(0),
-             sound: Path | None = None) -> Path:
+    def make(
+        name: str = "target.mp4",
+        frames: int = 10,
+        fps: Fraction | int = 25,
+        faceless: range = range(0),
+        sound: Path | None = None,
+    ) -> Path:
         path = tmp_path / name
         silent = path.with_suffix(".silent.mp4")
         with VideoWriter(silent, WIDTH, HEIGHT, fps, quality=12) as writer:
@@ -98,7 +104,9 @@ MakeWav = Callable[..., Path]
 def make_wav(tmp_path: Path) -> MakeWav:
     """Factory of recordings at 16 kHz: a voice of so many seconds, or the samples given."""
 
-    def make(seconds: float = 0.4, name: str = "words.wav", samples: NDArray[np.float32] | None = None) -> Path:
+    def make(
+        seconds: float = 0.4, name: str = "words.wav", samples: NDArray[np.float32] | None = None
+    ) -> Path:
         path = tmp_path / name
         values = speech_like(seconds) if samples is None else samples
         with wave.open(str(path), "wb") as file:
@@ -125,7 +133,9 @@ def cluster() -> Iterator[str]:
 
     settings = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_worker_niceness", "0")  # else its workers wait for whatever else this machine does
+        patch.setenv(
+            "RAY_worker_niceness", "0"
+        )  # else its workers wait for whatever else this machine does
         two = Cluster(initialize_head=True, head_node_args=settings)
         two.add_node(num_cpus=1, object_store_memory=80 << 20)
         two.wait_for_nodes()

@@ -1,7 +1,8 @@
-"""The mean of runs' weights as a run of its own: ``python tools/average_runs.py RUN RUN... --out RUN``.
+"""The mean of runs' weights as a run of its own: ``python tools/average_runs.py RUN RUN... --out
+RUN``.
 
-The runs are of one stage, of one shape, and one began with another's weights. The result is for ``--start-from`` and
-for ``swaptalk export``, which records what it is made of.
+The runs are of one stage, of one shape, and one began with another's weights. The result is for
+``--start-from`` and for ``swaptalk export``, which records what it is made of.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from swaptalk.training.soup import average_runs
 
 def main() -> int:
     """Write the mean; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()

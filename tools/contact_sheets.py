@@ -1,4 +1,5 @@
-"""Contact sheets of a bundle on people it has not seen: ``python tools/contact_sheets.py DATASET BUNDLE --out FOLDER``.
+"""Contact sheets of a bundle on people it has not seen: ``python tools/contact_sheets.py DATASET
+BUNDLE --out FOLDER``.
 
 DATASET is a folder of ``swaptalk prepare``; only its test split is shown.
 
@@ -30,14 +31,18 @@ COLUMNS = 8
 SIDE = 160
 #: Frames at once.
 BATCH = 4
-#: Pictures enlarged more than this are left out: their own softness would be blamed on the networks.
+#: Pictures enlarged more than this are left out: their own softness would be blamed on the
+#: networks.
 LARGEST_SCALE = 1.6
 Faces = NDArray[np.uint8]
 
 
 def strip(faces: Faces) -> NDArray[np.uint8]:
     """Faces (N, 256, 256, 3) beside one another."""
-    small = [np.asarray(Image.fromarray(face).resize((SIDE, SIDE), Image.Resampling.LANCZOS)) for face in faces]
+    small = [
+        np.asarray(Image.fromarray(face).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+        for face in faces
+    ]
     return np.concatenate(small, axis=1)
 
 
@@ -49,22 +54,33 @@ def save(rows: list[NDArray[np.uint8]], path: Path) -> None:
 
 def coded(bundle: ModelBundle, faces: Faces) -> NDArray[np.float32]:
     """Latents (N, C, 16, 16) of faces as the pipeline has them: from their codes."""
-    parts = [bundle.embed(bundle.quantize(bundle.encode(faces[k : k + BATCH]))) for k in range(0, len(faces), BATCH)]
+    parts = [
+        bundle.embed(bundle.quantize(bundle.encode(faces[k : k + BATCH])))
+        for k in range(0, len(faces), BATCH)
+    ]
     return np.concatenate(parts)
 
 
 def decoded(bundle: ModelBundle, latents: NDArray[np.float32]) -> Faces:
     """Faces (N, 256, 256, 3)."""
-    return np.concatenate([bundle.decode(latents[k : k + BATCH]) for k in range(0, len(latents), BATCH)])
+    return np.concatenate(
+        [bundle.decode(latents[k : k + BATCH]) for k in range(0, len(latents), BATCH)]
+    )
 
 
 def reconstructions(bundle: ModelBundle, photos: Faces) -> list[NDArray[np.uint8]]:
     """Originals above reconstructions."""
     made = decoded(bundle, coded(bundle, photos))
-    return [strip(part[k : k + COLUMNS]) for k in range(0, len(photos), COLUMNS) for part in (photos, made)]
+    return [
+        strip(part[k : k + COLUMNS])
+        for k in range(0, len(photos), COLUMNS)
+        for part in (photos, made)
+    ]
 
 
-def swaps(bundle: ModelBundle, sources: list[SourceFace], targets: list[SourceFace]) -> list[NDArray[np.uint8]]:
+def swaps(
+    bundle: ModelBundle, sources: list[SourceFace], targets: list[SourceFace]
+) -> list[NDArray[np.uint8]]:
     """Source, target and result in columns."""
     pictures = [np.stack([face.crop for face in faces]) for faces in (sources, targets)]
     made = []
@@ -87,20 +103,27 @@ def lips(bundle: ModelBundle, dataset: Dataset, item: Item, other: Item) -> list
     openness = np.array([mouth_openness(mesh) for mesh in meshes])
     references = choose_references(pose, openness, np.ones(len(frames), np.bool_))
     assigned = assign_references(pose, references)[np.searchsorted(frames, shown)]
-    before = coded(bundle, np.stack([dataset.picture(item, int(frames[one])) for one in references]))[assigned]
+    before = coded(
+        bundle, np.stack([dataset.picture(item, int(frames[one])) for one in references])
+    )[assigned]
     rows = [strip(real)]
     for sound in (item, other):
         tokens = bundle.motion(dataset.mel(sound))
         half = bundle.motion_window // 2
         near = np.clip(shown[:, None] + np.arange(-half, half + 1), 0, len(tokens) - 1)
-        moved = [bundle.lipsync(latents[k : k + 1], before[k : k + 1], tokens[near[k]][None]) for k in range(COLUMNS)]
+        moved = [
+            bundle.lipsync(latents[k : k + 1], before[k : k + 1], tokens[near[k]][None])
+            for k in range(COLUMNS)
+        ]
         rows.append(strip(decoded(bundle, np.concatenate(moved))))
     return rows
 
 
 def main() -> None:
     """Make the three sheets."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("dataset", type=Path)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -111,10 +134,22 @@ def main() -> None:
     bundle = ModelBundle.from_pretrained(given.bundle)
     photos = [item for item in dataset.select("test", ("photo",)) if item.scale < LARGEST_SCALE]
     drawn = [photos[int(k)] for k in rng.permutation(len(photos))[: FACES + 2 * SWAPS]]
-    faces = [SourceFace(dataset.picture(item, 0), np.asarray(dataset.landmarks(item)[0])) for item in drawn]
-    save(reconstructions(bundle, np.stack([face.crop for face in faces[:FACES]])), given.out / "reconstructions.png")
-    save(swaps(bundle, faces[FACES : FACES + SWAPS], faces[FACES + SWAPS :]), given.out / "swaps.png")
-    heard = [item for item in dataset.select("test", ("real",)) if item.sound and dataset.usable(item).any()]
+    faces = [
+        SourceFace(dataset.picture(item, 0), np.asarray(dataset.landmarks(item)[0]))
+        for item in drawn
+    ]
+    save(
+        reconstructions(bundle, np.stack([face.crop for face in faces[:FACES]])),
+        given.out / "reconstructions.png",
+    )
+    save(
+        swaps(bundle, faces[FACES : FACES + SWAPS], faces[FACES + SWAPS :]), given.out / "swaps.png"
+    )
+    heard = [
+        item
+        for item in dataset.select("test", ("real",))
+        if item.sound and dataset.usable(item).any()
+    ]
     clips = list({item.identity: item for item in heard}.values())
     rows = []
     for number, item in enumerate(clips[:CLIPS]):

@@ -1,8 +1,10 @@
-"""What a trained expert can tell on people it has not seen: ``python tools/judge_expert.py DATASET VQGAN EXPERT``.
+"""What a trained expert can tell on people it has not seen: ``python tools/judge_expert.py DATASET
+VQGAN EXPERT``.
 
-DATASET is a folder of ``swaptalk prepare``, VQGAN and EXPERT are runs (or bundles). Of every trusted real clip of the
-validation and the test split: how often a window's own sound beats the same clip's sound 3 to 7 frames off (chance:
-50 %), and whether the clip's mean cosine is highest within one frame of the right offset among 15 (chance: 20 %).
+DATASET is a folder of ``swaptalk prepare``, VQGAN and EXPERT are runs (or bundles). Of every
+trusted real clip of the validation and the test split: how often a window's own sound beats the
+same clip's sound 3 to 7 frames off (chance: 50 %), and whether the clip's mean cosine is highest
+within one frame of the right offset among 15 (chance: 20 %).
 """
 
 from __future__ import annotations
@@ -20,13 +22,18 @@ from swaptalk.training.pretrained import fingerprint, load_network
 
 def main() -> None:
     """Print a line for each split."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("dataset", type=Path)
     parser.add_argument("vqgan", type=Path)
     parser.add_argument("expert", type=Path)
     given = parser.parse_args()
     dataset, vqgan = Dataset(given.dataset, VALIDATION_SHARE), load_network("vqgan", given.vqgan)
-    expert, latents = load_network("expert", given.expert), LatentCache(dataset, fingerprint(vqgan.encoder))
+    expert, latents = (
+        load_network("expert", given.expert),
+        LatentCache(dataset, fingerprint(vqgan.encoder)),
+    )
     for split in ("validation", "test"):
         clips = trusted_clips(dataset, split)
         latents.build(clips, vqgan)

@@ -1,7 +1,9 @@
-"""Draw the curves of training runs: ``python tools/plot_runs.py RUN... --out curves.png`` (needs matplotlib).
+"""Draw the curves of training runs: ``python tools/plot_runs.py RUN... --out curves.png`` (needs
+matplotlib).
 
-Runs of any stage. Each begins a new row: every loss of its ``log.csv`` and every number of its ``metrics.csv`` over the
-steps, each in its own small plot, because their scales have nothing in common.
+Runs of any stage. Each begins a new row: every loss of its ``log.csv`` and every number of its
+``metrics.csv`` over the steps, each in its own small plot, because their scales have nothing in
+common.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ def smooth(values: list[float]) -> np.ndarray:
 def curves(run: Path) -> list[tuple[str, str, list[float], list[float]]]:
     """Name, file, steps and values of each of a run's curves."""
     found = {kind: read(run / f"{kind}.csv") for kind in ("log", "metrics")}
-    return [(name, kind, *curve) for kind, columns in found.items() for name, curve in columns.items()]
+    return [
+        (name, kind, *curve) for kind, columns in found.items() for name, curve in columns.items()
+    ]
 
 
 def main() -> None:
@@ -63,7 +67,9 @@ def main() -> None:
     if not all(rows):
         empty = next(str(run) for run, plots in runs.items() if not plots)
         parser.error(f"{empty} holds neither log.csv nor metrics.csv with a row")
-    figure, axes = plt.subplots(sum(rows), COLUMNS, figsize=(2.6 * COLUMNS, 1.8 * sum(rows)), squeeze=False)
+    figure, axes = plt.subplots(
+        sum(rows), COLUMNS, figsize=(2.6 * COLUMNS, 1.8 * sum(rows)), squeeze=False
+    )
     for axis in axes.flat:
         axis.axis("off")
     for first, (run, plots) in zip(np.cumsum([0, *rows[:-1]]), runs.items(), strict=True):
@@ -74,7 +80,9 @@ def main() -> None:
                 axis.plot(steps, smooth(values), color="tab:blue", linewidth=1.2)
             else:
                 axis.plot(steps, values, "o-", color="tab:orange", markersize=2.5, linewidth=1.0)
-            axis.set_title(f"{run.name}\n{name}" + ("" if kind == "log" else " (evaluation)"), fontsize=7)
+            axis.set_title(
+                f"{run.name}\n{name}" + ("" if kind == "log" else " (evaluation)"), fontsize=7
+            )
             axis.tick_params(labelsize=6)
     figure.tight_layout()
     figure.savefig(arguments.out, dpi=90)

@@ -1,10 +1,12 @@
 """What the paper's choices are worth, at small scale: pairs of trainings that differ in one option.
 
-    python -m benchmarks.ablations --data DATASET --vqgan RUN --swap RUN [--out DIR] [--seeds 2] [--scale 1] [PART...]
+    python -m benchmarks.ablations --data DATASET --vqgan RUN --swap RUN [--out DIR] [--seeds 2]
+    [--scale 1] [PART...]
 
-Every training is a real ``swaptalk train`` of as many steps as its partner has, on the same part of the dataset, and is
-judged on the same unseen people (the test split). What is finished is not done again; a training that was interrupted
-goes on. ``results.json`` and ``table.md`` in the folder of ``--out`` hold what there is so far.
+Every training is a real ``swaptalk train`` of as many steps as its partner has, on the same part of
+the dataset, and is judged on the same unseen people (the test split). What is finished is not done
+again; a training that was interrupted goes on. ``results.json`` and ``table.md`` in the folder of
+``--out`` hold what there is so far.
 """
 
 from __future__ import annotations
@@ -27,39 +29,137 @@ from swaptalk.media.files import AtomicFile
 
 #: Options of every training: one thread's worth of work, nothing written that nobody reads.
 COMMON = (
-    "--accelerator", "cpu", "--no-tensorboard", "--threads", "1", "--evaluate-every", "0", "--warm-up", "20",
-    "--log-every", "10", "--ema-decay", "0.98", "--save-every", "2",
-)  # fmt: skip
+    "--accelerator",
+    "cpu",
+    "--no-tensorboard",
+    "--threads",
+    "1",
+    "--evaluate-every",
+    "0",
+    "--warm-up",
+    "20",
+    "--log-every",
+    "10",
+    "--ema-decay",
+    "0.98",
+    "--save-every",
+    "2",
+)
 #: The small autoencoder: 1.0 GFLOP a frame, encoder and decoder, on a 16 x 16 grid.
 SMALL_VQGAN = (
-    "--batch-size", "8", "--perceptual-network", "alex", "--weights.identity", "0", "--weights.adversarial", "0",
-    "--quantize-from", "150", "--model.codebook-size", "64",
-)  # fmt: skip
+    "--batch-size",
+    "8",
+    "--perceptual-network",
+    "alex",
+    "--weights.identity",
+    "0",
+    "--weights.adversarial",
+    "0",
+    "--quantize-from",
+    "150",
+    "--model.codebook-size",
+    "64",
+)
 SIXTEENTH = (
-    "--model.encoder-widths", "24", "48", "96", "--model.encoder-blocks", "1", "1", "1",
-    "--model.decoder-widths", "32", "64", "96", "--model.decoder-blocks", "1", "1", "2",
-)  # fmt: skip
+    "--model.encoder-widths",
+    "24",
+    "48",
+    "96",
+    "--model.encoder-blocks",
+    "1",
+    "1",
+    "1",
+    "--model.decoder-widths",
+    "32",
+    "64",
+    "96",
+    "--model.decoder-blocks",
+    "1",
+    "1",
+    "2",
+)
 #: The same arithmetic on a 32 x 32 grid: four times the positions, half the channels.
 EIGHTH = (
-    "--model.patch", "2", "--model.encoder-widths", "12", "24", "52", "--model.encoder-blocks", "1", "1", "1",
-    "--model.decoder-widths", "16", "32", "52", "--model.decoder-blocks", "1", "1", "2",
-)  # fmt: skip
+    "--model.patch",
+    "2",
+    "--model.encoder-widths",
+    "12",
+    "24",
+    "52",
+    "--model.encoder-blocks",
+    "1",
+    "1",
+    "1",
+    "--model.decoder-widths",
+    "16",
+    "32",
+    "52",
+    "--model.decoder-blocks",
+    "1",
+    "1",
+    "2",
+)
 #: On from a finished swap: one that begins afresh gives nobody an identity in so few steps.
 MORE_SWAP = (
-    "--batch-size", "16", "--proxies", "1024", "--decode-share", "0.2", "--decode-from", "0", "--same-share", "0.12",
-    "--weights.perceptual", "0", "--weights.adversarial", "0", "--weights.geometry", "0",
-)  # fmt: skip
-SMALL_EXPERT = ("--batch-size", "32", "--model.width", "64", "--model.audio-width", "96", "--model.embedding", "128")
+    "--batch-size",
+    "16",
+    "--proxies",
+    "1024",
+    "--decode-share",
+    "0.2",
+    "--decode-from",
+    "0",
+    "--same-share",
+    "0.12",
+    "--weights.perceptual",
+    "0",
+    "--weights.adversarial",
+    "0",
+    "--weights.geometry",
+    "0",
+)
+SMALL_EXPERT = (
+    "--batch-size",
+    "32",
+    "--model.width",
+    "64",
+    "--model.audio-width",
+    "96",
+    "--model.embedding",
+    "128",
+)
 SMALL_LIPSYNC = (
-    "--batch-size", "4", "--speech-batch", "8", "--decode-share", "0.1", "--decode-from", "0", "--driven-from", "60",
-    "--driven-share", "0.6", "--sync-from", "0", "--weights.mouth-perceptual", "0", "--weights.geometry", "0",
-    "--model.widths", "96", "128", "--model.warp-width", "64",
-)  # fmt: skip
+    "--batch-size",
+    "4",
+    "--speech-batch",
+    "8",
+    "--decode-share",
+    "0.1",
+    "--decode-from",
+    "0",
+    "--driven-from",
+    "60",
+    "--driven-share",
+    "0.6",
+    "--sync-from",
+    "0",
+    "--weights.mouth-perceptual",
+    "0",
+    "--weights.geometry",
+    "0",
+    "--model.widths",
+    "96",
+    "128",
+    "--model.warp-width",
+    "64",
+)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One side of a comparison: a stage, its options, its steps at scale 1, and what it is judged by."""
+    """One side of a comparison: a stage, its options, its steps at scale 1, and what it is judged
+    by.
+    """
 
     part: str
     name: str
@@ -74,19 +174,52 @@ class Variant:
 BASE = "two codebooks, 16x"
 VARIANTS = (
     Variant("codebooks", BASE, "vqgan", 500, (*SMALL_VQGAN, *SIXTEENTH)),
-    Variant("codebooks", "one codebook, 16x", "vqgan", 500, (*SMALL_VQGAN, *SIXTEENTH, "--model.shared-codebook")),
+    Variant(
+        "codebooks",
+        "one codebook, 16x",
+        "vqgan",
+        500,
+        (*SMALL_VQGAN, *SIXTEENTH, "--model.shared-codebook"),
+    ),
     Variant("grid", "two codebooks, 8x", "vqgan", 500, (*SMALL_VQGAN, *EIGHTH)),
-    Variant("identity", "with identity losses", "swap", 150,
-            (*MORE_SWAP, "--weights.identity-source", "0.35", "--weights.identity-result", "0.1"), True),
-    Variant("identity", "without identity losses", "swap", 150,
-            (*MORE_SWAP, "--weights.identity-source", "0", "--weights.identity-result", "0"), True),
+    Variant(
+        "identity",
+        "with identity losses",
+        "swap",
+        150,
+        (*MORE_SWAP, "--weights.identity-source", "0.35", "--weights.identity-result", "0.1"),
+        True,
+    ),
+    Variant(
+        "identity",
+        "without identity losses",
+        "swap",
+        150,
+        (*MORE_SWAP, "--weights.identity-source", "0", "--weights.identity-result", "0"),
+        True,
+    ),
     Variant("expert", "the expert itself", "expert", 600, SMALL_EXPERT, True),
-    Variant("expert", "with the expert", "lipsync", 300,
-            (*SMALL_LIPSYNC, "--weights.sync", "0.1"), True, "the expert itself"),
-    # As good as 0. With 0 samples would be single frames, and the two would differ in more than the loss.
-    Variant("expert", "without the expert", "lipsync", 300,
-            (*SMALL_LIPSYNC, "--weights.sync", "1e-9"), True, "the expert itself"),
-)  # fmt: skip
+    Variant(
+        "expert",
+        "with the expert",
+        "lipsync",
+        300,
+        (*SMALL_LIPSYNC, "--weights.sync", "0.1"),
+        True,
+        "the expert itself",
+    ),
+    # As good as 0. With 0 samples would be single frames, and the two would differ in more than the
+    # loss.
+    Variant(
+        "expert",
+        "without the expert",
+        "lipsync",
+        300,
+        (*SMALL_LIPSYNC, "--weights.sync", "1e-9"),
+        True,
+        "the expert itself",
+    ),
+)
 PARTS = tuple(dict.fromkeys(v.part for v in VARIANTS))
 
 
@@ -121,7 +254,9 @@ class Ablations:
 
     def run(self, variant: Variant, seed: int, judge: Callable[[], Judge]) -> None:
         """Train and judge one variant, unless that is done."""
-        if any((r.part, r.name, r.seed) == (variant.part, variant.name, seed) for r in self._results):
+        if any(
+            (r.part, r.name, r.seed) == (variant.part, variant.name, seed) for r in self._results
+        ):
             return
         folder = self._folder(variant.name, seed)
         steps = max(1, round(self._scale * variant.steps))
@@ -138,7 +273,9 @@ class Ablations:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         minutes = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
         numbers = judge()(variant.stage, folder, self._vqgan)
-        self._results.append(Result(variant.part, variant.name, seed, steps, round(minutes, 2), numbers))
+        self._results.append(
+            Result(variant.part, variant.name, seed, steps, round(minutes, 2), numbers)
+        )
         with AtomicFile(self._file) as target:
             target.part.write_text(json.dumps([asdict(r) for r in self._results], indent=1) + "\n")
         (self._out / "table.md").write_text(self.table())
@@ -152,8 +289,10 @@ class Ablations:
         for part in PARTS:
             rows = [r for r in self._results if r.part == part or (part, r.name) == ("grid", BASE)]
             for names in dict.fromkeys(tuple(r.numbers) for r in rows):
-                lines += [f"| {part} | seed | steps | CPU minutes | " + " | ".join(names) + " |",
-                          "|---" * (4 + len(names)) + "|"]  # fmt: skip
+                lines += [
+                    f"| {part} | seed | steps | CPU minutes | " + " | ".join(names) + " |",
+                    "|---" * (4 + len(names)) + "|",
+                ]
                 for row in (r for r in rows if tuple(r.numbers) == names):
                     cells = [_cell(values) for values in row.numbers.values()]
                     about = f"| {row.name} | {row.seed} | {row.steps} | {row.cpu_minutes:.1f} | "
@@ -172,12 +311,21 @@ def _cell(values: list[float]) -> str:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"of {', '.join(PARTS)}; all")
+    parser.add_argument(
+        "parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"of {', '.join(PARTS)}; all"
+    )
     parser.add_argument("--data", type=Path, required=True, help="dataset of 'swaptalk prepare'")
-    parser.add_argument("--vqgan", type=Path, required=True, help="finished autoencoder: a run or a bundle")
+    parser.add_argument(
+        "--vqgan", type=Path, required=True, help="finished autoencoder: a run or a bundle"
+    )
     parser.add_argument("--swap", type=Path, required=True, help="finished swap on it: a run")
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
-    parser.add_argument("--photos", type=int, default=2000, help="photos to train on; all of them are embedded first")
+    parser.add_argument(
+        "--photos",
+        type=int,
+        default=2000,
+        help="photos to train on; all of them are embedded first",
+    )
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each variant")
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of steps")
     arguments: Any = parser.parse_args()

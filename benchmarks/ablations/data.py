@@ -35,7 +35,9 @@ def choose_subset(data: Path, out: Path, train_photos: int) -> Path:
     for item in photos:
         if item.split == "test":
             test.setdefault(item.identity, item)
-    chosen = [i for i in photos if i.split == "train"][:train_photos] + list(test.values())[:TEST_PHOTOS]
+    chosen = [i for i in photos if i.split == "train"][:train_photos] + list(test.values())[
+        :TEST_PHOTOS
+    ]
     clips: Counter[tuple[str, str]] = Counter()
     people: Counter[str] = Counter()
     for item in (i for i in items if i.kind != "photo" and i.trusted):

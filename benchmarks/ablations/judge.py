@@ -1,4 +1,6 @@
-"""The measurements of the ablations, on unseen people: the evaluation's own metrics on aligned crops."""
+"""The measurements of the ablations, on unseen people: the evaluation's own metrics on aligned
+crops.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class Judge:
 
     def __init__(self, data: Path) -> None:
         self._dataset = Dataset(data)
-        self._photos = [i for i in self._dataset.select("test", ("photo",)) if self._dataset.usable(i)[0]]
+        self._photos = [
+            i for i in self._dataset.select("test", ("photo",)) if self._dataset.usable(i)[0]
+        ]
         self._clips = [i for i in self._dataset.select("test", ("real",)) if i.trusted]
         self._mesh = FaceMesh(assets.resolve("face-mesh"))
         self._recogniser = MobileFaceNet(assets.resolve("mobilefacenet"))
@@ -68,7 +72,11 @@ class Judge:
         if stage == "swap":
             return self._swaps(load_network("swap", run), load_network("vqgan", vqgan))
         if stage == "lipsync":
-            return self._speech(load_network("lipsync", run), load_network("audio", run), load_network("vqgan", vqgan))
+            return self._speech(
+                load_network("lipsync", run),
+                load_network("audio", run),
+                load_network("vqgan", vqgan),
+            )
         return {}
 
     def _pictures(self, items: list[Item]) -> Pictures:
@@ -80,14 +88,21 @@ class Judge:
         return np.stack([self._mesh(p, r).points for p, r in zip(pictures, regions, strict=True)])
 
     def _embedded(self, pictures: Pictures, meshes: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._recogniser(recognition_crop(p, m) for p, m in zip(pictures, meshes, strict=True))
+        return self._recogniser(
+            recognition_crop(p, m) for p, m in zip(pictures, meshes, strict=True)
+        )
 
     def _reconstruction(self, network: Any) -> Numbers:
-        """LPIPS, SSIM and identity of reconstructions from codes; what the grid costs, and makes others cost."""
+        """LPIPS, SSIM and identity of reconstructions from codes; what the grid costs, and makes
+        others cost.
+        """
         real = self._pictures(self._photos)
         latents = _in_parts(network.encode, to_tensor(real))
         made = to_pictures(
-            _in_parts(lambda z: network.decode(network.quantizer.decode(network.quantizer.encode(z))), latents)
+            _in_parts(
+                lambda z: network.decode(network.quantizer.decode(network.quantizer.encode(z))),
+                latents,
+            )
         )
         meshes = np.stack([np.asarray(self._dataset.landmarks(i)[0]) for i in self._photos])
         same = (self._embedded(real, meshes) * self._embedded(made, meshes)).sum(axis=1)
@@ -97,39 +112,61 @@ class Judge:
         lips = LipSync(LipSyncConfig(latent_channels=config.latent_channels)).eval()
         tokens = torch.zeros(1, LipSyncConfig().motion_window, LipSyncConfig().motion_channels)
         return {
-            "LPIPS-Alex": [float(x) for x in np.concatenate([
-                self._perceptual(made[k : k + _BATCH], real[k : k + _BATCH]) for k in range(0, len(real), _BATCH)
-            ])],
+            "LPIPS-Alex": [
+                float(x)
+                for x in np.concatenate(
+                    [
+                        self._perceptual(made[k : k + _BATCH], real[k : k + _BATCH])
+                        for k in range(0, len(real), _BATCH)
+                    ]
+                )
+            ],
             "SSIM": [ssim(a, b) for a, b in zip(made, real, strict=True)],
             "identity": same.tolist(),
-            "bits a frame": [grid**2 * config.codebook_heads * float(np.log2(config.codebook_size))],
+            "bits a frame": [
+                grid**2 * config.codebook_heads * float(np.log2(config.codebook_size))
+            ],
             "GFLOP, autoencoder": [_gflop(lambda: network.decode(network.encode(face)))],
             "GFLOP, default swap": [_gflop(lambda: swap(one, one))],
             "GFLOP, default lip-sync": [_gflop(lambda: lips(one, one, tokens))],
-        }  # fmt: skip
+        }
 
     def _swaps(self, swap: Any, vqgan: Any) -> Numbers:
-        """Every test person on the next one's photo: likeness to both by the reporting recogniser, pose error."""
+        """Every test person on the next one's photo: likeness to both by the reporting recogniser,
+        pose error.
+        """
         sources, targets = self._photos, self._photos[1:] + self._photos[:1]
         pictures = [self._pictures(items) for items in (sources, targets)]
-        meshes = [np.stack([np.asarray(self._dataset.landmarks(i)[0]) for i in items]) for items in (sources, targets)]
+        meshes = [
+            np.stack([np.asarray(self._dataset.landmarks(i)[0]) for i in items])
+            for items in (sources, targets)
+        ]
         source, target = (_in_parts(vqgan.encode, to_tensor(p)) for p in pictures)
-        swapped = torch.cat([swap(t, s) for t, s in zip(target.split(_BATCH), source.split(_BATCH), strict=True)])
+        swapped = torch.cat(
+            [swap(t, s) for t, s in zip(target.split(_BATCH), source.split(_BATCH), strict=True)]
+        )
         made = to_pictures(_in_parts(vqgan.decode, swapped))
         found = self._measured(made, meshes[1])
         wanted = self._measured(pictures[1], meshes[1])
         directions = self._embedded(made, found)
         whose, others = (self._embedded(p, m) for p, m in zip(pictures, meshes, strict=True))
-        turn = [np.array([[e.yaw, e.pitch, e.roll] for e in map(estimate_pose, part)]) for part in (found, wanted)]
+        turn = [
+            np.array([[e.yaw, e.pitch, e.roll] for e in map(estimate_pose, part)])
+            for part in (found, wanted)
+        ]
         return {
             "cosine to source": (directions * whose).sum(axis=1).tolist(),
             "cosine to target": (directions * others).sum(axis=1).tolist(),
-            "source found": ((directions @ whose.T).argmax(axis=1) == np.arange(len(whose))).astype(float).tolist(),
+            "source found": ((directions @ whose.T).argmax(axis=1) == np.arange(len(whose)))
+            .astype(float)
+            .tolist(),
             "pose error, degrees": np.linalg.norm(turn[0] - turn[1], axis=1).tolist(),
         }
 
     def _speech(self, lipsync: Any, audio: Any, vqgan: Any) -> Numbers:
-        """Test clips driven by their own sound, from one reference frame: sync by the report's network, lips, LMD."""
+        """Test clips driven by their own sound, from one reference frame: sync by the report's
+        network, lips, LMD.
+        """
         self._motion.build()
         latents = LatentCache(self._dataset, fingerprint(vqgan.encoder))
         latents.build(self._clips, vqgan)
@@ -139,24 +176,41 @@ class Judge:
             mel = self._dataset.mel(item)
             heard = audio(torch.from_numpy(mel[None]))[0].numpy()
             embedded = torch.from_numpy(latents(item)[frames].astype(np.float32))
-            motion = torch.from_numpy(np.stack([window(heard, int(k), lipsync.config.motion_window) for k in frames]))
+            motion = torch.from_numpy(
+                np.stack([window(heard, int(k), lipsync.config.motion_window) for k in frames])
+            )
             reference = embedded[:1].expand_as(embedded)
-            made = to_pictures(torch.cat([
-                vqgan.decode(lipsync(z, r, m))
-                for z, r, m in zip(*(x.split(_BATCH) for x in (embedded, reference, motion)), strict=True)
-            ]))  # fmt: skip
+            made = to_pictures(
+                torch.cat(
+                    [
+                        vqgan.decode(lipsync(z, r, m))
+                        for z, r, m in zip(
+                            *(x.split(_BATCH) for x in (embedded, reference, motion)), strict=True
+                        )
+                    ]
+                )
+            )
             real = np.stack([self._dataset.picture(item, int(k)) for k in frames])
             near = np.asarray(self._dataset.landmarks(item))[frames]
             lips, truth = self._measured(made, near), self._measured(real, near)
             openings = [[mouth_openness(m) for m in part] for part in (lips, truth)]
             views = self._sync.embed_views(np.stack([mouth_view(p) for p in made]))
-            sound = self._sync.embed_mel(mel.reshape(-1, 4, mel.shape[1])[frames].reshape(-1, mel.shape[1]))
-            values = {"LMD, % of eye distance": landmark_distance(lips, truth).percent,
-                      "opening against real, r": float(np.corrcoef(*openings)[0, 1]),
-                      "opening's spread / real": float(np.std(openings[0]) / max(float(np.std(openings[1])), 1e-6))}
+            sound = self._sync.embed_mel(
+                mel.reshape(-1, 4, mel.shape[1])[frames].reshape(-1, mel.shape[1])
+            )
+            values = {
+                "LMD, % of eye distance": landmark_distance(lips, truth).percent,
+                "opening against real, r": float(np.corrcoef(*openings)[0, 1]),
+                "opening's spread / real": float(
+                    np.std(openings[0]) / max(float(np.std(openings[1])), 1e-6)
+                ),
+            }
             try:
                 score = self._sync.score(views, sound)
-                values |= {"own sync confidence": score.confidence, "own sync distance": score.distance}
+                values |= {
+                    "own sync confidence": score.confidence,
+                    "own sync distance": score.distance,
+                }
             except ValueError:  # too short to be shifted
                 values |= {"own sync confidence": np.nan, "own sync distance": np.nan}
             for name, value in values.items():

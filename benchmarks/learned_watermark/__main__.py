@@ -15,16 +15,21 @@ from benchmarks.watermark import HOSTS
 def main() -> None:
     """Train, measure or report."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.learned_watermark", description=learned_watermark.__doc__,
+        prog="python -m benchmarks.learned_watermark",
+        description=learned_watermark.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     parser.add_argument("what", choices=("train", "measure", "cost", "picture", "report"))
     parser.add_argument("--out", type=Path, default=Path("runs/learned-watermark"))
     parser.add_argument("--data", type=Path, help="prepared dataset to train on")
     parser.add_argument("--cpu-minutes", type=float, default=20, help="processor time to train for")
-    parser.add_argument("--shipped", type=Path, default=Path("runs/watermark"), help="what watermark.py wrote")
+    parser.add_argument(
+        "--shipped", type=Path, default=Path("runs/watermark"), help="what watermark.py wrote"
+    )
     parser.add_argument("--limit", type=int, default=33, help="hosts to try in all")
-    parser.add_argument("--hosts", nargs="+", choices=tuple(HOSTS), default=tuple(HOSTS), help="only these kinds")
+    parser.add_argument(
+        "--hosts", nargs="+", choices=tuple(HOSTS), default=tuple(HOSTS), help="only these kinds"
+    )
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

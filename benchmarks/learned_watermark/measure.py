@@ -21,7 +21,8 @@ from swaptalk.evaluation.metrics.psnr import psnr
 from swaptalk.evaluation.metrics.ssim import ssim
 from swaptalk.provenance.watermark_embed import Watermarker
 
-#: Bits that agree with a known identifier in no more than one of a million identifiers by chance (binomial, 64 of 1/2).
+#: Bits that agree with a known identifier in no more than one of a million identifiers by chance
+#: (binomial, 64 of 1/2).
 RECOGNISED = 52
 
 
@@ -40,12 +41,16 @@ class LearnedMark:
 
     @staticmethod
     def _small(frame: NDArray[np.uint8]) -> torch.Tensor:
-        grey = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        grey = cv2.resize(
+            cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=cv2.INTER_AREA
+        )
         return torch.from_numpy(grey).float()[None, None]
 
     @torch.inference_mode()
     def mark(self, frame: NDArray[np.uint8], identifier: int, strength: float) -> NDArray[np.uint8]:
-        """Marked frame, (H, W, 3) uint8 RGB, changed by ``strength`` grey levels root mean square."""
+        """Marked frame, (H, W, 3) uint8 RGB, changed by ``strength`` grey levels root mean
+        square.
+        """
         change = self._encoder(self._small(frame), signs(identifier))[0, 0].numpy()
         large = cv2.resize(change, (frame.shape[1], frame.shape[0]), interpolation=cv2.INTER_CUBIC)
         large *= strength / float(np.sqrt(np.mean(large * large)))
@@ -76,8 +81,14 @@ def measure(out: Path, limit: int, names: Sequence[str]) -> None:
         identifier = watermarker.identifier
         strength = float(np.mean([shipped_strength(frame, watermarker) for frame in frames[::10]]))
         marked = [learned.mark(frame, identifier, strength) for frame in frames]
-        quality = {"psnr": float(np.mean([psnr(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)])),
-                   "ssim": float(np.mean([ssim(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)]))}
+        quality = {
+            "psnr": float(
+                np.mean([psnr(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)])
+            ),
+            "ssim": float(
+                np.mean([ssim(a, b) for a, b in zip(frames[::10], marked[::10], strict=True)])
+            ),
+        }
         written, lines = recode(marked, *WRITTEN), []
         for attack, apply in ATTACKS.items():
             right = learned.bits_right(apply(written), identifier)
@@ -100,7 +111,9 @@ def _bits(rights: Sequence[int]) -> str:
     """Mean share of bits right, with an interval by drawing hosts again."""
     values = np.array(rights) / BITS
     drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(axis=1)
-    return f"{values.mean():.1%} ({np.quantile(drawn, 0.025):.1%} to {np.quantile(drawn, 0.975):.1%})"
+    return (
+        f"{values.mean():.1%} ({np.quantile(drawn, 0.025):.1%} to {np.quantile(drawn, 0.975):.1%})"
+    )
 
 
 def report(out: Path, shipped: Path) -> None:
@@ -123,9 +136,13 @@ def report(out: Path, shipped: Path) -> None:
         keys = [key for key in shared if key[1] == attack]
         if keys:
             rights = [both["learned"][key]["right"] for key in keys]
-            print(f"| {attack} | {_share(sum(both['shipped'][key]['read'] for key in keys), len(keys))} | "
-                  f"{_share(sum(right == BITS for right in rights), len(keys))} | "
-                  f"{_share(sum(right >= RECOGNISED for right in rights), len(keys))} | {_bits(rights)} |")
+            print(
+                f"| {attack} | "
+                f"{_share(sum(both['shipped'][key]['read'] for key in keys), len(keys))} | "
+                f"{_share(sum(right == BITS for right in rights), len(keys))} | "
+                f"{_share(sum(right >= RECOGNISED for right in rights), len(keys))} | "
+                f"{_bits(rights)} |"
+            )
 
 
 def cost(out: Path) -> None:
@@ -143,11 +160,16 @@ def cost(out: Path) -> None:
                 learned.mark(frame, 1, 1.8)
             times[name].append(time.thread_time() - begun)
     for name, values in times.items():
-        print(f"{name}: {1e3 * float(np.median(values[1:])):.1f} ms of processor time for a frame of 1280 x 720")
+        print(
+            f"{name}: {1e3 * float(np.median(values[1:])):.1f} ms of processor time for a frame of "
+            "1280 x 720"
+        )
 
 
 def picture(out: Path) -> None:
-    """Write the first host's middle frame, marked and the difference times 20, side by side, as example.png."""
+    """Write the first host's middle frame, marked and the difference times 20, side by side, as
+    example.png.
+    """
     learned = LearnedMark(out)
     _, _, frames = next(hosts(("demo", "portraits")))
     frame = frames[len(frames) // 2]

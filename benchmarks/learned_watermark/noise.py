@@ -1,4 +1,6 @@
-"""What happens to a picture between encoder and decoder while they learn: differentiable likenesses of attacks."""
+"""What happens to a picture between encoder and decoder while they learn: differentiable likenesses
+of attacks.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Side of the blocks that are quantised. A small video has about twice as many pixels a side as the networks see: what
-#: is a block of 8 in H.264 is one of 4 here.
+#: Side of the blocks that are quantised. A small video has about twice as many pixels a side as the
+#: networks see: what is a block of 8 in H.264 is one of 4 here.
 _BLOCK = 4
 
 
@@ -26,7 +28,8 @@ def quantised(grey: Tensor, step: Tensor) -> Tensor:
 
     Args:
         grey: (N, 1, H, W), sides divisible by 4.
-        step: quantiser (N,), grey levels of a coefficient; higher frequencies get up to three times as much.
+        step: quantiser (N,), grey levels of a coefficient; higher frequencies get up to three times
+            as much.
     """
     n, _, height, width = grey.shape
     table = _cosines()
@@ -44,7 +47,9 @@ def quantised(grey: Tensor, step: Tensor) -> Tensor:
 
 
 def cropped(grey: Tensor, least: float, share: float) -> Tensor:
-    """Cut ``share`` of the pictures (N, 1, H, W) to between ``least`` and all of each side; the same shape again."""
+    """Cut ``share`` of the pictures (N, 1, H, W) to between ``least`` and all of each side; the
+    same shape again.
+    """
     picked = torch.nonzero(torch.rand(len(grey)) < share)[:, 0]
     if not len(picked):
         return grey
@@ -54,11 +59,14 @@ def cropped(grey: Tensor, least: float, share: float) -> Tensor:
     theta[:, :, 2] = (1 - zoom)[:, None] * (2 * torch.rand(len(picked), 2) - 1)
     part = grey[picked]
     grid = F.affine_grid(theta, list(part.shape), align_corners=False)
-    return grey.index_copy(0, picked, F.grid_sample(part, grid, padding_mode="border", align_corners=False))
+    return grey.index_copy(
+        0, picked, F.grid_sample(part, grid, padding_mode="border", align_corners=False)
+    )
 
 
 def attacked(marked: Tensor, strength: float, crops: float) -> Tensor:
-    """Brightness, quantisation, blur, grain and cropping of pictures (N, 1, H, W), grey levels 0..255; the same shape.
+    """Brightness, quantisation, blur, grain and cropping of pictures (N, 1, H, W), grey levels
+    0..255; the same shape.
 
     Args:
         marked: sides divisible by 4.

@@ -20,8 +20,8 @@ from swaptalk.data.store import Dataset
 #: Faces that are loaded once; more would not be seen in the time.
 FACES = 1000
 BATCH = 16
-#: The mark's root mean square, grey levels, goes down from the first to the second in the first part of the training:
-#: 42 dB, the shipped mark's in small videos.
+#: The mark's root mean square, grey levels, goes down from the first to the second in the first
+#: part of the training: 42 dB, the shipped mark's in small videos.
 STRENGTH, EASY = (16.0, 2.0), 0.25
 #: After the easy part noise and crops grow to their full measure over this part of the training.
 GROWTH = 0.3
@@ -40,11 +40,15 @@ def load_faces(folder: Path, seed: int) -> Tensor:
     rng = np.random.default_rng(seed)
     drawn = (faces.draw(rng, 1)[0] for _ in range(FACES))
     small = (cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for face in drawn)
-    return torch.from_numpy(np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in small]))[:, None]
+    return torch.from_numpy(np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in small]))[
+        :, None
+    ]
 
 
 def schedule(progress: float) -> tuple[float, float, float, float]:
-    """Strength of the mark, of the noise, share of crops and learning rate at a share of the training done."""
+    """Strength of the mark, of the noise, share of crops and learning rate at a share of the
+    training done.
+    """
     easy = min(1.0, progress / EASY)
     strength = STRENGTH[0] * (STRENGTH[1] / STRENGTH[0]) ** easy
     noise = min(1.0, max(0.0, (progress - EASY / 2) / GROWTH))
@@ -76,8 +80,17 @@ def train(data: Path, out: Path, cpu_minutes: float, seed: int = 0) -> None:
         step += 1
         shares.append(float(((logits > 0) == (bits > 0.5)).float().mean()))
         if step % 50 == 0:
-            print(f"step {step}, {progress:.0%}: strength {strength:.1f}, noise {noise:.2f}, loss {loss.item():.3f}, "
-                  f"bits {np.mean(shares[-50:]):.1%}", flush=True)
+            print(
+                f"step {step}, {progress:.0%}: strength {strength:.1f}, noise {noise:.2f}, loss "
+                f"{loss.item():.3f}, "
+                f"bits {np.mean(shares[-50:]):.1%}",
+                flush=True,
+            )
     torch.save({"encoder": encoder.state_dict(), "decoder": decoder.state_dict()}, out / "model.pt")
-    record = {"cpu_minutes": cpu_minutes, "steps": step, "batch": BATCH, "bits_right_last_100": np.mean(shares[-100:])}
+    record = {
+        "cpu_minutes": cpu_minutes,
+        "steps": step,
+        "batch": BATCH,
+        "bits_right_last_100": np.mean(shares[-100:]),
+    }
     (out / "training.json").write_text(json.dumps(record))

@@ -1,5 +1,5 @@
-"""Kills the server or a worker at random moments while jobs run; all must end once, with the outputs of an
-undisturbed run.
+"""Kills the server or a worker at random moments while jobs run; all must end once, with the
+outputs of an undisturbed run.
 
     python benchmarks/serving/kill.py --kills 20
 """
@@ -63,7 +63,9 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def disturb(server: Server, kills: int, chance: random.Random, pause: tuple[float, float]) -> dict[str, int]:
+def disturb(
+    server: Server, kills: int, chance: random.Random, pause: tuple[float, float]
+) -> dict[str, int]:
     """Kill ``kills`` times, the server or one of its workers, as long as jobs are unfinished."""
     done = {"server": 0, "worker": 0, "orphans": 0}
     while done["server"] + done["worker"] < kills and set(states(server).values()) - ENDED:
@@ -101,22 +103,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=34, help="length of each result: a chunk is 10 seconds")
-    parser.add_argument("--pause", type=float, nargs=2, default=(2, 14), help="seconds between two kills")
-    parser.add_argument("--attempts", type=int, default=30, help="kills come faster than chunks on a slow machine")
+    parser.add_argument(
+        "--seconds", type=float, default=34, help="length of each result: a chunk is 10 seconds"
+    )
+    parser.add_argument(
+        "--pause", type=float, nargs=2, default=(2, 14), help="seconds between two kills"
+    )
+    parser.add_argument(
+        "--attempts", type=int, default=30, help="kills come faster than chunks on a slow machine"
+    )
     parser.add_argument("--port", type=int, default=8719)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ray", help="address of a Ray cluster that makes the renders")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = inputs(Path(folder), given.seconds)
-        with Server(Path(folder) / "data", given.port, "--free-disk-gb", "0.01", "--threads", "1",
-                    "--attempts", str(given.attempts), *(["--ray", given.ray] if given.ray else [])) as server:
+        with Server(
+            Path(folder) / "data",
+            given.port,
+            "--free-disk-gb",
+            "0.01",
+            "--threads",
+            "1",
+            "--attempts",
+            str(given.attempts),
+            *(["--ray", given.ray] if given.ray else []),
+        ) as server:
             photo, video, audio = (server.upload(path) for path in files)
 
             def submit(name: str, number: int) -> str:
                 options = {"strength": 1 - 0.1 * number, "quality": "low"}
-                return server.submit(f"{name}{number}", source=[photo], target=video, audio=audio, options=options)
+                return server.submit(
+                    f"{name}{number}", source=[photo], target=video, audio=audio, options=options
+                )
 
             begun = time.monotonic()
             expected = [submit("calm", number) for number in range(given.jobs)]
@@ -125,24 +144,48 @@ def main() -> None:
             print(f"undisturbed: {calm:.0f} s", flush=True)
             begun = time.monotonic()
             disturbed = [submit("wild", number) for number in range(given.jobs)]
-            again = [submit("wild", number) for number in range(given.jobs)]  # a client that repeats itself
+            again = [
+                submit("wild", number) for number in range(given.jobs)
+            ]  # a client that repeats itself
             kills = disturb(server, given.kills, random.Random(given.seed), tuple(given.pause))
             ended = finish(server)
             wild = time.monotonic() - begun
             made = server.data / "jobs"
-            same = [pictures(made / one / "output.mp4") == pictures(made / other / "output.mp4")
-                    for one, other in zip(expected, disturbed, strict=True)]
-            left = [path.name for job in disturbed for path in (made / job).iterdir()
-                    if path.name not in ("output.mp4", "report.json")]
+            same = [
+                pictures(made / one / "output.mp4") == pictures(made / other / "output.mp4")
+                for one, other in zip(expected, disturbed, strict=True)
+            ]
+            left = [
+                path.name
+                for job in disturbed
+                for path in (made / job).iterdir()
+                if path.name not in ("output.mp4", "report.json")
+            ]
             marks = ",".join("?" * len(disturbed))
             with sqlite3.connect(server.data / "swaptalk.sqlite") as rows:
-                tokens = [row[0] for row in rows.execute(f"SELECT token FROM jobs WHERE id IN ({marks})", disturbed)]
-    print(f"kills: {kills['server']} of the server, {kills['worker']} of workers; "
-          f"workers that outlived their server by a second: {kills['orphans']}")
-    print(f"jobs: {len(ended) - len(expected)} of {given.jobs} (repeated submissions made "
-          f"{len(set(again) - set(disturbed))} more), done: {sum(ended[job] == 'done' for job in disturbed)}")
-    print(f"claims of each job: {tokens}; outputs identical to the undisturbed run's: {sum(same)} of {len(same)}")
-    print(f"files left behind: {left or 'none'}; time: {calm:.0f} s undisturbed, {wild:.0f} s with kills")
+                tokens = [
+                    row[0]
+                    for row in rows.execute(
+                        f"SELECT token FROM jobs WHERE id IN ({marks})", disturbed
+                    )
+                ]
+    print(
+        f"kills: {kills['server']} of the server, {kills['worker']} of workers; "
+        f"workers that outlived their server by a second: {kills['orphans']}"
+    )
+    print(
+        f"jobs: {len(ended) - len(expected)} of {given.jobs} (repeated submissions made "
+        f"{len(set(again) - set(disturbed))} more), done: "
+        f"{sum(ended[job] == 'done' for job in disturbed)}"
+    )
+    print(
+        f"claims of each job: {tokens}; outputs identical to the undisturbed run's: {sum(same)} of "
+        f"{len(same)}"
+    )
+    print(
+        f"files left behind: {left or 'none'}; time: {calm:.0f} s undisturbed, {wild:.0f} s with "
+        "kills"
+    )
 
 
 if __name__ == "__main__":

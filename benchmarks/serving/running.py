@@ -20,22 +20,38 @@ CONSENT = "The pictures are in the public domain and the voice is a tone. (A ben
 
 
 class Server:
-    """``swaptalk serve`` on one folder and port; it can be killed and started again. Use it in a ``with`` block.
+    """``swaptalk serve`` on one folder and port; it can be killed and started again. Use it in a
+    ``with`` block.
 
     With ``watch`` its standstills are written to that file at its end (see ``watch.py``).
     """
 
     def __init__(self, data: Path, port: int, *options: str, watch: Path | None = None) -> None:
         self.data, self._log = data, data.with_suffix(".log")
-        program = ["-m", "swaptalk"] if watch is None else [str(Path(__file__).with_name("watch.py")), str(watch)]
-        self._command = [sys.executable, *program, "serve", "--port", str(port), "--data", str(data), *options]
+        program = (
+            ["-m", "swaptalk"]
+            if watch is None
+            else [str(Path(__file__).with_name("watch.py")), str(watch)]
+        )
+        self._command = [
+            sys.executable,
+            *program,
+            "serve",
+            "--port",
+            str(port),
+            "--data",
+            str(data),
+            *options,
+        ]
         self.url = f"http://127.0.0.1:{port}"
         self.start()
 
     def start(self) -> None:
         """Start it and wait until it listens."""
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                self._command, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self.process.stdout is not None
         said = self.process.stdout.readline()
         if not said:
@@ -60,13 +76,17 @@ class Server:
 
     def upload(self, path: Path) -> str:
         """Send a file; returns its name on the server."""
-        answer = self.client.post("/api/v1/uploads", params={"name": path.name}, content=path.read_bytes())
+        answer = self.client.post(
+            "/api/v1/uploads", params={"name": path.name}, content=path.read_bytes()
+        )
         answer.raise_for_status()
         return str(answer.json()["id"])
 
     def submit(self, key: str, **job: Any) -> str:
         """Queue a render; returns its name."""
-        answer = self.client.post("/api/v1/jobs", json={"consent": CONSENT, **job}, headers={"Idempotency-Key": key})
+        answer = self.client.post(
+            "/api/v1/jobs", json={"consent": CONSENT, **job}, headers={"Idempotency-Key": key}
+        )
         answer.raise_for_status()
         return str(answer.json()["id"])
 
@@ -84,7 +104,9 @@ def end(process: subprocess.Popen[Any]) -> None:
 def inputs(folder: Path, seconds: float) -> tuple[Path, Path, Path]:
     """Photo, a small video (160 x 144, 2 s) and a recording of so many seconds."""
     photo = resolve("astronaut", progress=False)
-    picture = cv2.resize(read_image(resolve("grace-hopper", progress=False))[20:380, 60:460], (176, 160))
+    picture = cv2.resize(
+        read_image(resolve("grace-hopper", progress=False))[20:380, 60:460], (176, 160)
+    )
     video = folder / "scene.mp4"
     with VideoWriter(video, 160, 144, 25, quality=12) as writer:
         for index in range(50):
@@ -92,7 +114,9 @@ def inputs(folder: Path, seconds: float) -> tuple[Path, Path, Path]:
             writer.write(np.ascontiguousarray(picture[y : y + 144, x : x + 160]))
     audio = folder / "words.wav"
     time = np.arange(round(seconds * 16000)) / 16000
-    voice = sum(np.sin(2 * np.pi * 130 * k * time) / k for k in range(1, 15)) * (0.55 - 0.45 * np.cos(8 * np.pi * time))
+    voice = sum(np.sin(2 * np.pi * 130 * k * time) / k for k in range(1, 15)) * (
+        0.55 - 0.45 * np.cos(8 * np.pi * time)
+    )
     with wave.open(str(audio), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

@@ -1,6 +1,7 @@
 """Screenshots of the page's five main states at two widths, light and dark, for docs/serving.md.
 
-    python benchmarks/serving/screenshots.py --photo demo/source.jpg --video demo/target.mp4 --audio demo/speech.opus
+    python benchmarks/serving/screenshots.py --photo demo/source.jpg --video demo/target.mp4 --audio
+    demo/speech.opus
 
 Needs `swaptalk[serve]`, Playwright's Python package and a Chromium.
 """
@@ -33,7 +34,9 @@ def save(page: Page, folder: Path, name: str) -> None:
             page.emulate_media(color_scheme=scheme)
             page.wait_for_timeout(1000)
             picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-            picture = picture.resize((SAVED[width], round(picture.height * SAVED[width] / x)), Image.Resampling.LANCZOS)
+            picture = picture.resize(
+                (SAVED[width], round(picture.height * SAVED[width] / x)), Image.Resampling.LANCZOS
+            )
             picture.save(folder / f"serving-{name}-{width}{suffix}.webp", quality=82, method=6)
     page.set_viewport_size({"width": 1200, "height": 900})
 
@@ -48,7 +51,9 @@ def walk(page: Page, address: str, photo: Path, video: Path, audio: Path, folder
     page.locator("#audio input[type=file]").set_input_files(audio)
     for card in ("source", "target", "audio"):
         expect(page.locator(f"#{card} .remarks .good").first).to_be_visible(timeout=PATIENCE)
-    page.locator("#consent").fill("Ana Silva (photo, video) and Tom Berg (voice) signed our release on 3 March.")
+    page.locator("#consent").fill(
+        "Ana Silva (photo, video) and Tom Berg (voice) signed our release on 3 March."
+    )
     save(page, folder, "2-understood")
     page.locator("#preview").click()
     expect(page.locator("#preview-picture")).to_be_visible(timeout=PATIENCE)
@@ -69,7 +74,9 @@ def main() -> None:
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("docs/images"))
     given = parser.parse_args()
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    chromium = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    )
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "swaptalk", "serve", "--port", "0", "--data", data]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

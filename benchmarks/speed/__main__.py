@@ -1,4 +1,6 @@
-"""``make bench``: measure the chosen parts and write them into docs/performance.md and benchmarks/results.json."""
+"""``make bench``: measure the chosen parts and write them into docs/performance.md and
+benchmarks/results.json.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,14 +27,17 @@ ROOT = Path(__file__).parents[2]
 RESULTS, PAGE = ROOT / "benchmarks" / "results.json", ROOT / "docs" / "performance.md"
 CURVES = ROOT / "docs" / "images" / "memory.png"
 BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
-#: Rows: what was done, frames, frames a second, CPU seconds a frame, peak memory in MB, ratio to the part's first row.
+#: Rows: what was done, frames, frames a second, CPU seconds a frame, peak memory in MB, ratio to
+#: the part's first row.
 Rows = list[dict[str, Any]]
 
 
 class Bench:
     """What all parts share: inputs and the number of rounds."""
 
-    def __init__(self, folder: Path, target: Path, source: Path, audio: Path, rounds: int, seconds: float) -> None:
+    def __init__(
+        self, folder: Path, target: Path, source: Path, audio: Path, rounds: int, seconds: float
+    ) -> None:
         self.folder, self.target, self.source, self.audio = folder, target, source, audio
         self.rounds, self.seconds = rounds, seconds
 
@@ -45,7 +51,9 @@ class Bench:
         return run(verb, self.folder / "stats.json", *arguments)
 
     def compare(self, cases: dict[str, Callable[[], list[Run]]]) -> Rows:
-        """Medians of interleaved rounds; a case may consist of several runs, one after the other."""
+        """Medians of interleaved rounds; a case may consist of several runs, one after the
+        other.
+        """
         taken: dict[str, list[list[Run]]] = {name: [] for name in cases}
         for number in range(self.rounds):
             for name, case in cases.items():
@@ -62,26 +70,43 @@ def say(text: str) -> None:
 def _row(name: str, rounds: list[list[Run]]) -> dict[str, Any]:
     frames, stages = rounds[0][-1].report["frames"], rounds[-1][-1].report["stages"]
     return {
-        "what": name, "frames": frames, "rounds": len(rounds),
+        "what": name,
+        "frames": frames,
+        "rounds": len(rounds),
         "fps": median(frames / sum(one.seconds for one in runs) for runs in rounds),
-        "cpu_ms_per_frame": median(1000 * sum(one.cpu_seconds for one in runs) / frames for runs in rounds),
+        "cpu_ms_per_frame": median(
+            1000 * sum(one.cpu_seconds for one in runs) / frames for runs in rounds
+        ),
         "peak_mb": max(one.report["peak_memory_bytes"] for runs in rounds for one in runs) / 1e6,
-        "stages_ms": {stage: round(1000 * seconds / frames, 2) for stage, seconds in stages.items()},
+        "stages_ms": {
+            stage: round(1000 * seconds / frames, 2) for stage, seconds in stages.items()
+        },
     }
 
 
 def _measured_by(module: str, rounds: int) -> Any:
-    """What a measurement in a process of its own prints: libraries of networks do not share one well."""
-    done = subprocess.run([sys.executable, "-m", f"benchmarks.speed.{module}", "--rounds", str(rounds)], cwd=ROOT,
-                          stdout=subprocess.PIPE, text=True, check=True)
+    """What a measurement in a process of its own prints: libraries of networks do not share one
+    well.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.speed.{module}", "--rounds", str(rounds)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     return json.loads(done.stdout)
 
 
 def part_pipeline(bench: Bench) -> Rows:
     """The three verbs on the target as it is."""
     target = clip(bench.target, bench.folder, bench.seconds)
-    return bench.compare({verb: lambda verb=verb: [bench.generate(target, verb=verb)]
-                          for verb in ("generate", "swap", "sync")})
+    return bench.compare(
+        {
+            verb: lambda verb=verb: [bench.generate(target, verb=verb)]
+            for verb in ("generate", "swap", "sync")
+        }
+    )
 
 
 def part_template(bench: Bench) -> Rows:
@@ -90,40 +115,76 @@ def part_template(bench: Bench) -> Rows:
     plain, whole = bench.folder / "T.swaptalk", bench.folder / "S.swaptalk"
     for template, more in ((plain, []), (whole, ["--source", str(bench.source)])):
         run("template", bench.folder / "none", "build", str(target), "-o", str(template), *more)
-    return bench.compare({"from the video": lambda: [bench.generate(target)],
-                          "from its template": lambda: [bench.generate(plain)],
-                          "from its template with the source built in": lambda: [bench.generate(whole)]})
+    return bench.compare(
+        {
+            "from the video": lambda: [bench.generate(target)],
+            "from its template": lambda: [bench.generate(plain)],
+            "from its template with the source built in": lambda: [bench.generate(whole)],
+        }
+    )
 
 
 def part_cascade(bench: Bench) -> Rows:
-    """Both at once in latent space against the same modules one after the other, with a video in between."""
+    """Both at once in latent space against the same modules one after the other, with a video in
+    between.
+    """
     target, between = clip(bench.target, bench.folder, bench.seconds), bench.folder / "between.mp4"
 
     def cascade() -> list[Run]:
-        first = run("swap", bench.folder / "stats.json", "--target", str(target), "--source", str(bench.source),
-                    "--output", str(between))
+        first = run(
+            "swap",
+            bench.folder / "stats.json",
+            "--target",
+            str(target),
+            "--source",
+            str(bench.source),
+            "--output",
+            str(between),
+        )
         return [first, bench.generate(between, verb="sync")]
 
-    return bench.compare({"swap and lip-sync in latent space": lambda: [bench.generate(target)],
-                          "own modules as an RGB cascade": cascade})
+    return bench.compare(
+        {
+            "swap and lip-sync in latent space": lambda: [bench.generate(target)],
+            "own modules as an RGB cascade": cascade,
+        }
+    )
 
 
 def part_peers(bench: Bench) -> Rows:
-    """Networks of published shapes on frames of the target's size: nothing of their decoding, pasting or encoding."""
-    own = bench.compare({"SwapTalk, from file to file": lambda: [
-        bench.generate(clip(bench.target, bench.folder, bench.seconds))]})
+    """Networks of published shapes on frames of the target's size: nothing of their decoding,
+    pasting or encoding.
+    """
+    own = bench.compare(
+        {
+            "SwapTalk, from file to file": lambda: [
+                bench.generate(clip(bench.target, bench.folder, bench.seconds))
+            ]
+        }
+    )
     taken = {name: median(values) for name, values in _measured_by("peers", bench.rounds).items()}
-    rows = [{"what": f"{name}: network alone", "rounds": bench.rounds, "cpu_ms_per_frame": value}
-            for name, value in taken.items()]
+    rows = [
+        {"what": f"{name}: network alone", "rounds": bench.rounds, "cpu_ms_per_frame": value}
+        for name, value in taken.items()
+    ]
     totals = {"those three in PyTorch fp32": False, "those three in OpenVINO bf16": True}
-    together = [{"what": name, "rounds": bench.rounds,
-                 "cpu_ms_per_frame": sum(value for what, value in taken.items() if ("OpenVINO" in what) == own_engine)}
-                for name, own_engine in totals.items()]
+    together = [
+        {
+            "what": name,
+            "rounds": bench.rounds,
+            "cpu_ms_per_frame": sum(
+                value for what, value in taken.items() if ("OpenVINO" in what) == own_engine
+            ),
+        }
+        for name, own_engine in totals.items()
+    ]
     return [*own, *rows, *together]
 
 
 def part_length(bench: Bench) -> Rows:
-    """The same scene for 10 s, 1 min and 10 min, at 5 frames a second; the plot shows the memory of each."""
+    """The same scene for 10 s, 1 min and 10 min, at 5 frames a second; the plot shows the memory of
+    each.
+    """
     curves: dict[str, list[tuple[float, float]]] = {}
 
     def case(name: str, seconds: float) -> list[Run]:
@@ -131,8 +192,12 @@ def part_length(bench: Bench) -> Rows:
         curves[name] = done.memory
         return [done]
 
-    rows = bench.compare({name: lambda name=name, seconds=seconds: case(name, seconds)
-                          for name, seconds in (("10 s", 10.0), ("1 min", 60.0), ("10 min", 600.0))})
+    rows = bench.compare(
+        {
+            name: lambda name=name, seconds=seconds: case(name, seconds)
+            for name, seconds in (("10 s", 10.0), ("1 min", 60.0), ("10 min", 600.0))
+        }
+    )
     plot(curves, CURVES)
     return rows
 
@@ -145,35 +210,57 @@ def part_networks(bench: Bench) -> Rows:
 def part_resolution(bench: Bench) -> Rows:
     """480p to 2160p."""
     seconds = min(bench.seconds, 2.0)
-    return bench.compare({f"{height}p": lambda height=height: [
-        bench.generate(clip(bench.target, bench.folder, seconds, height))] for height in (480, 720, 1080, 2160)})
+    return bench.compare(
+        {
+            f"{height}p": lambda height=height: [
+                bench.generate(clip(bench.target, bench.folder, seconds, height))
+            ]
+            for height in (480, 720, 1080, 2160)
+        }
+    )
 
 
 def part_threads(bench: Bench) -> Rows:
     """Threads of the networks; decoding and encoding run beside them."""
     target = clip(bench.target, bench.folder, bench.seconds)
     counts = [count for count in (1, 2, 4, 8, 16) if count <= (os.cpu_count() or 1)]
-    return bench.compare({f"{count} threads": lambda count=count: [bench.generate(target, "--threads", str(count))]
-                          for count in counts})
+    return bench.compare(
+        {
+            f"{count} threads": lambda count=count: [
+                bench.generate(target, "--threads", str(count))
+            ]
+            for count in counts
+        }
+    )
 
 
 def part_batch(bench: Bench) -> Rows:
-    """Rows of one batch that share their target: all frames of all rows, the compiling of the target included."""
+    """Rows of one batch that share their target: all frames of all rows, the compiling of the
+    target included.
+    """
     target = clip(bench.target, bench.folder, bench.seconds)
 
     def batch(rows: int, workers: int) -> list[Run]:
         with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
             table = Path(folder) / "jobs.csv"
-            lines = [f"{target},{bench.source},{bench.audio},video,{folder}/{row}.mp4" for row in range(rows)]
+            lines = [
+                f"{target},{bench.source},{bench.audio},video,{folder}/{row}.mp4"
+                for row in range(rows)
+            ]
             table.write_text("\n".join(["target,source,audio,length,output", *lines]) + "\n")
             done = run("batch", bench.folder / "none", str(table), "--workers", str(workers))
-        report = {"frames": rows * round(bench.seconds * 25), "stages": {},
-                  "peak_memory_bytes": 1e6 * max(memory for _, memory in done.memory)}
+        report = {
+            "frames": rows * round(bench.seconds * 25),
+            "stages": {},
+            "peak_memory_bytes": 1e6 * max(memory for _, memory in done.memory),
+        }
         return [replace(done, report=report)]
 
-    return bench.compare({f"{rows} row{'s' * (rows > 1)}, {workers} worker{'s' * (workers > 1)}":
-                          lambda rows=rows, workers=workers: batch(rows, workers)
-                          for rows, workers in ((1, 1), (4, 1), (4, 2), (8, 1))})
+    def named(rows: int, workers: int) -> str:
+        return f"{rows} row{'s' * (rows > 1)}, {workers} worker{'s' * (workers > 1)}"
+
+    sizes = ((1, 1), (4, 1), (4, 2), (8, 1))
+    return bench.compare({named(*size): partial(batch, *size) for size in sizes})
 
 
 def part_startup(bench: Bench) -> Rows:
@@ -182,7 +269,11 @@ def part_startup(bench: Bench) -> Rows:
     return bench.compare({"a video of one frame": lambda: [bench.generate(target)]})
 
 
-PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items()) if name.startswith("part_")}
+PARTS = {
+    name.removeprefix("part_"): part
+    for name, part in list(globals().items())
+    if name.startswith("part_")
+}
 
 
 def machine() -> dict[str, Any]:
@@ -190,11 +281,22 @@ def machine() -> dict[str, Any]:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        model = next((line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines()
-                      if line.startswith("model name")), model)
-    return {"cpu": model, "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
-            "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
-            "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime())}
+        model = next(
+            (
+                line.split(":", 1)[1].strip()
+                for line in cpuinfo.read_text().splitlines()
+                if line.startswith("model name")
+            ),
+            model,
+        )
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+    }
 
 
 def table(results: dict[str, Any]) -> str:
@@ -203,10 +305,15 @@ def table(results: dict[str, Any]) -> str:
     for part, result in results.items():
         facts = result["machine"]
         description = " ".join((PARTS[part].__doc__ or "").split()).rstrip(".")
-        lines += [f"### {description}", "",
-                  f"`make bench PARTS={part}`, {facts['date']} UTC, {facts['cpu']}, {facts['cores']} cores, load "
-                  f"{facts['load']} when it began (what other programs wanted); medians of "
-                  f"{result['rows'][0]['rounds']} interleaved runs.", ""]
+        lines += [
+            f"### {description}",
+            "",
+            f"`make bench PARTS={part}`, {facts['date']} UTC, {facts['cpu']}, {facts['cores']} "
+            "cores, load "
+            f"{facts['load']} when it began (what other programs wanted); medians of "
+            f"{result['rows'][0]['rounds']} interleaved runs.",
+            "",
+        ]
         lines += networks.table(result["rows"]) if part == "networks" else _table(result["rows"])
         if part == "length" and CURVES.exists():
             lines += ["", f"![Memory over the run](images/{CURVES.name})"]
@@ -215,28 +322,44 @@ def table(results: dict[str, Any]) -> str:
 
 
 def _table(rows: Rows) -> list[str]:
-    lines = ["| what | frames | frames a second | ratio | CPU ms a frame | ratio | peak memory, MB |",
-             "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| what | frames | frames a second | ratio | CPU ms a frame | ratio | peak memory, MB |",
+        "|---|---|---|---|---|---|---|",
+    ]
     first = rows[0]
     for row in rows:
         fps, memory = row.get("fps"), row.get("peak_mb")
-        cells = [row["what"], str(row.get("frames", "")), "" if fps is None else f"{fps:.1f}",
-                 "" if fps is None else f"{fps / first['fps']:.2f}", f"{row['cpu_ms_per_frame']:.1f}",
-                 f"{row['cpu_ms_per_frame'] / first['cpu_ms_per_frame']:.2f}",
-                 "" if memory is None else f"{memory:.0f}"]
+        cells = [
+            row["what"],
+            str(row.get("frames", "")),
+            "" if fps is None else f"{fps:.1f}",
+            "" if fps is None else f"{fps / first['fps']:.2f}",
+            f"{row['cpu_ms_per_frame']:.1f}",
+            f"{row['cpu_ms_per_frame'] / first['cpu_ms_per_frame']:.2f}",
+            "" if memory is None else f"{memory:.0f}",
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     if first.get("stages_ms"):
         stages = ", ".join(f"{stage} {value:g}" for stage, value in first["stages_ms"].items())
-        lines += ["", f"Stages of '{first['what']}' in ms a frame on the clock; they overlap: {stages}."]
+        lines += [
+            "",
+            f"Stages of '{first['what']}' in ms a frame on the clock; they overlap: {stages}.",
+        ]
     return lines
 
 
 def main() -> None:
-    """Measure, and put the results where they are kept; parts that were not measured stay as they are."""
+    """Measure, and put the results where they are kept; parts that were not measured stay as they
+    are.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=[], help=f"of {', '.join(PARTS)}; all of them if none is named")
+    parser.add_argument(
+        "parts", nargs="*", default=[], help=f"of {', '.join(PARTS)}; all of them if none is named"
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=6.0, help="length of the clip where nothing else is said")
+    parser.add_argument(
+        "--seconds", type=float, default=6.0, help="length of the clip where nothing else is said"
+    )
     parser.add_argument("--target", type=Path, default=ROOT / "demo" / "target.mp4")
     parser.add_argument("--source", type=Path, default=ROOT / "demo" / "source.jpg")
     parser.add_argument("--audio", type=Path, default=ROOT / "demo" / "speech.opus")
@@ -246,7 +369,14 @@ def main() -> None:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory(prefix="swaptalk-bench-") as folder:
-        bench = Bench(Path(folder), options.target, options.source, options.audio, options.rounds, options.seconds)
+        bench = Bench(
+            Path(folder),
+            options.target,
+            options.source,
+            options.audio,
+            options.rounds,
+            options.seconds,
+        )
         for part in options.parts or PARTS:
             say(f"{part}:")
             facts = machine()

@@ -20,7 +20,9 @@ from swaptalk.pipeline.target import resized
 #: Verbs that make something else than one video.
 WITHOUT_STATS = ("template", "batch")
 #: Modules are compiled when they are first imported, as an installation does, whatever is set here.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+}
 #: Seconds between two looks at a running program's memory.
 SAMPLE_SECONDS = 0.5
 
@@ -49,7 +51,9 @@ def run(verb: str, stats: Path, *arguments: str) -> Run:
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, env=ENVIRONMENT)
         while process.poll() is None:
-            memory.append((round(time.perf_counter() - begun, 1), round(_resident(process.pid) / 1e6, 1)))
+            memory.append(
+                (round(time.perf_counter() - begun, 1), round(_resident(process.pid) / 1e6, 1))
+            )
             try:
                 process.wait(SAMPLE_SECONDS)
             except subprocess.TimeoutExpired:
@@ -63,17 +67,25 @@ def run(verb: str, stats: Path, *arguments: str) -> Run:
 
 
 def _resident(process: int) -> int:
-    """Bytes of a process and its children, shared pages of the decoder's pictures counted in both; 0 where unknown."""
+    """Bytes of a process and its children, shared pages of the decoder's pictures counted in both;
+    0 where unknown.
+    """
     folder = Path("/proc") / str(process)
     try:
         pages = int((folder / "statm").read_text().split()[1])
-        children = [child for task in (folder / "task").iterdir() for child in (task / "children").read_text().split()]
+        children = [
+            child
+            for task in (folder / "task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
     except (OSError, IndexError):
         return 0
     return pages * resource.getpagesize() + sum(_resident(int(child)) for child in children)
 
 
-def clip(source: Path, folder: Path, seconds: float, height: int | None = None, fps: int | None = None) -> Path:
+def clip(
+    source: Path, folder: Path, seconds: float, height: int | None = None, fps: int | None = None
+) -> Path:
     """The source's frames, played back and forth for so long, at another height; made once."""
     path = folder / f"clip-{seconds:g}s-{height or 'own'}p-{fps or 'own'}fps.mp4"
     if path.exists():
@@ -83,7 +95,10 @@ def clip(source: Path, folder: Path, seconds: float, height: int | None = None, 
         high = video.height if height is None else height
         wide = round(video.width * high / video.height / 2) * 2
         count, length = round(seconds * rate), len(video)
-        order = [min(phase, 2 * length - 2 - phase) for phase in (n % (2 * length - 2) for n in range(count))]
+        order = [
+            min(phase, 2 * length - 2 - phase)
+            for phase in (n % (2 * length - 2) for n in range(count))
+        ]
         part = path.with_suffix(".part.mp4")
         with VideoWriter(part, wide, high, rate, preset="superfast") as writer:
             for frame in video.frames(order):

@@ -1,7 +1,8 @@
-"""Networks of the shapes that others have published, with random weights: fair for time, nothing is said of quality.
+"""Networks of the shapes that others have published, with random weights: fair for time, nothing is
+said of quality.
 
-Run in a process of its own (``python -m benchmarks.speed.peers``), in PyTorch's float32 as those projects run on a CPU,
-and in the engine that SwapTalk uses.
+Run in a process of its own (``python -m benchmarks.speed.peers``), in PyTorch's float32 as those
+projects run on a CPU, and in the engine that SwapTalk uses.
 """
 
 from __future__ import annotations
@@ -19,12 +20,22 @@ from torch import Tensor, nn
 class Block(nn.Module):
     """Convolution, batch norm, ReLU; with a shortcut where input and output agree."""
 
-    def __init__(self, before: int, after: int, kernel: int, stride: int | tuple[int, int], padding: int,
-                 residual: bool = False, transposed: bool = False) -> None:
+    def __init__(
+        self,
+        before: int,
+        after: int,
+        kernel: int,
+        stride: int | tuple[int, int],
+        padding: int,
+        residual: bool = False,
+        transposed: bool = False,
+    ) -> None:
         super().__init__()
         if transposed:
             extra = int(stride != 1)
-            convolution: nn.Module = nn.ConvTranspose2d(before, after, kernel, stride, padding, extra)
+            convolution: nn.Module = nn.ConvTranspose2d(
+                before, after, kernel, stride, padding, extra
+            )
         else:
             convolution = nn.Conv2d(before, after, kernel, stride, padding)
         self.layers = nn.Sequential(convolution, nn.BatchNorm2d(after))
@@ -35,32 +46,58 @@ class Block(nn.Module):
         return torch.relu(y + x) if self.residual else torch.relu(y)
 
 
-def _stage(before: int, after: int, stride: int | tuple[int, int], repeats: int, kernel: int = 3, padding: int = 1,
-           transposed: bool = False) -> nn.Sequential:
-    return nn.Sequential(Block(before, after, kernel, stride, padding, transposed=transposed),
-                         *(Block(after, after, 3, 1, 1, residual=True) for _ in range(repeats)))
+def _stage(
+    before: int,
+    after: int,
+    stride: int | tuple[int, int],
+    repeats: int,
+    kernel: int = 3,
+    padding: int = 1,
+    transposed: bool = False,
+) -> nn.Sequential:
+    return nn.Sequential(
+        Block(before, after, kernel, stride, padding, transposed=transposed),
+        *(Block(after, after, 3, 1, 1, residual=True) for _ in range(repeats)),
+    )
 
 
 class Wav2LipGenerator(nn.Module):
-    """Generator of Wav2Lip (Prajwal et al. 2020): 96 px, 36 M parameters, a U-Net that meets a mel encoder at 1 px."""
+    """Generator of Wav2Lip (Prajwal et al. 2020): 96 px, 36 M parameters, a U-Net that meets a mel
+    encoder at 1 px.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.face = nn.ModuleList([
-            _stage(6, 16, 1, 0, 7, 3), _stage(16, 32, 2, 2), _stage(32, 64, 2, 3), _stage(64, 128, 2, 2),
-            _stage(128, 256, 2, 2), _stage(256, 512, 2, 1),
-            nn.Sequential(Block(512, 512, 3, 1, 0), Block(512, 512, 1, 1, 0)),
-        ])
-        self.audio = nn.Sequential(
-            _stage(1, 32, 1, 2), _stage(32, 64, (3, 1), 2), _stage(64, 128, 3, 2), _stage(128, 256, (3, 2), 1),
-            Block(256, 512, 3, 1, 0), Block(512, 512, 1, 1, 0),
+        self.face = nn.ModuleList(
+            [
+                _stage(6, 16, 1, 0, 7, 3),
+                _stage(16, 32, 2, 2),
+                _stage(32, 64, 2, 3),
+                _stage(64, 128, 2, 2),
+                _stage(128, 256, 2, 2),
+                _stage(256, 512, 2, 1),
+                nn.Sequential(Block(512, 512, 3, 1, 0), Block(512, 512, 1, 1, 0)),
+            ]
         )
-        self.up = nn.ModuleList([
-            Block(512, 512, 1, 1, 0), _stage(1024, 512, 1, 1, 3, 0, transposed=True),
-            _stage(1024, 512, 2, 2, transposed=True), _stage(768, 384, 2, 2, transposed=True),
-            _stage(512, 256, 2, 2, transposed=True), _stage(320, 128, 2, 2, transposed=True),
-            _stage(160, 64, 2, 2, transposed=True),
-        ])
+        self.audio = nn.Sequential(
+            _stage(1, 32, 1, 2),
+            _stage(32, 64, (3, 1), 2),
+            _stage(64, 128, 3, 2),
+            _stage(128, 256, (3, 2), 1),
+            Block(256, 512, 3, 1, 0),
+            Block(512, 512, 1, 1, 0),
+        )
+        self.up = nn.ModuleList(
+            [
+                Block(512, 512, 1, 1, 0),
+                _stage(1024, 512, 1, 1, 3, 0, transposed=True),
+                _stage(1024, 512, 2, 2, transposed=True),
+                _stage(768, 384, 2, 2, transposed=True),
+                _stage(512, 256, 2, 2, transposed=True),
+                _stage(320, 128, 2, 2, transposed=True),
+                _stage(160, 64, 2, 2, transposed=True),
+            ]
+        )
         self.out = nn.Sequential(Block(80, 32, 3, 1, 1), nn.Conv2d(32, 3, 1), nn.Sigmoid())
 
     def forward(self, mel: Tensor, faces: Tensor) -> Tensor:
@@ -77,7 +114,9 @@ class Wav2LipGenerator(nn.Module):
 
 
 class S3FDBackbone(nn.Module):
-    """Layers of S3FD (Zhang et al. 2017), Wav2Lip's detector: VGG-16 and four more, on the whole frame; no heads."""
+    """Layers of S3FD (Zhang et al. 2017), Wav2Lip's detector: VGG-16 and four more, on the whole
+    frame; no heads.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +138,8 @@ class S3FDBackbone(nn.Module):
 
 
 class Swapper128(nn.Module):
-    """A 128 px swapper of inswapper's cost: SimSwap's form with six style blocks of 1024 channels at 32 px.
+    """A 128 px swapper of inswapper's cost: SimSwap's form with six style blocks of 1024 channels
+    at 32 px.
 
     Its 137 M parameters are the 0.55 GB of the file that is in use.
     """
@@ -107,15 +147,28 @@ class Swapper128(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.down = nn.Sequential(
-            nn.Conv2d(3, 128, 7, 1, 3), nn.ReLU(), nn.Conv2d(128, 256, 3, 1, 1), nn.ReLU(),
-            nn.Conv2d(256, 512, 3, 2, 1), nn.ReLU(), nn.Conv2d(512, 1024, 3, 2, 1), nn.ReLU(),
+            nn.Conv2d(3, 128, 7, 1, 3),
+            nn.ReLU(),
+            nn.Conv2d(128, 256, 3, 1, 1),
+            nn.ReLU(),
+            nn.Conv2d(256, 512, 3, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(512, 1024, 3, 2, 1),
+            nn.ReLU(),
         )
         self.blocks = nn.ModuleList([nn.Conv2d(1024, 1024, 3, 1, 1) for _ in range(12)])
         self.styles = nn.ModuleList([nn.Linear(512, 2048) for _ in range(12)])
         self.up = nn.Sequential(
-            nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(1024, 512, 3, 1, 1), nn.ReLU(),
-            nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(512, 256, 3, 1, 1), nn.ReLU(),
-            nn.Conv2d(256, 128, 3, 1, 1), nn.ReLU(), nn.Conv2d(128, 3, 7, 1, 3), nn.Tanh(),
+            nn.Upsample(scale_factor=2, mode="bilinear"),
+            nn.Conv2d(1024, 512, 3, 1, 1),
+            nn.ReLU(),
+            nn.Upsample(scale_factor=2, mode="bilinear"),
+            nn.Conv2d(512, 256, 3, 1, 1),
+            nn.ReLU(),
+            nn.Conv2d(256, 128, 3, 1, 1),
+            nn.ReLU(),
+            nn.Conv2d(128, 3, 7, 1, 3),
+            nn.Tanh(),
         )
 
     def forward(self, face: Tensor, identity: Tensor) -> Tensor:
@@ -149,19 +202,31 @@ def milliseconds(width: int, height: int, rounds: int) -> dict[str, list[float]]
     """CPU milliseconds for a frame of each network, interleaved over so many rounds."""
     torch.manual_seed(0)
     with torch.inference_mode():
-        generator, detector, swapper = (one.eval() for one in (Wav2LipGenerator(), S3FDBackbone(), Swapper128()))
+        generator, detector, swapper = (
+            one.eval() for one in (Wav2LipGenerator(), S3FDBackbone(), Swapper128())
+        )
         # Wav2Lip's batch is 128; four frames are as fast each on a CPU and fit any memory.
         batch = 4
         mel, faces = torch.rand(batch, 1, 80, 16), torch.rand(batch, 6, 96, 96)
-        frame, face, identity = torch.rand(1, 3, height, width), torch.rand(1, 3, 128, 128), torch.rand(1, 512)
-        calls = {"Wav2Lip generator, 96 px": (lambda: generator(mel, faces), batch),
-                 "S3FD, full frame": (lambda: detector(frame), 1),
-                 "128 px swapper": (lambda: swapper(face, identity), 1)}
+        frame, face, identity = (
+            torch.rand(1, 3, height, width),
+            torch.rand(1, 3, 128, 128),
+            torch.rand(1, 512),
+        )
+        calls = {
+            "Wav2Lip generator, 96 px": (lambda: generator(mel, faces), batch),
+            "S3FD, full frame": (lambda: detector(frame), 1),
+            "128 px swapper": (lambda: swapper(face, identity), 1),
+        }
         # And as SwapTalk computes its own: in the same engine and precision.
-        calls |= {f"{name}, in OpenVINO bf16": (call, frames) for name, call, frames in (
-            ("Wav2Lip generator, 96 px", _in_openvino(generator, mel, faces), batch),
-            ("S3FD, full frame", _in_openvino(detector, frame), 1),
-            ("128 px swapper", _in_openvino(swapper, face, identity), 1))}
+        calls |= {
+            f"{name}, in OpenVINO bf16": (call, frames)
+            for name, call, frames in (
+                ("Wav2Lip generator, 96 px", _in_openvino(generator, mel, faces), batch),
+                ("S3FD, full frame", _in_openvino(detector, frame), 1),
+                ("128 px swapper", _in_openvino(swapper, face, identity), 1),
+            )
+        }
         taken: dict[str, list[float]] = {name: [] for name in calls}
         for number in range(rounds + 1):
             for name, (call, frames) in calls.items():

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 
 __all__ = ["GenerateOptions", "InputError", "SwapTalk", "SwapTalkError"]
 
-_HOMES = {"SwapTalk": "pipeline.api", "GenerateOptions": "pipeline.options", "InputError": "errors",
-          "SwapTalkError": "errors"}
+_HOMES = {
+    "SwapTalk": "pipeline.api",
+    "GenerateOptions": "pipeline.options",
+    "InputError": "errors",
+    "SwapTalkError": "errors",
+}
 
 
 def __getattr__(name: str) -> Any:

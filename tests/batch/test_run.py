@@ -23,7 +23,9 @@ from swaptalk.runtime.validate import BUNDLE_NAME
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="kills processes with signals"),
-    pytest.mark.skipif(not (default_directory() / BUNDLE_NAME).exists(), reason="this checkout has no weights"),
+    pytest.mark.skipif(
+        not (default_directory() / BUNDLE_NAME).exists(), reason="this checkout has no weights"
+    ),
 ]
 #: Seconds of speech in a row that is killed: long enough to be caught in the middle.
 LONG = 4.0
@@ -39,8 +41,9 @@ def table(make_clip, make_wav, tmp_path: Path) -> Path:
     with (tmp_path / "jobs.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["target", "audio", "output"])
-        for number, (target, audio) in enumerate([("one", "long"), ("one", "short"), ("two", "short"),
-                                                  ("one", "short")]):
+        for number, (target, audio) in enumerate(
+            [("one", "long"), ("one", "short"), ("two", "short"), ("one", "short")]
+        ):
             writer.writerow([f"{target}.mp4", f"{audio}.wav", f"out{number}.mp4"])
     return tmp_path / "jobs.csv"
 
@@ -64,7 +67,12 @@ class KillOnce:
     def __call__(self, progress: BatchProgress) -> None:
         row = states(self._table).get("row-000002")
         chunks = self._table.parent / "out0.mp4.job" / "chunks"
-        if self.killed is None and row is not None and row.state == "running" and list(chunks.glob("*")):
+        if (
+            self.killed is None
+            and row is not None
+            and row.state == "running"
+            and list(chunks.glob("*"))
+        ):
             assert row.worker is not None
             self.killed = int(row.worker.rpartition(":")[2])
             os.kill(self.killed, signal.SIGKILL)
@@ -73,9 +81,12 @@ class KillOnce:
 def check_results(table: Path, killed_attempts: int) -> None:
     found = states(table)
     assert {name: state.state for name, state in found.items() if name.startswith("row")} == {
-        f"row-{line:06d}": "done" for line in (2, 3, 4, 5)}
+        f"row-{line:06d}": "done" for line in (2, 3, 4, 5)
+    }
     assert found.pop("row-000002").attempts == killed_attempts
-    assert all(state.attempts == 1 for state in found.values())  # none twice, the shared template neither
+    assert all(
+        state.attempts == 1 for state in found.values()
+    )  # none twice, the shared template neither
     assert len([name for name in found if name.startswith("template")]) == 1
     assert not list(table.parent.glob("*.job"))
     with VideoReader(table.parent / "out0.mp4") as video:
@@ -85,8 +96,11 @@ def check_results(table: Path, killed_attempts: int) -> None:
 def test_a_killed_worker_costs_one_attempt(table: Path) -> None:
     killer = KillOnce(table)
     told: list[BatchProgress] = []
-    summary = run_batch(table, BatchSettings(workers=2, threads=1), lambda progress: (told.append(progress),
-                                                                                      killer(progress)))
+    summary = run_batch(
+        table,
+        BatchSettings(workers=2, threads=1),
+        lambda progress: (told.append(progress), killer(progress)),
+    )
     assert killer.killed is not None
     assert [row.state for row in summary.rows] == ["done"] * 4 and not summary.failed
     check_results(table, killed_attempts=2)
@@ -96,8 +110,20 @@ def test_a_killed_worker_costs_one_attempt(table: Path) -> None:
     again = run_batch(table, BatchSettings(workers=2, threads=1))
     assert [row.attempts for row in again.rows] == [2, 1, 1, 1] and time.monotonic() - begun < 20
     # What comes out is what generate makes.
-    main(["sync", "--target", str(table.parent / "one.mp4"), "--audio", str(table.parent / "short.wav"), "--output",
-          str(table.parent / "alone.mp4"), "--threads", "1", "--quiet"])
+    main(
+        [
+            "sync",
+            "--target",
+            str(table.parent / "one.mp4"),
+            "--audio",
+            str(table.parent / "short.wav"),
+            "--output",
+            str(table.parent / "alone.mp4"),
+            "--threads",
+            "1",
+            "--quiet",
+        ]
+    )
     with VideoReader(table.parent / "alone.mp4") as a, VideoReader(table.parent / "out1.mp4") as b:
         assert all(np.array_equal(x, y) for x, y in zip(a.frames(), b.frames(), strict=True))
 
@@ -110,15 +136,33 @@ def wait_for(what: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def test_a_killed_batch_goes_on(table: Path) -> None:
-    command = [sys.executable, "-m", "swaptalk.cli", "batch", str(table), "--workers", "1", "--threads", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "swaptalk.cli",
+        "batch",
+        str(table),
+        "--workers",
+        "1",
+        "--threads",
+        "1",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    wait_for(lambda: any(state.state == "running" for name, state in states(table).items() if name == "row-000002"))
+    wait_for(
+        lambda: any(
+            state.state == "running"
+            for name, state in states(table).items()
+            if name == "row-000002"
+        )
+    )
     worker = states(table)["row-000002"].worker
     assert worker is not None
     process.kill()
     process.wait()
     pid = int(worker.rpartition(":")[2])
-    wait_for(lambda: not Path(f"/proc/{pid}").exists() or not Path("/proc").exists(), 20)  # it leaves with the batch
+    wait_for(
+        lambda: not Path(f"/proc/{pid}").exists() or not Path("/proc").exists(), 20
+    )  # it leaves with the batch
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "4 of 4 rows done, 0 failed" in done.stdout
@@ -126,8 +170,9 @@ def test_a_killed_batch_goes_on(table: Path) -> None:
     check_results(table, killed_attempts=2)
 
 
-def test_failed_rows_are_reported_and_the_others_done(make_clip, make_wav, tmp_path: Path,
-                                                      capfd: pytest.CaptureFixture[str]) -> None:
+def test_failed_rows_are_reported_and_the_others_done(
+    make_clip, make_wav, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     make_clip("face.mp4", frames=3)
     make_clip("grey.mp4", frames=3, faceless=range(3))
     make_wav(0.1)
@@ -135,7 +180,10 @@ def test_failed_rows_are_reported_and_the_others_done(make_clip, make_wav, tmp_p
     (tmp_path / "jobs.csv").write_text("target,audio,output\n" + "\n".join(rows))
     assert main(["batch", str(tmp_path / "jobs.csv"), "--workers", "1", "--quiet"]) == 1
     said = capfd.readouterr().err
-    assert "row-000003: its target could not be analysed: " in said and "no face that could be replaced" in said
+    assert (
+        "row-000003: its target could not be analysed: " in said
+        and "no face that could be replaced" in said
+    )
     assert (tmp_path / "a.mp4").exists() and not (tmp_path / "b.mp4").exists()
     assert main(["batch", str(tmp_path / "jobs.csv"), "--retries", "-1"]) == 2
 

@@ -27,15 +27,39 @@ def test_csv_and_json_lines_say_the_same(inputs: Path) -> None:
         "target,source,audio,output,strength,allow_long,fps\n"
         'target.mp4,a.png;a.png,words.wav,"one, two.mp4",0.5,yes,25\n'
         ",,,,,,\n"
-        "target.mp4,a.png,,two.mp4,,,\n")
-    (inputs / "jobs.jsonl").write_text("\n".join(json.dumps(row) for row in (
-        {"target": "target.mp4", "source": ["a.png", "a.png"], "audio": "words.wav", "output": "one, two.mp4",
-         "strength": 0.5, "allow_long": True, "fps": 25}, {"target": "target.mp4", "source": "a.png", "audio": None,
-                                                           "output": str(inputs / "two.mp4")})))
+        "target.mp4,a.png,,two.mp4,,,\n"
+    )
+    (inputs / "jobs.jsonl").write_text(
+        "\n".join(
+            json.dumps(row)
+            for row in (
+                {
+                    "target": "target.mp4",
+                    "source": ["a.png", "a.png"],
+                    "audio": "words.wav",
+                    "output": "one, two.mp4",
+                    "strength": 0.5,
+                    "allow_long": True,
+                    "fps": 25,
+                },
+                {
+                    "target": "target.mp4",
+                    "source": "a.png",
+                    "audio": None,
+                    "output": str(inputs / "two.mp4"),
+                },
+            )
+        )
+    )
     from_csv, from_json = (read_table(inputs / f"jobs.{kind}") for kind in ("csv", "jsonl"))
     assert [row.options for row in from_csv] == [row.options for row in from_json]
     first, second = (row.options for row in from_csv)
-    assert first.source == (inputs / "a.png",) * 2 and first.strength == 0.5 and first.allow_long and first.fps == "25"
+    assert (
+        first.source == (inputs / "a.png",) * 2
+        and first.strength == 0.5
+        and first.allow_long
+        and first.fps == "25"
+    )
     assert second.audio is None and second.output == inputs / "two.mp4" and second.strength == 1.0
     assert [row.plan.frames for row in from_csv] == [5, 4]
     assert [row.number for row in from_csv] == [2, 4]
@@ -44,28 +68,54 @@ def test_csv_and_json_lines_say_the_same(inputs: Path) -> None:
 def test_every_fault_is_named_with_its_row(inputs: Path) -> None:
     table = inputs / "jobs.jsonl"
     good = {"target": "target.mp4", "source": "a.png", "output": "o.mp4"}
-    rows = [good, {**good, "output": "o2.mp4", "speed": 3}, {**good, "target": "no.mp4", "output": "o3.mp4"}, "[]",
-            {**good, "output": "o5.mp4", "strength": 7}, {**good, "output": "./o.mp4"},
-            {**good, "output": "o7.mp4", "strength": [1]}, {**good, "output": "o8.mp4", "region": "nose"},
-            {"target": "target.mp4"}, {**good, "output": "o10.mp4", "allow_long": "perhaps"},
-            {**good, "output": "\x00.mp4"}]
+    rows = [
+        good,
+        {**good, "output": "o2.mp4", "speed": 3},
+        {**good, "target": "no.mp4", "output": "o3.mp4"},
+        "[]",
+        {**good, "output": "o5.mp4", "strength": 7},
+        {**good, "output": "./o.mp4"},
+        {**good, "output": "o7.mp4", "strength": [1]},
+        {**good, "output": "o8.mp4", "region": "nose"},
+        {"target": "target.mp4"},
+        {**good, "output": "o10.mp4", "allow_long": "perhaps"},
+        {**good, "output": "\x00.mp4"},
+    ]
     table.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows))
-    with pytest.raises(TableError, match="jobs.jsonl: 10 rows are at fault; .*nothing was") as error:
+    with pytest.raises(
+        TableError, match="jobs.jsonl: 10 rows are at fault; .*nothing was"
+    ) as error:
         read_table(table)
     said = dict(row.split(": ", 1) for row in error.value.rows)
-    for row, part in {2: "'speed' is unknown", 3: "no.mp4: no such file", 4: "no JSON object", 5: "--strength 7",
-                      6: "is an output of row 1 too", 7: "strength [1] is not of its kind", 8: "one of face, mouth",
-                      9: "output is missing", 10: "allow_long 'perhaps'", 11: ""}.items():
+    for row, part in {
+        2: "'speed' is unknown",
+        3: "no.mp4: no such file",
+        4: "no JSON object",
+        5: "--strength 7",
+        6: "is an output of row 1 too",
+        7: "strength [1] is not of its kind",
+        8: "one of face, mouth",
+        9: "output is missing",
+        10: "allow_long 'perhaps'",
+        11: "",
+    }.items():
         assert part in said[f"row {row}"] and "\n" not in said[f"row {row}"]
 
 
-@pytest.mark.parametrize(("name", "text", "said"), [
-    ("jobs.csv", "", "the file is empty"), ("jobs.csv", "target,output\n", "has no rows"),
-    ("jobs.csv", "target,color,output\na,b,c\n", "column 'color' is unknown; known are"),
-    ("jobs.csv", "target,target,output\n", "columns twice"), ("jobs.csv", "target,output\na,b,c\n", "number of fields"),
-    ("jobs.csv", 'target,output\n"a,b\n', "no CSV"), ("jobs.txt", "x", "ending in .csv or .jsonl"),
-    ("jobs.csv", b"\xff\xfe\x00", "not text in UTF-8"), ("jobs.jsonl", "[" * 100_000, "1 rows are at fault"),
-])
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("jobs.csv", "", "the file is empty"),
+        ("jobs.csv", "target,output\n", "has no rows"),
+        ("jobs.csv", "target,color,output\na,b,c\n", "column 'color' is unknown; known are"),
+        ("jobs.csv", "target,target,output\n", "columns twice"),
+        ("jobs.csv", "target,output\na,b,c\n", "number of fields"),
+        ("jobs.csv", 'target,output\n"a,b\n', "no CSV"),
+        ("jobs.txt", "x", "ending in .csv or .jsonl"),
+        ("jobs.csv", b"\xff\xfe\x00", "not text in UTF-8"),
+        ("jobs.jsonl", "[" * 100_000, "1 rows are at fault"),
+    ],
+)
 def test_tables_that_are_none(tmp_path: Path, name: str, text: str | bytes, said: str) -> None:
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -75,21 +125,30 @@ def test_tables_that_are_none(tmp_path: Path, name: str, text: str | bytes, said
 
 def test_columns_are_the_options_of_generate() -> None:
     assert {"target", "source", "audio", "output", "face", "strength", "length"} <= set(columns())
-    assert not {"device", "threads", "models", "json", "quiet", "resume", "preview"} & set(columns())
+    assert not {"device", "threads", "models", "json", "quiet", "resume", "preview"} & set(
+        columns()
+    )
 
 
 @pytest.fixture
 def shared(inputs: Path, other_photo: Path) -> Path:
-    """Six rows of one target: two of one source, four of another, one of which is shown at half strength."""
+    """Six rows of one target: two of one source, four of another, one of which is shown at half
+    strength."""
     (inputs / "b.png").write_bytes(other_photo.read_bytes())
     rows = [("a", ""), ("b", ""), ("b", "0.5"), ("a", ""), ("b", "")]
-    (inputs / "jobs.csv").write_text("target,source,audio,output,strength\n" + "".join(
-        f"target.mp4,{source}.png,words.wav,{number}.mp4,{strength}\n"
-        for number, (source, strength) in enumerate([*rows, ("b", "")])))
+    (inputs / "jobs.csv").write_text(
+        "target,source,audio,output,strength\n"
+        + "".join(
+            f"target.mp4,{source}.png,words.wav,{number}.mp4,{strength}\n"
+            for number, (source, strength) in enumerate([*rows, ("b", "")])
+        )
+    )
     return inputs / "jobs.csv"
 
 
-def test_the_source_of_most_rows_is_built_into_their_template(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_source_of_most_rows_is_built_into_their_template(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def built_in(rows: list, number: int = 6) -> tuple[Path, ...]:
         tasks, templates = plan_tasks(rows, shared.parent, BatchSettings())
         (task,) = {id(one): one for one in templates.values()}.values()
@@ -104,7 +163,9 @@ def test_the_source_of_most_rows_is_built_into_their_template(shared: Path, monk
     assert built_in(rows) == ()
 
 
-def test_a_bad_photo_leaves_the_other_rows_their_template(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_photo_leaves_the_other_rows_their_template(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Maker:
         def build_template(self, target: Path, output: Path, **settings: object) -> None:
             if settings.get("source"):

@@ -22,8 +22,16 @@ from swaptalk.media.video_reader import VideoReader  # noqa: E402
 from swaptalk.media.video_writer import VideoWriter  # noqa: E402
 from swaptalk.runtime import assets  # noqa: E402
 
-NEEDED = ("blazeface-back", "blazeface-full-range", "face-mesh", "mobilefacenet", "mobilenetv2", "lpips-alexnet",
-          "astronaut", "grace-hopper")  # fmt: skip
+NEEDED = (
+    "blazeface-back",
+    "blazeface-full-range",
+    "face-mesh",
+    "mobilefacenet",
+    "mobilenetv2",
+    "lpips-alexnet",
+    "astronaut",
+    "grace-hopper",
+)
 #: Left, top and side of the face's surroundings in each portrait.
 PORTRAITS = {"astronaut": (110, 0, 256), "grace-hopper": (110, 30, 290)}
 
@@ -42,7 +50,11 @@ def make_clip(path: Path, name: str, frames: int = 52) -> None:
             x = left - index // 2
             writer.write(np.ascontiguousarray(image[top : top + side, x : x + side]))
     time = np.arange(frames * 640) / 16_000
-    write_wav(wave, (0.3 * np.sin(2 * np.pi * 180 * time) * (time % 1.0 < 0.5)).astype(np.float32), len(time))
+    write_wav(
+        wave,
+        (0.3 * np.sin(2 * np.pi * 180 * time) * (time % 1.0 < 0.5)).astype(np.float32),
+        len(time),
+    )
     mux([silent], AudioSource(wave), path, 25)
     silent.unlink()
     wave.unlink()
@@ -65,12 +77,22 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(material: Path, output: Path, **changes: object) -> Options:
-    copy = "import shutil, sys; open(sys.argv[3], 'a').write('x'); shutil.copy(sys.argv[1], sys.argv[2])"
+    copy = (
+        "import shutil, sys; open(sys.argv[3], 'a').write('x'); "
+        "shutil.copy(sys.argv[1], sys.argv[2])"
+    )
     command = f'Copier={sys.executable} -c "{copy}" {{target}} {{output}} {output}.log'
     settings: dict[str, object] = {
-        "clips": material / "clips", "photos": material / "photos", "output": output, "protocols": ("self",),
-        "rows": ("ground-truth", "mesh-warp"), "command": (command,), "every": 13, "videos": 1, "quiet": True,
-    }  # fmt: skip
+        "clips": material / "clips",
+        "photos": material / "photos",
+        "output": output,
+        "protocols": ("self",),
+        "rows": ("ground-truth", "mesh-warp"),
+        "command": (command,),
+        "every": 13,
+        "videos": 1,
+        "quiet": True,
+    }
     return Options(**(settings | changes))  # type: ignore[arg-type]
 
 
@@ -100,13 +122,19 @@ def test_whole_run_and_going_on_with_it(
     table = {line["method"]: line["metrics"] for line in report["table"]}
     copied, warped = table["Copier"], table["Mesh-warp swap"]
     # A copy of the target: perfect pictures and lips, nobody's identity changed.
-    assert copied["lmd"]["value"] == pytest.approx(0, abs=1e-6) and copied["ssim"]["value"] == pytest.approx(1)
+    assert copied["lmd"]["value"] == pytest.approx(0, abs=1e-6) and copied["ssim"][
+        "value"
+    ] == pytest.approx(1)
     assert copied["pose_error"]["value"] == pytest.approx(0, abs=1e-6)
-    assert copied["id_top1"]["value"] == 0.0 and copied["jitter"]["value"] == pytest.approx(0, abs=1e-6)
+    assert copied["id_top1"]["value"] == 0.0 and copied["jitter"]["value"] == pytest.approx(
+        0, abs=1e-6
+    )
     assert copied["fd_mobilenet"]["value"] == pytest.approx(0, abs=1e-3)
     assert warped["id_top1"]["value"] == 100.0 and warped["source_cosine"]["value"] > 0.4
     assert 0.4 < warped["ssim"]["value"] < 0.98
-    assert "ssim" not in table["Ground truth"] and table["Ground truth"]["consistency"]["value"] > 80
+    assert (
+        "ssim" not in table["Ground truth"] and table["Ground truth"]["consistency"]["value"] > 80
+    )
     assert "<video" in (output / "report.html").read_text()
     # Two renders by the command; nothing is rendered or measured again.
     assert log.read_text() == "xx"
@@ -125,16 +153,27 @@ def test_whole_run_and_going_on_with_it(
 
 
 def test_processes_share_the_work(material: Path, tmp_path: Path) -> None:
-    settings = {"rows": ("ground-truth", "copy-target"), "command": (), "protocols": ("self", "cross"), "videos": 0}
+    settings = {
+        "rows": ("ground-truth", "copy-target"),
+        "command": (),
+        "protocols": ("self", "cross"),
+        "videos": 0,
+    }
     alone, together = tmp_path / "alone", tmp_path / "together"
     assert run(options(material, alone, **settings)) == 0
     assert run(options(material, together, workers=2, **settings)) == 0
     one, two = (json.loads((folder / "report.json").read_text()) for folder in (alone, together))
     assert one["clips_measured"] == two["clips_measured"] == 4
     for a, b in zip(one["table"], two["table"], strict=True):
-        assert (a["protocol"], a["method"], set(a["metrics"])) == (b["protocol"], b["method"], set(b["metrics"]))
+        assert (a["protocol"], a["method"], set(a["metrics"])) == (
+            b["protocol"],
+            b["method"],
+            set(b["metrics"]),
+        )
         for key, cell in a["metrics"].items():  # other numbers of threads add up in another order
-            assert b["metrics"][key]["value"] == pytest.approx(cell["value"], rel=1e-3, abs=1e-3), key
+            assert b["metrics"][key]["value"] == pytest.approx(cell["value"], rel=1e-3, abs=1e-3), (
+                key
+            )
     assert not list((together / "cache" / "inputs").glob("*.steps"))
     # Own sync: under its own name, and never as LSE.
     measured = {key for clip in two["clips"] for key in clip["metrics"]}
@@ -147,7 +186,11 @@ def test_our_own_row_brings_the_goals(material: Path, tmp_path: Path) -> None:
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     goals = {goal["what"].partition(":")[0]: goal for goal in report["goals"]}
     kept = goals["reconstruction from latents"]["reached"]
-    assert kept["lpips"]["count"] == 2 and 0 < kept["lpips"]["value"] < 0.4 and kept["identity"]["value"] > 0.5
+    assert (
+        kept["lpips"]["count"] == 2
+        and 0 < kept["lpips"]["value"] < 0.4
+        and kept["identity"]["value"] > 0.5
+    )
     assert "lip-sync after the swap, self-driven" in goals
     assert goals["reconstruction from latents"]["goals"]["ssim"] == 0.9
 
@@ -162,7 +205,9 @@ def test_results_that_do_not_fit_are_named_and_the_run_fails_if_nothing_is_left(
             for frame in reader.frames(range(20)):
                 writer.write(frame)
     with pytest.raises(InputError, match="nothing could be measured; 4 skipped") as error:
-        run(options(material, tmp_path / "out", rows=(), command=(), external=(f"Theirs={theirs}",)))
+        run(
+            options(material, tmp_path / "out", rows=(), command=(), external=(f"Theirs={theirs}",))
+        )
     assert "broken" in str(error.value)
 
 
@@ -177,7 +222,9 @@ def test_results_that_do_not_fit_are_named_and_the_run_fails_if_nothing_is_left(
         ({"command": ("A=x {output}", "A=y {output}")}, "two rows are called A"),
     ],
 )
-def test_wrong_options_are_said(material: Path, tmp_path: Path, changes: dict[str, object], said: str) -> None:
+def test_wrong_options_are_said(
+    material: Path, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
     with pytest.raises(InputError) as error:
         run(options(material, tmp_path / "out", **changes))
     assert said in str(error.value)

@@ -1,4 +1,5 @@
-"""``swaptalk licences``: every part of the installation has terms, and the bill of materials names them."""
+"""``swaptalk licences``: every part of the installation has terms, and the bill of materials names
+them."""
 
 from __future__ import annotations
 
@@ -34,7 +35,10 @@ def test_json_has_sums_of_the_weights(capsys: pytest.CaptureFixture[str]) -> Non
     if (default_directory() / "bundle.json").exists():
         bundle = json.loads((default_directory() / "bundle.json").read_text())["sha256"]
         package = Path(swaptalk.__file__).parent
-        instruments = (package / "faces" / "lips.onnx", package / "evaluation" / "sync_scorer.safetensors")
+        instruments = (
+            package / "faces" / "lips.onnx",
+            package / "evaluation" / "sync_scorer.safetensors",
+        )
         sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in instruments}
         assert weights == {**bundle, **sums}
     assert all(part["licence"] for part in parts)

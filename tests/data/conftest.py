@@ -24,7 +24,9 @@ def mesh(opening: float) -> np.ndarray:
     return points.astype(np.float32)
 
 
-def write_dataset(folder: Path, clips: dict[str, str], photos: dict[str, str], glasses: str = "") -> Dataset:
+def write_dataset(
+    folder: Path, clips: dict[str, str], photos: dict[str, str], glasses: str = ""
+) -> Dataset:
     """A dataset of clips and photos, each a name with its person; all for training, sound trusted.
 
     The one named ``glasses`` has a dark bar across the bridge of the nose.
@@ -35,16 +37,28 @@ def write_dataset(folder: Path, clips: dict[str, str], photos: dict[str, str], g
     for name, person in {**clips, **photos}.items():
         count = CLIP_FRAMES if name in clips else 1
         kind = "real" if name in clips else "photo"
-        item = Item(name, name, 0, count, kind, person, "train", 1.0, sound=name in clips, trusted=name in clips)  # type: ignore[arg-type]
+        item = Item(
+            name,
+            name,
+            0,
+            count,
+            kind,
+            person,
+            "train",
+            1.0,
+            sound=name in clips,
+            trusted=name in clips,
+        )  # type: ignore[arg-type]
         colours = rng.integers(30, 220, (count, 1, 1, 3), np.uint8)
         usable = np.ones(count, bool)
         if count > 1:
             usable[GAP] = False
         arrays = {
-            "landmarks": np.stack([mesh(6 + 6 * np.sin(k)) for k in range(count)]), "usable": usable,
+            "landmarks": np.stack([mesh(6 + 6 * np.sin(k)) for k in range(count)]),
+            "usable": usable,
             "alignment": np.zeros((count, 2, 3), np.float32),
             "embedding": rng.standard_normal((1, 128)).astype(np.float32),
-        }  # fmt: skip
+        }
         if count > 1:
             arrays["speech"] = np.ones(count, np.float32)
             arrays["audio"] = rng.integers(-3000, 3000, count * 640).astype(np.int16)
@@ -60,4 +74,6 @@ def write_dataset(folder: Path, clips: dict[str, str], photos: dict[str, str], g
 
 @pytest.fixture
 def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
-    return lambda clips, photos, name="data", glasses="": write_dataset(tmp_path / name, clips, photos, glasses)
+    return lambda clips, photos, name="data", glasses="": write_dataset(
+        tmp_path / name, clips, photos, glasses
+    )

@@ -3,13 +3,21 @@ import pytest
 
 pytest.importorskip("torch")
 
-from swaptalk.data.augment_speech import UNITS_PER_DB, add_noise, augment_mel, resample_time, shift_bands  # noqa: E402
+from swaptalk.data.augment_speech import (
+    UNITS_PER_DB,
+    add_noise,
+    augment_mel,
+    resample_time,
+    shift_bands,
+)  # noqa: E402
 from swaptalk.media.mel import N_MELS, log_mel  # noqa: E402
 
 
 def voice(gain: float = 1.0) -> np.ndarray:
     t = np.arange(16000) / 16000
-    return (gain * 0.2 * np.sin(2 * np.pi * 300 * t) * (1 + np.sin(2 * np.pi * 3 * t))).astype(np.float32)
+    return (gain * 0.2 * np.sin(2 * np.pi * 300 * t) * (1 + np.sin(2 * np.pi * 3 * t))).astype(
+        np.float32
+    )
 
 
 def test_decibels_are_those_of_the_mel() -> None:

@@ -12,13 +12,19 @@ RNG = np.random.default_rng(0)
 PEOPLE = RNG.standard_normal((400, 128)).astype(np.float32)
 
 
-def photo(name: str, person: int, label: str = "", split: str = "", noise: float = 0.3) -> Candidate:
-    direction = PEOPLE[person] + noise * np.random.default_rng(list(name.encode())).standard_normal(128)
+def photo(
+    name: str, person: int, label: str = "", split: str = "", noise: float = 0.3
+) -> Candidate:
+    direction = PEOPLE[person] + noise * np.random.default_rng(list(name.encode())).standard_normal(
+        128
+    )
     item = Item(name, "unit", 0, 1, "photo", "", "train", 1.0)
     return Candidate(item, label, split, (direction / np.linalg.norm(direction)).astype(np.float32))
 
 
-def split_of(candidates: list[Candidate], known: dict[str, str] | None = None) -> dict[str, tuple[str, str]]:
+def split_of(
+    candidates: list[Candidate], known: dict[str, str] | None = None
+) -> dict[str, tuple[str, str]]:
     items, _ = assign(candidates, known or {}, 0.2)
     return {i.name: (i.identity, i.split) for i in items}
 
@@ -33,7 +39,9 @@ def test_the_split_is_stable_under_new_data() -> None:
     old = [photo(f"labelled {k}", k, label=f"person {k}") for k in range(50)]
     old += [photo(f"found {k}", 50 + k) for k in range(50)]
     first = split_of(old)
-    new = [photo(f"a new {k}", 100 + k) for k in range(100)] + [photo(f"zz again {k}", 50 + k) for k in range(50)]
+    new = [photo(f"a new {k}", 100 + k) for k in range(100)] + [
+        photo(f"zz again {k}", 50 + k) for k in range(50)
+    ]
     later = split_of(new + old, {name: identity for name, (identity, _) in first.items()})
     assert {name: later[name] for name in first} == first
     for k in range(50):  # who was found again is the same person
@@ -67,7 +75,11 @@ def test_given_splits_are_kept_and_crossings_left_out() -> None:
         photo("somebody else", 1, "another", "train"),
     ]
     items, dropped = assign(candidates, {}, 0.0)
-    assert {i.name: i.split for i in items} == {"exam": "test", "no label": "test", "somebody else": "train"}
+    assert {i.name: i.split for i in items} == {
+        "exam": "test",
+        "no label": "test",
+        "somebody else": "train",
+    }
     reasons = {item.name: reason for item, reason in dropped}
     assert reasons["same label"] == "the person is in the test split"
     assert reasons["other label"].startswith("looks like somebody of the test split")

@@ -15,16 +15,22 @@ from swaptalk.errors import InputError  # noqa: E402
 from swaptalk.models.vqgan import VQGAN, VQGANConfig  # noqa: E402
 
 SMALL = VQGANConfig(
-    latent_channels=16, encoder_widths=(8, 8, 8), encoder_blocks=(1, 1, 1), decoder_widths=(8, 8, 8),
-    decoder_blocks=(1, 1, 1), codebook_size=16,
-)  # fmt: skip
+    latent_channels=16,
+    encoder_widths=(8, 8, 8),
+    encoder_blocks=(1, 1, 1),
+    decoder_widths=(8, 8, 8),
+    decoder_blocks=(1, 1, 1),
+    codebook_size=16,
+)
 #: Frames embedded of each clip in these tests, and consecutive frames in a sample.
 SOME, WINDOW = 24, 5
 
 
 @pytest.fixture
 def dataset(make_dataset: Callable[..., Dataset]) -> Dataset:
-    return make_dataset({"a": "ada", "b": "bob", "c": "cy"}, {"a1": "ada", "a2": "ada", "b1": "bob"})
+    return make_dataset(
+        {"a": "ada", "b": "bob", "c": "cy"}, {"a1": "ada", "a2": "ada", "b1": "bob"}
+    )
 
 
 @pytest.fixture
@@ -68,13 +74,17 @@ def test_only_what_is_asked_for_is_embedded(dataset: Dataset, autoencoder: VQGAN
     assert sorted(p.stem for p in cache.folder.iterdir()) == ["a", "b1"]
 
 
-def test_a_whole_cache_is_read_and_draws_stay_the_same(dataset: Dataset, autoencoder: VQGAN) -> None:
+def test_a_whole_cache_is_read_and_draws_stay_the_same(
+    dataset: Dataset, autoencoder: VQGAN
+) -> None:
     some = LatentCache(dataset, "x", SOME)
     before = [FrameSampler(some, 0.3, 1.0, 9.0).draw(np.random.default_rng(k)) for k in range(20)]
     LatentCache(dataset, "x").build(dataset.items, autoencoder)
     some.build(dataset.items, autoencoder)
     assert not list(some.folder.iterdir())
-    assert [FrameSampler(some, 0.3, 1.0, 9.0).draw(np.random.default_rng(k)) for k in range(20)] == before
+    assert [
+        FrameSampler(some, 0.3, 1.0, 9.0).draw(np.random.default_rng(k)) for k in range(20)
+    ] == before
 
 
 def test_frames_that_are_not_embedded_are_never_drawn(dataset: Dataset, autoencoder: VQGAN) -> None:

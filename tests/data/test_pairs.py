@@ -29,7 +29,10 @@ def test_pairs_of_another_swapper(tmp_path: Path) -> None:
         for offset, part in enumerate(("target", "source", "result")):
             flat(tmp_path / f"{name}_{part}.png", base + offset, 256 if part != "source" else 300)
     pairs = external_pairs(tmp_path, as_it_is)
-    assert [[int(crop[0, 0, 0]) for crop in pair] for pair in pairs] == [[10, 11, 12], [100, 101, 102]]
+    assert [[int(crop[0, 0, 0]) for crop in pair] for pair in pairs] == [
+        [10, 11, 12],
+        [100, 101, 102],
+    ]
     assert all(crop.shape == (256, 256, 3) for pair in pairs for crop in pair)
 
 
@@ -64,15 +67,23 @@ def test_proxies_are_made_once_and_lost_parts_again(make_dataset: Callable[..., 
     written = {file: file.stat().st_mtime_ns for file in first.folder.iterdir() if file != turned}
     turned.unlink()
     again = build()
-    assert written == {file: file.stat().st_mtime_ns for file in first.folder.iterdir() if file != turned}
+    assert written == {
+        file: file.stat().st_mtime_ns for file in first.folder.iterdir() if file != turned
+    }
     assert all(np.array_equal(first[k].reposed, again[k].reposed) for k in range(3))
     turned.write_bytes(b"of the pairs before")
     next(first.folder.glob("*-latents.npy")).unlink()
-    assert all(np.array_equal(first[k].reposed, build()[k].reposed) for k in range(3))  # goes with its pairs
+    assert all(
+        np.array_equal(first[k].reposed, build()[k].reposed) for k in range(3)
+    )  # goes with its pairs
 
 
-def test_some_sources_wear_glasses_though_few_people_do(make_dataset: Callable[..., Dataset]) -> None:
-    dataset = make_dataset({"clip": "cy"}, {f"p{k}": f"person {k}" for k in range(10)}, glasses="p7")
+def test_some_sources_wear_glasses_though_few_people_do(
+    make_dataset: Callable[..., Dataset],
+) -> None:
+    dataset = make_dataset(
+        {"clip": "cy"}, {f"p{k}": f"person {k}" for k in range(10)}, glasses="p7"
+    )
     torch.manual_seed(0)
     latents = LatentCache(dataset, "x")
     proxies = ProxyCache(latents, FrameSampler(latents, 0.5, 0.0, 2.0), seed=0)

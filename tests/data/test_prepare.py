@@ -24,16 +24,19 @@ def test_long_clips_come_in_pieces(tmp_path: Path) -> None:
     source = slow_clip(tmp_path / "talk.mp4", 185)
     parts = pieces(source, 0.0)
     assert [(p.name, p.start, p.end) for p in parts] == [
-        ("talk.mp4@0s", 0, 60), ("talk.mp4@60s", 60, 120), ("talk.mp4@120s", 120, None),
-    ]  # fmt: skip
+        ("talk.mp4@0s", 0, 60),
+        ("talk.mp4@60s", 60, 120),
+        ("talk.mp4@120s", 120, None),
+    ]
     assert all(p.identity == "me" for p in parts)
     assert [(p.start, p.end) for p in pieces(source, 90.0)] == [(0, PIECE_SECONDS), (60, 90)]
     assert [(p.name, p.end) for p in pieces(source, 20.0)] == [("talk.mp4", 20)]
     assert [p.name for p in pieces(slow_clip(tmp_path / "short.mp4", 65), 0.0)] == ["talk.mp4"]
 
 
-def test_a_clip_becomes_aligned_crops_with_sound(make_clip: Callable[..., Path], make_wav: Callable[..., Path],
-                                                 tmp_path: Path) -> None:  # fmt: skip
+def test_a_clip_becomes_aligned_crops_with_sound(
+    make_clip: Callable[..., Path], make_wav: Callable[..., Path], tmp_path: Path
+) -> None:
     make_clip("one.mp4", frames=50, fps=25, faceless=range(10, 15), sound=make_wav(2.0))
     make_clip("two.mp4", frames=70, fps=30)
     settings = PrepareSettings(tmp_path / "data", workers=1, identities=False, test_share=0.0)
@@ -57,6 +60,9 @@ def test_a_clip_becomes_aligned_crops_with_sound(make_clip: Callable[..., Path],
 def test_nothing_usable_says_why(tmp_path: Path) -> None:
     slow_clip(tmp_path / "black.mp4", 3)
     with pytest.raises(InputError, match="nothing of it can be used"):
-        prepare([tmp_path / "black.mp4"], PrepareSettings(tmp_path / "data", workers=1, identities=False))
+        prepare(
+            [tmp_path / "black.mp4"],
+            PrepareSettings(tmp_path / "data", workers=1, identities=False),
+        )
     with pytest.raises(InputError, match="not a prepared dataset"):
         Dataset(tmp_path / "data")

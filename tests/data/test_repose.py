@@ -24,7 +24,9 @@ def test_a_mirror_undoes_a_mirror() -> None:
 def test_the_picture_turns_in_all_directions() -> None:
     mesh = crop_mesh()
     picture = marked_picture(mesh)
-    shifts = [dot(repose(picture, mesh, np.random.default_rng(k))) - dot(picture) for k in range(12)]
+    shifts = [
+        dot(repose(picture, mesh, np.random.default_rng(k))) - dot(picture) for k in range(12)
+    ]
     x, y = np.array(shifts).T
     assert (x < -4).any() and (x > 4).any() and (y < -4).any() and (y > 4).any()
     again = repose(picture, mesh, np.random.default_rng(3))

@@ -37,8 +37,10 @@ def test_subfolders_are_people(tmp_path: Path) -> None:
     (tmp_path / "set" / "notes.txt").write_text("nothing")
     found = {s.name: s for s in find_sources([tmp_path / "set"])}
     assert {n: s.identity for n, s in found.items()} == {
-        "set/ada/1.png": "set/ada", "set/ada/more/2.png": "set/ada", "set/loose.png": "",
-    }  # fmt: skip
+        "set/ada/1.png": "set/ada",
+        "set/ada/more/2.png": "set/ada",
+        "set/loose.png": "",
+    }
     assert all(s.kind == "photo" for s in found.values())
 
 
@@ -66,7 +68,9 @@ def test_an_index_of_clips(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     for name in ("abc", "def"):
         (tmp_path / "clips" / f"{name}.webm").write_bytes(b"not looked at yet")
-    (tmp_path / "index.csv").write_text("id,kind,identity,group,split\nabc,real,r1,7,train\ndef,generated,,8,train\n")
+    (tmp_path / "index.csv").write_text(
+        "id,kind,identity,group,split\nabc,real,r1,7,train\ndef,generated,,8,train\n"
+    )
     a, b = find_sources([tmp_path])
     assert (a.kind, a.identity.rpartition(":")[2], b.kind) == ("real", "7", "generated")
     (tmp_path / "index.csv").write_text("id,kind\nghi,real\n")

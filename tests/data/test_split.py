@@ -33,9 +33,13 @@ def dataset(make_dataset: Callable[..., Dataset]) -> Dataset:
     """One photo and one more of each of 40 people, some of whom are tested on."""
     made = make_dataset({}, {f"{name} {k}": name for name in PEOPLE[:40] for k in "ab"})
     tested = set(PEOPLE[30:40])
-    write_index(made.folder / "index.csv", [
-        dataclasses.replace(i, split="test" if i.identity in tested else "train") for i in read_index(made.folder)
-    ])  # fmt: skip
+    write_index(
+        made.folder / "index.csv",
+        [
+            dataclasses.replace(i, split="test" if i.identity in tested else "train")
+            for i in read_index(made.folder)
+        ],
+    )
     return Dataset(made.folder, 0.2)
 
 
@@ -43,7 +47,9 @@ def test_a_prepared_dataset_has_all_three_and_they_are_disjoint(dataset: Dataset
     people = {s: {i.identity for i in dataset.select(s)} for s in ("train", "validation", "test")}  # type: ignore[arg-type]
     assert people["test"] == set(PEOPLE[30:40]) and 2 <= len(people["validation"]) <= 12
     assert sum(map(len, people.values())) == 40
-    assert people["train"] | people["validation"] == {i.identity for i in Dataset(dataset.folder, 0.0).select("train")}
+    assert people["train"] | people["validation"] == {
+        i.identity for i in Dataset(dataset.folder, 0.0).select("train")
+    }
 
 
 def test_validation_people_are_judged_on_and_never_drawn(dataset: Dataset) -> None:
@@ -53,7 +59,9 @@ def test_validation_people_are_judged_on_and_never_drawn(dataset: Dataset) -> No
     drawn = {frames.draw(np.random.default_rng(k))[0].identity for k in range(300)}
     assert not drawn & (apart | set(PEOPLE[30:])) and len(drawn) > 10
     shown = held_out_faces(dataset, 50)
-    whose = [i for i in dataset.items if any((dataset.picture(i, 0) == face).all() for face in shown)]
+    whose = [
+        i for i in dataset.items if any((dataset.picture(i, 0) == face).all() for face in shown)
+    ]
     assert len(shown) == len(apart) and {i.identity for i in whose} == apart
 
 

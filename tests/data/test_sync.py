@@ -19,7 +19,9 @@ def clip(offset: int = 0) -> tuple[np.ndarray, np.ndarray]:
     meshes[:, LIP_BOTTOM, 1] = loud[20 : 20 + FRAMES] * 5
     envelope = np.repeat(loud[20 - offset : 20 - offset + FRAMES], 640)
     tone = np.sin(2 * np.pi * 200 * np.arange(FRAMES * 640) / 16000)
-    return meshes, (0.1 * envelope * tone + 1e-4 * rng.standard_normal(FRAMES * 640)).astype(np.float32)
+    return meshes, (0.1 * envelope * tone + 1e-4 * rng.standard_normal(FRAMES * 640)).astype(
+        np.float32
+    )
 
 
 USABLE = np.ones(FRAMES, bool)
@@ -44,7 +46,9 @@ def test_foreign_sound_is_not_trusted() -> None:
     meshes, _ = clip()
     rng = np.random.default_rng(5)
     envelope = np.repeat(np.abs(np.convolve(rng.standard_normal(FRAMES), np.ones(5), "same")), 640)
-    found = estimate_sync(meshes, USABLE, (0.05 * envelope * rng.standard_normal(FRAMES * 640)).astype(np.float32))
+    found = estimate_sync(
+        meshes, USABLE, (0.05 * envelope * rng.standard_normal(FRAMES * 640)).astype(np.float32)
+    )
     assert not found.trusted or found.correlation < 0.5
 
 

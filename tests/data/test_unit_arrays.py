@@ -23,7 +23,11 @@ def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:
     arrays.build(["c", "b", "c"], compute, lambda done, total: steps.append((done, total)))
     assert made == ["a", "b", "c"] and steps == [(1, 1)]
     assert arrays("c").tolist() == [[3, 3, 3]] * 2
-    assert not arrays.has("bad") and sorted(p.name for p in arrays.folder.iterdir()) == ["a.npy", "b.npy", "c.npy"]
+    assert not arrays.has("bad") and sorted(p.name for p in arrays.folder.iterdir()) == [
+        "a.npy",
+        "b.npy",
+        "c.npy",
+    ]
 
 
 def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:

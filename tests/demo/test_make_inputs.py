@@ -39,7 +39,9 @@ def portrait(demo: ModuleType) -> Any:
 
 @pytest.fixture(scope="module")
 def rest(demo: ModuleType) -> Any:
-    return replace(demo.pose_at(0.0), yaw=0.0, pitch=0.0, roll=0.0, shift=(0.0, 0.0), lids=0.0, view_roll=0.0)
+    return replace(
+        demo.pose_at(0.0), yaw=0.0, pitch=0.0, roll=0.0, shift=(0.0, 0.0), lids=0.0, view_roll=0.0
+    )
 
 
 def turn(mesh: NDArray[np.float32]) -> float:
@@ -51,7 +53,9 @@ def turn(mesh: NDArray[np.float32]) -> float:
 
 def test_head_turns_and_rolls_as_told(demo: ModuleType, portrait: Any, rest: Any) -> None:
     straight = demo.face_mesh(portrait.frame(rest))
-    left, right = (demo.face_mesh(portrait.frame(replace(rest, yaw=np.deg2rad(a)))) for a in (7.0, -7.0))
+    left, right = (
+        demo.face_mesh(portrait.frame(replace(rest, yaw=np.deg2rad(a)))) for a in (7.0, -7.0)
+    )
     assert turn(left) - turn(straight) > 0.03
     assert turn(right) - turn(straight) < -0.03
     rolled = demo.face_mesh(portrait.frame(replace(rest, roll=np.deg2rad(4.0))))
@@ -91,8 +95,15 @@ def test_clip_is_720p_25_fps_bt709(
     with av.open(str(tmp_path / "clip.mp4")) as container:
         stream = container.streams.video[0]
         pictures = list(container.decode(stream))
-        assert (stream.width, stream.height, stream.average_rate, len(pictures)) == (1280, 720, 25, 10)
-        assert stream.codec_context.pix_fmt == "yuv420p" and int(stream.codec_context.colorspace) == 1
+        assert (stream.width, stream.height, stream.average_rate, len(pictures)) == (
+            1280,
+            720,
+            25,
+            10,
+        )
+        assert (
+            stream.codec_context.pix_fmt == "yuv420p" and int(stream.codec_context.colorspace) == 1
+        )
     assert [p.name for p in tmp_path.iterdir()] == ["clip.mp4"]
 
 

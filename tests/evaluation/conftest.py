@@ -1,4 +1,5 @@
-"""Pinned files for the evaluation's tests; a test that needs one that is not there yet is skipped."""
+"""Pinned files for the evaluation's tests; a test that needs one that is not there yet is
+skipped."""
 
 from __future__ import annotations
 

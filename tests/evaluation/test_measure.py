@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from swaptalk.errors import InputError
-from swaptalk.evaluation.measure import Instruments, Measurement, Reference, _measure_sync, face_view, measure
+from swaptalk.evaluation.measure import (
+    Instruments,
+    Measurement,
+    Reference,
+    _measure_sync,
+    face_view,
+    measure,
+)
 from swaptalk.evaluation.metrics.sync_offset import SyncScore, sync_score
 from swaptalk.evaluation.observe import ClipObservation
 from swaptalk.evaluation.prepare import PreparedPair, prepare
@@ -18,18 +25,25 @@ from .test_protocols import make_clip
 @pytest.fixture
 def prepared(tmp_path: Path) -> PreparedPair:
     clip = Clip("t", "T", make_clip(tmp_path / "t.mp4", 2.4), 2.4)
-    return prepare(Pair("self", Photo("p", "P", tmp_path / "p.png"), clip, clip), tmp_path / "inputs")
+    return prepare(
+        Pair("self", Photo("p", "P", tmp_path / "p.png"), clip, clip), tmp_path / "inputs"
+    )
 
 
 def observation(frames: int, width: int = 64, height: int = 48) -> ClipObservation:
-    meshes = np.repeat((CANONICAL_MESH * 10 + np.array([30.0, 22.0, 0]))[None], frames, axis=0).astype(np.float32)
+    meshes = np.repeat(
+        (CANONICAL_MESH * 10 + np.array([30.0, 22.0, 0]))[None], frames, axis=0
+    ).astype(np.float32)
     meshes[:, :, 0] += np.linspace(0, 4, frames)[:, None]
     nothing = np.full((frames, 192), np.nan, np.float32)
-    return ClipObservation(meshes, np.zeros((frames, 3), np.float32), nothing, np.ones(frames, bool), width, height)
+    return ClipObservation(
+        meshes, np.zeros((frames, 3), np.float32), nothing, np.ones(frames, bool), width, height
+    )
 
 
 class Lookup:
-    """A sync network that knows what belongs together: a random code per frame, late by a known number of frames."""
+    """A sync network that knows what belongs together: a random code per frame, late by a known
+    number of frames."""
 
     name = "Pixel sync"
 
@@ -85,7 +99,9 @@ class Still:
         return observation(len(list(frames)))  # type: ignore[call-overload]
 
 
-def test_the_paused_protocol_measures_the_leak_alone(prepared: PreparedPair, tmp_path: Path) -> None:
+def test_the_paused_protocol_measures_the_leak_alone(
+    prepared: PreparedPair, tmp_path: Path
+) -> None:
     pair = prepared.pair
     paused = prepare(Pair("paused", pair.source, pair.target, pair.audio), tmp_path / "inputs")
     reference = Reference(observation(paused.frames), np.eye(2, dtype=np.float32), 0)
@@ -96,7 +112,10 @@ def test_the_paused_protocol_measures_the_leak_alone(prepared: PreparedPair, tmp
 
 def test_other_counts_and_shapes_are_refused(prepared: PreparedPair, tmp_path: Path) -> None:
     reference = Reference(observation(prepared.frames), np.eye(2, dtype=np.float32), 0)
-    for name, size, frames, said in (("short", (64, 48), 40, "has 40 frames"), ("wide", (96, 48), 60, "96x48 pixels")):
+    for name, size, frames, said in (
+        ("short", (64, 48), 40, "has 40 frames"),
+        ("wide", (96, 48), 60, "96x48 pixels"),
+    ):
         path = tmp_path / f"{name}.mp4"
         with VideoWriter(path, *size, 25) as writer:
             for _ in range(frames):

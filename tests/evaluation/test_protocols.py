@@ -41,18 +41,31 @@ def make_clip(path: Path, seconds: float = 2.4, sound: bool = True) -> Path:
 
 
 def test_hdtf_names_tell_people_apart(tmp_path: Path) -> None:
-    for name in ("RD_Radio11_001_000_0_10", "RD_Radio11_000_018_180_195", "WDA_BarackObama_000", "portrait"):
+    for name in (
+        "RD_Radio11_001_000_0_10",
+        "RD_Radio11_000_018_180_195",
+        "WDA_BarackObama_000",
+        "portrait",
+    ):
         make_clip(tmp_path / f"{name}.mp4")
     clips = {clip.name: clip for clip in find_clips(tmp_path, Skipped())}
-    assert clips["RD_Radio11_001_000_0_10"].person == clips["RD_Radio11_000_018_180_195"].person == "RD_Radio11"
+    assert (
+        clips["RD_Radio11_001_000_0_10"].person
+        == clips["RD_Radio11_000_018_180_195"].person
+        == "RD_Radio11"
+    )
     assert clips["WDA_BarackObama_000"].person == "WDA_BarackObama"
     assert clips["portrait"].person == "portrait"
     assert clips["portrait"].seconds == pytest.approx(2.4, abs=0.05)
 
 
 def test_only_the_test_split_of_an_index_is_used(tmp_path: Path) -> None:
-    rows = [("a", "real", "1", "test"), ("b", "real", "2", "train"), ("c", "generated", "1", "test"),
-            ("d", "real", "3", "test")]  # fmt: skip
+    rows = [
+        ("a", "real", "1", "test"),
+        ("b", "real", "2", "train"),
+        ("c", "generated", "1", "test"),
+        ("d", "real", "3", "test"),
+    ]
     with (tmp_path / "index.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("id", "kind", "group", "split"), *rows])
     for name in "abc":
@@ -89,13 +102,18 @@ def test_photos_of_test_people_come_out_of_the_shards(tmp_path: Path) -> None:
             archive.add(picture, name)
     picture.unlink()
     rows = [
-        ("1.png", "us_congress_portraits", "", "test"), ("2.png", "celeba_test_crops", "p7", "test"),
-        ("3.png", "celeba_test_crops", "p7", "test"), ("4.png", "celeba_tight256", "", "test"),
+        ("1.png", "us_congress_portraits", "", "test"),
+        ("2.png", "celeba_test_crops", "p7", "test"),
+        ("3.png", "celeba_test_crops", "p7", "test"),
+        ("4.png", "celeba_tight256", "", "test"),
         ("5.png", "us_congress_portraits", "", "train"),
-    ]  # fmt: skip
+    ]
     with (tmp_path / "index.csv").open("w", newline="") as file:
         csv.writer(file).writerows(
-            [("shard", "name", "set", "person", "split"), *(("faces-000.tar", *row) for row in rows)]
+            [
+                ("shard", "name", "set", "person", "split"),
+                *(("faces-000.tar", *row) for row in rows),
+            ]
         )
     photos = find_photos(tmp_path, tmp_path / "out", Skipped())
     assert [photo.name for photo in photos] == ["faces-000-1", "faces-000-2"]
@@ -103,11 +121,15 @@ def test_photos_of_test_people_come_out_of_the_shards(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("person", "found"), [("anna", ["faces-000-1"]), ("", [])])
-def test_photos_of_any_set_serve_if_their_people_are_named(tmp_path: Path, person: str, found: list[str]) -> None:
+def test_photos_of_any_set_serve_if_their_people_are_named(
+    tmp_path: Path, person: str, found: list[str]
+) -> None:
     write_image(tmp_path / "1.png", np.full((20, 20, 3), 90, np.uint8))
     with tarfile.open(tmp_path / "faces-000.tar", "w") as archive:
         archive.add(tmp_path / "1.png", "1.png")
-    (tmp_path / "index.csv").write_text(f"shard,name,set,person,split\nfaces-000.tar,1.png,holiday,{person},test\n")
+    (tmp_path / "index.csv").write_text(
+        f"shard,name,set,person,split\nfaces-000.tar,1.png,holiday,{person},test\n"
+    )
     if not found:
         with pytest.raises(InputError, match="names its person"):
             find_photos(tmp_path, tmp_path / "out", Skipped())

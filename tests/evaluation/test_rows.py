@@ -33,7 +33,10 @@ def pair(tmp_path: Path) -> PreparedPair:
     write_image(tmp_path / "anna.png", np.full((20, 20, 3), 90, np.uint8))
     target = Clip("t", "T", make_clip(tmp_path / "t.mp4", 2.4), 2.4)
     audio = Clip("a", "A", make_clip(tmp_path / "a.mp4", 2.0), 2.0)
-    return prepare(Pair("cross", Photo("anna", "anna", tmp_path / "anna.png"), target, audio), tmp_path / "inputs")
+    return prepare(
+        Pair("cross", Photo("anna", "anna", tmp_path / "anna.png"), target, audio),
+        tmp_path / "inputs",
+    )
 
 
 def test_prepared_inputs_have_one_length(pair: PreparedPair) -> None:
@@ -87,7 +90,9 @@ def test_external_results_are_found_by_pair_or_target(pair: PreparedPair, tmp_pa
 
 def test_a_command_gets_the_files_and_no_shell(pair: PreparedPair, tmp_path: Path) -> None:
     copy = "import shutil, sys; shutil.copy(sys.argv[1], sys.argv[2])"
-    method = CommandMethod("Copier", f'{sys.executable} -c "{copy}" {{target}} {{output}} "; touch {tmp_path}/harm"')
+    method = CommandMethod(
+        "Copier", f'{sys.executable} -c "{copy}" {{target}} {{output}} "; touch {tmp_path}/harm"'
+    )
     output = method.render(pair, tmp_path / "out with space.mp4")
     assert output.read_bytes() == pair.target.read_bytes()
     assert not (tmp_path / "harm").exists()
@@ -97,13 +102,18 @@ def test_a_command_gets_the_files_and_no_shell(pair: PreparedPair, tmp_path: Pat
     ("template", "said"),
     [
         ("no-such-program-at-all {output}", "not installed"),
-        (f"{sys.executable} -c \"raise SystemExit('the reason')\" {{output}}", "exit code 1 and said: the reason"),
+        (
+            f"{sys.executable} -c \"raise SystemExit('the reason')\" {{output}}",
+            "exit code 1 and said: the reason",
+        ),
         (f"{sys.executable} -c pass {{output}}", "wrote no video"),
         ("program {video} {output}", "cannot be filled in"),
         ("program {target}", "names no {output}"),
     ],
 )
-def test_what_goes_wrong_with_a_command_is_said(pair: PreparedPair, tmp_path: Path, template: str, said: str) -> None:
+def test_what_goes_wrong_with_a_command_is_said(
+    pair: PreparedPair, tmp_path: Path, template: str, said: str
+) -> None:
     with pytest.raises(SwapTalkError) as error:
         CommandMethod("Other", template).render(pair, tmp_path / "out.mp4")
     assert said in str(error.value)
@@ -119,7 +129,12 @@ class Recorder:
         self.order = ""
 
     def edit(
-        self, target: Path, source: Path | None, audio: Path | None, output: Path, order: str = "swap-first"
+        self,
+        target: Path,
+        source: Path | None,
+        audio: Path | None,
+        output: Path,
+        order: str = "swap-first",
     ) -> None:
         self.calls.append((target.name, source is not None, audio is not None))
         self.order = order
@@ -128,7 +143,10 @@ class Recorder:
 
 def test_cascades_run_their_steps_through_pixels(pair: PreparedPair, tmp_path: Path) -> None:
     editor = Recorder()
-    rows = {row.name: row for row in made_of_modules(editor, CASCADES | RESTORED | LATENT | LATENT_SYNC_FIRST)}
+    rows = {
+        row.name: row
+        for row in made_of_modules(editor, CASCADES | RESTORED | LATENT | LATENT_SYNC_FIRST)
+    }
     assert len({row.fingerprint for row in rows.values()}) == len(rows) == 6
     assert rows["Sync-Swap"].render(pair, tmp_path / "o.mp4") == tmp_path / "o.mp4"
     assert editor.calls == [(pair.target.name, False, True), ("weights-1-sync.mp4", True, False)]

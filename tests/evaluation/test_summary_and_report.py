@@ -16,7 +16,13 @@ from swaptalk.evaluation.metrics.frechet import ClipFrechet, frechet_distance, g
 from swaptalk.evaluation.prepare import PreparedPair
 from swaptalk.evaluation.protocols import Clip, Pair, Photo, Skipped
 from swaptalk.evaluation.reconstruction import Reconstruction
-from swaptalk.evaluation.report import as_latex, environment, goals_table, terminal_table, write_report
+from swaptalk.evaluation.report import (
+    as_latex,
+    environment,
+    goals_table,
+    terminal_table,
+    write_report,
+)
 from swaptalk.evaluation.report_markdown import as_markdown
 from swaptalk.evaluation.run import Results, Row
 from swaptalk.evaluation.summary import compare_frechet, summarise
@@ -29,9 +35,11 @@ def row(method: str, ssim: float, cosine: float, spread: float = 0.01) -> Row:
     result = Row("self", method)
     for index, clip in enumerate(CLIPS):
         values = {
-            "ssim": ssim + spread * rng.normal(), "source_cosine": cosine + 0.1 * index, "consistency": 90.0,
+            "ssim": ssim + spread * rng.normal(),
+            "source_cosine": cosine + 0.1 * index,
+            "consistency": 90.0,
             "lip_leak": math.nan if index % 2 else 0.2,
-        }  # fmt: skip
+        }
         features = rng.normal(1.0 - ssim, 1.0, (6, 4)).astype(np.float32)
         target = rng.normal(0.0, 1.0, (6, 4)).astype(np.float32)
         series = {"source_cosine": [cosine] * 5, "envelope_curve": list(np.linspace(0, 1, 31))}
@@ -46,7 +54,14 @@ def results() -> Results:
     clips = [Clip(name, name, Path(name), 4.0) for name in CLIPS]
     photo = Photo("p", "p", Path("p.png"))
     pairs = [
-        PreparedPair(Pair("self", photo, clip, clip), Path("p.png"), Path("t.mp4"), Path("a.wav"), 100, Path("x.steps"))
+        PreparedPair(
+            Pair("self", photo, clip, clip),
+            Path("p.png"),
+            Path("t.mp4"),
+            Path("a.wav"),
+            100,
+            Path("x.steps"),
+        )
         for clip in clips
     ]
     return Results(rows, pairs, skipped, 57)
@@ -79,7 +94,10 @@ def test_the_claim_says_what_the_intervals_say() -> None:
     )
     claim = summary.claims[1]
     assert claim.startswith("self-driven: the latent pipeline beats Sync-Swap on SSIM (+0.09")
-    assert "does not differ clearly from Sync-Swap on Cosine to source (+0.000, +0.000 to +0.000), Consistency" in claim
+    assert (
+        "does not differ clearly from Sync-Swap on Cosine to source (+0.000, +0.000 to +0.000), "
+        "Consistency" in claim
+    )
     worse = results()
     worse.rows[2] = row("SwapTalk", 0.70, 0.3)
     assert "loses to both cascades on SSIM" in summarise(worse, None).claims[0]
@@ -112,7 +130,9 @@ def test_frechet_distances_are_compared_over_the_same_clips() -> None:
     difference = compare_frechet(near, far)
     assert difference is not None
     # Shifted copies: the distances are the squared shifts, 4 x 0.25 and 4 x 4, whatever the clips.
-    assert (difference.low, difference.value, difference.high) == pytest.approx((-15, -15, -15), abs=1e-3)
+    assert (difference.low, difference.value, difference.high) == pytest.approx(
+        (-15, -15, -15), abs=1e-3
+    )
     near.results[CLIPS[0]].features = None
     assert compare_frechet(near, far) is None
 
@@ -132,7 +152,11 @@ def test_bounds_show_nothing_about_themselves() -> None:
 
 def test_missing_weights_are_said_in_the_notes() -> None:
     notes = " ".join(summarise(results(), "fd_mobilenet").notes)
-    assert "FID is not printed" in notes and "LSE-C and LSE-D are not printed" in notes and "gallery of 57" in notes
+    assert (
+        "FID is not printed" in notes
+        and "LSE-C and LSE-D are not printed" in notes
+        and "gallery of 57" in notes
+    )
 
 
 def test_the_terminal_table_fits_and_marks_the_papers_rows() -> None:
@@ -164,13 +188,17 @@ def test_every_form_holds_the_same_numbers(tmp_path: Path) -> None:
     assert content["environment"]["weights"] == {"mobilefacenet": "d8ba"}
     assert content["environment"]["command"] == "swaptalk evaluate --clips x"
     lines = list(csv.DictReader(io.StringIO(paths["csv"].read_text())))
-    values = [float(x["value"]) for x in lines if (x["method"], x["metric"]) == ("SwapTalk", "ssim")]
+    values = [
+        float(x["value"]) for x in lines if (x["method"], x["metric"]) == ("SwapTalk", "ssim")
+    ]
     assert np.mean(values) == pytest.approx(expected, abs=1e-5)
     assert rf"\textbf{{{expected:.3f}}}" in paths["latex"].read_text()
     page = paths["html"].read_text()
     assert f'data-value="{expected}" class="best"' in page
     assert "has &lt;no&gt; sound" in page
-    assert "http://" not in page and "https://" not in page and 'src="/' not in page  # one file, nothing fetched
+    assert (
+        "http://" not in page and "https://" not in page and 'src="/' not in page
+    )  # one file, nothing fetched
 
 
 def reconstructed(lpips: float) -> Reconstruction:
@@ -180,23 +208,39 @@ def reconstructed(lpips: float) -> Reconstruction:
 
 def test_goals_are_held_against_floors_and_goals_in_the_right_direction() -> None:
     summary = summarise(results(), None)
-    lines = {(line.goal.where, line.goal.keys[0]): line for line in reached(summary, reconstructed(0.05))}
+    lines = {
+        (line.goal.where, line.goal.keys[0]): line for line in reached(summary, reconstructed(0.05))
+    }
     assert lines["latents", "lpips"].state == "goal"
     assert lines["codes", "lpips"].state == "floor"  # identity .9 misses the goal of .92
-    assert {(line.goal.where, line.goal.keys[0]): line for line in reached(summary, reconstructed(0.15))}[
-        "latents", "lpips"
-    ].state == "below"
-    assert lines["self", "consistency"].state == "goal" and lines["self", "consistency"].values[0].value == 90.0
-    assert ("cross", "lip_leak") not in lines and ("self", "lmd_percent") not in lines  # not measured here
+    assert {
+        (line.goal.where, line.goal.keys[0]): line for line in reached(summary, reconstructed(0.15))
+    }["latents", "lpips"].state == "below"
+    assert (
+        lines["self", "consistency"].state == "goal"
+        and lines["self", "consistency"].values[0].value == 90.0
+    )
+    assert ("cross", "lip_leak") not in lines and (
+        "self",
+        "lmd_percent",
+    ) not in lines  # not measured here
     identity = lines["codes", "lpips"].values[2]
-    assert identity.value == pytest.approx(0.9) and identity.low < 0.9 < identity.high and identity.count == 3
+    assert (
+        identity.value == pytest.approx(0.9)
+        and identity.low < 0.9 < identity.high
+        and identity.count == 3
+    )
 
 
 def test_goals_are_in_every_form(tmp_path: Path) -> None:
     summary = summarise(results(), None)
     goals = reached(summary, reconstructed(0.05))
-    paths = write_report(tmp_path, summary, results(), {"command": "swaptalk evaluate"}, videos=0, goals=goals)
-    kept = next(g for g in json.loads(paths["json"].read_text())["goals"] if "Consistency" in g["what"])
+    paths = write_report(
+        tmp_path, summary, results(), {"command": "swaptalk evaluate"}, videos=0, goals=goals
+    )
+    kept = next(
+        g for g in json.loads(paths["json"].read_text())["goals"] if "Consistency" in g["what"]
+    )
     assert kept["reached"]["consistency"]["value"] == 90.0 and kept["state"] == "goal"
     for text in (paths["markdown"].read_text(), paths["html"].read_text(), goals_table(goals)):
         assert "0.050 [0.050, 0.050] / 0.950" in text and "above the floor" in text
@@ -205,7 +249,9 @@ def test_goals_are_in_every_form(tmp_path: Path) -> None:
 def test_the_markdown_tables_are_tables(tmp_path: Path) -> None:
     summary = summarise(results(), None)
     text = as_markdown(summary, results(), [], "swaptalk evaluate --clips x")
-    assert text.startswith("Made by `swaptalk evaluate --clips x`: 12 clips, 48 s, 1 left out, gallery of 57 people.")
+    assert text.startswith(
+        "Made by `swaptalk evaluate --clips x`: 12 clips, 48 s, 1 left out, gallery of 57 people."
+    )
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in table}) == 1 and table[1].strip("| -") == ""
     assert any(line.startswith("| SwapTalk | **0.") for line in table)
@@ -215,7 +261,11 @@ def test_the_markdown_tables_are_tables(tmp_path: Path) -> None:
 
 def test_latex_has_one_cell_a_column() -> None:
     summary = summarise(results(), None)
-    table = [line for line in as_latex(summary).splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    table = [
+        line
+        for line in as_latex(summary).splitlines()
+        if line.endswith(r"\\") and "multicolumn" not in line
+    ]
     assert {line.count("&") for line in table} == {len(summary.columns)}
     assert r"\%" in as_latex(summary)
 
@@ -223,9 +273,17 @@ def test_latex_has_one_cell_a_column() -> None:
 def test_the_papers_table_is_whole() -> None:
     assert len([p for p in PAPER_ROWS if p.protocol == "self"]) == 10
     assert len([p for p in PAPER_ROWS if p.protocol == "cross"]) == 8
-    best = next(p for p in PAPER_ROWS if (p.protocol, p.method) == ("cross", "SwapTalk, extra data"))
-    assert best.values == {"fid": 10.8, "ssim": 0.907, "cpbd": 0.526, "lse_c": 8.99, "id_top1": 93.5,
-                           "consistency": 82.57}  # fmt: skip
+    best = next(
+        p for p in PAPER_ROWS if (p.protocol, p.method) == ("cross", "SwapTalk, extra data")
+    )
+    assert best.values == {
+        "fid": 10.8,
+        "ssim": 0.907,
+        "cpbd": 0.526,
+        "lse_c": 8.99,
+        "id_top1": 93.5,
+        "consistency": 82.57,
+    }
     assert all(key in BY_KEY for p in PAPER_ROWS for key in p.values)
 
 

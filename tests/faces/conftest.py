@@ -76,8 +76,16 @@ def _aligned(image, detector, mesh):
 def make_frame(astronaut) -> MakeFrame:
     """Factory of 720p frames with the astronaut at a place, as a noisy camera sees her."""
 
-    def make(x: float = 380, y: float = 60, angle: float = 0, scale: float = 1.3, noise: float = 3, seed: int = 0,
-             image: np.ndarray | None = None, background: int = 90) -> np.ndarray:
+    def make(
+        x: float = 380,
+        y: float = 60,
+        angle: float = 0,
+        scale: float = 1.3,
+        noise: float = 3,
+        seed: int = 0,
+        image: np.ndarray | None = None,
+        background: int = 90,
+    ) -> np.ndarray:
         picture = astronaut if image is None else image
         matrix = cv2.getRotationMatrix2D((220, 110), angle, scale)
         matrix[:, 2] += (x, y)

@@ -1,8 +1,22 @@
 import numpy as np
 import pytest
 
-from swaptalk.faces.align import CROP_SIZE, HALF_ROW, RIGID_TEMPLATE, Alignment, crop_face, estimate_alignment
-from swaptalk.faces.topology import CHIN, LEFT_EYE, LIP_BOTTOM, LIP_TOP, RIGHT_EYE, canonical_crop_mesh
+from swaptalk.faces.align import (
+    CROP_SIZE,
+    HALF_ROW,
+    RIGID_TEMPLATE,
+    Alignment,
+    crop_face,
+    estimate_alignment,
+)
+from swaptalk.faces.topology import (
+    CHIN,
+    LEFT_EYE,
+    LIP_BOTTOM,
+    LIP_TOP,
+    RIGHT_EYE,
+    canonical_crop_mesh,
+)
 
 
 def _similarity(scale, angle, x, y):
@@ -41,7 +55,9 @@ def test_speech_does_not_move_the_crop():
     mesh = canonical_crop_mesh().astype(np.float64)
     talking = mesh.copy()
     talking[mesh[:, 1] > 170, 1] += 15
-    np.testing.assert_allclose(estimate_alignment(talking).matrix, estimate_alignment(mesh).matrix, atol=1e-9)
+    np.testing.assert_allclose(
+        estimate_alignment(talking).matrix, estimate_alignment(mesh).matrix, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("mesh", [np.zeros((468, 2)), np.full((468, 2), np.nan)])

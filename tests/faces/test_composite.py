@@ -22,7 +22,9 @@ def scene(make_frame, detector, mesh):
 
 def _warped_mask(mask, alignment, shape):
     size = shape[1::-1]
-    return cv2.warpAffine(mask, alignment.matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return cv2.warpAffine(
+        mask, alignment.matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
 
 
 @pytest.mark.parametrize("region", ["face", "mouth"])
@@ -32,7 +34,9 @@ def test_outside_the_mask_nothing_changes(scene, region):
     red = np.full((256, 256, 3), (255, 0, 0), np.uint8)
     result = Compositor(region)(picture, red, alignment, points)
     np.testing.assert_array_equal(picture, before)  # the input is left alone
-    mask = _warped_mask(face_mask(points) if region == "face" else mouth_mask(points), alignment, picture.shape)
+    mask = _warped_mask(
+        face_mask(points) if region == "face" else mouth_mask(points), alignment, picture.shape
+    )
     outside = cv2.dilate(mask, np.ones((5, 5))) == 0
     assert outside.mean() > 0.8
     np.testing.assert_array_equal(result[outside], picture[outside])
@@ -48,7 +52,8 @@ def test_the_same_face_comes_back_nearly_unchanged(scene):
 
 @pytest.mark.parametrize(("scale", "limit"), [(0.4, 1.5), (0.9, 1.5), (1.2, 1.5), (2.5, 2.0)])
 def test_paste_is_in_place_to_a_fraction_of_a_pixel(scale, limit):
-    """A smooth pattern that is cut out and pasted back must not move, whatever the size of the face."""
+    """A smooth pattern that is cut out and pasted back must not move, whatever the size of the
+    face."""
     y, x = np.mgrid[:720, :1280].astype(np.float32)
     wave = 127 + 60 * np.sin(x / 9 + 0.3) + 60 * np.sin(y / 11)
     picture = np.repeat(wave[..., None], 3, axis=2).astype(np.uint8)
@@ -63,18 +68,24 @@ def test_paste_is_in_place_to_a_fraction_of_a_pixel(scale, limit):
     assert changed.sum() > 500
     result = paste(picture, crop, mask, alignment)
     assert np.abs(result.astype(int) - picture)[changed].mean() < limit
-    moved = paste(picture, np.roll(crop, 1, axis=1), mask, alignment)  # one crop pixel would be seen
+    moved = paste(
+        picture, np.roll(crop, 1, axis=1), mask, alignment
+    )  # one crop pixel would be seen
     if scale < 2:
         assert np.abs(moved.astype(int) - picture)[changed].mean() > 2 * limit
 
 
 def test_colour_of_the_new_face_is_matched(scene):
     picture, alignment, points = scene
-    tinted = np.clip(crop_face(picture, alignment) * np.array([0.85, 1.0, 1.15]), 0, 255).astype(np.uint8)
+    tinted = np.clip(crop_face(picture, alignment) * np.array([0.85, 1.0, 1.15]), 0, 255).astype(
+        np.uint8
+    )
     mask = _warped_mask(face_mask(points), alignment, picture.shape) > 0.9
     matched = Compositor()(picture, tinted, alignment, points)
     plain = paste(picture, tinted, face_mask(points), alignment)
-    errors = [np.abs(x[mask].mean(axis=0) - picture[mask].mean(axis=0)).max() for x in (matched, plain)]
+    errors = [
+        np.abs(x[mask].mean(axis=0) - picture[mask].mean(axis=0)).max() for x in (matched, plain)
+    ]
     assert errors[0] < 0.35 * errors[1]
 
 
@@ -85,8 +96,10 @@ def test_colour_is_steady_in_time(scene):
     compositor, levels = Compositor(), []
     for _ in range(25):
         flicker = np.clip(crop * rng.normal(1, 0.04), 0, 255).astype(np.uint8)
-        result = compositor(picture, crop, alignment, points) if not levels else compositor(
-            picture, flicker, alignment, points
+        result = (
+            compositor(picture, crop, alignment, points)
+            if not levels
+            else compositor(picture, flicker, alignment, points)
         )
         gain = compositor._gain
         levels.append(float(np.exp(gain).mean()))
@@ -140,7 +153,9 @@ def test_face_at_and_beyond_the_edge(scene, shift):
 
 def test_empty_mask_is_a_copy(scene):
     picture, alignment, _ = scene
-    result = paste(picture, np.zeros((256, 256, 3), np.uint8), np.zeros((256, 256), np.float32), alignment)
+    result = paste(
+        picture, np.zeros((256, 256, 3), np.uint8), np.zeros((256, 256), np.float32), alignment
+    )
     np.testing.assert_array_equal(result, picture)
     assert result is not picture
 

@@ -5,7 +5,14 @@ from swaptalk.faces.align import Alignment
 from swaptalk.faces.landmarks import FaceMesh
 from swaptalk.faces.lips import REGION_SIDE, VIEW_SIZE, from_view, lip_region, lip_view, to_view
 from swaptalk.faces.region import CropRegion
-from swaptalk.faces.topology import INNER_LIPS, LIP_BOTTOM, LIP_TOP, LIPS, canonical_crop_mesh, mouth_openness
+from swaptalk.faces.topology import (
+    INNER_LIPS,
+    LIP_BOTTOM,
+    LIP_TOP,
+    LIPS,
+    canonical_crop_mesh,
+    mouth_openness,
+)
 from swaptalk.runtime.assets import resolve
 
 
@@ -27,9 +34,14 @@ def test_the_region_follows_size_and_turn_of_the_face_and_holds_its_lips() -> No
     assert region.side == np.float32(REGION_SIDE * eyes) and abs(region.rotation) < 1e-3
     assert np.abs(to_view(mesh[LIPS], region)).max() < 0.8
     angle = np.deg2rad(25)
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]], np.float32)
+    turn = np.array(
+        [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]],
+        np.float32,
+    )
     turned = lip_region(2 * mesh @ turn.T)
-    assert np.isclose(turned.side, 2 * region.side, rtol=1e-4) and np.isclose(turned.rotation, angle, atol=1e-3)
+    assert np.isclose(turned.side, 2 * region.side, rtol=1e-4) and np.isclose(
+        turned.rotation, angle, atol=1e-3
+    )
 
 
 def test_the_view_shows_the_region() -> None:
@@ -50,7 +62,9 @@ def test_lips_alone_are_moved_and_an_opened_mouth_is_seen_open(
     plain = FaceMesh(resolve("face-mesh"), refine_lips=False)
     before, after = (network(portrait, region).points for network in (plain, mesh))
     others = np.setdiff1d(np.arange(468), LIPS)
-    assert np.array_equal(before[others], after[others]) and np.array_equal(before[:, 2], after[:, 2])
+    assert np.array_equal(before[others], after[others]) and np.array_equal(
+        before[:, 2], after[:, 2]
+    )
     assert 0 < np.abs(before[LIPS, :2] - after[LIPS, :2]).max() < 0.2 * lip_region(before).side
 
     opened = portrait.copy()

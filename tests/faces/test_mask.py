@@ -47,7 +47,10 @@ def test_chin_at_the_edge_does_not_widen_the_mask():
 def test_masks_are_soft():
     for function in (face_mask, mouth_mask):
         mask = function(_mesh())
-        assert np.abs(np.diff(mask, axis=0)).max() < 0.15 and np.abs(np.diff(mask, axis=1)).max() < 0.15
+        assert (
+            np.abs(np.diff(mask, axis=0)).max() < 0.15
+            and np.abs(np.diff(mask, axis=1)).max() < 0.15
+        )
 
 
 def test_mouth_mask_covers_the_lower_face_only():
@@ -55,7 +58,9 @@ def test_mouth_mask_covers_the_lower_face_only():
     mask = mouth_mask(mesh)
     assert mask[:HALF_ROW].max() == 0
     assert _at(mask, mesh[OUTER_LIPS]).min() > 0.95
-    assert _at(mask, mesh[np.array([175])]).min() > 0.2  # the chin's front; below it lies the crop's edge
+    assert (
+        _at(mask, mesh[np.array([175])]).min() > 0.2
+    )  # the chin's front; below it lies the crop's edge
     assert _at(mask, mesh[np.concatenate([LEFT_EYE, RIGHT_EYE])]).max() == 0
     cheeks = mesh[np.array([207, 427])]
     assert _at(mask, cheeks).min() > 0.9

@@ -103,8 +103,10 @@ def test_swap_keeps_surroundings_and_mouth_and_changes_the_face(astronaut_face, 
 def test_swap_takes_the_target_light(astronaut_face, hopper_face):
     target, target_mesh, _ = astronaut_face
     dark = (target * 0.5).astype(np.uint8)
-    bright, dim = (mesh_warp_swap(hopper_face[0], hopper_face[1], t, target_mesh)[110:150, 100:156].mean()
-                   for t in (target, dark))
+    bright, dim = (
+        mesh_warp_swap(hopper_face[0], hopper_face[1], t, target_mesh)[110:150, 100:156].mean()
+        for t in (target, dark)
+    )
     assert 0.42 < dim / bright < 0.58
 
 
@@ -126,13 +128,19 @@ def test_a_shiny_dark_face_does_not_burn_out_on_a_pale_one():
     on_pale, on_dark = transfer_light(dark, pale, skin), transfer_light(pale, dark, skin)
     # With the gain alone it would be 255, as dark skin's highlights are 1.8 times its middle.
     assert on_pale[..., 0].max() < 250
-    np.testing.assert_allclose(np.median(on_pale, axis=(0, 1)), np.median(pale, axis=(0, 1)), rtol=0.1)
+    np.testing.assert_allclose(
+        np.median(on_pale, axis=(0, 1)), np.median(pale, axis=(0, 1)), rtol=0.1
+    )
     relief = np.log(on_dark[..., 0] / np.median(on_dark[..., 0]))
-    assert relief.max() > 1.5 * np.log(1.15), "a matte face shines a little more where the target shines"
+    assert relief.max() > 1.5 * np.log(1.15), (
+        "a matte face shines a little more where the target shines"
+    )
 
 
 def test_visibility_falls_on_the_far_side_of_a_turned_head():
-    seen = visibility(_canonical_turned(Pose(40, 0, 0)))  # the nose points to the right: the right cheek hides
+    seen = visibility(
+        _canonical_turned(Pose(40, 0, 0))
+    )  # the nose points to the right: the right cheek hides
     right, left = 352, 123
     assert CANONICAL_MESH[right, 0] > 0 > CANONICAL_MESH[left, 0]
     assert seen[right] < 0.4 < seen[left]
@@ -147,11 +155,14 @@ def test_quality_falls_with_the_difference_of_pose():
 
 
 def test_turned_source_has_no_background_on_the_cheek():
-    """What the source hides comes from its other side: a green background must not reach the face."""
+    """What the source hides comes from its other side: a green background must not reach the
+    face."""
     source = _canonical_turned(Pose(55, 0, 0))
     crop = np.zeros((256, 256, 3), np.uint8)
     crop[..., 1] = 255
-    cv2.fillConvexPoly(crop, cv2.convexHull(np.round(source[:, :2]).astype(np.int32)), (200, 120, 100))
+    cv2.fillConvexPoly(
+        crop, cv2.convexHull(np.round(source[:, :2]).astype(np.int32)), (200, 120, 100)
+    )
     target = _canonical_turned(Pose(0, 0, 0))
     warped = mesh_warp(crop, source, target)
     mask = np.zeros((256, 256), np.uint8)

@@ -12,7 +12,9 @@ def _share(occlusion, mask):
 
 
 def _noisy(crop, seed, gain=1.0):
-    return np.clip(crop * gain + np.random.default_rng(seed).normal(0, 4, crop.shape), 0, 255).astype(np.uint8)
+    return np.clip(
+        crop * gain + np.random.default_rng(seed).normal(0, 4, crop.shape), 0, 255
+    ).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,9 @@ def test_light_is_no_occluder(model, astronaut_face, gain):
 def test_side_light_is_no_occluder(model, astronaut_face):
     crop, mesh, _ = astronaut_face
     lit = _noisy(crop, 5) * np.linspace(0.8, 1.1, 256)[None, :, None]
-    assert _share(model.occlusion(np.clip(lit, 0, 255).astype(np.uint8), mesh), face_mask(mesh)) < 0.01
+    assert (
+        _share(model.occlusion(np.clip(lit, 0, 255).astype(np.uint8), mesh), face_mask(mesh)) < 0.01
+    )
 
 
 def test_microphone_before_the_mouth(model, astronaut_face):
@@ -141,7 +145,9 @@ def test_real_speech_raises_no_alarm(read_clip, detector, mesh):
     collector, items = AppearanceCollector(), []
     for frame, found in zip(frames, track_faces(frames, detector, mesh), strict=True):
         alignment = estimate_alignment(found.faces[0].landmarks.xy)
-        items.append((crop_face(frame, alignment), alignment.to_crop(found.faces[0].landmarks.points)))
+        items.append(
+            (crop_face(frame, alignment), alignment.to_crop(found.faces[0].landmarks.points))
+        )
         collector.add(*items[-1])
     model = collector.model()
     shares = [_share(model.occlusion(crop, points), mouth_mask(points)) for crop, points in items]

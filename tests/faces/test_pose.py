@@ -43,14 +43,18 @@ def test_signs_follow_the_picture():
 def test_photographs(astronaut_face, hopper_face):
     for _, points, _ in (astronaut_face, hopper_face):
         pose = estimate_pose(points)
-        assert abs(pose.yaw) < 25 and abs(pose.pitch) < 20 and abs(pose.roll) < 5 and pose.within_range
+        assert (
+            abs(pose.yaw) < 25 and abs(pose.pitch) < 20 and abs(pose.roll) < 5 and pose.within_range
+        )
 
 
 def test_mirrored_photograph_mirrors_the_pose(hopper, detector, mesh):
     from .conftest import find_mesh
 
     pose = estimate_pose(find_mesh(hopper, detector, mesh).points)
-    mirrored = estimate_pose(find_mesh(np.ascontiguousarray(hopper[:, ::-1]), detector, mesh).points)
+    mirrored = estimate_pose(
+        find_mesh(np.ascontiguousarray(hopper[:, ::-1]), detector, mesh).points
+    )
     assert abs(pose.yaw + mirrored.yaw) < 3 and abs(pose.roll + mirrored.roll) < 2
     assert abs(pose.pitch - mirrored.pitch) < 3
 
@@ -73,4 +77,6 @@ def test_reason(scale, pose, place, reason):
 
 
 def test_size_does_not_depend_on_yaw():
-    assert eye_distance(rotate_mesh(CANONICAL_MESH, Pose(45, 0, 0))) == pytest.approx(eye_distance(CANONICAL_MESH))
+    assert eye_distance(rotate_mesh(CANONICAL_MESH, Pose(45, 0, 0))) == pytest.approx(
+        eye_distance(CANONICAL_MESH)
+    )

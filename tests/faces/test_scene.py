@@ -10,8 +10,10 @@ def _cuts(frames):
 
 def test_cut_between_two_pictures(astronaut, hopper):
     rng = np.random.default_rng(0)
-    frames = [np.clip(p.astype(int) + rng.normal(0, 4, p.shape), 0, 255).astype(np.uint8)
-              for p in [astronaut] * 5 + [hopper[:512, :512]] * 5]
+    frames = [
+        np.clip(p.astype(int) + rng.normal(0, 4, p.shape), 0, 255).astype(np.uint8)
+        for p in [astronaut] * 5 + [hopper[:512, :512]] * 5
+    ]
     assert _cuts(frames) == [5]
 
 

@@ -11,7 +11,9 @@ from swaptalk.faces.track import TrackedFace, TrackedFrame, track_faces
 
 def _face(track, x, size, usable=True):
     points = (CANONICAL_MESH * size + [x, 150, 0]).astype(np.float32)
-    return TrackedFace(track, Landmarks(points, 1.0), Pose(0, 0, 0), usable, "" if usable else "too small")
+    return TrackedFace(
+        track, Landmarks(points, 1.0), Pose(0, 0, 0), usable, "" if usable else "too small"
+    )
 
 
 @pytest.fixture
@@ -25,7 +27,8 @@ def selector():
 
 
 @pytest.mark.parametrize(
-    ("which", "track"), [("largest", 1), ("left", 0), ("right", 1), ("1", 0), ("3", 2), (" Left ", 0)]
+    ("which", "track"),
+    [("largest", 1), ("left", 0), ("right", 1), ("1", 0), ("3", 2), (" Left ", 0)],
 )
 def test_choice(selector, which, track):
     assert selector.choose(which) == (track,)
@@ -64,7 +67,12 @@ def test_sheet_has_one_cell_per_person(selector):
     assert sheet.dtype == np.uint8 and sheet.shape[1] == 3 * THUMBNAIL_SIZE
     assert contact_sheet(selector.faces * 4).shape[1] == 6 * THUMBNAIL_SIZE
     summary = selector.faces[1]
-    assert (summary.number, summary.frames, summary.usable_frames, summary.first_frame) == (2, 20, 20, 0)
+    assert (summary.number, summary.frames, summary.usable_frames, summary.first_frame) == (
+        2,
+        20,
+        20,
+        0,
+    )
 
 
 def test_thumbnail_shows_the_face(make_frame, detector, mesh):

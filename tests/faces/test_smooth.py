@@ -30,7 +30,9 @@ def _trembling(alignments):
 
 
 def test_segments_break_at_gaps_and_cuts():
-    np.testing.assert_array_equal(segments([1, 1, 0, 1, 1, 1, 0], cuts=[4]), [0, 0, -1, 1, 2, 2, -1])
+    np.testing.assert_array_equal(
+        segments([1, 1, 0, 1, 1, 1, 0], cuts=[4]), [0, 0, -1, 1, 2, 2, -1]
+    )
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -57,7 +59,9 @@ def test_nothing_crosses_a_cut():
 
 def test_noise_of_a_still_face_is_removed():
     rng = np.random.default_rng(0)
-    noisy = [_similarity(*(50 + rng.normal(0, 0.5, 2)), *rng.normal((0, 0.8), 0.003)) for _ in range(80)]
+    noisy = [
+        _similarity(*(50 + rng.normal(0, 0.5, 2)), *rng.normal((0, 0.8), 0.003)) for _ in range(80)
+    ]
     assert _trembling(smooth_alignments(noisy)) < 0.12 * _trembling(noisy)
 
 
@@ -67,7 +71,9 @@ def test_quick_turn_has_no_lag_and_keeps_its_height():
     smoothed = smooth_alignments([_similarity(x, 0, 0.004 * x) for x in path])
     found = np.array([a.matrix[0, 2] for a in smoothed])
     lags = np.arange(-2, 2.01, 0.05)
-    errors = [((np.interp(time[25:55] - lag, time, path) - found[25:55]) ** 2).sum() for lag in lags]
+    errors = [
+        ((np.interp(time[25:55] - lag, time, path) - found[25:55]) ** 2).sum() for lag in lags
+    ]
     assert abs(lags[int(np.argmin(errors))]) <= 0.05
     assert np.abs(found - path).max() < 1.5
 
@@ -113,7 +119,8 @@ def test_points_follow_the_lips():
 
 
 def test_mesh_of_a_still_noisy_photograph(make_frame, detector, mesh):
-    """The whole chain: sensor noise and compression make the mesh tremble, smoothing stills the crop."""
+    """The whole chain: sensor noise and compression make the mesh tremble, smoothing stills the
+    crop."""
     region, raw = None, []
     for seed in range(40):
         frame = make_frame(noise=4, seed=seed)

@@ -54,7 +54,10 @@ def test_rings_are_simple_and_nested():
     points = canonical_crop_mesh()
     outer, inner, face = (abs(_area(points[r])) for r in (OUTER_LIPS, INNER_LIPS, FACE_OVAL))
     assert inner < outer < face / 8
-    assert len(set(OUTER_LIPS)) == len(OUTER_LIPS) == 20 and len(set(INNER_LIPS)) == len(INNER_LIPS) == 20
+    assert (
+        len(set(OUTER_LIPS)) == len(OUTER_LIPS) == 20
+        and len(set(INNER_LIPS)) == len(INNER_LIPS) == 20
+    )
 
 
 def test_openness_measures_lips_and_lids():

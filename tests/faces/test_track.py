@@ -78,8 +78,12 @@ def test_cut_to_another_person_gives_a_new_number(make_frame, hopper, detector, 
 
 def test_flash_and_jump_cut_keep_the_number(make_frame, detector, mesh):
     frames = [make_frame(seed=k) for k in range(12)]
-    frames[5] = np.clip(frames[5].astype(int) * 1.5 + 60, 0, 255).astype(np.uint8)  # a camera's flash
-    frames[9:] = [255 - (255 - make_frame(x=410, scale=1.35, background=240, seed=k)) // 2 for k in range(3)]
+    frames[5] = np.clip(frames[5].astype(int) * 1.5 + 60, 0, 255).astype(
+        np.uint8
+    )  # a camera's flash
+    frames[9:] = [
+        255 - (255 - make_frame(x=410, scale=1.35, background=240, seed=k)) // 2 for k in range(3)
+    ]
     found = list(track_faces(frames, detector, mesh))
     assert {f.track for frame in found for f in frame.faces} == {0}
     assert sum(len(f.faces) for f in found) >= 11
@@ -98,7 +102,9 @@ def test_embedding_recognises_people_across_cuts(make_frame, hopper, detector, m
 
 
 def test_small_face_is_reported_but_not_usable(make_frame, detector, mesh):
-    frames = [make_frame(x=500, y=200, scale=0.32, seed=k, noise=1)[200:440, 560:880] for k in range(3)]
+    frames = [
+        make_frame(x=500, y=200, scale=0.32, seed=k, noise=1)[200:440, 560:880] for k in range(3)
+    ]
     faces = [f.faces[0] for f in track_faces(frames, detector, mesh)]
     assert all(not f.usable and "small" in f.reason for f in faces)
     assert eye_distance(faces[0].landmarks.points) < 22

@@ -1,4 +1,5 @@
-"""A turned face: its mesh has the wanted pose, its picture moves with the mesh, and impossible turns are shortened."""
+"""A turned face: its mesh has the wanted pose, its picture moves with the mesh, and impossible
+turns are shortened."""
 
 from __future__ import annotations
 

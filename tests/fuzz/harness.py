@@ -1,7 +1,8 @@
 """Mutates good files and looks at what the program makes of them: ``make fuzz MINUTES=60``.
 
-Hypothesis chooses the mutations and shrinks what fails. Each file is read in a process of its own; what may happen
-is that it is read, or refused in one line. A crash, a traceback, or going over the limits of time or memory fails.
+Hypothesis chooses the mutations and shrinks what fails. Each file is read in a process of its own;
+what may happen is that it is read, or refused in one line. A crash, a traceback, or going over the
+limits of time or memory fails.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 from kinds import KINDS
 
-#: Seconds that a file of a second may take on a busy machine, of which the decoding process may take ten to answer.
+#: Seconds that a file of a second may take on a busy machine, of which the decoding process may
+#: take ten to answer.
 CASE_SECONDS, DECODER_SECONDS = 60, 10
-#: Resident bytes of the reading process: an image of 89 megapixels, with alpha and a copy, is 1.1 GB.
+#: Resident bytes of the reading process: an image of 89 megapixels, with alpha and a copy, is 1.1
+#: GB.
 MAX_MEMORY = 1500 << 20
 #: Resident bytes of the decoding process, whose own limit is on private memory, in MB.
 MAX_DECODER, DECODER_MB = 700 << 20, 512
@@ -38,13 +41,36 @@ MAX_DECODER, DECODER_MB = 700 << 20, 512
 MOST_MUTATIONS = 6
 #: Examples of a kind between two looks at the clock.
 EXAMPLES = 12
-#: What breaks parsers of binary formats: ends of the ranges of integers, and the magic words of other formats.
+#: What breaks parsers of binary formats: ends of the ranges of integers, and the magic words of
+#: other formats.
 NASTY = [
-    b"\xff" * 4, b"\x00" * 4, b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00", b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80",
-    b"\x00\x01", b"\xff" * 8, b"\x01", b"#EXTM3U\n", b"ffconcat version 1.0\n", b"moov", b"trak", b"\x1a\x45\xdf\xa3",
-    b"IDAT", b"\xff\xd8\xff", b'{"', b"[" * 3000, b"NaN", b"1e999", b"\n", b",", b'"', b"../", b"file:/etc/passwd",
+    b"\xff" * 4,
+    b"\x00" * 4,
+    b"\x7f\xff\xff\xff",
+    b"\x80\x00\x00\x00",
+    b"\xff\xff\xff\x7f",
+    b"\x00\x00\x00\x80",
+    b"\x00\x01",
+    b"\xff" * 8,
+    b"\x01",
+    b"#EXTM3U\n",
+    b"ffconcat version 1.0\n",
+    b"moov",
+    b"trak",
+    b"\x1a\x45\xdf\xa3",
+    b"IDAT",
+    b"\xff\xd8\xff",
+    b'{"',
+    b"[" * 3000,
+    b"NaN",
+    b"1e999",
+    b"\n",
+    b",",
+    b'"',
+    b"../",
+    b"file:/etc/passwd",
     b"\xed\xa0\x80",
-]  # fmt: skip
+]
 
 Mutation = tuple[str, float, float, bytes]
 MUTATIONS = st.lists(
@@ -91,7 +117,8 @@ class Counts:
     memory: int = 0
     decoder: int = 0
     late: int = 0
-    """Files that took too long once but not when they were read again: the machine was busy, not the program."""
+    """Files that took too long once but not when they were read again: the machine was busy, not
+    the program."""
     failures: list[str] = field(default_factory=list)
 
 
@@ -111,7 +138,10 @@ class Fuzzer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._end()
 
@@ -128,11 +158,18 @@ class Fuzzer:
     def ask(self, kind: str, path: Path) -> dict[str, Any]:
         """Let the reading process read a file."""
         if self._process is None:
-            limits = {"SWAPTALK_DECODER_SECONDS": str(DECODER_SECONDS), "SWAPTALK_DECODER_MEMORY_MB": str(DECODER_MB)}
+            limits = {
+                "SWAPTALK_DECODER_SECONDS": str(DECODER_SECONDS),
+                "SWAPTALK_DECODER_MEMORY_MB": str(DECODER_MB),
+            }
             self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("worker.py"))], text=True, stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **limits},
-            )  # fmt: skip
+                [sys.executable, str(Path(__file__).with_name("worker.py"))],
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **limits},
+            )
         process = self._process
         assert process.stdin is not None and process.stdout is not None
         try:
@@ -146,7 +183,11 @@ class Fuzzer:
         if line.startswith("{"):
             return dict(json.loads(line))
         self._end()
-        return {"outcome": "hang" if line else "crash", "words": f"exit code {process.returncode}", "seconds": 0.0}
+        return {
+            "outcome": "hang" if line else "crash",
+            "words": f"exit code {process.returncode}",
+            "seconds": 0.0,
+        }
 
     def check(self, kind: str, mutations: list[Mutation]) -> None:
         """Mutate a good file and have it read."""
@@ -161,7 +202,9 @@ class Fuzzer:
         counts.memory = max(counts.memory, answer.get("memory", 0))
         counts.decoder = max(counts.decoder, answer.get("decoder", 0))
         outcome = answer["outcome"]
-        if outcome != "crash" and (answer.get("memory", 0) > MAX_MEMORY or answer.get("decoder", 0) > MAX_DECODER):
+        if outcome != "crash" and (
+            answer.get("memory", 0) > MAX_MEMORY or answer.get("decoder", 0) > MAX_DECODER
+        ):
             outcome = "memory"
             self._end()
         counts.outcomes.setdefault(kind, Counter())[outcome] += 1
@@ -172,16 +215,20 @@ class Fuzzer:
 
         @seed(number)
         @settings(
-            max_examples=examples, deadline=None, database=None, phases=(Phase.generate, Phase.shrink),
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
+        )
         @given(MUTATIONS)
         def examine(mutations: list[Mutation]) -> None:
             self.check(kind, mutations)
 
         try:
             examine()
-        # What does not happen again when the file is shrunk is a finding all the same, and no end of the fuzzing.
+        # What does not happen again when the file is shrunk is a finding all the same, and no end
+        # of the fuzzing.
         except (AssertionError, Flaky) as error:
             kept = self.folder / "failures"
             kept.mkdir(exist_ok=True)
@@ -200,8 +247,13 @@ class Fuzzer:
                 if time.monotonic() >= end:
                     return
             number += 1
-            print(f"round {number - first}, {sum(c.total() for c in self.counts.outcomes.values())} files, "
-                  f"{len(self.counts.failures)} failures", file=sys.stderr, flush=True)
+            print(
+                f"round {number - first}, {sum(c.total() for c in self.counts.outcomes.values())} "
+                "files, "
+                f"{len(self.counts.failures)} failures",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def _end(self) -> None:
         if self._process is not None:
@@ -216,12 +268,22 @@ class Fuzzer:
         total: Counter[str] = Counter()
         for kind, counts in self.counts.outcomes.items():
             total.update(counts)
-            lines.append(f"| {kind} | {counts.total()} | " + " | ".join(str(counts[name]) for name in names) + " |")
-        lines.append(f"| **all** | {total.total()} | " + " | ".join(str(total[name]) for name in names) + " |")
+            lines.append(
+                f"| {kind} | {counts.total()} | "
+                + " | ".join(str(counts[name]) for name in names)
+                + " |"
+            )
+        lines.append(
+            f"| **all** | {total.total()} | "
+            + " | ".join(str(total[name]) for name in names)
+            + " |"
+        )
         lines += [
             "",
-            f"Slowest file: {self.counts.slowest:.1f} s. Most memory: {self.counts.memory >> 20} MB in the program, "
-            f"{self.counts.decoder >> 20} MB in decoding processes. Too late once, but not when read again: "
+            f"Slowest file: {self.counts.slowest:.1f} s. Most memory: {self.counts.memory >> 20} "
+            "MB in the program, "
+            f"{self.counts.decoder >> 20} MB in decoding processes. Too late once, but not when "
+            "read again: "
             f"{self.counts.late}.",
         ]
         return "\n".join(lines) + "\n"
@@ -232,12 +294,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0, help="number of the first round")
-    parser.add_argument("--kinds", nargs="+", choices=tuple(KINDS), default=tuple(KINDS), metavar="KIND",
-                        help="only these: " + ", ".join(KINDS))
-    parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"), help="folder for files that fail")
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=tuple(KINDS),
+        default=tuple(KINDS),
+        metavar="KIND",
+        help="only these: " + ", ".join(KINDS),
+    )
+    parser.add_argument(
+        "--failures", type=Path, default=Path("fuzz-failures"), help="folder for files that fail"
+    )
     parser.add_argument("--report", type=Path, help="Markdown file to write the counts to")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="swaptalk-fuzz-") as folder, Fuzzer(Path(folder)) as fuzzer:
+    with (
+        tempfile.TemporaryDirectory(prefix="swaptalk-fuzz-") as folder,
+        Fuzzer(Path(folder)) as fuzzer,
+    ):
         fuzzer.run(options.minutes * 60, options.seed, options.kinds)
         for failed in (Path(folder) / "failures").glob("*"):
             options.failures.mkdir(exist_ok=True)

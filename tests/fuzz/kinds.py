@@ -25,7 +25,13 @@ from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.pipeline.swapped import SWAPPED
 from swaptalk.pipeline.template import MEMBERS, Template
-from swaptalk.pipeline.template_file import StoredSwap, TargetFile, TemplateHeader, describe_file, write_template_file
+from swaptalk.pipeline.template_file import (
+    StoredSwap,
+    TargetFile,
+    TemplateHeader,
+    describe_file,
+    write_template_file,
+)
 from swaptalk.provenance.manifest import OutputRecord, UsedInput, sign_output
 from swaptalk.provenance.manifest_read import read_manifest
 from swaptalk.provenance.signing import signing_identity
@@ -38,7 +44,8 @@ AUDIO_BLOCKS = 60
 
 @dataclass(frozen=True)
 class Kind:
-    """``make(path)`` writes a good file, ``read(path)`` does what the program does with one from a stranger."""
+    """``make(path)`` writes a good file, ``read(path)`` does what the program does with one from a
+    stranger."""
 
     suffix: str
     make: Callable[[Path], object]
@@ -53,13 +60,17 @@ def make_video(path: Path, video: str, audio: str, pixels: str = "yuv420p") -> N
         pictures.width, pictures.height, pictures.pix_fmt = 64, 48, pixels
         sound = container.add_stream(audio, rate=48000)
         for _ in range(25):
-            frame = av.VideoFrame.from_ndarray(rng.integers(0, 256, (48, 64, 3), np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                rng.integers(0, 256, (48, 64, 3), np.uint8), format="rgb24"
+            )
             container.mux(pictures.encode(frame))
         container.mux(pictures.encode(None))
         samples = rng.normal(0, 0.1, (1, 48000)).astype(np.float32)
         piece = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
         piece.sample_rate, piece.pts = 48000, 0
-        for part in av.AudioResampler(sound.format.name, sound.layout, 48000, sound.frame_size or 1024).resample(piece):
+        for part in av.AudioResampler(
+            sound.format.name, sound.layout, 48000, sound.frame_size or 1024
+        ).resample(piece):
             container.mux(sound.encode(part))
         container.mux(sound.encode(None))
 
@@ -71,7 +82,9 @@ def make_gif(path: Path) -> None:
         stream = container.add_stream("gif", rate=10)
         stream.width, stream.height, stream.pix_fmt = 32, 24, "rgb8"
         for _ in range(10):
-            frame = av.VideoFrame.from_ndarray(rng.integers(0, 256, (24, 32, 3), np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                rng.integers(0, 256, (24, 32, 3), np.uint8), format="rgb24"
+            )
             container.mux(stream.encode(frame.reformat(format="rgb8")))
         container.mux(stream.encode(None))
 
@@ -83,7 +96,9 @@ def make_sound(path: Path, codec: str) -> None:
         stream = container.add_stream(codec, rate=44100, layout="mono")
         piece = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
         piece.sample_rate, piece.pts = 44100, 0
-        for part in av.AudioResampler(stream.format.name, "mono", 44100, stream.frame_size or 1024).resample(piece):
+        for part in av.AudioResampler(
+            stream.format.name, "mono", 44100, stream.frame_size or 1024
+        ).resample(piece):
             container.mux(stream.encode(part))
         container.mux(stream.encode(None))
 
@@ -94,7 +109,9 @@ def make_wav(path: Path) -> None:
         file.setnchannels(2)
         file.setsampwidth(2)
         file.setframerate(44100)
-        file.writeframes(np.random.default_rng(0).integers(-9999, 9999, (88200, 2), np.int16).tobytes())
+        file.writeframes(
+            np.random.default_rng(0).integers(-9999, 9999, (88200, 2), np.int16).tobytes()
+        )
 
 
 def make_image(path: Path) -> None:
@@ -131,7 +148,8 @@ def read_picture(path: Path) -> None:
 
 
 def read_bundle(path: Path, name: str, signed: bool) -> None:
-    """Put a mutated file into a bundle, with its right SHA-256 if ``signed``, and check the bundle."""
+    """Put a mutated file into a bundle, with its right SHA-256 if ``signed``, and check the
+    bundle."""
     folder = path.parent / "bundle"
     if not folder.exists():
         shutil.copytree(default_directory(), folder)
@@ -160,11 +178,24 @@ def make_template(path: Path) -> None:
     content.write_bytes(bytes(range(100)))
     names = [*MEMBERS, SWAPPED]
     header = TemplateHeader(
-        software="0", weights="0" * 64, target=TargetFile("a.mp4", 100, "0" * 64, "a.mp4", "/a.mp4"), face=None,
-        start=0.0, end=None, asked_fps=None, asked_resolution=None, fps="25", width=64, height=48, frames=10,
-        usable_frames=10, reasons=[""], cuts=[], members=dict.fromkeys(names, describe_file(content)),
+        software="0",
+        weights="0" * 64,
+        target=TargetFile("a.mp4", 100, "0" * 64, "a.mp4", "/a.mp4"),
+        face=None,
+        start=0.0,
+        end=None,
+        asked_fps=None,
+        asked_resolution=None,
+        fps="25",
+        width=64,
+        height=48,
+        frames=10,
+        usable_frames=10,
+        reasons=[""],
+        cuts=[],
+        members=dict.fromkeys(names, describe_file(content)),
         swap=StoredSwap(["0" * 64], None, 1.0, "engine", [[0.0, 1.0, 2.0]]),
-    )  # fmt: skip
+    )
     write_template_file(path, header, dict.fromkeys(names, content))
 
 
@@ -195,10 +226,17 @@ KINDS: dict[str, Kind] = {
     "JPEG": Kind(".jpg", make_image, read_picture),
     "WebP": Kind(".webp", make_image, read_picture),
     "signed JPEG": Kind(".jpg", lambda path: make_signed(path, make_image), read_manifest),
-    "signed MP4": Kind(".mp4", lambda path: make_signed(path, partial(make_video, video="libx264", audio="aac")),
-                       read_manifest),
-    "bundle.json": Kind(".json", shipped("bundle.json"), lambda path: read_bundle(path, "bundle.json", False)),
-    "ONNX graph": Kind(".onnx", shipped("decoder.onnx"), lambda path: read_bundle(path, "decoder.onnx", True)),
+    "signed MP4": Kind(
+        ".mp4",
+        lambda path: make_signed(path, partial(make_video, video="libx264", audio="aac")),
+        read_manifest,
+    ),
+    "bundle.json": Kind(
+        ".json", shipped("bundle.json"), lambda path: read_bundle(path, "bundle.json", False)
+    ),
+    "ONNX graph": Kind(
+        ".onnx", shipped("decoder.onnx"), lambda path: read_bundle(path, "decoder.onnx", True)
+    ),
     "template": Kind(".swt", make_template, lambda path: Template.open(path).verify()),
     "index.csv": Kind(".csv", make_index, read_index),
 }

@@ -41,7 +41,9 @@ def test_mutations() -> None:
     assert mutate(data, [("cut", 0.5, 0, b"x")]) == data[:50]
     assert mutate(data, [("set", 0.1, 0, b"abc")])[10:13] == b"abc"
     assert len(mutate(data, [("insert", 0.3, 0, b"abc")])) == 103
-    assert mutate(b"", [("flip", 0.3, 0, b"a"), ("repeat", 1, 1, b"a"), ("delete", 0, 1, b"a")]) == b""
+    assert (
+        mutate(b"", [("flip", 0.3, 0, b"a"), ("repeat", 1, 1, b"a"), ("delete", 0, 1, b"a")]) == b""
+    )
 
 
 def test_a_reader_that_crashes_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
-"""Reads files in a process of its own, so that a crash, a hang or a flood of memory is seen from outside.
+"""Reads files in a process of its own, so that a crash, a hang or a flood of memory is seen from
+outside.
 
-One request a line on standard input: kind, tab, path; one verdict a line on standard output, as JSON.
+One request a line on standard input: kind, tab, path; one verdict a line on standard output, as
+JSON.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from swaptalk.models.geometry import GEOMETRY_CHANNELS, GeometryConfig, Geometry
 
 def test_the_same_face_costs_nothing_and_only_the_result_learns() -> None:
     torch.manual_seed(0)
-    regressor = GeometryRegressor(GeometryConfig(latent_channels=8, width=8)).eval().requires_grad_(False)
+    regressor = (
+        GeometryRegressor(GeometryConfig(latent_channels=8, width=8)).eval().requires_grad_(False)
+    )
     target, swapped = (torch.randn(3, 8, 16, 16, requires_grad=True) for _ in range(2))
     assert regressor(target).shape == (3, GEOMETRY_CHANNELS)
     assert geometry_loss(regressor, target, target).item() == 0

@@ -15,7 +15,9 @@ def test_the_distance_is_the_mean_over_points_and_faces() -> None:
 
 
 def test_openings_are_between_the_pairs_of_the_motion_tokens() -> None:
-    lips = torch.stack([torch.arange(468.0), 2 * torch.arange(468.0)], dim=1)[torch.from_numpy(LIPS)][None]
+    lips = torch.stack([torch.arange(468.0), 2 * torch.arange(468.0)], dim=1)[
+        torch.from_numpy(LIPS)
+    ][None]
     apart = [lower - upper for upper, lower in INNER_LIP_PAIRS]
     assert lip_openings(lips)[0, :, 0].tolist() == apart
     assert lip_openings(lips)[0, :, 1].tolist() == [2.0 * one for one in apart]
@@ -25,7 +27,9 @@ def test_a_mouth_in_the_wrong_place_is_open_as_far_and_one_that_opens_is_not() -
     real = torch.randn(2, 40, 2)
     assert float(opening_loss(real + 1, real)) == pytest.approx(0, abs=1e-5)
     below = [lower for _, lower in INNER_LIP_PAIRS]
-    lower = [i for i, point in enumerate(LIPS) if point in below and i >= len(LIPS) - len(INNER_LIPS)]
+    lower = [
+        i for i, point in enumerate(LIPS) if point in below and i >= len(LIPS) - len(INNER_LIPS)
+    ]
     opened = real.clone()
     opened[:, lower, 1] += 0.25
     assert float(opening_loss(opened, real)) == pytest.approx(0.25, rel=1e-4)

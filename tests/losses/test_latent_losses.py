@@ -20,7 +20,12 @@ def test_proxies_of_no_quality_do_not_count() -> None:
     assert proxy_loss(swapped, proxy, torch.tensor([1.0, 0.0, 0.5])) == 0
     assert proxy_loss(swapped, proxy, torch.tensor([1.0, 1.0, 0.5])) > 10
     assert proxy_loss(swapped, proxy, torch.zeros(3)) == 0
-    assert proxy_picture_loss(torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 8, 8), torch.tensor([1.0, 0.0])) == 1
+    assert (
+        proxy_picture_loss(
+            torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 8, 8), torch.tensor([1.0, 0.0])
+        )
+        == 1
+    )
 
 
 def test_the_mouth_counts_most_in_the_code() -> None:

@@ -23,7 +23,9 @@ def pinned(name: str) -> Path:
 def portrait() -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
     """A face of 128 px, the same softened, the same in a mirror."""
     whole = np.asarray(Image.open(pinned("astronaut")).convert("RGB")).astype(np.uint16)
-    soft = (whole + np.roll(whole, 1, 0) + np.roll(whole, 1, 1) + np.roll(whole, (1, 1), (0, 1))) // 4
+    soft = (
+        whole + np.roll(whole, 1, 0) + np.roll(whole, 1, 1) + np.roll(whole, (1, 1), (0, 1))
+    ) // 4
     crops = (x[:128, 160:288].astype(np.float32) / 127.5 - 1 for x in (whole, soft))
     a, b = (torch.from_numpy(crop).permute(2, 0, 1)[None] for crop in crops)
     return a, b, a.flip(3)
@@ -32,9 +34,14 @@ def portrait() -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
 @pytest.mark.parametrize(
     ("network", "softened", "mirrored"),
     # lpips 0.1.4 with its own heads on these ImageNet convolutions.
-    [("alex", 0.06218821927905083, 0.24045255780220032), ("vgg", 0.11614550650119781, 0.3932598829269409)],
+    [
+        ("alex", 0.06218821927905083, 0.24045255780220032),
+        ("vgg", 0.11614550650119781, 0.3932598829269409),
+    ],
 )
-def test_agrees_with_the_reference_implementation(network, softened: float, mirrored: float) -> None:
+def test_agrees_with_the_reference_implementation(
+    network, softened: float, mirrored: float
+) -> None:
     distance = LPIPS(network, pinned(FILES[network]))
     face, soft, mirror = portrait()
     with torch.no_grad():
@@ -70,7 +77,9 @@ def test_bfloat16_autocast_stays_close() -> None:
 def test_fewer_stages_are_the_first_terms_of_the_sum() -> None:
     face, soft, _ = portrait()
     with torch.no_grad():
-        values = [LPIPS("alex", pinned("lpips-alexnet"), stages=n)(face, soft).item() for n in (1, 3, 5)]
+        values = [
+            LPIPS("alex", pinned("lpips-alexnet"), stages=n)(face, soft).item() for n in (1, 3, 5)
+        ]
     assert 0 < values[0] < values[1] < values[2]
     with pytest.raises(ValueError, match="1..5"):
         LPIPS("alex", pinned("lpips-alexnet"), stages=0)

@@ -20,7 +20,11 @@ def test_weighted_sum_and_logged_values() -> None:
     assert terms.total.item() == pytest.approx(0.5 * 4 + 0.3 * 2)
     terms.total.backward()
     assert float(x.grad) == pytest.approx(0.5 * 4 + 0.3)
-    assert {k: pytest.approx(float(v)) for k, v in terms.values.items()} == {"a": 4, "b": 2, "accuracy": 0.9}
+    assert {k: pytest.approx(float(v)) for k, v in terms.values.items()} == {
+        "a": 4,
+        "b": 2,
+        "accuracy": 0.9,
+    }
 
 
 def test_nothing_to_minimise() -> None:

@@ -1,4 +1,5 @@
-"""Small footage made on the spot: every frame carries its number, so that tests can tell which picture they see."""
+"""Small footage made on the spot: every frame carries its number, so that tests can tell which
+picture they see."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ import av
 import numpy as np
 import pytest
 
-#: Eight squares of 16 pixels in the top half show the frame number in binary; the lower half is for colour.
+#: Eight squares of 16 pixels in the top half show the frame number in binary; the lower half is for
+#: colour.
 WIDTH, HEIGHT, SQUARE = 128, 64, 16
 AUDIO_RATE = 48000
 
@@ -65,8 +67,12 @@ def make_video(tmp_path: Path) -> MakeVideo:
         path = tmp_path / name
         fps = Fraction(fps)
         with av.open(str(path), "w", options=container_options or {}) as container:
-            defaults = {"preset": "ultrafast", "bf": "2", "crf": "12"} if encoder == "libx264" else {}
-            video = container.add_stream(encoder, rate=fps, options={**defaults, **(video_options or {})})
+            defaults = (
+                {"preset": "ultrafast", "bf": "2", "crf": "12"} if encoder == "libx264" else {}
+            )
+            video = container.add_stream(
+                encoder, rate=fps, options={**defaults, **(video_options or {})}
+            )
             first = picture(0)
             video.width, video.height, video.pix_fmt = first.shape[1], first.shape[0], pixel_format
             video.codec_context.gop_size = gop
@@ -74,7 +80,11 @@ def make_video(tmp_path: Path) -> MakeVideo:
                 setattr(video.codec_context, key, value)
             base = Fraction(1, 90000) if stamps is not None else 1 / fps
             video.codec_context.time_base = base
-            audio = container.add_stream("aac", rate=AUDIO_RATE, layout="mono") if sound is not None else None
+            audio = (
+                container.add_stream("aac", rate=AUDIO_RATE, layout="mono")
+                if sound is not None
+                else None
+            )
             for i in range(frames if stamps is None else len(stamps)):
                 frame = av.VideoFrame.from_ndarray(picture(i), format="rgb24")
                 frame.pts = i if stamps is None else round(stamps[i] / base)
@@ -82,7 +92,9 @@ def make_video(tmp_path: Path) -> MakeVideo:
                 container.mux(video.encode(frame))
             container.mux(video.encode(None))
             if audio is not None and sound is not None:
-                piece = av.AudioFrame.from_ndarray(sound[None].astype(np.float32), format="fltp", layout="mono")
+                piece = av.AudioFrame.from_ndarray(
+                    sound[None].astype(np.float32), format="fltp", layout="mono"
+                )
                 piece.sample_rate, piece.time_base = AUDIO_RATE, Fraction(1, AUDIO_RATE)
                 piece.pts = round(sound_start * AUDIO_RATE)
                 container.mux(audio.encode(piece))
@@ -94,9 +106,12 @@ def make_video(tmp_path: Path) -> MakeVideo:
 
 @pytest.fixture
 def make_sound(tmp_path: Path) -> Callable[..., Path]:
-    """Factory of sound files: samples (n,) or (n, channels) float -> path; codec and format follow the name."""
+    """Factory of sound files: samples (n,) or (n, channels) float -> path; codec and format follow
+    the name."""
 
-    def make(name: str, samples: np.ndarray, rate: int = AUDIO_RATE, codec: str = "pcm_f32le") -> Path:
+    def make(
+        name: str, samples: np.ndarray, rate: int = AUDIO_RATE, codec: str = "pcm_f32le"
+    ) -> Path:
         path = tmp_path / name
         samples = samples[:, None] if samples.ndim == 1 else samples
         layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]

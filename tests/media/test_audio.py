@@ -30,23 +30,39 @@ def clicks(seconds: float, every: float = 0.5, rate: int = RATE) -> np.ndarray:
 def onsets(wave: np.ndarray, rate: int) -> list[float]:
     """Seconds at which bursts begin."""
     loud = np.flatnonzero(np.abs(wave) > 0.2)
-    return [float(loud[i]) / rate for i in range(len(loud)) if i == 0 or loud[i] - loud[i - 1] > rate // 10]
+    return [
+        float(loud[i]) / rate
+        for i in range(len(loud))
+        if i == 0 or loud[i] - loud[i - 1] > rate // 10
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("a.wav", "pcm_s16le"), ("a.wav", "pcm_f32le"), ("a.wav", "pcm_u8"), ("a.flac", "flac"), ("a.m4a", "aac"),
-     ("a.mp3", "libmp3lame"), ("a.ogg", "libopus"), ("a.mka", "libopus")],
-)  # fmt: skip
+    [
+        ("a.wav", "pcm_s16le"),
+        ("a.wav", "pcm_f32le"),
+        ("a.wav", "pcm_u8"),
+        ("a.flac", "flac"),
+        ("a.m4a", "aac"),
+        ("a.mp3", "libmp3lame"),
+        ("a.ogg", "libopus"),
+        ("a.mka", "libopus"),
+    ],
+)
 def test_formats_keep_time_and_length(make_sound: Make, name: str, codec: str) -> None:
     path = make_sound(name, clicks(3.2), codec=codec)
     wave = read_audio(path)
     assert wave.dtype == np.float32 and wave.ndim == 1
-    assert abs(len(wave) - 3.2 * 16000) <= (0 if name.endswith(("wav", "flac", "m4a")) else 0.03 * 16000)
+    assert abs(len(wave) - 3.2 * 16000) <= (
+        0 if name.endswith(("wav", "flac", "m4a")) else 0.03 * 16000
+    )
     found = onsets(wave, 16000)
     assert len(found) == 5
     # Some FFmpegs leave Opus's 6.5 ms of priming in.
-    np.testing.assert_allclose(found, [0.5, 1.0, 1.5, 2.0, 2.5], atol=0.008 if codec == "libopus" else 0.003)
+    np.testing.assert_allclose(
+        found, [0.5, 1.0, 1.5, 2.0, 2.5], atol=0.008 if codec == "libopus" else 0.003
+    )
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
@@ -72,7 +88,9 @@ def test_blocks_join_to_the_whole(make_sound: Make) -> None:
     assert np.array_equal(np.concatenate(blocks), whole)
 
 
-@pytest.mark.parametrize(("name", "codec"), [("a.wav", "pcm_s16le"), ("a.m4a", "aac"), ("a.mp3", "libmp3lame")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.wav", "pcm_s16le"), ("a.m4a", "aac"), ("a.mp3", "libmp3lame")]
+)
 def test_start_and_end_cut_the_same_samples(make_sound: Make, name: str, codec: str) -> None:
     t = np.arange(8 * RATE) / RATE  # a chirp: AAC may code noise as "any noise"
     path = make_sound(name, 0.3 * np.sin(2 * np.pi * (300 * t + 100 * t * t)), codec=codec)
@@ -105,17 +123,23 @@ def test_surround_is_folded_without_overload(make_sound: Make) -> None:
 
 @pytest.mark.parametrize("name", ["v.mp4", "v.mkv"])
 @pytest.mark.parametrize("lead", [Fraction(1, 4), Fraction(0)])
-def test_sound_that_begins_late_is_preceded_by_silence(make_video: Make, name: str, lead: Fraction) -> None:
+def test_sound_that_begins_late_is_preceded_by_silence(
+    make_video: Make, name: str, lead: Fraction
+) -> None:
     path = make_video(name, frames=75, sound=clicks(2.5), sound_start=lead)
     wave = read_audio(path)
-    np.testing.assert_allclose(onsets(wave, 16000), [float(lead) + t for t in (0.5, 1, 1.5, 2)], atol=0.026)
+    np.testing.assert_allclose(
+        onsets(wave, 16000), [float(lead) + t for t in (0.5, 1, 1.5, 2)], atol=0.026
+    )
 
 
 def test_sound_leading_the_pictures_by_much_is_kept(make_video: Make) -> None:
     stamps = [Fraction(1, 2) + Fraction(i, 25) for i in range(50)]
     path = make_video(stamps=stamps, sound=clicks(2.5))
     np.testing.assert_allclose(onsets(read_audio(path), 16000), [0.5, 1, 1.5, 2.0], atol=0.003)
-    small = make_video("small.mp4", stamps=[s - Fraction(46, 100) for s in stamps], sound=clicks(2.0))
+    small = make_video(
+        "small.mp4", stamps=[s - Fraction(46, 100) for s in stamps], sound=clicks(2.0)
+    )
     np.testing.assert_allclose(onsets(read_audio(small), 16000), [0.46, 0.96, 1.46], atol=0.003)
 
 

@@ -84,10 +84,17 @@ def png_header(width: int, height: int) -> bytes:
     """A PNG that only says how large it is, with a little data."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + header
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
+    )
 
 
 def test_hostile_images(tmp_path: Path) -> None:
@@ -150,13 +157,23 @@ def test_turned_tiffs_have_the_size_they_are_told_to_have(tmp_path: Path) -> Non
     assert read_image(tmp_path / "turned.tif").shape == (height, width, 3)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not bound private memory")
-def test_images_are_decoded_by_the_process_with_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere the system does not bound private memory"
+)
+def test_images_are_decoded_by_the_process_with_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "large.png"
     write_image(path, np.full((3000, 4000, 3), 9, np.uint8))
-    for most in (16, 64):  # with 16 MB the decoder itself cannot be loaded, with 64 MB that depends on the system
+    for most in (
+        16,
+        64,
+    ):  # with 16 MB the decoder itself cannot be loaded, with 64 MB that depends on the system
         monkeypatch.setenv("SWAPTALK_DECODER_MEMORY_MB", str(most))
-        with pytest.raises(InputError, match=f"large.png: decoding it takes more than {most} MB of memory; .*raise SW"):
+        with pytest.raises(
+            InputError,
+            match=f"large.png: decoding it takes more than {most} MB of memory; .*raise SW",
+        ):
             read_image(path)
     monkeypatch.delenv("SWAPTALK_DECODER_MEMORY_MB")
     assert read_image(path).shape == (3000, 4000, 3)
@@ -184,5 +201,9 @@ def test_a_large_photo_leaves_no_memory_behind(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     write_image(path, np.full((3000, 4000, 3), 9, np.uint8))
     assert read_image(path).shape == (3000, 4000, 3)
-    shared = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssShmem"))
+    shared = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("RssShmem")
+    )
     assert int(shared.split()[1]) < 20_000  # kB; the picture takes 36,000

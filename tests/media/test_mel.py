@@ -14,7 +14,9 @@ def tone(frequency: float, samples: int, amplitude: float = 1.0) -> np.ndarray:
     return amplitude * np.sin(2 * np.pi * frequency * np.arange(samples) / mel.SAMPLE_RATE)
 
 
-@pytest.mark.parametrize(("samples", "frames"), [(0, 0), (1, 1), (160, 1), (161, 2), (640 * 25, 100), (799, 5)])
+@pytest.mark.parametrize(
+    ("samples", "frames"), [(0, 0), (1, 1), (160, 1), (161, 2), (640 * 25, 100), (799, 5)]
+)
 def test_frame_count(samples: int, frames: int) -> None:
     assert mel.frame_count(samples) == frames
     assert mel.log_mel(np.zeros(samples)).shape == (frames, mel.N_MELS)
@@ -53,7 +55,9 @@ def test_filters_match_slaney_reference_values() -> None:
     """Area-normalised triangles: every band wider than a few bins sums to about 1 / bin width."""
     filters = mel.mel_filters()
     assert filters.shape == (401, 80)
-    np.testing.assert_allclose(filters[:, 30:].sum(axis=0) * mel.SAMPLE_RATE / mel.N_FFT, 1, atol=0.03)
+    np.testing.assert_allclose(
+        filters[:, 30:].sum(axis=0) * mel.SAMPLE_RATE / mel.N_FFT, 1, atol=0.03
+    )
     assert (filters.sum(axis=0) > 0).all()
 
 

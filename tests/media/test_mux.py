@@ -25,7 +25,11 @@ Number = Callable[[np.ndarray], int]
 
 
 def write_segments(
-    folder: Path, counts: list[int], fps: Fraction | int, picture: Callable[[int], np.ndarray], codec: str = "h264"
+    folder: Path,
+    counts: list[int],
+    fps: Fraction | int,
+    picture: Callable[[int], np.ndarray],
+    codec: str = "h264",
 ) -> list[Path]:
     paths, number = [], 0
     for k, count in enumerate(counts):
@@ -40,7 +44,12 @@ def write_segments(
 @pytest.mark.parametrize("fps", [25, NTSC, 30, 50])
 @pytest.mark.parametrize("sound_seconds", [0.7, 2.2, 5.0])
 def test_exact_frames_and_sound_ends_with_them(
-    tmp_path: Path, make_sound: Make, numbered_frame: Frame, frame_number: Number, fps: Fraction, sound_seconds: float
+    tmp_path: Path,
+    make_sound: Make,
+    numbered_frame: Frame,
+    frame_number: Number,
+    fps: Fraction,
+    sound_seconds: float,
 ) -> None:
     segments = write_segments(tmp_path, [30, 1, 22], fps, numbered_frame)
     sound = make_sound("s.wav", np.full(round(sound_seconds * RATE), 0.25))
@@ -64,8 +73,11 @@ def test_exact_frames_and_sound_ends_with_them(
 
 @pytest.mark.parametrize("fps", [25, NTSC, 50])
 @pytest.mark.parametrize("name", ["s.wav", "s.m4a"])
-def test_flash_and_click_coincide(tmp_path: Path, make_sound: Make, fps: Fraction, name: str) -> None:
-    """A flash every half second or so, a click at the very moment: read back, they are < 10 ms apart."""
+def test_flash_and_click_coincide(
+    tmp_path: Path, make_sound: Make, fps: Fraction, name: str
+) -> None:
+    """A flash every half second or so, a click at the very moment: read back, they are < 10 ms
+    apart."""
     fps = Fraction(fps)
     flashes = [round(k * fps / 2) for k in range(1, 6)]
 
@@ -85,9 +97,13 @@ def test_flash_and_click_coincide(tmp_path: Path, make_sound: Make, fps: Fractio
     assert seen == flashes
     heard = read_audio(tmp_path / "out.mp4", RATE)
     loud = np.flatnonzero(np.abs(heard) > 0.25)
-    clicks = [int(n) for n, before in zip(loud, [-RATE, *loud], strict=False) if n - before > RATE // 10]
+    clicks = [
+        int(n) for n, before in zip(loud, [-RATE, *loud], strict=False) if n - before > RATE // 10
+    ]
     assert len(clicks) == len(flashes)
-    offsets = [click / RATE - float(flash / fps) for click, flash in zip(clicks, flashes, strict=True)]
+    offsets = [
+        click / RATE - float(flash / fps) for click, flash in zip(clicks, flashes, strict=True)
+    ]
     assert np.abs(offsets).max() < 0.003  # far below the 10 ms that matter
 
 
@@ -110,7 +126,11 @@ def test_stereo_stays_stereo(tmp_path: Path, make_sound: Make, numbered_frame: F
     sound = make_sound("s.wav", np.stack([np.full(RATE, 0.5), np.zeros(RATE)], axis=1))
     mux(segments, AudioSource(sound), tmp_path / "out.mp4", 25)
     audio = probe(tmp_path / "out.mp4").audio
-    assert audio is not None and (audio.channels, audio.sample_rate, audio.codec) == (2, RATE, "aac")
+    assert audio is not None and (audio.channels, audio.sample_rate, audio.codec) == (
+        2,
+        RATE,
+        "aac",
+    )
 
 
 @pytest.mark.parametrize("codec", ["hevc", "vp9", "av1"])

@@ -50,7 +50,9 @@ def test_cover_art_is_no_video(make_sound: Make, tmp_path: Path) -> None:
         cover = container.add_stream("mjpeg", rate=1)
         cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
         cover.disposition = av.stream.Disposition.attached_pic
-        picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24").reformat(format="yuvj420p")
+        picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24").reformat(
+            format="yuvj420p"
+        )
         container.mux(cover.encode(picture))
         container.mux(cover.encode(None))
         for frame in sound.decode(audio=0):
@@ -64,7 +66,9 @@ def test_sound_longer_than_pictures_is_not_truncation(make_video: Make) -> None:
     for name in ("v.mp4", "v.mkv"):
         info = probe(make_video(name, frames=25, sound=np.zeros(48000 * 5)))
         assert info.video is not None and not info.video.truncated
-        assert info.video.duration == pytest.approx(1.0, abs=0.001) and info.duration == pytest.approx(5.0, abs=0.03)
+        assert info.video.duration == pytest.approx(
+            1.0, abs=0.001
+        ) and info.duration == pytest.approx(5.0, abs=0.03)
 
 
 def test_a_twelve_hour_video_is_probed_at_once(tmp_path: Path, make_video: Make) -> None:
@@ -98,7 +102,8 @@ HOSTILE = {
     "list.mp4": b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n/etc/passwd\n#EXT-X-ENDLIST\n",
     "list.m3u8": b"\xef\xbb\xbf#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1/x.ts\n",
     "concat.mp4": b"ffconcat version 1.0\nfile other.mp4\n",
-    "call.sdp": b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+    "call.sdp": b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 "
+    b"RTP/AVP 96\n",
     "dash.mpd": b"<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011'></MPD>",
     "header.mp4": b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41" + bytes(100),
     "header.wav": b"RIFF\x24\0\0\0WAVEfmt ",
@@ -115,7 +120,9 @@ def test_hostile_files(tmp_path: Path, name: str) -> None:
     assert message.startswith(str(path)) and "\n" not in message and "; " in message
 
 
-def test_names_that_look_like_protocols(tmp_path: Path, make_video: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_look_like_protocols(
+    tmp_path: Path, make_video: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = make_video("concat:a|b%03d.mp4", frames=5)
     monkeypatch.chdir(tmp_path)
     assert probe(path.name).video is not None
@@ -210,4 +217,6 @@ def test_timeline_origin(make_video: Make) -> None:
     assert read_timeline(make_video("a.mp4", stamps=late)).origin == Fraction(1, 2)
     assert read_timeline(make_video("b.mp4", stamps=late, sound=np.zeros(24000))).origin == 0
     slightly = [Fraction(i, 25) + Fraction(1, 20) for i in range(10)]
-    assert read_timeline(make_video("c.mp4", stamps=slightly, sound=np.zeros(24000))).origin == Fraction(1, 20)
+    assert read_timeline(
+        make_video("c.mp4", stamps=slightly, sound=np.zeros(24000))
+    ).origin == Fraction(1, 20)

@@ -81,7 +81,9 @@ print("done", flush=True)
 def test_what_the_process_may_not_do(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("kept")
     code = f"import sys; sys.path[:] = {sys.path!r}\n{FORBIDDEN}"
-    result = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+    )
     assert result.stdout == "done\n", result.stdout + result.stderr
 
 
@@ -116,7 +118,10 @@ def test_a_decoder_that_hangs_is_ended(make_video: Make, monkeypatch: pytest.Mon
     with VideoReader(path) as reader:
         os.kill(process_of(reader), signal.SIGSTOP)
         begin = time.monotonic()
-        refused("more than 1 s without a result; .*SWAPTALK_DECODER_SECONDS", lambda: list(reader.frames()))
+        refused(
+            "more than 1 s without a result; .*SWAPTALK_DECODER_SECONDS",
+            lambda: list(reader.frames()),
+        )
         assert time.monotonic() - begin < 10
 
 
@@ -125,7 +130,10 @@ def test_memory_is_limited(make_video: Make, monkeypatch: pytest.MonkeyPatch) ->
     large = np.full((2160, 3840, 3), 90, np.uint8)
     path = make_video("large.mp4", frames=2, picture=lambda _: large)
     monkeypatch.setenv("SWAPTALK_DECODER_MEMORY_MB", "80")
-    refused("more than 80 MB of memory; .*raise SWAPTALK_DECODER_MEMORY_MB", lambda: list(VideoReader(path).frames()))
+    refused(
+        "more than 80 MB of memory; .*raise SWAPTALK_DECODER_MEMORY_MB",
+        lambda: list(VideoReader(path).frames()),
+    )
     monkeypatch.delenv("SWAPTALK_DECODER_MEMORY_MB")
     with VideoReader(path) as reader:
         assert next(reader.frames()).shape == large.shape
@@ -134,8 +142,10 @@ def test_memory_is_limited(make_video: Make, monkeypatch: pytest.MonkeyPatch) ->
 @LINUX
 def test_the_process_ends_with_its_program(make_video: Make) -> None:
     code = (
-        f"import sys, time; sys.path[:] = {sys.path!r}; from swaptalk.media.video_reader import VideoReader\n"
-        "reader = VideoReader(sys.argv[1]); print(reader._process.process_id, flush=True); time.sleep(60)"
+        f"import sys, time; sys.path[:] = {sys.path!r}; from swaptalk.media.video_reader import "
+        "VideoReader\n"
+        "reader = VideoReader(sys.argv[1]); print(reader._process.process_id, flush=True); "
+        "time.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(make_video(frames=5))], stdout=subprocess.PIPE, text=True
@@ -178,7 +188,9 @@ def test_processes_are_used_again_and_few_stay(make_video: Make) -> None:
     assert len(pool._idle) == pool.MAX_IDLE
 
 
-def test_the_first_one_may_be_started_before_it_is_needed(make_video: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_one_may_be_started_before_it_is_needed(
+    make_video: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = make_video(frames=5)
     monkeypatch.setattr(pool, "_idle", [])
     monkeypatch.setattr(pool, "_early", None)
@@ -192,7 +204,9 @@ def test_the_first_one_may_be_started_before_it_is_needed(make_video: Make, monk
     idle.close()
 
 
-def test_readings_that_are_broken_off(make_video: Make, frame_number: Callable[[np.ndarray], int]) -> None:
+def test_readings_that_are_broken_off(
+    make_video: Make, frame_number: Callable[[np.ndarray], int]
+) -> None:
     with VideoReader(make_video(frames=30)) as reader:
         first = reader.frames()
         assert frame_number(next(first)) == 0
@@ -206,7 +220,9 @@ def test_readings_that_are_broken_off(make_video: Make, frame_number: Callable[[
         assert frame_number(next(reader.frames([29]))) == 29
 
 
-def test_numbers_are_taken_only_when_needed(make_video: Make, frame_number: Callable[[np.ndarray], int]) -> None:
+def test_numbers_are_taken_only_when_needed(
+    make_video: Make, frame_number: Callable[[np.ndarray], int]
+) -> None:
     taken: list[int] = []
 
     def live() -> Iterator[int]:
@@ -239,7 +255,9 @@ def test_sound_is_stopped_early_and_read_again(make_sound: Make) -> None:
         ("MAX_FILE_GB", "-1", "MAX_FILE_GB=-1 is not a number above 0"),
     ],
 )
-def test_limits_of_files(make_video: Make, monkeypatch: pytest.MonkeyPatch, name: str, value: str, match: str) -> None:
+def test_limits_of_files(
+    make_video: Make, monkeypatch: pytest.MonkeyPatch, name: str, value: str, match: str
+) -> None:
     path = make_video(frames=10)
     monkeypatch.setenv(f"SWAPTALK_{name}", value)
     assert f"SWAPTALK_{name}" in refused(match, lambda: probe(path))
@@ -247,12 +265,21 @@ def test_limits_of_files(make_video: Make, monkeypatch: pytest.MonkeyPatch, name
     assert probe(path).video is not None
 
 
-@pytest.mark.parametrize(("name", "encoder", "pixels"), [("a.avi", "zmbv", "bgr0"), ("b.mkv", "snow", "yuv420p")])
-def test_codecs_that_nobody_looks_at(make_video: Make, name: str, encoder: str, pixels: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "encoder", "pixels"), [("a.avi", "zmbv", "bgr0"), ("b.mkv", "snow", "yuv420p")]
+)
+def test_codecs_that_nobody_looks_at(
+    make_video: Make, name: str, encoder: str, pixels: str
+) -> None:
     if encoder not in av.codecs_available:
         pytest.skip(f"no encoder for {encoder}")
-    path = make_video(name, frames=5, encoder=encoder, pixel_format=pixels, video_options={"strict": "-2"})
-    refused(f"nothing in it is of a kind that is read \\({encoder}\\); convert it to H.264", lambda: probe(path))
+    path = make_video(
+        name, frames=5, encoder=encoder, pixel_format=pixels, video_options={"strict": "-2"}
+    )
+    refused(
+        f"nothing in it is of a kind that is read \\({encoder}\\); convert it to H.264",
+        lambda: probe(path),
+    )
 
 
 def test_a_header_that_promises_a_year(make_video: Make) -> None:
@@ -263,6 +290,8 @@ def test_a_header_that_promises_a_year(make_video: Make) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts right by itself")
 def test_a_process_counts_its_own_memory_and_not_its_starters() -> None:
     filled = np.ones(300_000_000, np.uint8)
-    code = "from swaptalk.media.sandbox.usage import peak_resident_bytes; print(peak_resident_bytes())"
+    code = (
+        "from swaptalk.media.sandbox.usage import peak_resident_bytes; print(peak_resident_bytes())"
+    )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert peak_resident_bytes() > filled.nbytes > 2 * int(said.stdout)

@@ -1,4 +1,5 @@
-"""Frame-exact reading: rates, variable rate, orders of access, colour, rotation, odd sizes, damage."""
+"""Frame-exact reading: rates, variable rate, orders of access, colour, rotation, odd sizes,
+damage."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ Number = Callable[[np.ndarray], int]
 
 @pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.ts", "v.avi"])
 @pytest.mark.parametrize("fps", [Fraction(25), NTSC, Fraction(30), Fraction(50)])
-def test_own_rate_gives_every_frame_once(make_video: Make, frame_number: Number, name: str, fps: Fraction) -> None:
+def test_own_rate_gives_every_frame_once(
+    make_video: Make, frame_number: Number, name: str, fps: Fraction
+) -> None:
     with VideoReader(make_video(name, fps=fps, frames=40)) as reader:
         assert (reader.fps, len(reader)) == (fps, 40)
         assert not reader.info.variable_rate
@@ -62,7 +65,9 @@ def test_variable_rate(make_video: Make, frame_number: Number) -> None:
 
 def test_jittered_stamps_neither_repeat_nor_drop(make_video: Make, frame_number: Number) -> None:
     rng = random.Random(1)
-    stamps = [Fraction(0)] + [Fraction(i, 30) + Fraction(rng.randint(-3, 3), 1000) for i in range(1, 60)]
+    stamps = [Fraction(0)] + [
+        Fraction(i, 30) + Fraction(rng.randint(-3, 3), 1000) for i in range(1, 60)
+    ]
     with VideoReader(make_video(stamps=stamps)) as reader:
         assert reader.fps in (30, NTSC)  # 2 s of such stamps do not tell
         assert [frame_number(f) for f in reader.frames()] == list(range(60))
@@ -101,7 +106,9 @@ def test_endless_ping_pong_with_a_small_buffer(make_video: Make, frame_number: N
     period = [*range(50), *range(48, 0, -1)]
     path = make_video(gop=25)
     with VideoReader(path, buffer_bytes=7 * 128 * 64 * 3 // 2) as reader:
-        shown = [frame_number(f) for f in itertools.islice(reader.frames(itertools.cycle(period)), 250)]
+        shown = [
+            frame_number(f) for f in itertools.islice(reader.frames(itertools.cycle(period)), 250)
+        ]
     assert shown == list(itertools.islice(itertools.cycle(period), 250))
 
 
@@ -113,19 +120,31 @@ def test_frames_are_fresh_contiguous_rgb(make_video: Make) -> None:
     assert first.any()
 
 
-COLOURS = [(200, 40, 40), (40, 180, 60), (50, 60, 200), (128, 128, 128), (250, 250, 250), (8, 8, 8), (210, 160, 130)]
+COLOURS = [
+    (200, 40, 40),
+    (40, 180, 60),
+    (50, 60, 200),
+    (128, 128, 128),
+    (250, 250, 250),
+    (8, 8, 8),
+    (210, 160, 130),
+]
 
 
 @pytest.mark.parametrize("matrix", [1, 5, 9])
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p", "yuv420p10le"])
-def test_colour_matrix_range_and_depth(make_video: Make, matrix: int, full: bool, pixel_format: str) -> None:
+def test_colour_matrix_range_and_depth(
+    make_video: Make, matrix: int, full: bool, pixel_format: str
+) -> None:
     """Frames written with hand-made YUV values come back as the RGB they stand for."""
     kr, kb = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 9: (0.2627, 0.0593)}[matrix]
     depth = 10 if "10" in pixel_format else 8
     path = make_video("blank.mp4")  # only for its folder
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"crf": "1", "preset": "ultrafast"})
+        stream = container.add_stream(
+            "libx264", rate=25, options={"crf": "1", "preset": "ultrafast"}
+        )
         stream.width, stream.height, stream.pix_fmt = 64, 64, pixel_format
         stream.codec_context.colorspace, stream.codec_context.color_range = matrix, 2 if full else 1
         for i, colour in enumerate(COLOURS):
@@ -162,9 +181,13 @@ def test_untagged_video_is_bt601_when_small_and_bt709_when_hd(make_video: Make) 
         with av.open(str(path)) as container:
             frame = next(container.decode(video=0))
             assert int(frame.colorspace) == 2  # the fixture leaves the tag out
-            expected = frame.to_ndarray(format="rgb24", src_colorspace=matrix, src_color_range=1, dst_color_range=2)
+            expected = frame.to_ndarray(
+                format="rgb24", src_colorspace=matrix, src_color_range=1, dst_color_range=2
+            )
         with VideoReader(path) as reader:
-            np.testing.assert_allclose(next(reader.frames())[20, 20].astype(int), expected[20, 20], atol=1)
+            np.testing.assert_allclose(
+                next(reader.frames())[20, 20].astype(int), expected[20, 20], atol=1
+            )
 
 
 def set_display_matrix(path: Path, matrix: tuple[int, int, int, int]) -> None:
@@ -188,7 +211,10 @@ def set_display_matrix(path: Path, matrix: tuple[int, int, int, int]) -> None:
     ],
 )
 def test_display_matrix(
-    make_video: Make, matrix: tuple[int, int, int, int], rotation: int, turn: Callable[[np.ndarray], np.ndarray]
+    make_video: Make,
+    matrix: tuple[int, int, int, int],
+    rotation: int,
+    turn: Callable[[np.ndarray], np.ndarray],
 ) -> None:
     path = make_video(frames=3)
     with VideoReader(path) as reader:
@@ -197,13 +223,19 @@ def test_display_matrix(
     info = probe(path).video
     assert info is not None and info.rotation == rotation
     with VideoReader(path) as reader:
-        assert (reader.height, reader.width) == turn(upright[0]).shape[:2] == (info.height, info.width)
+        assert (
+            (reader.height, reader.width) == turn(upright[0]).shape[:2] == (info.height, info.width)
+        )
         for turned, straight in zip(reader.frames(), upright, strict=True):
             assert np.array_equal(turned, turn(straight)) and turned.flags.c_contiguous
 
 
-def test_odd_size_and_wide_pixels(make_video: Make, numbered_frame: Callable[..., np.ndarray]) -> None:
-    path = make_video(frames=4, picture=lambda i: numbered_frame(i, 131, 67), pixel_format="yuv444p")
+def test_odd_size_and_wide_pixels(
+    make_video: Make, numbered_frame: Callable[..., np.ndarray]
+) -> None:
+    path = make_video(
+        frames=4, picture=lambda i: numbered_frame(i, 131, 67), pixel_format="yuv444p"
+    )
     with VideoReader(path) as reader:
         assert (reader.width, reader.height) == (131, 67)
         assert all(frame.shape == (67, 131, 3) for frame in reader.frames())
@@ -240,7 +272,9 @@ def test_truncated_video_gives_what_is_there(make_video: Make, frame_number: Num
         assert reader.info.truncated
         shown = [frame_number(f) for f in reader.frames()]
     assert 20 < len(shown) < 90
-    assert shown[:-4] == list(range(len(shown) - 4))  # the cut may reach pictures that wait for a later one
+    assert shown[:-4] == list(
+        range(len(shown) - 4)
+    )  # the cut may reach pictures that wait for a later one
     path.write_bytes(data[: mdat + 8])
     with pytest.raises(InputError, match="again"):
         VideoReader(path)

@@ -22,7 +22,9 @@ Number = Callable[[np.ndarray], int]
 
 @pytest.mark.parametrize("fps", [25, NTSC, 30, 50, Fraction(24000, 1001)])
 @pytest.mark.parametrize("frames", [1, 2, 63])
-def test_round_trip(tmp_path: Path, numbered_frame: Frame, frame_number: Number, fps: Fraction, frames: int) -> None:
+def test_round_trip(
+    tmp_path: Path, numbered_frame: Frame, frame_number: Number, fps: Fraction, frames: int
+) -> None:
     path = tmp_path / "out.mp4"
     with VideoWriter(path, 128, 64, fps) as writer:
         for i in range(frames):
@@ -50,13 +52,26 @@ def test_codecs(tmp_path: Path, numbered_frame: Frame, frame_number: Number, cod
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert stream.pix_fmt == "yuv420p"
-        assert (stream.colorspace, stream.color_range, stream.color_primaries, stream.color_trc) == (1, 1, 1, 1)
+        assert (
+            stream.colorspace,
+            stream.color_range,
+            stream.color_primaries,
+            stream.color_trc,
+        ) == (1, 1, 1, 1)
         if codec == "hevc":
             assert stream.codec_context.codec_tag == "hvc1"
 
 
 def test_colours_survive(tmp_path: Path) -> None:
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (210, 160, 130), (128, 128, 128)]
+    colours = [
+        (255, 0, 0),
+        (0, 255, 0),
+        (0, 0, 255),
+        (255, 255, 255),
+        (0, 0, 0),
+        (210, 160, 130),
+        (128, 128, 128),
+    ]
     path = tmp_path / "out.mp4"
     with VideoWriter(path, 64, 64, 25, quality="best") as writer:
         for colour in colours:
@@ -80,12 +95,17 @@ def test_odd_size_grows_by_one_repeated_pixel(tmp_path: Path) -> None:
 
 def test_index_is_in_front_and_title_is_kept(tmp_path: Path, numbered_frame: Frame) -> None:
     path = tmp_path / "out.mp4"
-    with VideoWriter(path, 128, 64, 25, metadata={"title": "A talk", "comment": "made by SwapTalk"}) as writer:
+    with VideoWriter(
+        path, 128, 64, 25, metadata={"title": "A talk", "comment": "made by SwapTalk"}
+    ) as writer:
         writer.write(numbered_frame(1))
     data = path.read_bytes()
     assert struct.unpack(">I", data[:4])[0] < 64 and data.index(b"moov") < data.index(b"mdat")
     with av.open(str(path)) as container:
-        assert container.metadata["title"] == "A talk" and container.metadata["comment"] == "made by SwapTalk"
+        assert (
+            container.metadata["title"] == "A talk"
+            and container.metadata["comment"] == "made by SwapTalk"
+        )
 
 
 def test_quality_orders_size(tmp_path: Path) -> None:
@@ -114,7 +134,12 @@ def test_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, numbered_fra
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
-    for options in ({"codec": "mpeg1"}, {"quality": "superb"}, {"quality": 99}, {"quality": float("nan")}):
+    for options in (
+        {"codec": "mpeg1"},
+        {"quality": "superb"},
+        {"quality": 99},
+        {"quality": float("nan")},
+    ):
         with pytest.raises(InputError) as caught:
             VideoWriter(tmp_path / "out.mp4", 64, 64, 25, **options)
         assert "\n" not in str(caught.value)
@@ -132,7 +157,10 @@ def test_bad_arguments(tmp_path: Path) -> None:
 def test_full_disk_is_one_line(tmp_path: Path, numbered_frame: Frame) -> None:
     path = tmp_path / "out.mp4"
     (tmp_path / "out.mp4.part").symlink_to("/dev/full")
-    with pytest.raises(InputError, match="disk is full"), VideoWriter(path, 128, 64, 25, quality=0) as writer:
+    with (
+        pytest.raises(InputError, match="disk is full"),
+        VideoWriter(path, 128, 64, 25, quality=0) as writer,
+    ):
         rng = np.random.default_rng(0)
         for _ in range(60):
             writer.write(rng.integers(0, 255, (64, 128, 3), dtype=np.uint8))

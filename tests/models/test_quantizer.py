@@ -2,7 +2,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from swaptalk.models.quantizer import DEAD_SHARE, REVIVAL_INTERVAL, ProductQuantizer, TwoCodebookQuantizer  # noqa: E402
+from swaptalk.models.quantizer import (  # noqa: E402
+    DEAD_SHARE,
+    REVIVAL_INTERVAL,
+    ProductQuantizer,
+    TwoCodebookQuantizer,
+)
 
 
 def features(n: int = 8, channels: int = 8, seed: int = 0) -> "torch.Tensor":
@@ -101,7 +106,9 @@ def test_two_codebooks_separate() -> None:
     assert codes.shape == (8, 4, 16, 16)
     assert ((both.decode(codes) - latents) ** 2).mean() < 0.5
     swapped = torch.cat(latents.chunk(2, dim=2)[::-1], dim=2)
-    assert ((both.decode(both.encode(swapped)) - swapped) ** 2).mean() > 10  # each half has its own words only
+    assert (
+        (both.decode(both.encode(swapped)) - swapped) ** 2
+    ).mean() > 10  # each half has its own words only
 
 
 def test_one_codebook_for_the_ablation() -> None:

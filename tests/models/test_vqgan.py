@@ -5,9 +5,14 @@ torch = pytest.importorskip("torch")
 from swaptalk.models.vqgan import VQGAN, VQGANConfig  # noqa: E402
 
 TINY = VQGANConfig(
-    encoder_widths=(8, 12, 16), encoder_blocks=(1, 1, 1), decoder_widths=(8, 12, 16), decoder_blocks=(1, 1, 1),
-    latent_channels=8, codebook_heads=4, codebook_size=16,
-)  # fmt: skip
+    encoder_widths=(8, 12, 16),
+    encoder_blocks=(1, 1, 1),
+    decoder_widths=(8, 12, 16),
+    decoder_blocks=(1, 1, 1),
+    latent_channels=8,
+    codebook_heads=4,
+    codebook_size=16,
+)
 
 
 @pytest.fixture
@@ -59,7 +64,9 @@ def test_share_of_quantised_pictures(autoencoder: VQGAN) -> None:
     none, every = autoencoder(faces(), 0.0), autoencoder(faces(), 1.0)
     assert torch.equal(none.picture, autoencoder.decode(none.latents))
     codes = autoencoder.quantizer.encode(every.latents)
-    assert torch.allclose(every.picture, autoencoder.decode(autoencoder.quantizer.decode(codes)), atol=1e-4)
+    assert torch.allclose(
+        every.picture, autoencoder.decode(autoencoder.quantizer.decode(codes)), atol=1e-4
+    )
     torch.manual_seed(0)
     some = autoencoder(faces(16), 0.5).picture
     plain = autoencoder(faces(16), 0.0).picture
@@ -78,8 +85,15 @@ def test_without_quantising_the_codebooks_wait(autoencoder: VQGAN) -> None:
 @pytest.mark.parametrize(("widths", "factor"), [((8, 12), 8), ((8, 12, 16), 16)])
 def test_down_sampling_of_the_ablation(widths: tuple[int, ...], factor: int) -> None:
     blocks = (1,) * len(widths)
-    config = VQGANConfig(encoder_widths=widths, encoder_blocks=blocks, decoder_widths=widths, decoder_blocks=blocks,
-                         latent_channels=8, codebook_heads=4, codebook_size=16)  # fmt: skip
+    config = VQGANConfig(
+        encoder_widths=widths,
+        encoder_blocks=blocks,
+        decoder_widths=widths,
+        decoder_blocks=blocks,
+        latent_channels=8,
+        codebook_heads=4,
+        codebook_size=16,
+    )
     assert config.downsampling == factor
     model = VQGAN(config).eval()
     latents = model.encode(faces(1))
@@ -87,13 +101,23 @@ def test_down_sampling_of_the_ablation(widths: tuple[int, ...], factor: int) -> 
     assert model.decode(latents).shape == (1, 3, 256, 256)
 
 
-def test_a_frozen_encoder_gives_the_same_embeddings_after_training_the_decoder(autoencoder: VQGAN) -> None:
+def test_a_frozen_encoder_gives_the_same_embeddings_after_training_the_decoder(
+    autoencoder: VQGAN,
+) -> None:
     before = {name: value.clone() for name, value in autoencoder.state_dict().items()}
     autoencoder.freeze_encoder()
     autoencoder.train()
     optimizer = torch.optim.SGD([p for p in autoencoder.parameters() if p.requires_grad], lr=0.1)
     autoencoder(faces(), 0.5).picture.mean().backward()
     optimizer.step()
-    changed = {n.split(".")[0] for n, v in autoencoder.state_dict().items() if not torch.equal(v, before[n])}
+    changed = {
+        n.split(".")[0]
+        for n, v in autoencoder.state_dict().items()
+        if not torch.equal(v, before[n])
+    }
     assert changed == {"decoder"}
-    assert autoencoder.decoder.training and not autoencoder.encoder.training and not autoencoder.quantizer.training
+    assert (
+        autoencoder.decoder.training
+        and not autoencoder.encoder.training
+        and not autoencoder.quantizer.training
+    )

@@ -18,8 +18,8 @@ from swaptalk.pipeline.vision import Vision
 class PoolingNetworks:
     """The interface of ModelBundle with arithmetic instead of weights.
 
-    The swap moves the face's mean colour to the source's, the lip-sync lightens the lower half by the motion of the
-    moment; silence's motion is 0, speech's is positive.
+    The swap moves the face's mean colour to the source's, the lip-sync lightens the lower half by
+    the motion of the moment; silence's motion is 0, speech's is positive.
     """
 
     motion_window = 5
@@ -51,20 +51,32 @@ class PoolingNetworks:
     def identity(self, source_latents: NDArray[np.float32]) -> NDArray[np.float32]:
         return source_latents.mean(axis=(0, 2, 3))
 
-    def swap(self, latents: NDArray[np.float32], identity: NDArray[np.float32], strength: float = 1.0,
-             ) -> NDArray[np.float32]:
+    def swap(
+        self,
+        latents: NDArray[np.float32],
+        identity: NDArray[np.float32],
+        strength: float = 1.0,
+    ) -> NDArray[np.float32]:
         self.swapped += len(latents)
-        return latents + strength * (identity[None, :, None, None] - latents.mean(axis=(2, 3), keepdims=True))
+        return latents + strength * (
+            identity[None, :, None, None] - latents.mean(axis=(2, 3), keepdims=True)
+        )
 
     def motion(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         tokens = mel.mean(axis=1) + 1  # 0 in digital silence
         tokens = np.concatenate([tokens, np.repeat(tokens[-1:], -len(tokens) % 4)])
         return tokens.reshape(-1, 4).mean(axis=1, keepdims=True).astype(np.float32)
 
-    def lipsync(self, target: NDArray[np.float32], reference: NDArray[np.float32], motion: NDArray[np.float32],
-                ) -> NDArray[np.float32]:
+    def lipsync(
+        self,
+        target: NDArray[np.float32],
+        reference: NDArray[np.float32],
+        motion: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
         result = target.copy()
-        result[:, :, 8:] = reference[:, :, 8:] + motion[:, motion.shape[1] // 2, 0][:, None, None, None]
+        result[:, :, 8:] = (
+            reference[:, :, 8:] + motion[:, motion.shape[1] // 2, 0][:, None, None, None]
+        )
         return result
 
 
@@ -91,5 +103,7 @@ def two_people(tmp_path: Path, photo: Path, other_photo: Path) -> Path:
     """A photo of two people: the portrait on the left, the astronaut on the right."""
     left, right = read_image(photo)[0:512, 0:512], read_image(other_photo)[0:512, 0:512]
     path = tmp_path / "two.png"
-    write_image(path, np.concatenate([cv2.resize(left, (512, 512)), cv2.resize(right, (512, 512))], axis=1))
+    write_image(
+        path, np.concatenate([cv2.resize(left, (512, 512)), cv2.resize(right, (512, 512))], axis=1)
+    )
     return path

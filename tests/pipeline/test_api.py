@@ -21,7 +21,8 @@ from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.marks import Marks
 
-#: Compression changes pixels by less than this on average; the stand-in networks change faces by far more.
+#: Compression changes pixels by less than this on average; the stand-in networks change faces by
+#: far more.
 UNTOUCHED = 6.0
 
 
@@ -38,25 +39,40 @@ def change(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001)])
-def test_generate_from_photo_video_and_recording(maker: SwapTalk, make_clip, make_wav, other_photo: Path,
-                                                 tmp_path: Path, fps: Fraction) -> None:
+def test_generate_from_photo_video_and_recording(
+    maker: SwapTalk, make_clip, make_wav, other_photo: Path, tmp_path: Path, fps: Fraction
+) -> None:
     target, audio = make_clip(frames=8, fps=fps), make_wav(0.6)
-    report = maker.generate(source=other_photo, target=target, audio=audio, output=tmp_path / "out.mp4",
-                            stats=tmp_path / "stats.json")
+    report = maker.generate(
+        source=other_photo,
+        target=target,
+        audio=audio,
+        output=tmp_path / "out.mp4",
+        stats=tmp_path / "stats.json",
+    )
     assert report is not None
     info, made, shown = probe(tmp_path / "out.mp4"), read(tmp_path / "out.mp4"), read(target)
     assert info.video is not None and info.audio is not None
     assert len(made) == report.frames == report.changed == round(0.6 * fps)
     assert info.video.average_fps == fps
     assert abs(info.audio.duration - info.video.duration) < 1 / fps
-    for index, number in enumerate([0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2]):  # the video goes back and forth
+    for index, number in enumerate(
+        [0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2]
+    ):  # the video goes back and forth
         corner = slice(0, 24), slice(0, 24)
         assert np.abs(made[index][corner].astype(int) - shown[number][corner]).mean() < UNTOUCHED
         assert change(made[index], shown[number]) > 2 * UNTOUCHED
     stats = json.loads((tmp_path / "stats.json").read_text())
     assert stats["passed_through"] == {} and stats["peak_memory_bytes"] > 50e6
-    assert {"decode video", "find faces", "encode faces", "networks", "composite", "join"} <= set(stats["stages"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "stats.json", "target.mp4", "words.wav"]
+    assert {"decode video", "find faces", "encode faces", "networks", "composite", "join"} <= set(
+        stats["stages"]
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "out.mp4",
+        "stats.json",
+        "target.mp4",
+        "words.wav",
+    ]
 
 
 def test_the_output_says_what_it_is(maker: SwapTalk, make_clip, make_wav, tmp_path: Path) -> None:
@@ -64,38 +80,59 @@ def test_the_output_says_what_it_is(maker: SwapTalk, make_clip, make_wav, tmp_pa
 
     maker.generate(target=make_clip(frames=3), audio=make_wav(0.12), output=tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
-        assert "AI-generated" in container.metadata["comment"] and "SwapTalk" in container.metadata["comment"]
+        assert (
+            "AI-generated" in container.metadata["comment"]
+            and "SwapTalk" in container.metadata["comment"]
+        )
 
 
-def test_swap_keeps_speech_length_and_mouth(maker: SwapTalk, networks, make_clip, make_wav, photo: Path,
-                                            tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_swap_keeps_speech_length_and_mouth(
+    maker: SwapTalk,
+    networks,
+    make_clip,
+    make_wav,
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(networks, "lipsync", lambda *_: pytest.fail("there is no audio to follow"))
     target = make_clip(frames=9, sound=make_wav(0.36))
     report = maker.generate(source=photo, target=target, output=tmp_path / "out.mp4")
     assert report is not None and report.frames == 9
     ours, theirs = read_audio(tmp_path / "out.mp4"), read_audio(target)
     assert len(ours) == pytest.approx(len(theirs), abs=16)
-    assert np.corrcoef(ours[: len(theirs) - 16], theirs[: len(ours)][: len(theirs) - 16])[0, 1] > 0.95
+    assert (
+        np.corrcoef(ours[: len(theirs) - 16], theirs[: len(ours)][: len(theirs) - 16])[0, 1] > 0.95
+    )
 
 
-def test_sync_keeps_the_face_and_silence_closes_the_mouth(maker: SwapTalk, networks, make_clip, make_wav, voice,
-                                                          tmp_path: Path) -> None:
+def test_sync_keeps_the_face_and_silence_closes_the_mouth(
+    maker: SwapTalk, networks, make_clip, make_wav, voice, tmp_path: Path
+) -> None:
     samples = np.concatenate([voice(0.6), np.zeros(16000, np.float32)])
     target = make_clip(frames=4)
-    maker.generate(target=target, audio=make_wav(samples=samples), output=tmp_path / "out.mp4", length="audio",
-                   extend="freeze")
+    maker.generate(
+        target=target,
+        audio=make_wav(samples=samples),
+        output=tmp_path / "out.mp4",
+        length="audio",
+        extend="freeze",
+    )
     made = read(tmp_path / "out.mp4")
     assert networks.swapped == 0 and len(made) == 40
     mouth = slice(75, 95), slice(60, 90)
     brightness = [frame[mouth].mean() for frame in made]
-    # The stand-in lightens the mouth with the voice; colour matching fades in and out over several frames.
+    # The stand-in lightens the mouth with the voice; colour matching fades in and out over several
+    # frames.
     assert min(brightness[6:14]) > max(brightness[32:]) + 10
 
 
 def test_order_matters_where_both_steps_are_done_and_nowhere_else(
     maker: SwapTalk, make_clip, make_wav, other_photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SWAPTALK_RESEARCH_UNMARKED", "1")  # each order is a job of its own, with its own watermark
+    monkeypatch.setenv(
+        "SWAPTALK_RESEARCH_UNMARKED", "1"
+    )  # each order is a job of its own, with its own watermark
     target, audio = make_clip(frames=4), make_wav(0.16)
 
     def made(order: str, **job: object) -> NDArray[np.uint8]:
@@ -110,10 +147,13 @@ def test_order_matters_where_both_steps_are_done_and_nowhere_else(
         assert np.array_equal(made("swap-first", **job), made("sync-first", **job))
 
 
-def test_frames_without_a_face_pass_untouched_and_are_counted(maker: SwapTalk, make_clip, make_wav, other_photo: Path,
-                                                              tmp_path: Path) -> None:
+def test_frames_without_a_face_pass_untouched_and_are_counted(
+    maker: SwapTalk, make_clip, make_wav, other_photo: Path, tmp_path: Path
+) -> None:
     target = make_clip(frames=16, faceless=range(5, 9))
-    report = maker.generate(source=other_photo, target=target, audio=make_wav(0.64), output=tmp_path / "out.mp4")
+    report = maker.generate(
+        source=other_photo, target=target, audio=make_wav(0.64), output=tmp_path / "out.mp4"
+    )
     made, shown = read(tmp_path / "out.mp4"), read(target)
     assert report is not None
     assert report.frames == len(made) == 16
@@ -124,12 +164,23 @@ def test_frames_without_a_face_pass_untouched_and_are_counted(maker: SwapTalk, m
     assert change(made[2], shown[2]) > 2 * UNTOUCHED
 
 
-@pytest.mark.parametrize(("settings", "frames"), [
-    ({}, 15), ({"length": "video"}, 6), ({"length": "shortest"}, 6), ({"length": "video", "end": 0.16}, 4),
-    ({"fps": "50"}, 30), ({"start": 0.08, "length": "shortest"}, 4),
-])
-def test_length_policies(maker: SwapTalk, make_clip, make_wav, tmp_path: Path, settings: dict, frames: int) -> None:
-    report = maker.generate(target=make_clip(frames=6), audio=make_wav(0.6), output=tmp_path / "out.mp4", **settings)
+@pytest.mark.parametrize(
+    ("settings", "frames"),
+    [
+        ({}, 15),
+        ({"length": "video"}, 6),
+        ({"length": "shortest"}, 6),
+        ({"length": "video", "end": 0.16}, 4),
+        ({"fps": "50"}, 30),
+        ({"start": 0.08, "length": "shortest"}, 4),
+    ],
+)
+def test_length_policies(
+    maker: SwapTalk, make_clip, make_wav, tmp_path: Path, settings: dict, frames: int
+) -> None:
+    report = maker.generate(
+        target=make_clip(frames=6), audio=make_wav(0.6), output=tmp_path / "out.mp4", **settings
+    )
     assert report is not None and report.frames == frames
     info = probe(tmp_path / "out.mp4")
     assert info.video is not None and info.audio is not None
@@ -140,39 +191,64 @@ def test_length_policies(maker: SwapTalk, make_clip, make_wav, tmp_path: Path, s
 def test_resolution_and_odd_sizes(maker: SwapTalk, make_wav, photo: Path, tmp_path: Path) -> None:
     picture = read_image(photo)[20:381, 60:461]  # 361 x 401
     write_image(tmp_path / "odd.png", picture)
-    report = maker.generate(target=tmp_path / "odd.png", audio=make_wav(0.08), output=tmp_path / "out.mp4")
+    report = maker.generate(
+        target=tmp_path / "odd.png", audio=make_wav(0.08), output=tmp_path / "out.mp4"
+    )
     assert report is not None and (report.width, report.height, report.frames) == (401, 361, 2)
-    report = maker.generate(target=tmp_path / "odd.png", audio=make_wav(0.08), output=tmp_path / "out.mp4",
-                            resolution="180")
+    report = maker.generate(
+        target=tmp_path / "odd.png",
+        audio=make_wav(0.08),
+        output=tmp_path / "out.mp4",
+        resolution="180",
+    )
     video = probe(tmp_path / "out.mp4").video
     assert video is not None and (video.width, video.height) == (200, 180)
 
 
-def test_a_photo_can_be_swapped_into_a_photo(maker: SwapTalk, photo: Path, other_photo: Path, tmp_path: Path) -> None:
+def test_a_photo_can_be_swapped_into_a_photo(
+    maker: SwapTalk, photo: Path, other_photo: Path, tmp_path: Path
+) -> None:
     report = maker.generate(source=other_photo, target=photo, output=tmp_path / "out.png")
     assert report is not None and report.frames == report.changed == 1
     assert read_image(tmp_path / "out.png").shape == read_image(photo).shape
     assert change(read_image(tmp_path / "out.png"), read_image(photo)) > UNTOUCHED
 
 
-def test_strength_nought_keeps_the_face(maker: SwapTalk, photo: Path, other_photo: Path, tmp_path: Path) -> None:
+def test_strength_nought_keeps_the_face(
+    maker: SwapTalk, photo: Path, other_photo: Path, tmp_path: Path
+) -> None:
     for strength in (0.0, 1.0):
-        maker.generate(source=other_photo, target=photo, output=tmp_path / f"{strength:g}.png", strength=strength)
+        maker.generate(
+            source=other_photo,
+            target=photo,
+            output=tmp_path / f"{strength:g}.png",
+            strength=strength,
+        )
     before = cv2.GaussianBlur(read_image(photo), (0, 0), 8)  # the stand-in's decoder blurs
     kept, full = (cv2.GaussianBlur(read_image(tmp_path / f"{s}.png"), (0, 0), 8) for s in "01")
     assert change(kept, before) < change(full, before)
 
 
-def test_several_photos_of_the_source_are_averaged(maker: SwapTalk, networks, photo: Path, other_photo: Path,
-                                                   tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_photos_of_the_source_are_averaged(
+    maker: SwapTalk,
+    networks,
+    photo: Path,
+    other_photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen = []
     identity = networks.identity
-    monkeypatch.setattr(networks, "identity", lambda latents: seen.append(latents.shape) or identity(latents))
+    monkeypatch.setattr(
+        networks, "identity", lambda latents: seen.append(latents.shape) or identity(latents)
+    )
     maker.generate(source=(photo, other_photo), target=photo, output=tmp_path / "out.png")
     assert seen == [(2, 3, 16, 16)]
 
 
-def test_frames_for_those_with_their_own_output(maker: SwapTalk, make_clip, make_wav, tmp_path: Path) -> None:
+def test_frames_for_those_with_their_own_output(
+    maker: SwapTalk, make_clip, make_wav, tmp_path: Path
+) -> None:
     target, audio = make_clip(frames=4), make_wav(0.4)
     frames = maker.frames(target=target, audio=audio)
     first = next(iter(frames))
@@ -181,7 +257,9 @@ def test_frames_for_those_with_their_own_output(maker: SwapTalk, make_clip, make
     assert len(list(tmp_path.iterdir())) == 2  # nothing is left beside the inputs
 
 
-def test_an_error_ends_all_stages(maker: SwapTalk, make_clip, make_wav, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_ends_all_stages(
+    maker: SwapTalk, make_clip, make_wav, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(marks: Marks, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -190,22 +268,36 @@ def test_an_error_ends_all_stages(maker: SwapTalk, make_clip, make_wav, monkeypa
         list(maker.frames(target=make_clip(frames=20), audio=make_wav(0.8)))
     # Though the error, and with it the frames of its traceback, is still there:
     assert caught.tb is not None
-    assert not {thread.name for thread in threading.enumerate()} & {"decode", "networks", "composite"}
+    assert not {thread.name for thread in threading.enumerate()} & {
+        "decode",
+        "networks",
+        "composite",
+    }
 
 
-def test_preview_without_output_renders_a_few_frames_only(maker: SwapTalk, make_clip, make_wav, other_photo: Path,
-                                                          tmp_path: Path) -> None:
-    report = maker.generate(source=other_photo, target=make_clip(frames=6), audio=make_wav(1.0),
-                            preview=tmp_path / "preview.png")
+def test_preview_without_output_renders_a_few_frames_only(
+    maker: SwapTalk, make_clip, make_wav, other_photo: Path, tmp_path: Path
+) -> None:
+    report = maker.generate(
+        source=other_photo,
+        target=make_clip(frames=6),
+        audio=make_wav(1.0),
+        preview=tmp_path / "preview.png",
+    )
     assert report is None
     sheet = read_image(tmp_path / "preview.png")
     assert sheet.shape == (2 * 144, 4 * 160, 3)
     assert change(sheet[:144, :160], sheet[144:, :160]) > UNTOUCHED
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["preview.png", "target.mp4", "words.wav"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "preview.png",
+        "target.mp4",
+        "words.wav",
+    ]
 
 
-def test_list_faces_and_choice_by_number(maker: SwapTalk, two_people: Path, photo: Path, tmp_path: Path,
-                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_faces_and_choice_by_number(
+    maker: SwapTalk, two_people: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SWAPTALK_RESEARCH_UNMARKED", "1")  # to see what else changes
     faces = maker.list_faces(target=two_people, list_faces=tmp_path / "faces.png")
     assert [face.number for face in faces] == [1, 2]
@@ -221,19 +313,31 @@ def test_list_faces_and_choice_by_number(maker: SwapTalk, two_people: Path, phot
     assert {changed["1"], changed["2"]} == {"left", "right"}
 
 
-def test_the_chosen_person_is_known_again_after_a_cut(maker: SwapTalk, vision, photo: Path, other_photo: Path,
-                                                      tmp_path: Path) -> None:
+def test_the_chosen_person_is_known_again_after_a_cut(
+    maker: SwapTalk, vision, photo: Path, other_photo: Path, tmp_path: Path
+) -> None:
     if vision.recogniser is None:
         pytest.skip("the recogniser is not to be had")
-    pictures = [cv2.resize(read_image(path)[:380, 60:460], (200, 190), interpolation=cv2.INTER_AREA)
-                for path in (photo, other_photo)]
+    pictures = [
+        cv2.resize(read_image(path)[:380, 60:460], (200, 190), interpolation=cv2.INTER_AREA)
+        for path in (photo, other_photo)
+    ]
     scenes = [0, 1, 0, 1]
     with VideoWriter(tmp_path / "cuts.mp4", 200, 190, 25) as writer:
         for scene in scenes:
             for _ in range(5):
                 writer.write(np.asarray(pictures[scene], np.uint8))
-    assert [face.frames for face in maker.list_faces(target=tmp_path / "cuts.mp4", list_faces=None)] == [10, 10]
-    report = maker.generate(source=other_photo, target=tmp_path / "cuts.mp4", output=tmp_path / "out.mp4", face="1")
+    assert [
+        face.frames for face in maker.list_faces(target=tmp_path / "cuts.mp4", list_faces=None)
+    ] == [10, 10]
+    report = maker.generate(
+        source=other_photo, target=tmp_path / "cuts.mp4", output=tmp_path / "out.mp4", face="1"
+    )
     assert report is not None and report.changed == 10
     made, shown = read(tmp_path / "out.mp4"), read(tmp_path / "cuts.mp4")
-    assert [change(made[5 * n + 2], shown[5 * n + 2]) > UNTOUCHED for n in range(4)] == [True, False, True, False]
+    assert [change(made[5 * n + 2], shown[5 * n + 2]) > UNTOUCHED for n in range(4)] == [
+        True,
+        False,
+        True,
+        False,
+    ]

@@ -18,7 +18,9 @@ def picture():
 
 
 @pytest.mark.parametrize("scale", [0.4, 0.9, 1.7])
-@pytest.mark.parametrize("place", [(240, 180), (20, 30), (470, 350)], ids=["inside", "corner", "other corner"])
+@pytest.mark.parametrize(
+    "place", [(240, 180), (20, 30), (470, 350)], ids=["inside", "corner", "other corner"]
+)
 def test_crop_of_the_kept_part_is_that_of_the_picture(tmp_path, picture, scale, place):
     before = _similarity(scale, 0.1, 128 - place[0] * scale, 128 - place[1] * scale)
     smoothed = Alignment(before.matrix + [[0.002, 0, 1.3], [0, 0.002, -0.8]])
@@ -26,7 +28,9 @@ def test_crop_of_the_kept_part_is_that_of_the_picture(tmp_path, picture, scale, 
         writer.add(4, 10, np.zeros_like(picture), before)
         writer.add(3, 12, picture, before)
     with closing(Candidates(tmp_path / "file")) as candidates:
-        np.testing.assert_array_equal(candidates.crop((1, 3), 12, smoothed), crop_face(picture, smoothed))
+        np.testing.assert_array_equal(
+            candidates.crop((1, 3), 12, smoothed), crop_face(picture, smoothed)
+        )
         assert candidates.crop((3,), 10, smoothed) is None  # another person's
         assert candidates.crop((3,), 11, smoothed) is None
 

@@ -13,7 +13,14 @@ def test_codes_come_back_after_reopening_in_any_order(tmp_path: Path) -> None:
         store.put(frame, codes[frame])
     store.close()
     store = CodeStore(tmp_path / "codes")
-    assert [store.get(frame) is not None for frame in range(6)] == [True, False, True, False, True, False]
+    assert [store.get(frame) is not None for frame in range(6)] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
     assert np.array_equal(store.get(2), codes[2])
     store.put(1, codes[1])
     assert np.array_equal(store.get(1), codes[1]) and np.array_equal(store.get(4), codes[4])

@@ -1,4 +1,5 @@
-"""Live speech: frames come while it is still being spoken, and move as they would from the whole recording."""
+"""Live speech: frames come while it is still being spoken, and move as they would from the whole
+recording."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def test_motion_is_that_of_the_whole_recording(networks, make_wav, voice, tmp_pa
     assert np.abs(b[36:44]).max() < 0.05  # silence, known as such from what was heard before
 
 
-def test_frames_follow_the_sound_at_the_stated_distance(maker: SwapTalk, make_clip, voice, tmp_path: Path) -> None:
+def test_frames_follow_the_sound_at_the_stated_distance(
+    maker: SwapTalk, make_clip, voice, tmp_path: Path
+) -> None:
     template = maker.build_template(make_clip(frames=6), tmp_path / "T.swaptalk").path
     samples, pictures, starved = voice(1.3), [], []
     came = threading.Condition()

@@ -1,4 +1,5 @@
-"""What leaves the pipeline carries its marks: the real networks, a real render, the real command."""
+"""What leaves the pipeline carries its marks: the real networks, a real render, the real
+command."""
 
 from __future__ import annotations
 
@@ -34,14 +35,22 @@ def target(other_photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     photo = cv2.resize(read_image(other_photo)[:400, 20:], (680, 551), interpolation=cv2.INTER_AREA)
     with VideoWriter(path, 640, 360, 25) as writer:
         for index in range(16):
-            writer.write(np.ascontiguousarray(photo[10 + index // 4 : 370 + index // 4, index // 2 : 640 + index // 2]))
+            writer.write(
+                np.ascontiguousarray(
+                    photo[10 + index // 4 : 370 + index // 4, index // 2 : 640 + index // 2]
+                )
+            )
     return path
 
 
 @pytest.fixture(scope="module")
-def rendered(real: SwapTalk, target: Path, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rendered(
+    real: SwapTalk, target: Path, photo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     output = tmp_path_factory.mktemp("rendered") / "out.mp4"
-    real.generate(target=target, source=photo, output=output, consent="Both photographs are free.", label=True)
+    real.generate(
+        target=target, source=photo, output=output, consent="Both photographs are free.", label=True
+    )
     return output
 
 
@@ -58,19 +67,27 @@ def test_a_real_render_says_what_it_is(rendered: Path, target: Path) -> None:
     assert not verify(target).marked
 
 
-def test_the_command_judges_for_scripts(rendered: Path, target: Path, tmp_path: Path,
-                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_judges_for_scripts(
+    rendered: Path, target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["verify", str(rendered)]) == 0
     said = capsys.readouterr().out
     assert "marked as made with AI" in said and "the key of this installation" in said
     assert main(["verify", "--json", str(rendered), str(target)]) == 1
     marked, unmarked = json.loads(capsys.readouterr().out)
-    assert marked["ok"] and marked["manifest"]["valid"] and not unmarked["marked"] and unmarked["manifest"] is None
+    assert (
+        marked["ok"]
+        and marked["manifest"]["valid"]
+        and not unmarked["marked"]
+        and unmarked["manifest"] is None
+    )
     assert main(["verify", str(rendered), str(tmp_path / "missing.mp4")]) == 2
     assert "no such file" in capsys.readouterr().err
 
 
-def test_a_tampered_file_does_not_pass(rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tampered_file_does_not_pass(
+    rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     content = bytearray(rendered.read_bytes())
     content[-50] ^= 1
     (tmp_path / "tampered.mp4").write_bytes(content)
@@ -80,7 +97,10 @@ def test_a_tampered_file_does_not_pass(rendered: Path, tmp_path: Path, capsys: p
 
 def test_the_watermark_outlives_the_manifest(rendered: Path, tmp_path: Path) -> None:
     """What platforms do: encode again, dropping all metadata."""
-    with VideoReader(rendered) as video, VideoWriter(tmp_path / "copy.mp4", 640, 360, 25, quality=23) as writer:
+    with (
+        VideoReader(rendered) as video,
+        VideoWriter(tmp_path / "copy.mp4", 640, 360, 25, quality=23) as writer,
+    ):
         for frame in video.frames():
             writer.write(frame)
     result = verify(tmp_path / "copy.mp4")
@@ -88,7 +108,9 @@ def test_the_watermark_outlives_the_manifest(rendered: Path, tmp_path: Path) -> 
     assert result.watermark.text == verify(rendered, pixels=False).recorded_identifier
 
 
-def test_the_same_job_gives_the_same_pictures_and_identifier(maker: SwapTalk, target: Path, photo: Path) -> None:
+def test_the_same_job_gives_the_same_pictures_and_identifier(
+    maker: SwapTalk, target: Path, photo: Path
+) -> None:
     once, again = (list(maker.frames(target=target, source=photo, end=0.2)) for _ in range(2))
     assert all((a == b).all() for a, b in zip(once, again, strict=True))
     other = list(maker.frames(target=target, source=photo, end=0.2, strength=0.9))
@@ -100,21 +122,31 @@ def test_research_switches_the_pictures_marks_off_but_not_the_manifest(
     maker: SwapTalk, target: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SWAPTALK_RESEARCH_UNMARKED", "1")
-    report = maker.generate(target=target, source=photo, end=0.2, label=True, output=tmp_path / "out.mp4")
+    report = maker.generate(
+        target=target, source=photo, end=0.2, label=True, output=tmp_path / "out.mp4"
+    )
     assert report is not None and report.watermark is None
     result = verify(tmp_path / "out.mp4")
     assert result.manifest is not None and result.manifest.valid and result.manifest.declares_ai
     assert result.watermark is not None and not result.watermark.present
-    assert result.job["watermark"] == {"present": False,
-                                       "reason": "switched off for research with SWAPTALK_RESEARCH_UNMARKED"}
+    assert result.job["watermark"] == {
+        "present": False,
+        "reason": "switched off for research with SWAPTALK_RESEARCH_UNMARKED",
+    }
     assert result.job["label"] is None
 
 
-def test_photos_and_previews_are_marked(maker: SwapTalk, photo: Path, other_photo: Path, tmp_path: Path) -> None:
+def test_photos_and_previews_are_marked(
+    maker: SwapTalk, photo: Path, other_photo: Path, tmp_path: Path
+) -> None:
     person = tmp_path / "person.png"
     write_image(person, read_image(other_photo))
-    maker.generate(target=person, source=photo, output=tmp_path / "out.png", preview=tmp_path / "preview.png")
+    maker.generate(
+        target=person, source=photo, output=tmp_path / "out.png", preview=tmp_path / "preview.png"
+    )
     for name in ("out.png", "preview.png"):
         result = verify(tmp_path / name)
         assert result.ok and result.manifest is not None and result.manifest.valid, name
-        assert result.watermark is not None and result.watermark.text == result.recorded_identifier, name
+        assert (
+            result.watermark is not None and result.watermark.text == result.recorded_identifier
+        ), name

@@ -31,10 +31,16 @@ class StopAt(Progress):
 
 
 @pytest.fixture
-def job(make_clip, make_wav, other_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+def job(
+    make_clip, make_wav, other_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict:
     monkeypatch.setattr(write, "CHUNK_SECONDS", 0.4)  # ten frames
-    return {"source": other_photo, "target": make_clip(frames=12), "audio": make_wav(1.4),
-            "output": tmp_path / "out.mp4"}
+    return {
+        "source": other_photo,
+        "target": make_clip(frames=12),
+        "audio": make_wav(1.4),
+        "output": tmp_path / "out.mp4",
+    }
 
 
 def interrupt(vision, networks, job: dict, after: int = 25) -> None:
@@ -46,25 +52,32 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_going_on_after_an_interruption(vision, networks, maker: SwapTalk, job: dict, tmp_path: Path) -> None:
+def test_going_on_after_an_interruption(
+    vision, networks, maker: SwapTalk, job: dict, tmp_path: Path
+) -> None:
     whole = maker.generate(**{**job, "output": tmp_path / "whole.mp4"})
     interrupt(vision, networks, job)
     assert "out.mp4" not in files(tmp_path)
-    assert {"000000.mp4", "000001.mp4", "000000.npz", "000001.npz"} <= files(tmp_path / "out.mp4.job" / "chunks")
+    assert {"000000.mp4", "000001.mp4", "000000.npz", "000001.npz"} <= files(
+        tmp_path / "out.mp4.job" / "chunks"
+    )
     assert "000002.mp4" not in files(tmp_path / "out.mp4.job" / "chunks")
     encoded = networks.encoded
     report = maker.generate(**job, resume=True)
     assert report is not None and whole is not None
     assert report.frames == whole.frames == 35 and report.resumed_frames == 20
-    assert networks.encoded == encoded + 1  # only the source's photo: the target's analysis was kept
+    assert (
+        networks.encoded == encoded + 1
+    )  # only the source's photo: the target's analysis was kept
     assert not (tmp_path / "out.mp4.job").exists()
     with VideoReader(tmp_path / "out.mp4") as resumed, VideoReader(tmp_path / "whole.mp4") as once:
         for a, b in zip(resumed.frames(), once.frames(), strict=True):
             assert np.array_equal(a, b)
 
 
-def test_other_options_or_inputs_are_not_gone_on_with(vision, networks, maker: SwapTalk, job: dict, make_wav,
-                                                      tmp_path: Path) -> None:
+def test_other_options_or_inputs_are_not_gone_on_with(
+    vision, networks, maker: SwapTalk, job: dict, make_wav, tmp_path: Path
+) -> None:
     interrupt(vision, networks, job)
     with pytest.raises(InputError, match="other inputs, options or weights; repeat the command"):
         maker.generate(**job, resume=True, strength=0.5)
@@ -76,7 +89,9 @@ def test_other_options_or_inputs_are_not_gone_on_with(vision, networks, maker: S
     assert report is not None and report.resumed_frames == 0
 
 
-def test_a_chunk_without_its_state_is_made_again(vision, networks, maker: SwapTalk, job: dict, tmp_path: Path) -> None:
+def test_a_chunk_without_its_state_is_made_again(
+    vision, networks, maker: SwapTalk, job: dict, tmp_path: Path
+) -> None:
     interrupt(vision, networks, job)
     (tmp_path / "out.mp4.job" / "chunks" / "000001.npz").unlink()
     report = maker.generate(**job, resume=True)
@@ -84,7 +99,9 @@ def test_a_chunk_without_its_state_is_made_again(vision, networks, maker: SwapTa
 
 
 @pytest.mark.parametrize("how", ["rewritten", "replaced", "gone"])
-def test_a_target_that_changes_during_the_job(vision, networks, job: dict, make_clip, tmp_path: Path, how: str) -> None:
+def test_a_target_that_changes_during_the_job(
+    vision, networks, job: dict, make_clip, tmp_path: Path, how: str
+) -> None:
     class Changing(StopAt):
         def advance(self, count: int) -> None:
             self.left -= count if self.generating else 0
@@ -106,7 +123,9 @@ def test_resume_without_anything_to_resume(maker: SwapTalk, job: dict) -> None:
     assert report is not None and report.resumed_frames == 0
 
 
-def test_stopped_before_the_analysis_is_done_nothing_stays(vision, networks, job: dict, tmp_path: Path) -> None:
+def test_stopped_before_the_analysis_is_done_nothing_stays(
+    vision, networks, job: dict, tmp_path: Path
+) -> None:
     class StopAtOnce(Progress):
         def advance(self, count: int) -> None:
             raise KeyboardInterrupt
@@ -117,8 +136,9 @@ def test_stopped_before_the_analysis_is_done_nothing_stays(vision, networks, job
     assert files(tmp_path) == before
 
 
-def test_an_error_in_a_thread_arrives_and_leaves_no_output(maker: SwapTalk, networks, job: dict, tmp_path: Path,
-                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_a_thread_arrives_and_leaves_no_output(
+    maker: SwapTalk, networks, job: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(networks, "decode", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         maker.generate(**job)
@@ -126,7 +146,9 @@ def test_an_error_in_a_thread_arrives_and_leaves_no_output(maker: SwapTalk, netw
     assert not any(path.suffix == ".part" for path in tmp_path.rglob("*"))
 
 
-def test_a_folder_that_is_not_a_job_is_never_deleted(maker: SwapTalk, job: dict, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_job_is_never_deleted(
+    maker: SwapTalk, job: dict, tmp_path: Path
+) -> None:
     (tmp_path / "out.mp4.job").mkdir()
     (tmp_path / "out.mp4.job" / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="working folder"):

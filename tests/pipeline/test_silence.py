@@ -18,8 +18,12 @@ def _weight(wave: NDArray[np.float32]) -> NDArray[np.float32]:
     return speech_weight(level(mel), -(-len(mel) // 4))
 
 
-@pytest.mark.parametrize(("amplitude", "noise"), [(0.02, 0.0), (0.02, 0.0005), (0.3, 0.0), (0.3, 0.0005), (0.3, 0.005)])
-def test_a_pause_between_two_sentences_is_silent_and_speech_is_not(noise: float, amplitude: float) -> None:
+@pytest.mark.parametrize(
+    ("amplitude", "noise"), [(0.02, 0.0), (0.02, 0.0005), (0.3, 0.0), (0.3, 0.0005), (0.3, 0.005)]
+)
+def test_a_pause_between_two_sentences_is_silent_and_speech_is_not(
+    noise: float, amplitude: float
+) -> None:
     pause = np.zeros(SAMPLE_RATE, np.float32)
     wave = np.concatenate([_speech_like(2, amplitude), pause, _speech_like(2, amplitude)])
     wave += noise * np.random.default_rng(0).normal(size=len(wave)).astype(np.float32)
@@ -38,7 +42,9 @@ def test_a_silent_recording_is_silent_throughout(hiss: float) -> None:
 
 
 def test_a_short_closure_is_not_a_pause() -> None:
-    wave = np.concatenate([_speech_like(1), np.zeros(SAMPLE_RATE // 10, np.float32), _speech_like(1)])
+    wave = np.concatenate(
+        [_speech_like(1), np.zeros(SAMPLE_RATE // 10, np.float32), _speech_like(1)]
+    )
     assert speech_frames(level(log_mel(wave)))[10:200].all()
 
 

@@ -32,13 +32,16 @@ class Encoder(PoolingNetworks):
         return super().encode(crops)
 
 
-@pytest.mark.parametrize("wanted", [Pose(15.0, 0.0, 0.0), Pose(-15.0, 0.0, 0.0), Pose(0.0, 10.0, 0.0)])
+@pytest.mark.parametrize(
+    "wanted", [Pose(15.0, 0.0, 0.0), Pose(-15.0, 0.0, 0.0), Pose(0.0, 10.0, 0.0)]
+)
 def test_the_photo_is_turned_towards_the_pose(vision: Vision, photo: Path, wanted: Pose) -> None:
     networks = Encoder()
     read_source([photo], None, vision, networks).identity(wanted)
     (crop,) = networks.crops
     (face,) = vision.faces(crop)
-    # Read from the turned picture itself, in which shading and outline still speak for the old pose.
+    # Read from the turned picture itself, in which shading and outline still speak for the old
+    # pose.
     pose = estimate_pose(face.points).vector
     turned = wanted.vector != 0
     assert 0.4 < (pose[turned] / wanted.vector[turned]).item() < 1.3
@@ -89,7 +92,9 @@ class Turned:
 class Marking(PoolingNetworks):
     """Its swap writes the identity into every place."""
 
-    def swap(self, latents: NDArray[np.float32], identity: Any, strength: float = 1.0) -> NDArray[np.float32]:
+    def swap(
+        self, latents: NDArray[np.float32], identity: Any, strength: float = 1.0
+    ) -> NDArray[np.float32]:
         return np.broadcast_to(identity[None, :, None, None], latents.shape).astype(np.float32)
 
     def decode(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -115,13 +120,18 @@ def test_a_scenes_pose_is_the_median_of_its_usable_frames(tmp_path: Path) -> Non
     from ..faces.test_turn import crop_mesh, turned_mesh
 
     poses = [10.0] * 5 + [44.0] + [-20.0] * 4
-    np.save(tmp_path / "mesh.npy", np.stack([turned_mesh(crop_mesh(), Pose(yaw, 0.0, 0.0)) for yaw in poses]))
+    np.save(
+        tmp_path / "mesh.npy",
+        np.stack([turned_mesh(crop_mesh(), Pose(yaw, 0.0, 0.0)) for yaw in poses]),
+    )
     np.save(tmp_path / "matrix.npy", np.zeros((10, 2, 3)))
     state = np.zeros(10, np.uint8)
     state[[0, 9]] = 1
     np.save(tmp_path / "state.npy", state)
     np.save(tmp_path / "reference.npy", np.zeros(10, np.uint8))
-    (tmp_path / "analysis.json").write_text('{"reasons": ["", "no face"], "cuts": [6, 9], "references": []}')
+    (tmp_path / "analysis.json").write_text(
+        '{"reasons": ["", "no face"], "cuts": [6, 9], "references": []}'
+    )
     with closing(Analysis(tmp_path)) as analysis:
         found = [analysis.scene_pose(scene).yaw for scene in range(3)]
     assert found == pytest.approx([10.0, -20.0, 0.0], abs=2)
@@ -130,13 +140,19 @@ def test_a_scenes_pose_is_the_median_of_its_usable_frames(tmp_path: Path) -> Non
 def test_a_scenes_pose_stays_when_more_of_it_is_shown(tmp_path: Path) -> None:
     from ..faces.test_turn import crop_mesh, turned_mesh
 
-    meshes = np.stack([turned_mesh(crop_mesh(), Pose(yaw, 0.0, 0.0)) for yaw in np.linspace(-20, 30, 200)])
+    meshes = np.stack(
+        [turned_mesh(crop_mesh(), Pose(yaw, 0.0, 0.0)) for yaw in np.linspace(-20, 30, 200)]
+    )
     found = []
     for count in (100, 150, 200):
         folder = tmp_path / str(count)
         folder.mkdir()
-        for name, rows in (("mesh", meshes), ("matrix", np.zeros((200, 2, 3))), ("state", np.zeros(200, np.uint8)),
-                           ("reference", np.zeros(200, np.uint8))):
+        for name, rows in (
+            ("mesh", meshes),
+            ("matrix", np.zeros((200, 2, 3))),
+            ("state", np.zeros(200, np.uint8)),
+            ("reference", np.zeros(200, np.uint8)),
+        ):
             np.save(folder / f"{name}.npy", rows[:count])
         (folder / "analysis.json").write_text('{"reasons": [""], "cuts": [], "references": []}')
         with closing(Analysis(folder)) as analysis:

@@ -9,9 +9,12 @@ from swaptalk.pipeline.rows import Rows
 from swaptalk.pipeline.speech import BLOCK_SECONDS, CONTEXT_SECONDS, MotionTrack, write_motion
 
 
-@pytest.mark.parametrize("seconds", [0.07, 1.0, BLOCK_SECONDS, 2 * BLOCK_SECONDS + CONTEXT_SECONDS + 0.013])
-def test_long_recordings_in_blocks_give_what_one_piece_gives(networks, make_wav, voice, tmp_path: Path,
-                                                             seconds: float) -> None:
+@pytest.mark.parametrize(
+    "seconds", [0.07, 1.0, BLOCK_SECONDS, 2 * BLOCK_SECONDS + CONTEXT_SECONDS + 0.013]
+)
+def test_long_recordings_in_blocks_give_what_one_piece_gives(
+    networks, make_wav, voice, tmp_path: Path, seconds: float
+) -> None:
     path = make_wav(seconds)
     wave = read_audio(path)
     longest = []

@@ -1,4 +1,5 @@
-"""A source built into a template: the same frames as without, made by fewer networks, and for that source only."""
+"""A source built into a template: the same frames as without, made by fewer networks, and for that
+source only."""
 
 from __future__ import annotations
 
@@ -37,7 +38,11 @@ class Unneeded(Vision):
 
 @pytest.fixture
 def job(make_clip, make_wav, other_photo: Path) -> dict:
-    return {"source": other_photo, "target": make_clip(frames=30, faceless=range(20, 23)), "audio": make_wav(1.6)}
+    return {
+        "source": other_photo,
+        "target": make_clip(frames=30, faceless=range(20, 23)),
+        "audio": make_wav(1.6),
+    }
 
 
 @pytest.fixture
@@ -46,17 +51,27 @@ def template(maker: SwapTalk, job: dict, tmp_path: Path) -> Template:
 
 
 def assert_same(maker: SwapTalk, job: dict, template: Path) -> None:
-    without, with_template = (list(maker.frames(**{**job, "target": target})) for target in (job["target"], template))
+    without, with_template = (
+        list(maker.frames(**{**job, "target": target})) for target in (job["target"], template)
+    )
     assert len(with_template) == len(without)
     for a, b in zip(with_template, without, strict=True):
         assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("settings", [
-    {}, {"audio": None}, {"length": "video"}, {"extend": "freeze"}, {"region": "mouth"},
-])
-def test_neither_face_finding_nor_swap_is_needed(maker: SwapTalk, networks: PoolingNetworks, template: Template,
-                                                 job: dict, settings: dict) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"audio": None},
+        {"length": "video"},
+        {"extend": "freeze"},
+        {"region": "mouth"},
+    ],
+)
+def test_neither_face_finding_nor_swap_is_needed(
+    maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, settings: dict
+) -> None:
     job = {**job, **settings}
     without = list(maker.frames(**job))
     encoded, swapped = networks.encoded, networks.swapped
@@ -67,11 +82,24 @@ def test_neither_face_finding_nor_swap_is_needed(maker: SwapTalk, networks: Pool
         assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("settings", [
-    {"strength": 0.5}, {"source_face": "largest"}, {"order": "sync-first"}, {"source": "other"}, {"source": "two"},
-])
-def test_what_is_not_stored_is_made_as_ever(maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict,
-                                            photo: Path, settings: dict) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"strength": 0.5},
+        {"source_face": "largest"},
+        {"order": "sync-first"},
+        {"source": "other"},
+        {"source": "two"},
+    ],
+)
+def test_what_is_not_stored_is_made_as_ever(
+    maker: SwapTalk,
+    networks: PoolingNetworks,
+    template: Template,
+    job: dict,
+    photo: Path,
+    settings: dict,
+) -> None:
     sources = {"other": photo, "two": (job["source"], photo)}
     if "source" in settings:
         settings = {"source": sources[settings["source"]]}
@@ -81,14 +109,19 @@ def test_what_is_not_stored_is_made_as_ever(maker: SwapTalk, networks: PoolingNe
     assert networks.swapped > swapped
 
 
-def test_without_a_source_the_target_keeps_its_face(maker: SwapTalk, template: Template, job: dict) -> None:
+def test_without_a_source_the_target_keeps_its_face(
+    maker: SwapTalk, template: Template, job: dict
+) -> None:
     assert_same(maker, {**job, "source": ()}, template.path)
 
 
-def test_photos_count_by_content_and_order(maker: SwapTalk, networks: PoolingNetworks, job: dict, photo: Path,
-                                           tmp_path: Path) -> None:
+def test_photos_count_by_content_and_order(
+    maker: SwapTalk, networks: PoolingNetworks, job: dict, photo: Path, tmp_path: Path
+) -> None:
     photos = (job["source"], photo)
-    template = maker.build_template(job["target"], tmp_path / "T.swaptalk", source=photos, strength=0.8)
+    template = maker.build_template(
+        job["target"], tmp_path / "T.swaptalk", source=photos, strength=0.8
+    )
     assert template.header.swap is not None
     assert template.header.swap.photos == [describe_file(path).sha256 for path in photos]
     copies = tuple(Path(shutil.copy(path, tmp_path / f"copy{path.suffix}")) for path in photos)
@@ -98,9 +131,17 @@ def test_photos_count_by_content_and_order(maker: SwapTalk, networks: PoolingNet
         assert (networks.swapped > swapped) == makes
 
 
-def test_another_engine_or_version_makes_its_own(maker: SwapTalk, networks: PoolingNetworks, template: Template,
-                                                 job: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    older = edited(template, tmp_path / "older.swaptalk", lambda header, members: header.update(software="0.0"))
+def test_another_engine_or_version_makes_its_own(
+    maker: SwapTalk,
+    networks: PoolingNetworks,
+    template: Template,
+    job: dict,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    older = edited(
+        template, tmp_path / "older.swaptalk", lambda header, members: header.update(software="0.0")
+    )
     swapped = networks.swapped
     list(maker.frames(**{**job, "target": older}))
     assert networks.swapped > swapped
@@ -110,9 +151,14 @@ def test_another_engine_or_version_makes_its_own(maker: SwapTalk, networks: Pool
     assert networks.swapped > swapped
 
 
-def test_the_beginning_of_a_long_scene_uses_it_too(maker: SwapTalk, networks: PoolingNetworks, make_clip, make_wav,
-                                                   job: dict, tmp_path: Path) -> None:
-    job = {**job, "target": make_clip(frames=FRAMES, name="long.mp4"), "audio": make_wav(6.6)}  # 165 frames
+def test_the_beginning_of_a_long_scene_uses_it_too(
+    maker: SwapTalk, networks: PoolingNetworks, make_clip, make_wav, job: dict, tmp_path: Path
+) -> None:
+    job = {
+        **job,
+        "target": make_clip(frames=FRAMES, name="long.mp4"),
+        "audio": make_wav(6.6),
+    }  # 165 frames
     template = maker.build_template(job["target"], tmp_path / "T.swaptalk", source=job["source"])
     assert_same(maker, job, template.path)
     swapped = networks.swapped
@@ -122,48 +168,78 @@ def test_the_beginning_of_a_long_scene_uses_it_too(maker: SwapTalk, networks: Po
     assert_same(maker, short, template.path)
 
 
-def test_another_face_is_swapped_on_the_way(maker: SwapTalk, two_people: Path, photo: Path, tmp_path: Path) -> None:
+def test_another_face_is_swapped_on_the_way(
+    maker: SwapTalk, two_people: Path, photo: Path, tmp_path: Path
+) -> None:
     maker.build_template(two_people, tmp_path / "T.swaptalk", face="left", source=photo)
     for face in ("left", "right", "1", "2"):
-        assert_same(maker, {"source": photo, "face": face, "target": two_people}, tmp_path / "T.swaptalk")
+        assert_same(
+            maker, {"source": photo, "face": face, "target": two_people}, tmp_path / "T.swaptalk"
+        )
 
 
-def test_live_frames_come_from_it(maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict,
-                                  voice) -> None:
+def test_live_frames_come_from_it(
+    maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, voice
+) -> None:
     plain = maker.build_template(job["target"], template.path.with_name("plain.swaptalk"))
     chunks = np.split(voice(1.6), 32)
     without = list(maker.stream(chunks, target=plain.path, source=job["source"]))
-    live = list(SwapTalk(networks, Unneeded()).stream(chunks, target=template.path, source=job["source"]))
+    live = list(
+        SwapTalk(networks, Unneeded()).stream(chunks, target=template.path, source=job["source"])
+    )
     assert len(live) == len(without) == 40
     assert all(np.array_equal(a, b) for a, b in zip(live, without, strict=True))
 
 
-def test_what_is_recorded_is_the_same(maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict,
-                                      tmp_path: Path) -> None:
+def test_what_is_recorded_is_the_same(
+    maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, tmp_path: Path
+) -> None:
     manifests, seen = [], []
-    for name, engine, target in (("a", maker, job["target"]),
-                                 ("b", SwapTalk(networks, Unneeded()), template.path)):
+    for name, engine, target in (
+        ("a", maker, job["target"]),
+        ("b", SwapTalk(networks, Unneeded()), template.path),
+    ):
         output = tmp_path / f"{name}.mp4"
         report = engine.generate(**{**job, "target": target}, output=output)
         assert report is not None
         reading = read_manifest(output)
         assert reading is not None
-        own = {label: said for label, said in reading.assertions.items() if label.startswith("swaptalk.")}
-        manifests.append((report.watermark, reading.ingredients, reading.source_types, reading.actions, own))
+        own = {
+            label: said
+            for label, said in reading.assertions.items()
+            if label.startswith("swaptalk.")
+        }
+        manifests.append(
+            (report.watermark, reading.ingredients, reading.source_types, reading.actions, own)
+        )
         with VideoReader(output) as video:
             seen.append(list(video.frames()))
-    assert manifests[0] == manifests[1] and [one.title for one in manifests[0][1]][1] == job["source"].name
+    assert (
+        manifests[0] == manifests[1]
+        and [one.title for one in manifests[0][1]][1] == job["source"].name
+    )
     assert all(np.array_equal(a, b) for a, b in zip(*seen, strict=True))
 
 
-def test_the_real_networks_agree_bit_by_bit(vision: Vision, make_clip, make_wav, other_photo: Path, tmp_path: Path,
-                                            ) -> None:
+def test_the_real_networks_agree_bit_by_bit(
+    vision: Vision,
+    make_clip,
+    make_wav,
+    other_photo: Path,
+    tmp_path: Path,
+) -> None:
     networks = ModelBundle.from_pretrained()
     maker = SwapTalk(networks, vision)
-    job = {"source": other_photo, "target": make_clip(frames=14, faceless=range(6, 8)), "audio": make_wav(0.9)}
+    job = {
+        "source": other_photo,
+        "target": make_clip(frames=14, faceless=range(6, 8)),
+        "audio": make_wav(0.9),
+    }
     for strength in (1.0, 0.7):
         job["strength"] = strength
-        path = maker.build_template(job["target"], tmp_path / "T.swaptalk", source=other_photo, strength=strength).path
+        path = maker.build_template(
+            job["target"], tmp_path / "T.swaptalk", source=other_photo, strength=strength
+        ).path
         without = list(maker.frames(**job))
         with pytest.MonkeyPatch.context() as patch:
             for name in ("encode", "identity", "swap"):
@@ -173,8 +249,9 @@ def test_the_real_networks_agree_bit_by_bit(vision: Vision, make_clip, make_wav,
         assert all(np.array_equal(a, b) for a, b in zip(with_template, without, strict=True))
 
 
-def test_a_source_is_checked_before_anything_is_analysed(maker: SwapTalk, template: Template, job: dict,
-                                                         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_is_checked_before_anything_is_analysed(
+    maker: SwapTalk, template: Template, job: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = template.path.read_bytes()
     write_image(tmp_path / "grey.png", np.full((200, 200, 3), 90, np.uint8))
     with pytest.raises(InputError, match="grey.png: no face was found in it"):
@@ -189,8 +266,9 @@ def test_a_source_is_checked_before_anything_is_analysed(maker: SwapTalk, templa
     maker.build_template(job["target"], template.path)  # without a source there is nobody to ask
 
 
-def test_a_photo_that_changes_meanwhile_is_noticed(vision: Vision, networks: PoolingNetworks, job: dict, photo: Path,
-                                                   tmp_path: Path) -> None:
+def test_a_photo_that_changes_meanwhile_is_noticed(
+    vision: Vision, networks: PoolingNetworks, job: dict, photo: Path, tmp_path: Path
+) -> None:
     mine = Path(shutil.copy(job["source"], tmp_path / "mine.png"))
 
     class Replacing(Progress):
@@ -198,29 +276,48 @@ def test_a_photo_that_changes_meanwhile_is_noticed(vision: Vision, networks: Poo
             shutil.copy(photo, mine)
 
     with pytest.raises(InputError, match="mine.png: changed while the job was reading it"):
-        SwapTalk(networks, vision, Replacing()).build_template(job["target"], tmp_path / "T.swaptalk", source=mine)
+        SwapTalk(networks, vision, Replacing()).build_template(
+            job["target"], tmp_path / "T.swaptalk", source=mine
+        )
     assert not list(tmp_path.glob("T.*"))
 
 
-@pytest.mark.parametrize(("what", "change"), [
-    ("other members", lambda header, members: header.update(swap=None)),
-    ("other members", lambda header, members: members.pop("swapped.bin") and header["members"].pop("swapped.bin")),
-    ("other scenes", lambda header, members: header["swap"]["poses"].append([0, 0, 0])),
-    ("out of range", lambda header, members: header["swap"].update(strength=7)),
-    ("no number", lambda header, members: header["swap"]["poses"][0].__setitem__(0, None)),
-    ("checksum", lambda header, members: header["swap"].update(photos=["../photo"])),
-    ("no type of swapped faces", lambda header, members: members.update(
-        {"swapped.bin": b'{"shape": [3, 16, 16], "dtype": "|O8"}'.ljust(128)}) or resummed(header, members)),
-])
-def test_forged_swaps_are_refused_in_one_line(maker: SwapTalk, template: Template, job: dict, tmp_path: Path,
-                                              what: str, change) -> None:
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("other members", lambda header, members: header.update(swap=None)),
+        (
+            "other members",
+            lambda header, members: (
+                members.pop("swapped.bin") and header["members"].pop("swapped.bin")
+            ),
+        ),
+        ("other scenes", lambda header, members: header["swap"]["poses"].append([0, 0, 0])),
+        ("out of range", lambda header, members: header["swap"].update(strength=7)),
+        ("no number", lambda header, members: header["swap"]["poses"][0].__setitem__(0, None)),
+        ("checksum", lambda header, members: header["swap"].update(photos=["../photo"])),
+        (
+            "no type of swapped faces",
+            lambda header, members: (
+                members.update(
+                    {"swapped.bin": b'{"shape": [3, 16, 16], "dtype": "|O8"}'.ljust(128)}
+                )
+                or resummed(header, members)
+            ),
+        ),
+    ],
+)
+def test_forged_swaps_are_refused_in_one_line(
+    maker: SwapTalk, template: Template, job: dict, tmp_path: Path, what: str, change
+) -> None:
     path = edited(template, tmp_path / "forged.swaptalk", change)
     with pytest.raises(InputError, match=f"forged.swaptalk: .*{what}"):
         next(maker.frames(**{**job, "target": path}))
 
 
-def test_a_damaged_record_is_made_anew(maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict,
-                                       tmp_path: Path) -> None:
+def test_a_damaged_record_is_made_anew(
+    maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, tmp_path: Path
+) -> None:
     def damage(header: dict, members: dict) -> None:
         content = bytearray(members["swapped.bin"])
         content[128 + 4 + 10] ^= 1
@@ -234,8 +331,9 @@ def test_a_damaged_record_is_made_anew(maker: SwapTalk, networks: PoolingNetwork
     assert networks.swapped > swapped
 
 
-def test_a_template_that_is_replaced_meanwhile_shows_nobody_else(maker: SwapTalk, template: Template, job: dict,
-                                                                 photo: Path) -> None:
+def test_a_template_that_is_replaced_meanwhile_shows_nobody_else(
+    maker: SwapTalk, template: Template, job: dict, photo: Path
+) -> None:
     maker.build_template(job["target"], template.path, source=photo)
     with pytest.raises(InputError, match="was replaced while the job began; start the job again"):
         template.stored_swaps()
@@ -244,7 +342,9 @@ def test_a_template_that_is_replaced_meanwhile_shows_nobody_else(maker: SwapTalk
 def test_two_bytes_are_kept_where_they_suffice(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     own = random.normal(size=(6, 3, 4, 4)).astype(np.float32)
-    change = (random.normal(size=own.shape).astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)
+    change = (random.normal(size=own.shape).astype(np.float32).view(np.uint32) & 0xFFFF0000).view(
+        np.float32
+    )
     for name, swapped, size in (("short", own + change, 2), ("long", own * np.float32(1.1), 4)):
         (tmp_path / name).mkdir()
         writer = SwapWriter(tmp_path / name)

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from swaptalk.pipeline.timeline import Playback, frame_count, interpolate, motion_positions, output_seconds
+from swaptalk.pipeline.timeline import (
+    Playback,
+    frame_count,
+    interpolate,
+    motion_positions,
+    output_seconds,
+)
 
 
 def motion_window(motion: NDArray[np.float32], time: float, window: int) -> NDArray[np.float32]:
@@ -24,7 +30,9 @@ def motion_window(motion: NDArray[np.float32], time: float, window: int) -> NDAr
         (Fraction(16001, 16000), Fraction(25), 25),
     ],
 )
-def test_frame_count_is_rounded_seconds_times_fps(seconds: float, fps: Fraction, frames: int) -> None:
+def test_frame_count_is_rounded_seconds_times_fps(
+    seconds: float, fps: Fraction, frames: int
+) -> None:
     assert frame_count(seconds, fps) == frames
 
 
@@ -55,7 +63,9 @@ def test_motion_window_is_centred_and_interpolated() -> None:
     motion = np.arange(10, dtype=np.float32)[:, None]  # token j has the value j
     assert motion_window(motion, 0.2, 3)[:, 0] == pytest.approx([4, 5, 6])
     # 30 fps: frame 7 is on screen at 7/30 s = token 5.8333
-    assert motion_window(motion, 7 / 30, 3)[:, 0] == pytest.approx([4.8333, 5.8333, 6.8333], abs=1e-3)
+    assert motion_window(motion, 7 / 30, 3)[:, 0] == pytest.approx(
+        [4.8333, 5.8333, 6.8333], abs=1e-3
+    )
     # the ends are held
     assert motion_window(motion, 0.0, 5)[:, 0] == pytest.approx([0, 0, 0, 1, 2])
     assert motion_window(motion, 99.0, 3)[:, 0] == pytest.approx([9, 9, 9])
@@ -64,4 +74,6 @@ def test_motion_window_is_centred_and_interpolated() -> None:
 def test_at_25_fps_no_token_is_blurred() -> None:
     motion = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
     for frame in range(2, 998, 83):
-        assert motion_window(motion, frame / 25, 5) == pytest.approx(motion[frame - 2 : frame + 3], abs=1e-6)
+        assert motion_window(motion, frame / 25, 5) == pytest.approx(
+            motion[frame - 2 : frame + 3], abs=1e-6
+        )

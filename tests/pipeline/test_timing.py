@@ -27,19 +27,36 @@ def variable_rate(path: Path, portrait: NDArray[np.uint8]) -> Path:
         stream.width, stream.height, stream.pix_fmt = 160, 144, "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
         for stamp in stamps:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(portrait[8:152, 8:168]), "rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(portrait[8:152, 8:168]), "rgb24"
+            )
             frame.pts, frame.time_base = int(stamp), Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 
 
-@pytest.mark.parametrize("rate", [*RATES, None], ids=lambda rate: "variable" if rate is None else f"{float(rate):.2f}")
-def test_length_and_sync(maker: SwapTalk, make_clip, make_wav, voice, portrait: NDArray[np.uint8], tmp_path: Path,
-                         rate: Fraction | None) -> None:
+@pytest.mark.parametrize(
+    "rate", [*RATES, None], ids=lambda rate: "variable" if rate is None else f"{float(rate):.2f}"
+)
+def test_length_and_sync(
+    maker: SwapTalk,
+    make_clip,
+    make_wav,
+    voice,
+    portrait: NDArray[np.uint8],
+    tmp_path: Path,
+    rate: Fraction | None,
+) -> None:
     seconds = Fraction(11, 10)
-    target = variable_rate(tmp_path / "vfr.mp4", portrait) if rate is None else make_clip(frames=6, fps=rate)
-    audio = make_wav(samples=np.concatenate([np.zeros(round(ONSET * 16000), np.float32), voice(0.6)]))
+    target = (
+        variable_rate(tmp_path / "vfr.mp4", portrait)
+        if rate is None
+        else make_clip(frames=6, fps=rate)
+    )
+    audio = make_wav(
+        samples=np.concatenate([np.zeros(round(ONSET * 16000), np.float32), voice(0.6)])
+    )
     report = maker.generate(target=target, audio=audio, output=tmp_path / "out.mp4")
     info = probe(tmp_path / "out.mp4")
     assert report is not None and info.video is not None and info.audio is not None

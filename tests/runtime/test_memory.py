@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-#: Twelve threads at once take small pieces of memory; the program then counts the arenas, regions of 64 MB aligned
-#: to 64 MB, of which a thread's begins with a part that may be read and written.
+#: Twelve threads at once take small pieces of memory; the program then counts the arenas, regions
+#: of 64 MB aligned to 64 MB, of which a thread's begins with a part that may be read and written.
 PROGRAM = """
 import sys, threading, ctypes
 from swaptalk.runtime.memory import limit_arenas
@@ -33,7 +33,11 @@ print(sum(start % (64 << 20) == 0 for start in starts))
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="arenas are glibc's")
 def test_threads_share_arenas() -> None:
     free, limited = (
-        int(subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True).stdout)
+        int(
+            subprocess.run(
+                [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True
+            ).stdout
+        )
         for how in ("free", "limited")
     )
     if free < 4:

@@ -10,9 +10,21 @@ import pytest
 import swaptalk
 
 PACKAGE = Path(swaptalk.__file__).parent
-#: Parts that are installed and run without PyTorch (training and evaluation read checkpoints, through allow-lists).
+#: Parts that are installed and run without PyTorch (training and evaluation read checkpoints,
+#: through allow-lists).
 PARTS = ("media", "faces", "runtime", "pipeline", "provenance", "serving", "batch", "cli")
-MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle", "yaml"}
+MODULES = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "shelve",
+    "marshal",
+    "jsonpickle",
+    "yaml",
+}
 CALLS = {"eval", "exec", "compile", "__import__"}
 
 
@@ -31,8 +43,13 @@ def problems(tree: ast.AST) -> list[str]:
             if isinstance(node.func, ast.Name) and node.func.id in CALLS:
                 found.append(f"{node.func.id}()")
             for argument in node.keywords:
-                pickled = argument.arg == "allow_pickle" and getattr(argument.value, "value", None) is not False
-                shell = argument.arg == "shell" and getattr(argument.value, "value", None) is not False
+                pickled = (
+                    argument.arg == "allow_pickle"
+                    and getattr(argument.value, "value", None) is not False
+                )
+                shell = (
+                    argument.arg == "shell" and getattr(argument.value, "value", None) is not False
+                )
                 if pickled or shell:
                     found.append(f"{argument.arg}= at line {node.lineno}")
     return found
@@ -44,6 +61,9 @@ def test_no_code_in_data(path: Path) -> None:
 
 
 def test_the_check_finds_what_it_looks_for() -> None:
-    source = "import pickle\nfrom joblib import load\nnp.load(f, allow_pickle=True)\neval(x)\nrun(c, shell=True)"
+    source = (
+        "import pickle\nfrom joblib import load\nnp.load(f, allow_pickle=True)\n"
+        "eval(x)\nrun(c, shell=True)"
+    )
     assert len(problems(ast.parse(source))) == 5
     assert problems(ast.parse("np.load(f, allow_pickle=False)\nre.compile(x)")) == []

@@ -64,12 +64,18 @@ def test_our_own_passes(bundle: Path) -> None:
 def test_graphs_are_read_as_onnx_reads_them() -> None:
     for name in GRAPHS:
         path = default_directory() / f"{name}.onnx"
-        ours, theirs = onnx_file.parse(path.read_bytes()), onnx.load(str(path), load_external_data=False)
+        ours, theirs = (
+            onnx_file.parse(path.read_bytes()),
+            onnx.load(str(path), load_external_data=False),
+        )
         assert ours.operators == {node.op_type for node in theirs.graph.node}
         assert [one.name for one in ours.inputs] == [one.name for one in theirs.graph.input]
-        assert [weight.shape for weight in ours.weights] == [tuple(one.dims) for one in theirs.graph.initializer]
+        assert [weight.shape for weight in ours.weights] == [
+            tuple(one.dims) for one in theirs.graph.initializer
+        ]
         assert [weight.external for weight in ours.weights] == [
-            {entry.key: entry.value for entry in one.external_data} or None for one in theirs.graph.initializer
+            {entry.key: entry.value for entry in one.external_data} or None
+            for one in theirs.graph.initializer
         ]
         assert ours.opsets == {"ai.onnx": theirs.opset_import[0].version}
 
@@ -102,15 +108,21 @@ def foreign(model: onnx.ModelProto) -> None:
 
 def branch(model: onnx.ModelProto) -> None:
     inner = helper.make_graph([], "inner", [], [])
-    model.graph.node.append(helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner))
+    model.graph.node.append(
+        helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)
+    )
 
 
 def hidden_branch(model: onnx.ModelProto) -> None:
-    model.graph.node[0].attribute.append(helper.make_attribute("body", helper.make_graph([], "inner", [], [])))
+    model.graph.node[0].attribute.append(
+        helper.make_attribute("body", helper.make_graph([], "inner", [], []))
+    )
 
 
 def hidden_file(model: onnx.ModelProto) -> None:
-    tensor = TensorProto(name="x", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    tensor = TensorProto(
+        name="x", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL
+    )
     tensor.external_data.add(key="location", value="/etc/passwd")
     model.graph.node.append(helper.make_node("Constant", [], ["y"], value=tensor))
 
@@ -124,7 +136,9 @@ def other_domain(model: onnx.ModelProto) -> None:
 
 
 def function(model: onnx.ModelProto) -> None:
-    model.functions.append(helper.make_function("d", "f", [], [], [], [helper.make_opsetid("", 20)]))
+    model.functions.append(
+        helper.make_function("d", "f", [], [], [], [helper.make_opsetid("", 20)])
+    )
 
 
 def other_input(model: onnx.ModelProto) -> None:
@@ -155,7 +169,9 @@ def no_output(model: onnx.ModelProto) -> None:
         (no_output, "other outputs"),
     ],
 )
-def test_graphs_that_do_something_else(bundle: Path, change: Callable[[onnx.ModelProto], None], match: str) -> None:
+def test_graphs_that_do_something_else(
+    bundle: Path, change: Callable[[onnx.ModelProto], None], match: str
+) -> None:
     change_graph(bundle, "decoder", change)
     refused(bundle, match)
 
@@ -178,7 +194,9 @@ def test_graphs_that_do_something_else(bundle: Path, change: Callable[[onnx.Mode
         (lambda c: c.update(description="x" * (2 << 20)), "not a readable"),
     ],
 )
-def test_configs_out_of_range(bundle: Path, change: Callable[[dict[str, Any]], object], match: str) -> None:
+def test_configs_out_of_range(
+    bundle: Path, change: Callable[[dict[str, Any]], object], match: str
+) -> None:
     sign(bundle, change)
     refused(bundle, match)
 
@@ -209,9 +227,24 @@ def test_codebooks_of_other_shapes(bundle: Path) -> None:
     refused(bundle, "damaged|behind|another size")
 
 
-def test_the_command_line_refuses_in_one_line(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_refuses_in_one_line(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     change_graph(bundle, "decoder", relocate("/etc/passwd"))
-    code = main(["generate", "--source", "a.jpg", "--target", "b.mp4", "--audio", "c.wav", "--models", str(bundle),
-                 "--output", str(tmp_path / "out.mp4")])  # fmt: skip
+    code = main(
+        [
+            "generate",
+            "--source",
+            "a.jpg",
+            "--target",
+            "b.mp4",
+            "--audio",
+            "c.wav",
+            "--models",
+            str(bundle),
+            "--output",
+            str(tmp_path / "out.mp4"),
+        ]
+    )
     said = capsys.readouterr().err
     assert code == 2 and said.count("\n") == 1 and "points at weights outside of the bundle" in said

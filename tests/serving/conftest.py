@@ -32,8 +32,22 @@ class RunningServer:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "swaptalk", "serve", "--port", "0", "--data", str(self.data), "--free-disk-gb",
-             "0.01", *self._options], stdout=subprocess.PIPE, text=True)
+            [
+                sys.executable,
+                "-m",
+                "swaptalk",
+                "serve",
+                "--port",
+                "0",
+                "--data",
+                str(self.data),
+                "--free-disk-gb",
+                "0.01",
+                *self._options,
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert self.process.stdout is not None
         said = self.process.stdout.readline()
         assert said.startswith("SwapTalk is at "), said
@@ -49,7 +63,9 @@ class RunningServer:
         return self.process.wait(30)
 
     def upload(self, path: Path, name: str | None = None) -> dict[str, Any]:
-        answer = self.client.post("/api/v1/uploads", params={"name": name or path.name}, content=path.read_bytes())
+        answer = self.client.post(
+            "/api/v1/uploads", params={"name": name or path.name}, content=path.read_bytes()
+        )
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
@@ -62,8 +78,12 @@ class RunningServer:
     def job(self, job: str) -> dict[str, Any]:
         return self.client.get(f"/api/v1/jobs/{job}").json()
 
-    def wait(self, job: str, seconds: float = 120, until: Callable[[dict[str, Any]], bool] | None = None,
-             ) -> dict[str, Any]:
+    def wait(
+        self,
+        job: str,
+        seconds: float = 120,
+        until: Callable[[dict[str, Any]], bool] | None = None,
+    ) -> dict[str, Any]:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             now = self.job(job)
@@ -82,7 +102,8 @@ def weights() -> None:
         pytest.skip("this checkout has no weights")
 
 
-#: Stands in for a speech program where none is installed: a tone for every word, and one language it does not know.
+#: Stands in for a speech program where none is installed: a tone for every word, and one language
+#: it does not know.
 SPEAKER = f"""#!{sys.executable}
 import struct, sys, wave
 given = sys.argv[sys.argv.index("-v") + 1:]
@@ -104,11 +125,15 @@ def speaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             program.write_text(SPEAKER)
             program.chmod(0o700)
             patch.setenv("PATH", str(program.parent), prepend=os.pathsep)
-        yield speech_program() or pytest.skip("the stand-in for a speech program cannot be run here")
+        yield speech_program() or pytest.skip(
+            "the stand-in for a speech program cannot be run here"
+        )
 
 
 @pytest.fixture(scope="session")
-def serve(speaker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningServer]]:
+def serve(
+    speaker: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., RunningServer]]:
     """Factory of servers; all are stopped at the end."""
     os.environ["PYTHONUNBUFFERED"] = "1"
     running: list[RunningServer] = []
@@ -126,4 +151,13 @@ def serve(speaker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
 @pytest.fixture(scope="session")
 def server(serve: Callable[..., RunningServer]) -> RunningServer:
     """One server for all tests that leave it as it is."""
-    return serve("--max-seconds", "60", "--max-upload-mb", "20", "--max-pixels", "1000000", "--max-waiting", "50")
+    return serve(
+        "--max-seconds",
+        "60",
+        "--max-upload-mb",
+        "20",
+        "--max-pixels",
+        "1000000",
+        "--max-waiting",
+        "50",
+    )

@@ -98,7 +98,9 @@ def test_a_released_job_is_free_at_once_and_it_was_no_attempt(places: Places) ->
     assert places.store.get("me", name).attempts == 0
 
 
-def test_errors_nobody_foresaw_are_tried_again_after_a_while(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_nobody_foresaw_are_tried_again_after_a_while(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("swaptalk.serving.claims.BACKOFF_SECONDS", 0.05)
     name = submit(places)
     mine = claims(places, attempts=2)
@@ -122,7 +124,9 @@ def test_submissions_that_are_refused(places: Places) -> None:
     submit(places, idempotency_key="k")
     with pytest.raises(KeyReusedError):
         places.store.submit("me", "render", {"n": 2}, idempotency_key="k")
-    assert places.store.submit("you", "render", {"n": 2}, idempotency_key="k")[1]  # another owner's keys are others
+    assert places.store.submit("you", "render", {"n": 2}, idempotency_key="k")[
+        1
+    ]  # another owner's keys are others
     with pytest.raises(TooManyJobsError):
         submit(places, most_waiting=1)
     with pytest.raises(InputGoneError):
@@ -141,7 +145,9 @@ def test_processes_that_claim_at_once_get_different_jobs(places: Places) -> None
     made = {submit(places) for _ in range(40)}
     spawn = multiprocessing.get_context("spawn")
     found = spawn.Queue()
-    processes = [spawn.Process(target=_claim_all, args=(places.folder, str(n), found)) for n in range(3)]
+    processes = [
+        spawn.Process(target=_claim_all, args=(places.folder, str(n), found)) for n in range(3)
+    ]
     for process in processes:
         process.start()
     got, open_ends = [], len(processes)
@@ -158,7 +164,9 @@ def test_an_attempt_takes_over_what_a_dead_one_left(tmp_path: Path) -> None:
     (first / "output.mp4.job" / "chunks").mkdir(parents=True)
     (first / "output.mp4.job" / "chunks" / "000000.mp4").write_bytes(b"chunk")
     second = space.begin(2, "output.mp4")
-    assert (second / "output.mp4.job" / "chunks" / "000000.mp4").read_bytes() == b"chunk" and not first.exists()
+    assert (
+        second / "output.mp4.job" / "chunks" / "000000.mp4"
+    ).read_bytes() == b"chunk" and not first.exists()
 
 
 def test_an_attempt_copies_from_one_that_still_lives(tmp_path: Path) -> None:

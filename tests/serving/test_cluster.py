@@ -1,4 +1,5 @@
-"""The same jobs on a real Ray cluster of two node daemons: one actor is killed, one job cancelled."""
+"""The same jobs on a real Ray cluster of two node daemons: one actor is killed, one job
+cancelled."""
 
 from __future__ import annotations
 
@@ -13,12 +14,16 @@ import pytest
 
 from swaptalk.cli.main import main
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes by /proc")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="finds processes by /proc"
+)
 
 
 def actor(server, job: str) -> int:
     """Process id of the actor that makes a job, as it says itself."""
-    status = json.loads(next((server.data / "jobs" / job).glob("attempt-*/status.json")).read_text())
+    status = json.loads(
+        next((server.data / "jobs" / job).glob("attempt-*/status.json")).read_text()
+    )
     pid = int(status["worker"].rpartition(":")[2])
     assert Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::_Worker")
     return pid
@@ -40,7 +45,9 @@ def test_renders_and_templates_on_the_cluster(serve, cluster: str, make_clip, ma
 
     def has_chunk(now: dict) -> bool:
         shown.append(now["progress"])
-        return bool(list((server.data / "jobs" / job).glob("attempt-1/output.mp4.job/chunks/000000.mp4")))
+        return bool(
+            list((server.data / "jobs" / job).glob("attempt-1/output.mp4.job/chunks/000000.mp4"))
+        )
 
     server.wait(job, until=has_chunk, seconds=240)
     assert max(shown) > 0.2 and shown == sorted(shown)  # how far the actor was is told here
@@ -58,14 +65,18 @@ def test_renders_and_templates_on_the_cluster(serve, cluster: str, make_clip, ma
     assert failed["state"] == "failed" and failed["error"]["field"] == "target"
     assert "“grey.mp4”: no face" in failed["error"]["detail"]
 
-    job = server.submit(target=target, audio=audio, options={"quality": "low", "strength": 0.5})["id"]
+    job = server.submit(target=target, audio=audio, options={"quality": "low", "strength": 0.5})[
+        "id"
+    ]
     server.wait(job, until=lambda now: now["stage"] == "generate")
     working = actor(server, job)
     server.client.post(f"/api/v1/jobs/{job}/cancel")
     assert server.wait(job, seconds=20)["state"] == "cancelled"
     wait_until_gone(working)
 
-    job = server.submit(target=target, audio=audio, options={"quality": "low", "strength": 0.4})["id"]
+    job = server.submit(target=target, audio=audio, options={"quality": "low", "strength": 0.4})[
+        "id"
+    ]
     server.wait(job, until=lambda now: now["stage"] == "generate")
     working = actor(server, job)
     server.kill()
@@ -78,7 +89,9 @@ def test_a_cluster_that_is_not_there(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert "no Ray cluster answers at nonsense" in capfd.readouterr().err
 
 
-def test_without_ray(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "swaptalk.batch.cluster", raising=False)
     assert main(["serve", "--data", str(tmp_path), "--port", "0", "--ray", "auto"]) == 2

@@ -29,7 +29,10 @@ def old(tmp_path: Path) -> Path:
 
 
 def test_an_older_file_is_brought_up_to_date(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    more = "ALTER TABLE totals ADD COLUMN unit TEXT NOT NULL DEFAULT 'one';\nCREATE TABLE more (x INTEGER) STRICT;\n"
+    more = (
+        "ALTER TABLE totals ADD COLUMN unit TEXT NOT NULL DEFAULT 'one';\n"
+        "CREATE TABLE more (x INTEGER) STRICT;\n"
+    )
     monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, more))
     for _ in range(2):
         rows = Database(old).connection.execute("SELECT *, (SELECT count(*) FROM more) FROM totals")
@@ -38,7 +41,9 @@ def test_an_older_file_is_brought_up_to_date(old: Path, monkeypatch: pytest.Monk
 
 
 def test_a_migration_that_fails_changes_nothing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, "DROP TABLE totals;\nCREATE TABLE jobs (x);\n"))
+    monkeypatch.setattr(
+        database, "MIGRATIONS", (*MIGRATIONS, "DROP TABLE totals;\nCREATE TABLE jobs (x);\n")
+    )
     with pytest.raises(InputError, match="cannot be used as the server's database"):
         Database(old)
     assert version(old) == len(MIGRATIONS)
@@ -46,16 +51,22 @@ def test_a_migration_that_fails_changes_nothing(old: Path, monkeypatch: pytest.M
         assert connection.execute("SELECT value FROM totals").fetchone() == (7,)
 
 
-def test_a_newer_file_is_refused_and_left_alone(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_newer_file_is_refused_and_left_alone(
+    old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with sqlite3.connect(old) as connection:
         connection.execute("PRAGMA user_version = 99")
     assert main(["serve", "--data", str(old.parent), "--port", "0"]) == 2
     said = capsys.readouterr().err
-    assert "was written by a newer SwapTalk (version 99, this one knows" in said and "upgrade" in said
+    assert (
+        "was written by a newer SwapTalk (version 99, this one knows" in said and "upgrade" in said
+    )
     assert version(old) == 99
 
 
-def test_what_is_no_database_is_refused_and_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_database_is_refused_and_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "swaptalk.sqlite").write_bytes(b"Dear reader, " * 100)
     assert main(["serve", "--data", str(tmp_path), "--port", "0"]) == 2
     assert "cannot be used as the server's database" in capsys.readouterr().err

@@ -29,10 +29,14 @@ def workers_of(pid: int) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes by /proc")
-def test_a_job_survives_the_death_of_worker_and_server(serve, make_clip, make_wav, monkeypatch) -> None:
+def test_a_job_survives_the_death_of_worker_and_server(
+    serve, make_clip, make_wav, monkeypatch
+) -> None:
     server = serve()
     target = server.upload(make_clip(frames=6))["id"]
-    job = server.submit(target=target, audio=server.upload(make_wav(14.0))["id"], options={"quality": "low"})["id"]
+    job = server.submit(
+        target=target, audio=server.upload(make_wav(14.0))["id"], options={"quality": "low"}
+    )["id"]
 
     def chunks() -> list[Path]:
         return list((server.data / "jobs" / job).glob("attempt-*/output.mp4.job/chunks/000000.mp4"))
@@ -41,8 +45,16 @@ def test_a_job_survives_the_death_of_worker_and_server(serve, make_clip, make_wa
     first = chunks()[0].stat()
     for pid in workers_of(server.process.pid):
         os.kill(pid, signal.SIGKILL)
-    server.wait(job, until=lambda now: now["attempts"] > 1 or now["stage"] == "generate" and now["progress"] > 0.8)
-    assert (chunks()[0].stat().st_ino, chunks()[0].stat().st_mtime) == (first.st_ino, first.st_mtime)
+    server.wait(
+        job,
+        until=lambda now: (
+            now["attempts"] > 1 or now["stage"] == "generate" and now["progress"] > 0.8
+        ),
+    )
+    assert (chunks()[0].stat().st_ino, chunks()[0].stat().st_mtime) == (
+        first.st_ino,
+        first.st_mtime,
+    )
     server.kill()
     server.start()
     assert [one["id"] for one in server.client.get("/api/v1/jobs").json()["jobs"]] == [job]
@@ -57,12 +69,16 @@ def test_a_job_survives_the_death_of_worker_and_server(serve, make_clip, make_wa
 def test_a_server_that_stops_gives_its_job_back(serve, make_clip, make_wav) -> None:
     server = serve()
     target = server.upload(make_clip(frames=6))["id"]
-    job = server.submit(target=target, audio=server.upload(make_wav(6.0))["id"], options={"quality": "low"})["id"]
+    job = server.submit(
+        target=target, audio=server.upload(make_wav(6.0))["id"], options={"quality": "low"}
+    )["id"]
     server.wait(job, until=lambda now: now["stage"] is not None)
     assert server.stop() == 0
     server.start()
     found = server.job(job)
-    assert found["state"] in ("queued", "running") and found["attempts"] <= 1  # stopping was no failed attempt
+    assert (
+        found["state"] in ("queued", "running") and found["attempts"] <= 1
+    )  # stopping was no failed attempt
     assert server.wait(job)["state"] == "done"
     server.stop()
 
@@ -95,7 +111,9 @@ def wait_until_dead(pids: list[int], seconds: float) -> None:
 def test_workers_end_with_a_server_that_is_killed(serve, make_clip, make_wav) -> None:
     server = serve("--workers", "2")
     target = server.upload(make_clip(frames=6))["id"]
-    job = server.submit(target=target, audio=server.upload(make_wav(6.0))["id"], options={"quality": "low"})["id"]
+    job = server.submit(
+        target=target, audio=server.upload(make_wav(6.0))["id"], options={"quality": "low"}
+    )["id"]
     server.wait(job, until=lambda now: now["stage"] is not None)
     workers = workers_of(server.process.pid)
     assert len(workers) == 3  # one of them in the middle of its work
@@ -110,7 +128,9 @@ def test_workers_end_with_a_server_that_is_killed(serve, make_clip, make_wav) ->
     server.start()
     begun = time.monotonic()
     server.wait(job, until=lambda now: now["attempts"] > 1)
-    assert time.monotonic() - begun < LEASE_SECONDS - 2  # the new server sees that its worker is dead
+    assert (
+        time.monotonic() - begun < LEASE_SECONDS - 2
+    )  # the new server sees that its worker is dead
     server.client.post(f"/api/v1/jobs/{job}/cancel")
     server.stop()
 
@@ -124,11 +144,19 @@ time.sleep(60)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="plays the other systems, too")
-@pytest.mark.parametrize(("before", "work", "stdin"), [
-    ("", "ctypes.PyDLL(None).sleep(60)", "None"),  # native code that lets no other thread run
-    ("sys.platform = 'other'", "time.sleep(60)", "None"),  # only its parent changes
-    ("sys.platform = os.name = 'other'", "time.sleep(60)", "subprocess.PIPE"),  # only its standard input ends
-], ids=["kernel", "parent", "input"])
+@pytest.mark.parametrize(
+    ("before", "work", "stdin"),
+    [
+        ("", "ctypes.PyDLL(None).sleep(60)", "None"),  # native code that lets no other thread run
+        ("sys.platform = 'other'", "time.sleep(60)", "None"),  # only its parent changes
+        (
+            "sys.platform = os.name = 'other'",
+            "time.sleep(60)",
+            "subprocess.PIPE",
+        ),  # only its standard input ends
+    ],
+    ids=["kernel", "parent", "input"],
+)
 def test_an_orphan_ends(before: str, work: str, stdin: str) -> None:
     program = f"""if True:
         import ctypes, os, sys, time
@@ -138,8 +166,12 @@ def test_an_orphan_ends(before: str, work: str, stdin: str) -> None:
         end_with_input()
         os.write(1, b"ready\\n")
         {work}"""
-    starter = subprocess.Popen([sys.executable, "-c", STARTER.replace("INPUT", stdin), program],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER.replace("INPUT", stdin), program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert starter.stdout is not None
     said = {starter.stdout.readline().strip(), starter.stdout.readline().strip()}
     pid = int((said - {"ready"}).pop())

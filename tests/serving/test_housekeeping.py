@@ -79,7 +79,9 @@ def receiver() -> Iterator[HTTPServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # noqa: N802 - the base class's name
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.server.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.server.got.append(
+                ({name.lower(): value for name, value in self.headers.items()}, body)
+            )
             self.send_response(self.server.answers.pop(0))
             self.end_headers()
 
@@ -93,8 +95,9 @@ def receiver() -> Iterator[HTTPServer]:
     server.shutdown()
 
 
-def test_webhooks_arrive_signed_and_are_tried_again(places: Places, receiver: HTTPServer,
-                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webhooks_arrive_signed_and_are_tried_again(
+    places: Places, receiver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("swaptalk.serving.webhooks.RETRIES", (0.0, 0.0))
     host = f"127.0.0.1:{receiver.server_port}"
     job = ended(places, stored(places, b"a"), f"http://{host}/done")
@@ -110,13 +113,23 @@ def test_webhooks_arrive_signed_and_are_tried_again(places: Places, receiver: HT
     assert headers["webhook-signature"] == f"v1,{right}"
 
 
-@pytest.mark.parametrize(("url", "allowed"), [
-    ("https://example.org/x", True), ("http://example.org:8080/x", True), ("https://EXAMPLE.org", True),
-    ("https://example.org:9/x", False), ("https://evil.org/example.org", False),
-    ("https://example.org.evil.org", False),
-    ("https://example.org@evil.org/", False), ("file:///etc/passwd", False), ("https://example.org\r\nX: y", False),
-    ("https://[", False), ("https://example.org:x/", False), ("//example.org", False),
-])
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://example.org/x", True),
+        ("http://example.org:8080/x", True),
+        ("https://EXAMPLE.org", True),
+        ("https://example.org:9/x", False),
+        ("https://evil.org/example.org", False),
+        ("https://example.org.evil.org", False),
+        ("https://example.org@evil.org/", False),
+        ("file:///etc/passwd", False),
+        ("https://example.org\r\nX: y", False),
+        ("https://[", False),
+        ("https://example.org:x/", False),
+        ("//example.org", False),
+    ],
+)
 def test_only_named_hosts_are_called(url: str, allowed: bool) -> None:
     assert is_allowed(url, ["example.org", "example.org:8080"]) is allowed
 
@@ -127,13 +140,19 @@ def test_metrics_and_health(server) -> None:
         time.sleep(0.2)  # the workers have not said yet that they live
     server.client.get("/health").raise_for_status()
     text = server.client.get("/metrics").text
-    for name in ("swaptalk_workers", "swaptalk_jobs_ended_total", "swaptalk_disk_free_bytes",
-                 "swaptalk_request_seconds_bucket"):
+    for name in (
+        "swaptalk_workers",
+        "swaptalk_jobs_ended_total",
+        "swaptalk_disk_free_bytes",
+        "swaptalk_request_seconds_bucket",
+    ):
         assert name in text
 
 
 def test_text_is_spoken(server) -> None:
-    said = server.client.post("/api/v1/speech", json={"text": "Good morning; $(touch /tmp/x) -w /tmp/y"}).json()
+    said = server.client.post(
+        "/api/v1/speech", json={"text": "Good morning; $(touch /tmp/x) -w /tmp/y"}
+    ).json()
     assert said["kind"] == "audio" and said["media"]["seconds"] > 1
     wrong = server.client.post("/api/v1/speech", json={"text": "x", "language": "qqq"})
     assert wrong.status_code == 422 and wrong.json()["field"] == "text"

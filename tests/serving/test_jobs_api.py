@@ -12,8 +12,11 @@ from swaptalk.media.probe import probe
 
 @pytest.fixture
 def inputs(server, make_clip, make_wav, other_photo: Path) -> dict:
-    return {"target": server.upload(make_clip(frames=8))["id"], "source": [server.upload(other_photo)["id"]],
-            "audio": server.upload(make_wav(0.24))["id"]}
+    return {
+        "target": server.upload(make_clip(frames=8))["id"],
+        "source": [server.upload(other_photo)["id"]],
+        "audio": server.upload(make_wav(0.24))["id"],
+    }
 
 
 def test_from_files_to_video(server, inputs: dict, tmp_path: Path) -> None:
@@ -28,10 +31,16 @@ def test_from_files_to_video(server, inputs: dict, tmp_path: Path) -> None:
     assert server.consent.encode() in answer.content  # in the manifest
     (tmp_path / "out.mp4").write_bytes(answer.content)
     made = probe(tmp_path / "out.mp4")
-    assert made.video is not None and made.audio is not None and made.video.frame_count_estimate == 6
+    assert (
+        made.video is not None and made.audio is not None and made.video.frame_count_estimate == 6
+    )
     part = server.client.get(done["output"], headers={"Range": "bytes=0-9"})
     assert part.status_code == 206 and len(part.content) == 10
-    assert [path.name for path in (server.data / "jobs" / job["id"]).iterdir() if path.name.startswith("attempt")] == []
+    assert [
+        path.name
+        for path in (server.data / "jobs" / job["id"]).iterdir()
+        if path.name.startswith("attempt")
+    ] == []
 
 
 def test_inspection_finds_the_face_and_says_what_is_wrong_with_it(server, make_clip) -> None:
@@ -39,12 +48,18 @@ def test_inspection_finds_the_face_and_says_what_is_wrong_with_it(server, make_c
     found = server.inspected(upload["id"])["result"]
     assert found["frames"] == 10 and len(found["people"]) == 1
     person = found["people"][0]
-    assert person["number"] == 1 and person["usable"] == person["frames"] == 6 and person["reasons"] == {}
+    assert (
+        person["number"] == 1
+        and person["usable"] == person["frames"] == 6
+        and person["reasons"] == {}
+    )
     oval = found["view"]["faces"][0]["oval"]
     assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y in oval) and len(oval) > 20
     for place in ("picture", "people/1"):
         answer = server.client.get(f"/api/v1/uploads/{upload['id']}/{place}")
-        assert answer.headers["content-type"] == "image/jpeg" and answer.content.startswith(b"\xff\xd8")
+        assert answer.headers["content-type"] == "image/jpeg" and answer.content.startswith(
+            b"\xff\xd8"
+        )
 
 
 def test_preview_is_a_picture_and_needs_no_consent(server, inputs: dict) -> None:
@@ -68,12 +83,18 @@ def test_idempotency_key(server, inputs: dict) -> None:
     headers = {"Idempotency-Key": "once"}
     first = server.submit(kind="preview", headers=headers, **inputs)
     assert server.submit(kind="preview", headers=headers, **inputs)["id"] == first["id"]
-    other = server.client.post("/api/v1/jobs", headers=headers, json={"kind": "preview", **inputs, "audio": None})
+    other = server.client.post(
+        "/api/v1/jobs", headers=headers, json={"kind": "preview", **inputs, "audio": None}
+    )
     assert other.status_code == 409 and other.json()["field"] == "Idempotency-Key"
 
 
-def test_what_the_pipeline_refuses_is_said_in_words_for_the_page(server, make_clip, make_wav) -> None:
-    target = server.upload(make_clip(name="nobody.mp4", frames=4, faceless=range(4)), name="My scene.mp4")["id"]
+def test_what_the_pipeline_refuses_is_said_in_words_for_the_page(
+    server, make_clip, make_wav
+) -> None:
+    target = server.upload(
+        make_clip(name="nobody.mp4", frames=4, faceless=range(4)), name="My scene.mp4"
+    )["id"]
     job = server.submit(target=target, audio=server.upload(make_wav(0.2))["id"])
     error = server.wait(job["id"])["error"]
     assert error["field"] == "target" and error["detail"].startswith("“My scene.mp4”: no face")
@@ -106,7 +127,10 @@ def test_deletion_is_real(server, make_clip, other_photo: Path) -> None:
     assert server.client.delete(f"/api/v1/jobs/{job['id']}").status_code == 204
     assert server.client.delete(f"/api/v1/uploads/{upload}").status_code == 204
     assert server.client.get(f"/api/v1/jobs/{job['id']}").status_code == 404
-    assert not (server.data / "jobs" / job["id"]).exists() and not (server.data / "jobs" / inspection).exists()
+    assert (
+        not (server.data / "jobs" / job["id"]).exists()
+        and not (server.data / "jobs" / inspection).exists()
+    )
     assert not list((server.data / "uploads").glob(f"??/{upload}"))
     left = b"".join(path.read_bytes() for path in server.data.glob("swaptalk.sqlite*"))
     assert statement.encode() not in left
@@ -139,16 +163,25 @@ def test_a_template_is_made_once_and_used(server, make_clip, make_wav) -> None:
     target = server.upload(make_clip(name="again.mp4", frames=7))["id"]
     first = server.client.post("/api/v1/templates", json={"target": target})
     again = server.client.post("/api/v1/templates", json={"target": target})
-    assert (first.status_code, again.status_code) == (201, 200) and first.json()["id"] == again.json()["id"]
+    assert (first.status_code, again.status_code) == (201, 200) and first.json()[
+        "id"
+    ] == again.json()["id"]
     template = server.wait(first.json()["id"])
     assert template["state"] == "done", template["error"]
     job = server.submit(target=target, audio=server.upload(make_wav(0.2))["id"])
     assert job["template"] == template["id"]
-    other = server.submit(target=target, audio=server.upload(make_wav(0.2))["id"], options={"end": 0.2})
+    other = server.submit(
+        target=target, audio=server.upload(make_wav(0.2))["id"], options={"end": 0.2}
+    )
     assert other["template"] is None
     done = server.wait(job["id"])
     assert done["state"] == "done", done["error"]
-    assert "find faces" not in done["result"]["stages"] and "find faces" in server.wait(other["id"])["result"]["stages"]
-    assert [one["id"] for one in server.client.get("/api/v1/templates").json()["templates"]][:1] == [template["id"]]
+    assert (
+        "find faces" not in done["result"]["stages"]
+        and "find faces" in server.wait(other["id"])["result"]["stages"]
+    )
+    assert [one["id"] for one in server.client.get("/api/v1/templates").json()["templates"]][
+        :1
+    ] == [template["id"]]
     assert server.client.delete(f"/api/v1/uploads/{target}").status_code == 204
     assert not (server.data / "jobs" / template["id"]).exists()

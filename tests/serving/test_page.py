@@ -25,12 +25,16 @@ FIELDS = "button, input, select, textarea, summary, a"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    path = os.environ.get("SWAPTALK_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    path = os.environ.get("SWAPTALK_TEST_CHROMIUM") or next(
+        filter(None, map(shutil.which, NAMES)), None
+    )
     if path is None:
         pytest.skip("no Chromium is installed")
     with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=path, args=[
-            "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
+        browser = running.chromium.launch(
+            executable_path=path,
+            args=["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+        )
         yield browser
         browser.close()
 
@@ -41,9 +45,16 @@ def page(browser, server) -> Iterator[object]:
     page.set_default_timeout(PATIENCE)
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
-    page.on("request", lambda request: said.append(request.url) if not request.url.startswith(
-        (server.url, "blob:")) else None)
+    page.on(
+        "console",
+        lambda message: said.append(message.text) if "Content Security" in message.text else None,
+    )
+    page.on(
+        "request",
+        lambda request: (
+            said.append(request.url) if not request.url.startswith((server.url, "blob:")) else None
+        ),
+    )
     page.goto(server.url)
     expect(page.locator("#about")).not_to_be_empty(timeout=PATIENCE)
     yield page
@@ -55,7 +66,9 @@ def give(page, card: str, path: Path) -> None:
     page.locator(f"#{card} input[type=file]").set_input_files(path)
 
 
-def test_from_files_to_download(page, make_clip, make_wav, other_photo: Path, tmp_path: Path) -> None:
+def test_from_files_to_download(
+    page, make_clip, make_wav, other_photo: Path, tmp_path: Path
+) -> None:
     give(page, "source", other_photo)
     give(page, "target", make_clip(name="scene.mp4", frames=8, faceless=range(6, 8)))
     give(page, "audio", make_wav(0.28, name="speech.wav"))
@@ -77,12 +90,17 @@ def test_from_files_to_download(page, make_clip, make_wav, other_photo: Path, tm
     expect(page.locator("#result video.after")).to_be_visible()
     assert page.locator("#result video.after").evaluate(LOADED, "videoWidth") == 160
     page.get_by_label("Before – after").fill("80")
-    assert page.evaluate("document.querySelector('.compare').style.getPropertyValue('--split')") == "80%"
+    assert (
+        page.evaluate("document.querySelector('.compare').style.getPropertyValue('--split')")
+        == "80%"
+    )
     with page.expect_download() as saving:
         page.locator("#result").get_by_role("link", name="Download").click()
     saving.value.save_as(tmp_path / "out.mp4")
     made = probe(tmp_path / "out.mp4")
-    assert made.video is not None and made.audio is not None and made.video.frame_count_estimate == 7
+    assert (
+        made.video is not None and made.audio is not None and made.video.frame_count_estimate == 7
+    )
     page.get_by_role("button", name="Make another with this scene").click()
     expect(page.locator("#missing")).to_have_text("Still needed: the words.")
     expect(page.locator("#target .seen")).to_contain_text("scene.mp4")
@@ -98,7 +116,9 @@ def test_people_to_choose_from(page, photo: Path, other_photo: Path, tmp_path: P
 
     from swaptalk.media.image import read_image, write_image
 
-    sides = [cv2.resize(read_image(path)[0:512, 0:512], (512, 512)) for path in (photo, other_photo)]
+    sides = [
+        cv2.resize(read_image(path)[0:512, 0:512], (512, 512)) for path in (photo, other_photo)
+    ]
     write_image(tmp_path / "two.png", np.concatenate(sides, axis=1))
     give(page, "source", tmp_path / "two.png")
     expect(page.locator("#source .people input")).to_have_count(2, timeout=PATIENCE)
@@ -131,16 +151,22 @@ def test_type_the_words(page) -> None:
     assert page.locator("#audio audio").evaluate(LOADED, "duration") > 1
     page.get_by_label("Language").fill("qqq")
     page.get_by_role("button", name="Speak it").click()
-    expect(page.locator("#audio .remarks .bad")).to_contain_text("The text could not be spoken", timeout=PATIENCE)
+    expect(page.locator("#audio .remarks .bad")).to_contain_text(
+        "The text could not be spoken", timeout=PATIENCE
+    )
 
 
 def test_keyboard_names_and_phone_width(page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth <= 360")
-    # Everything that can be operated has a name for screen readers, and the keyboard reaches it in reading order.
-    unnamed = page.evaluate("""fields => [...document.querySelectorAll(fields)].filter(one =>
+    # Everything that can be operated has a name for screen readers, and the keyboard reaches it in
+    # reading order.
+    unnamed = page.evaluate(
+        """fields => [...document.querySelectorAll(fields)].filter(one =>
         one.checkVisibility() && !(one.labels?.length || one.textContent.trim() || one.getAttribute("aria-label")))
-        .map(one => one.outerHTML)""", FIELDS)
+        .map(one => one.outerHTML)""",
+        FIELDS,
+    )
     assert unnamed == []
     order = []
     for _ in range(8):
@@ -150,8 +176,26 @@ def test_keyboard_names_and_phone_width(page) -> None:
 
 
 #: Roles of Chromium's accessibility tree that say nothing to a listener without a name.
-NAMED = {"button", "checkbox", "combobox", "dialog", "form", "image", "link", "meter", "option", "progressbar", "radio",
-         "region", "searchbox", "slider", "spinbutton", "textbox", "DisclosureTriangle", "heading"}
+NAMED = {
+    "button",
+    "checkbox",
+    "combobox",
+    "dialog",
+    "form",
+    "image",
+    "link",
+    "meter",
+    "option",
+    "progressbar",
+    "radio",
+    "region",
+    "searchbox",
+    "slider",
+    "spinbutton",
+    "textbox",
+    "DisclosureTriangle",
+    "heading",
+}
 #: Texts whose colour is too close to what is behind them (WCAG 2.2, 1.4.3), as [text, contrast].
 FAINT = """() => {
   const channels = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return [r, g, b, a]; };
@@ -175,11 +219,14 @@ FAINT = """() => {
 
 
 def unnamed(page) -> list[str]:
-    """Roles in the accessibility tree, as screen readers get it, that should have a name and have none."""
+    """Roles in the accessibility tree, as screen readers get it, that should have a name and have
+    none."""
     nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
     seen = [node for node in nodes if not node["ignored"] and node["role"]["value"] in NAMED]
     assert len(seen) > 20
-    return [node["role"]["value"] for node in seen if not node.get("name", {}).get("value", "").strip()]
+    return [
+        node["role"]["value"] for node in seen if not node.get("name", {}).get("value", "").strip()
+    ]
 
 
 def test_screen_reader_and_contrast(page, other_photo: Path) -> None:

@@ -18,26 +18,39 @@ def problem(answer: httpx.Response, status: int) -> dict:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     said = answer.json()
-    assert said["status"] == status and said["type"].startswith("urn:swaptalk:problem:") and said["detail"]
+    assert (
+        said["status"] == status
+        and said["type"].startswith("urn:swaptalk:problem:")
+        and said["detail"]
+    )
     return said
 
 
 def test_oversize_uploads_are_refused_by_their_header(server) -> None:
     host = server.url.removeprefix("http://")
-    with socket.create_connection((host.split(":")[0], int(host.split(":")[1])), timeout=10) as line:
-        line.sendall(f"POST /api/v1/uploads HTTP/1.1\r\nHost: {host}\r\nContent-Length: 20000001\r\n\r\n".encode())
+    with socket.create_connection(
+        (host.split(":")[0], int(host.split(":")[1])), timeout=10
+    ) as line:
+        line.sendall(
+            f"POST /api/v1/uploads HTTP/1.1\r\nHost: {host}\r\n".encode()
+            + b"Content-Length: 20000001\r\n\r\n"
+        )
         assert line.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
 def test_oversize_uploads_of_unknown_length_are_refused_while_they_arrive(server) -> None:
-    said = problem(server.client.post("/api/v1/uploads", content=(b"x" * 1_000_000 for _ in range(21))), 413)
+    said = problem(
+        server.client.post("/api/v1/uploads", content=(b"x" * 1_000_000 for _ in range(21))), 413
+    )
     assert said["limit"] == 20_000_000 and said["field"] == "body" and incoming(server) == []
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(server) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as line:
-        head = f"POST /api/v1/uploads HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9999\r\n\r\n"
+        head = (
+            f"POST /api/v1/uploads HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9999\r\n\r\n"
+        )
         line.sendall(head.encode() + b"abc")
         end = time.monotonic() + 10
         while not incoming(server) and time.monotonic() < end:
@@ -48,12 +61,15 @@ def test_an_upload_that_breaks_off_leaves_nothing(server) -> None:
     assert incoming(server) == []
 
 
-@pytest.mark.parametrize(("content", "status", "kind"), [
-    (b"", 422, "invalid-request"),
-    (b"<html><script>alert(1)</script></html>", 422, "unusable-file"),
-    (b"\x00" * 5000, 422, "unusable-file"),
-    (b"#EXTM3U\nfile:///etc/passwd\n", 422, "unusable-file"),
-])
+@pytest.mark.parametrize(
+    ("content", "status", "kind"),
+    [
+        (b"", 422, "invalid-request"),
+        (b"<html><script>alert(1)</script></html>", 422, "unusable-file"),
+        (b"\x00" * 5000, 422, "unusable-file"),
+        (b"#EXTM3U\nfile:///etc/passwd\n", 422, "unusable-file"),
+    ],
+)
 def test_what_is_no_media_file_is_refused(server, content: bytes, status: int, kind: str) -> None:
     said = problem(server.client.post("/api/v1/uploads?name=../../x.mp4", content=content), status)
     assert said["type"].endswith(kind) and said["remedy"] and incoming(server) == []
@@ -67,29 +83,51 @@ def test_too_long_and_too_large(server, make_wav, tmp_path: Path) -> None:
     said = problem(server.client.post("/api/v1/uploads", content=make_wav(61.0).read_bytes()), 422)
     assert said["limit"] == 60 and said["type"].endswith("too-long")
     write_image(tmp_path / "big.png", np.zeros((1001, 1000, 3), np.uint8))
-    said = problem(server.client.post("/api/v1/uploads", content=(tmp_path / "big.png").read_bytes()), 422)
+    said = problem(
+        server.client.post("/api/v1/uploads", content=(tmp_path / "big.png").read_bytes()), 422
+    )
     assert said["limit"] == 1_000_000 and said["type"].endswith("too-many-pixels")
 
 
 def test_names_are_never_paths(server, make_wav) -> None:
-    answer = server.client.post("/api/v1/uploads", params={"name": "../../../etc/evil\x00\n.wav"},
-                                content=make_wav(0.37).read_bytes())
+    answer = server.client.post(
+        "/api/v1/uploads",
+        params={"name": "../../../etc/evil\x00\n.wav"},
+        content=make_wav(0.37).read_bytes(),
+    )
     assert answer.json()["name"] == "evil.wav"
-    for path in ("/../pyproject.toml", "/..%2f..%2fpyproject.toml", "/api/v1/uploads/..%2f..%2fswaptalk.sqlite/content",
-                 "/%2e%2e/%2e%2e/app.py"):
+    for path in (
+        "/../pyproject.toml",
+        "/..%2f..%2fpyproject.toml",
+        "/api/v1/uploads/..%2f..%2fswaptalk.sqlite/content",
+        "/%2e%2e/%2e%2e/app.py",
+    ):
         assert server.client.get(path).status_code in (404, 422)
 
 
-@pytest.mark.parametrize("target", [
-    "/../../../../../../etc/passwd", "//etc/passwd", "/..%5c..%5cetc%5cpasswd", "/..\\..\\app.py", "/%00",
-    "/style.css%00.html", "/%c0%ae%c0%ae/app.py", "/./../app.py", "/api/v1/jobs/../../../etc/passwd/output",
-    "/index.html/../../app.py", "file:///etc/passwd",
-])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/../../../../../../etc/passwd",
+        "//etc/passwd",
+        "/..%5c..%5cetc%5cpasswd",
+        "/..\\..\\app.py",
+        "/%00",
+        "/style.css%00.html",
+        "/%c0%ae%c0%ae/app.py",
+        "/./../app.py",
+        "/api/v1/jobs/../../../etc/passwd/output",
+        "/index.html/../../app.py",
+        "file:///etc/passwd",
+    ],
+)
 def test_paths_as_they_are_sent(server, target: str) -> None:
     """Clients' libraries tidy paths up; attackers do not."""
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as line:
-        line.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+        line.sendall(
+            f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
+        )
         said = b""
         while some := line.recv(65536):
             said += some
@@ -97,8 +135,18 @@ def test_paths_as_they_are_sent(server, target: str) -> None:
     assert b"root:" not in said and b"create_app" not in said
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
-                                  "application/xml", "application/json; charset=utf-16", "nonsense", ""])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "application/json; charset=utf-16",
+        "nonsense",
+        "",
+    ],
+)
 def test_jobs_of_other_content_types(server, kind: str) -> None:
     body = b'<job target="x"/>' if "json" in kind else b'{"target": "x", "source": []}'
     problem(server.client.post("/api/v1/jobs", content=body, headers={"Content-Type": kind}), 422)
@@ -108,8 +156,11 @@ def test_uploads_of_other_content_types(server, make_wav, other_photo: Path) -> 
     """What counts is what is in the file, not what is said about it; and forms are not files."""
     form = {"files": {"file": ("a.wav", make_wav(0.31).read_bytes(), "audio/wav")}}
     problem(server.client.post("/api/v1/uploads", **form), 422)
-    sent = server.client.post("/api/v1/uploads?name=page.html", content=other_photo.read_bytes(),
-                              headers={"Content-Type": "text/html"}).json()
+    sent = server.client.post(
+        "/api/v1/uploads?name=page.html",
+        content=other_photo.read_bytes(),
+        headers={"Content-Type": "text/html"},
+    ).json()
     answer = server.client.get(f"/api/v1/uploads/{sent['id']}/content")
     assert answer.headers["content-type"].startswith("image/")
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -123,22 +174,27 @@ def clip(server, make_clip) -> str:
     return server.upload(make_clip(name="fixed.mp4", frames=3))["id"]
 
 
-@pytest.mark.parametrize(("change", "field"), [
-    ({"options": {"strength": 2}}, "options.strength"),
-    ({"options": {"fps": "1e999999999"}}, "options.fps"),
-    ({"options": {"resolution": "8000x8000"}}, "options.resolution"),
-    ({"options": {"codec": "mpeg1"}}, "options.codec"),
-    ({"options": {"face": "../../x"}}, "options.face"),
-    ({"options": {"output": "/etc/passwd"}}, "options.output"),
-    ({"options": {"models": "/tmp"}}, "options.models"),
-    ({"target": "../../etc/passwd"}, "target"),
-    ({"source": ["TARGET"]}, "source.0"),
-    ({"audio": "TARGET"}, "audio"),
-    ({"consent": None, "source": []}, "source"),
-    ({"webhook": "http://169.254.169.254/latest"}, "webhook"),
-    ({"kind": "template"}, "kind"),
-])
-def test_a_wrong_job_names_the_field(server, clip: str, other_photo: Path, change: dict, field: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"options": {"strength": 2}}, "options.strength"),
+        ({"options": {"fps": "1e999999999"}}, "options.fps"),
+        ({"options": {"resolution": "8000x8000"}}, "options.resolution"),
+        ({"options": {"codec": "mpeg1"}}, "options.codec"),
+        ({"options": {"face": "../../x"}}, "options.face"),
+        ({"options": {"output": "/etc/passwd"}}, "options.output"),
+        ({"options": {"models": "/tmp"}}, "options.models"),
+        ({"target": "../../etc/passwd"}, "target"),
+        ({"source": ["TARGET"]}, "source.0"),
+        ({"audio": "TARGET"}, "audio"),
+        ({"consent": None, "source": []}, "source"),
+        ({"webhook": "http://169.254.169.254/latest"}, "webhook"),
+        ({"kind": "template"}, "kind"),
+    ],
+)
+def test_a_wrong_job_names_the_field(
+    server, clip: str, other_photo: Path, change: dict, field: str
+) -> None:
     body = {"target": clip, "source": [server.upload(other_photo)["id"]], "consent": server.consent}
     for name, value in change.items():
         body[name] = [clip] if value == ["TARGET"] else clip if value == "TARGET" else value
@@ -150,9 +206,16 @@ def test_consent_is_asked_for(server, clip: str, other_photo: Path) -> None:
     assert problem(server.client.post("/api/v1/jobs", json=body), 422)["field"] == "consent"
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"target": NaN}', b'{"target": "\\ud800"}', b"\xff\xfe", b"null"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b'{"target": NaN}', b'{"target": "\\ud800"}', b"\xff\xfe", b"null"]
+)
 def test_bodies_that_are_no_job(server, body: bytes) -> None:
-    problem(server.client.post("/api/v1/jobs", content=body, headers={"Content-Type": "application/json"}), 422)
+    problem(
+        server.client.post(
+            "/api/v1/jobs", content=body, headers={"Content-Type": "application/json"}
+        ),
+        422,
+    )
 
 
 def test_large_bodies_and_unknown_things(server) -> None:
@@ -165,15 +228,18 @@ def test_large_bodies_and_unknown_things(server) -> None:
     problem(server.client.get("/api/v1/jobs?limit=100000"), 422)
 
 
-@pytest.mark.parametrize(("headers", "status"), [
-    ({"Host": "rebound.example.com"}, 421),
-    ({"Host": "127.0.0.1.example.com"}, 421),
-    ({"Origin": "https://example.com"}, 403),
-    ({"Origin": "null"}, 403),
-    ({"Origin": "http://localhost:1"}, 403),
-    ({"Sec-Fetch-Site": "cross-site"}, 403),
-    ({"Sec-Fetch-Site": "same-site"}, 403),
-])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "rebound.example.com"}, 421),
+        ({"Host": "127.0.0.1.example.com"}, 421),
+        ({"Origin": "https://example.com"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://localhost:1"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+    ],
+)
 def test_other_web_pages_cannot_use_the_server(server, headers: dict, status: int) -> None:
     body = {"text": "hello", "language": "en"}
     problem(server.client.post("/api/v1/speech", json=body, headers=headers), status)

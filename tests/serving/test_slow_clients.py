@@ -1,4 +1,5 @@
-"""Clients that send too slowly, on real sockets; the server's patience is shortened, nothing else."""
+"""Clients that send too slowly, on real sockets; the server's patience is shortened, nothing
+else."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ class Server:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 
     def head(self, line: str, *headers: str) -> bytes:
-        return "\r\n".join([f"{line} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", *headers, "", ""]).encode()
+        return "\r\n".join(
+            [f"{line} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", *headers, "", ""]
+        ).encode()
 
     def stop(self) -> None:
         self._web.should_exit = True
@@ -94,7 +97,10 @@ def test_a_patient_client_is_served(server: Server) -> None:
 
 def test_a_request_body_that_does_not_come(server: Server) -> None:
     with server.connect() as line:
-        line.sendall(server.head("POST /api/v1/jobs", "Content-Type: application/json", "Content-Length: 90") + b"{")
+        line.sendall(
+            server.head("POST /api/v1/jobs", "Content-Type: application/json", "Content-Length: 90")
+            + b"{"
+        )
         said = everything(line)
         assert said.startswith(b"HTTP/1.1 408 ") and b"application/problem+json" in said
 

@@ -9,7 +9,8 @@ from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_
 
 
 class Wrapped(nn.Module):
-    """As the loop wraps networks: the network itself is ``module``, and running the wrapper is an exchange to avoid."""
+    """As the loop wraps networks: the network itself is ``module``, and running the wrapper is an
+    exchange to avoid."""
 
     def __init__(self, module: nn.Module, allowed: bool) -> None:
         super().__init__()
@@ -27,7 +28,14 @@ def judge() -> PatchDiscriminator:
 
 
 def test_rise() -> None:
-    assert [adversarial_rise(step, 10, 4) for step in (0, 10, 11, 12, 14, 99)] == [0, 0, 0.25, 0.5, 1, 1]
+    assert [adversarial_rise(step, 10, 4) for step in (0, 10, 11, 12, 14, 99)] == [
+        0,
+        0,
+        0.25,
+        0.5,
+        1,
+        1,
+    ]
     assert adversarial_rise(11, 10, 0) == 1
 
 
@@ -39,7 +47,9 @@ def test_fooling_teaches_the_pictures_and_not_the_wrapped_judge(judge: PatchDisc
     assert made.grad.abs().sum() > 0 and all(p.grad is None for p in judge.parameters())
 
 
-def test_judging_teaches_the_judge_through_its_wrapper_and_not_the_pictures(judge: PatchDiscriminator) -> None:
+def test_judging_teaches_the_judge_through_its_wrapper_and_not_the_pictures(
+    judge: PatchDiscriminator,
+) -> None:
     real, made = torch.randn(2, 3, 32, 32), torch.randn(2, 3, 32, 32, requires_grad=True)
     terms = judging_terms(Wrapped(judge, allowed=True), real, made)
     terms.total.backward()

@@ -32,11 +32,15 @@ def test_fits_inside_autocast_and_is_kept(make_dataset: Callable[..., Dataset]) 
         save_array(cache.folder / f"{unit}.npy", rows)
     with torch.autocast("cpu", torch.bfloat16):
         made = geometry.geometry_regressor(cache, motion, items, 60, 0)
-    embedded, wanted = geometry.GeometrySampler(cache, motion, items).draw(np.random.default_rng(1), 64)
+    embedded, wanted = geometry.GeometrySampler(cache, motion, items).draw(
+        np.random.default_rng(1), 64
+    )
     read = made(embedded)[:, 3].numpy()
     assert np.corrcoef(read, wanted[:, 3].numpy())[0, 1] > 0.8
     (kept,) = cache.folder.parent.glob("*.safetensors")
     written = kept.stat().st_mtime_ns
     again = geometry.geometry_regressor(cache, motion, items, 60, 0)
     assert kept.stat().st_mtime_ns == written
-    assert all(torch.equal(a, b) for a, b in zip(made.parameters(), again.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(made.parameters(), again.parameters(), strict=True)
+    )

@@ -30,7 +30,8 @@ from swaptalk.training.stage import Batch, Evaluation, Stage  # noqa: E402
 
 
 class Student(nn.Module):
-    """Everything that makes resuming hard: dropout, running statistics, codebooks that follow, two optimisers."""
+    """Everything that makes resuming hard: dropout, running statistics, codebooks that follow, two
+    optimisers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,12 +66,20 @@ class TwoPlayers(Stage):
     def optimizers(self) -> dict[str, list[torch.optim.Optimizer]]:
         options = self.options
         return {
-            "generator": build_optimizers(self.networks["student"], "muon", 0.02, 0.01, ("first", "last")),
-            "critic": build_optimizers(self.networks["critic"], "adamw", options.learning_rate, 0.0),
+            "generator": build_optimizers(
+                self.networks["student"], "muon", 0.02, 0.01, ("first", "last")
+            ),
+            "critic": build_optimizers(
+                self.networks["critic"], "adamw", options.learning_rate, 0.0
+            ),
         }
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        return {"x": torch.from_numpy(rng.standard_normal((self.options.batch_size, 2, 4, 4), np.float32))}
+        return {
+            "x": torch.from_numpy(
+                rng.standard_normal((self.options.batch_size, 2, 4, 4), np.float32)
+            )
+        }
 
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
         x = batch["x"] * (float("nan") if step == self.poison else 1)
@@ -95,9 +104,19 @@ class TwoPlayers(Stage):
 
 def options(folder: Path, **changes: object) -> LoopOptions:
     values = dict(
-        out=folder, steps=12, batch_size=4, learning_rate=0.01, log_every=5, evaluate_every=4, save_every=0.0,
-        precision="32-true", accelerator="cpu", threads=0, tensorboard=False, warm_up=3,
-    )  # fmt: skip
+        out=folder,
+        steps=12,
+        batch_size=4,
+        learning_rate=0.01,
+        log_every=5,
+        evaluate_every=4,
+        save_every=0.0,
+        precision="32-true",
+        accelerator="cpu",
+        threads=0,
+        tensorboard=False,
+        warm_up=3,
+    )
     return LoopOptions(**{**values, **changes})
 
 
@@ -110,7 +129,9 @@ def curve(folder: Path) -> list[dict[str, str]]:
     """Rows of the log without what depends on the clock."""
     with (folder / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return [{k: v for k, v in row.items() if k not in ("samples_per_second", "elapsed")} for row in rows]
+    return [
+        {k: v for k, v in row.items() if k not in ("samples_per_second", "elapsed")} for row in rows
+    ]
 
 
 class KilledError(Exception):
@@ -126,7 +147,9 @@ class Killable(TwoPlayers):
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("killed_at", [1, 6, 7])
-def test_a_killed_and_resumed_run_has_the_same_curve(tmp_path: Path, killed_at: int, accumulate: int) -> None:
+def test_a_killed_and_resumed_run_has_the_same_curve(
+    tmp_path: Path, killed_at: int, accumulate: int
+) -> None:
     whole = run(tmp_path / "whole", accumulate=accumulate)
     chosen = options(tmp_path / "parts", accumulate=accumulate, threads=2)
     with pytest.raises(KilledError):
@@ -171,13 +194,18 @@ def run_terminated(folder: str) -> None:
 
 
 def test_a_terminated_run_finishes_its_step_and_saves(tmp_path: Path) -> None:
-    """In a process of its own: libraries of other tests leave threads and handlers of their own in this one."""
+    """In a process of its own: libraries of other tests leave threads and handlers of their own in
+    this one."""
     whole = run(tmp_path / "whole", save_every=99.0, evaluate_every=0)
     parts = tmp_path / "parts"
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import {Path(__file__).stem} as test; " \
-           f"test.run_terminated({str(parts)!r})"
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import "
+        f"{Path(__file__).stem} as test; "
+        f"test.run_terminated({str(parts)!r})"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
     assert curve(run(parts, save_every=99.0, evaluate_every=0)) == curve(whole)
+
 
 def test_the_budget_can_be_prolonged(tmp_path: Path) -> None:
     run(tmp_path, steps=5)
@@ -224,7 +252,9 @@ def test_start_from_takes_weights_but_not_steps(tmp_path: Path) -> None:
     second = run(tmp_path / "second", steps=1, start_from=first, learning_rate=0.0, warm_up=1000)
     _, weights = trained_weights(first)
     assert load_checkpoint(second).step == 1
-    assert torch.allclose(load_checkpoint(second).networks["critic"]["weight"], weights["critic"]["weight"])
+    assert torch.allclose(
+        load_checkpoint(second).networks["critic"]["weight"], weights["critic"]["weight"]
+    )
 
 
 def test_another_networks_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -30,12 +30,23 @@ def test_every_option_has_help(stage: str, capsys: pytest.CaptureFixture[str]) -
 
 def test_the_command_line_overrides_the_file(tmp_path: Path) -> None:
     file = tmp_path / "options.json"
-    values = {"steps": 5, "batch_size": 3, "weights": {"identity": 0.0}, "model": {"decoder_widths": [8, 8, 8]}}
+    values = {
+        "steps": 5,
+        "batch_size": 3,
+        "weights": {"identity": 0.0},
+        "model": {"decoder_widths": [8, 8, 8]},
+    }
     file.write_text(json.dumps(values))
-    stage, options = parse(["vqgan", "--config", str(file), "--batch-size", "4", "--weights.coarse", "0"])
+    stage, options = parse(
+        ["vqgan", "--config", str(file), "--batch-size", "4", "--weights.coarse", "0"]
+    )
     assert stage == "vqgan"
     assert (options.steps, options.batch_size) == (5, 4)
-    assert (options.weights.identity, options.weights.coarse, options.weights.reconstruction) == (0.0, 0.0, 1.0)
+    assert (options.weights.identity, options.weights.coarse, options.weights.reconstruction) == (
+        0.0,
+        0.0,
+        1.0,
+    )
     assert options.model.decoder_widths == (8, 8, 8)
     assert options.out == Path("runs/vqgan")
 
@@ -68,7 +79,9 @@ def test_wrong_files_are_refused(tmp_path: Path, text: str, said: str) -> None:
 
 
 def test_unknown_stage() -> None:
-    with pytest.raises(InputError, match="no such stage: gan; choose one of vqgan, expert, swap, lipsync"):
+    with pytest.raises(
+        InputError, match="no such stage: gan; choose one of vqgan, expert, swap, lipsync"
+    ):
         parse(["gan"])
 
 

@@ -33,11 +33,22 @@ from swaptalk.training.swap import SwapOptions  # noqa: E402
 Z = torch.randn(2, 16, 16, 16, generator=torch.Generator().manual_seed(0))
 SMALL = {
     "vqgan": (
-        lambda: VQGAN(VQGANConfig(encoder_widths=(8, 8, 8), encoder_blocks=(1, 1, 1), decoder_widths=(8, 8, 8),
-                                  decoder_blocks=(1, 1, 1), latent_channels=16, codebook_size=32)),
+        lambda: VQGAN(
+            VQGANConfig(
+                encoder_widths=(8, 8, 8),
+                encoder_blocks=(1, 1, 1),
+                decoder_widths=(8, 8, 8),
+                decoder_blocks=(1, 1, 1),
+                latent_channels=16,
+                codebook_size=32,
+            )
+        ),
         lambda m: m.decode(m.quantizer.decode(m.quantizer.encode(Z))),
     ),
-    "swap": (lambda: SwapTransformer(SwapConfig(16, width=16, layers=2, heads=2)), lambda m: m(Z, Z.flip(0))),
+    "swap": (
+        lambda: SwapTransformer(SwapConfig(16, width=16, layers=2, heads=2)),
+        lambda m: m(Z, Z.flip(0)),
+    ),
     "lipsync": (
         lambda: LipSync(LipSyncConfig(16, warp_width=8, widths=(8, 16), token_width=8, heads=2)),
         lambda m: m(Z, Z.flip(0), torch.ones(2, 5, MOTION_CHANNELS)),
@@ -47,7 +58,7 @@ SMALL = {
         lambda: VQLipExpert(ExpertConfig(16, width=8, audio_width=8, embedding=8)),
         lambda m: m(torch.ones(2, 5, 16, 8, 16), torch.ones(2, 36, 80)),
     ),
-}  # fmt: skip
+}
 
 
 def lively(make: Any, seed: int = 0) -> nn.Module:
@@ -96,7 +107,9 @@ def test_a_run_gives_its_averaged_network(tmp_path: Path) -> None:
     write_config(tmp_path, "swap", to_json(options))
     with pytest.raises(InputError, match="holds no checkpoint yet"):
         load_network("swap", tmp_path)
-    state = Checkpoint(1, networks={"swap": full_state(trained)}, averages={"swap": full_state(average)})
+    state = Checkpoint(
+        1, networks={"swap": full_state(trained)}, averages={"swap": full_state(average)}
+    )
     save_checkpoint(tmp_path, state)
     loaded = load_network("swap", tmp_path)
     assert fingerprint(loaded) == fingerprint(average)

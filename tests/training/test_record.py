@@ -19,8 +19,10 @@ def test_columns_may_appear_later(tmp_path: Path) -> None:
     table.add(2, {"a": 0.25, "b": 3})
     table.add(3, {"b": 4})
     assert rows(tmp_path / "log.csv") == [
-        {"step": "1", "a": "0.5", "b": ""}, {"step": "2", "a": "0.25", "b": "3"}, {"step": "3", "a": "", "b": "4"},
-    ]  # fmt: skip
+        {"step": "1", "a": "0.5", "b": ""},
+        {"step": "2", "a": "0.25", "b": "3"},
+        {"step": "3", "a": "", "b": "4"},
+    ]
     assert table.rows[0] == {"step": 1, "a": 0.5}
 
 

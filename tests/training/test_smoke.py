@@ -1,4 +1,5 @@
-"""The whole way on a tiny set: prepare, every stage, export, generate. ``make train-smoke`` runs this file.
+"""The whole way on a tiny set: prepare, every stage, export, generate. ``make train-smoke`` runs
+this file.
 
 Two photographs in the public domain are made to speak, so that every stage has what it needs.
 """
@@ -43,40 +44,176 @@ TEACHER = Path(os.environ.get("SWAPTALK_SHARED", Path(__file__).parents[3] / "sh
     "models/face_landmarks_detector.tflite"
 )
 STEPS = 4
-#: Largest relative difference of a number between two runs of the same steps, written with six digits. Other batches
-#: differ by tens of per cent.
+#: Largest relative difference of a number between two runs of the same steps, written with six
+#: digits. Other batches differ by tens of per cent.
 ROUNDING = 0.001
 #: Where head and shoulders are in the two photographs: rows, columns.
-CUT = {"grace-hopper": (slice(20, 380), slice(60, 460)), "astronaut": (slice(0, 280), slice(90, 370))}
-TINY = ("--accelerator", "cpu", "--precision", "32-true", "--no-tensorboard", "--threads", "0", "--log-every", "1",
-        "--evaluate-every", "0", "--warm-up", "2", "--decay-share", "0")  # fmt: skip
+CUT = {
+    "grace-hopper": (slice(20, 380), slice(60, 460)),
+    "astronaut": (slice(0, 280), slice(90, 370)),
+}
+TINY = (
+    "--accelerator",
+    "cpu",
+    "--precision",
+    "32-true",
+    "--no-tensorboard",
+    "--threads",
+    "0",
+    "--log-every",
+    "1",
+    "--evaluate-every",
+    "0",
+    "--warm-up",
+    "2",
+    "--decay-share",
+    "0",
+)
 STAGES = {
     "vqgan": (
-        "--batch-size", "2", "--perceptual-network", "alex", "--quantize-from", "1", "--identity-from", "2",
-        "--adversarial-from", "2", "--adversarial-rise", "1", "--model.latent-channels", "16",
-        "--model.encoder-widths", "8", "12", "16", "--model.encoder-blocks", "1", "1", "1",
-        "--model.decoder-widths", "8", "12", "16", "--model.decoder-blocks", "1", "1", "1",
-        "--model.codebook-size", "32", "--discriminator.widths", "8", "8",
+        "--batch-size",
+        "2",
+        "--perceptual-network",
+        "alex",
+        "--quantize-from",
+        "1",
+        "--identity-from",
+        "2",
+        "--adversarial-from",
+        "2",
+        "--adversarial-rise",
+        "1",
+        "--model.latent-channels",
+        "16",
+        "--model.encoder-widths",
+        "8",
+        "12",
+        "16",
+        "--model.encoder-blocks",
+        "1",
+        "1",
+        "1",
+        "--model.decoder-widths",
+        "8",
+        "12",
+        "16",
+        "--model.decoder-blocks",
+        "1",
+        "1",
+        "1",
+        "--model.codebook-size",
+        "32",
+        "--discriminator.widths",
+        "8",
+        "8",
     ),
-    "expert": ("--batch-size", "8", "--model.width", "8", "--model.audio-width", "16", "--model.embedding", "16",
-               "--model.latent-channels", "16", "--embed-frames", "30"),
-    "swap": ("--batch-size", "4", "--proxies", "4", "--decode-from", "2", "--model.width", "16", "--model.layers", "1",
-             "--model.heads", "2", "--model.latent-channels", "16", "--free-share", "0.2", "--maximum-scale", "9",
-             "--perceptual-network", "alex", "--adversarial-from", "2", "--geometry-steps", "20",
-             "--discriminator.widths", "8", "8"),
+    "expert": (
+        "--batch-size",
+        "8",
+        "--model.width",
+        "8",
+        "--model.audio-width",
+        "16",
+        "--model.embedding",
+        "16",
+        "--model.latent-channels",
+        "16",
+        "--embed-frames",
+        "30",
+    ),
+    "swap": (
+        "--batch-size",
+        "4",
+        "--proxies",
+        "4",
+        "--decode-from",
+        "2",
+        "--model.width",
+        "16",
+        "--model.layers",
+        "1",
+        "--model.heads",
+        "2",
+        "--model.latent-channels",
+        "16",
+        "--free-share",
+        "0.2",
+        "--maximum-scale",
+        "9",
+        "--perceptual-network",
+        "alex",
+        "--adversarial-from",
+        "2",
+        "--geometry-steps",
+        "20",
+        "--discriminator.widths",
+        "8",
+        "8",
+    ),
     "lips": ("--batch-size", "4", "--model.width", "8", "--model.features", "16", "--frames", "12"),
-    "sync-scorer": ("--batch-size", "2", "--frames", "30", "--model.width", "8", "--model.audio-width", "16",
-                    "--model.frame-features", "16", "--model.embedding", "16"),
-    "lipsync": (
-        "--batch-size", "2", "--speech-batch", "2", "--speech-tokens", "30", "--decode-from", "1", "--sync-from", "2",
-        "--driven-from", "2", "--driven-share", "0.7", "--weights.mouth-perceptual", "0", "--photo-share", "0.3",
-        "--geometry-steps", "20", "--swapped-share", "0.5",
-        "--weights.adversarial", "0.03", "--adversarial-from", "2", "--adversarial-rise", "1",
-        "--discriminator.widths", "8", "8",
-        "--model.latent-channels", "16", "--model.warp-width", "8", "--model.widths", "8", "16",
-        "--model.token-width", "8", "--model.heads", "2", "--audio.width", "16", "--embed-frames", "30",
+    "sync-scorer": (
+        "--batch-size",
+        "2",
+        "--frames",
+        "30",
+        "--model.width",
+        "8",
+        "--model.audio-width",
+        "16",
+        "--model.frame-features",
+        "16",
+        "--model.embedding",
+        "16",
     ),
-}  # fmt: skip
+    "lipsync": (
+        "--batch-size",
+        "2",
+        "--speech-batch",
+        "2",
+        "--speech-tokens",
+        "30",
+        "--decode-from",
+        "1",
+        "--sync-from",
+        "2",
+        "--driven-from",
+        "2",
+        "--driven-share",
+        "0.7",
+        "--weights.mouth-perceptual",
+        "0",
+        "--photo-share",
+        "0.3",
+        "--geometry-steps",
+        "20",
+        "--swapped-share",
+        "0.5",
+        "--weights.adversarial",
+        "0.03",
+        "--adversarial-from",
+        "2",
+        "--adversarial-rise",
+        "1",
+        "--discriminator.widths",
+        "8",
+        "8",
+        "--model.latent-channels",
+        "16",
+        "--model.warp-width",
+        "8",
+        "--model.widths",
+        "8",
+        "16",
+        "--model.token-width",
+        "8",
+        "--model.heads",
+        "2",
+        "--audio.width",
+        "16",
+        "--embed-frames",
+        "30",
+    ),
+}
 
 
 def speak(photo: NDArray[np.uint8], loudness: NDArray[np.float32], path: Path, sound: Path) -> None:
@@ -85,7 +222,10 @@ def speak(photo: NDArray[np.uint8], loudness: NDArray[np.float32], path: Path, s
     width = float(np.linalg.norm(mesh[LIP_LEFT, :2] - mesh[LIP_RIGHT, :2]))
     rows, columns = np.indices(photo.shape[:2], np.float32)
     middle = (mesh[LIP_TOP, :2] + mesh[LIP_BOTTOM, :2]) / 2
-    near = np.exp(-(((columns - middle[0]) / width) ** 2) - (np.maximum(rows - middle[1], 0) / (1.2 * width)) ** 2)
+    near = np.exp(
+        -(((columns - middle[0]) / width) ** 2)
+        - (np.maximum(rows - middle[1], 0) / (1.2 * width)) ** 2
+    )
     below = (1 + np.tanh((rows - middle[1]) * 0.75)) / 2
     silent = path.with_suffix(".silent.mp4")
     with VideoWriter(silent, photo.shape[1], photo.shape[0], 25, quality=12) as writer:
@@ -94,11 +234,15 @@ def speak(photo: NDArray[np.uint8], loudness: NDArray[np.float32], path: Path, s
             drift = 1.5 * np.sin(index / 9)
             moved = rows - (drop * near * below).astype(np.float32)
             across = columns + np.float32(drift)
-            picture = cv2.remap(photo, across, moved, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+            picture = cv2.remap(
+                photo, across, moved, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+            )
             lips = mesh[INNER_LIPS, :2].copy()
             lips[:, 0] -= drift
             lips[lips[:, 1] > middle[1], 1] += drop
-            cv2.fillPoly(picture, [np.round(lips * 16).astype(np.int32)], (60, 25, 25), cv2.LINE_AA, 4)
+            cv2.fillPoly(
+                picture, [np.round(lips * 16).astype(np.int32)], (60, 25, 25), cv2.LINE_AA, 4
+            )
             writer.write(np.ascontiguousarray(picture))
     mux([silent], AudioSource(sound), path, 25)
     silent.unlink()
@@ -112,7 +256,9 @@ def syllables(seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     loudness = np.clip(loudness / 1.5, 0, 1).astype(np.float32)
     t = np.arange(FRAMES * 640) / 16000
     tone = np.sum([np.sin(2 * np.pi * 130 * k * t) / k for k in range(1, 15)], axis=0)
-    return loudness, (0.2 * tone * np.interp(t * 25, np.arange(FRAMES), loudness)).astype(np.float32)
+    return loudness, (0.2 * tone * np.interp(t * 25, np.arange(FRAMES), loudness)).astype(
+        np.float32
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -158,12 +304,32 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Trains a stage, once for each set of arguments; prepares the dataset first."""
     home = tmp_path_factory.mktemp("training")
-    assert main(["prepare", str(footage), "--out", str(home / "data"), "--workers", "1", "--test-share", "0"]) == 0
+    assert (
+        main(
+            [
+                "prepare",
+                str(footage),
+                "--out",
+                str(home / "data"),
+                "--workers",
+                "1",
+                "--test-share",
+                "0",
+            ]
+        )
+        == 0
+    )
 
     def arguments(stage: str, out: Path) -> list[str]:
-        needed = [] if stage in ("vqgan", "lips", "sync-scorer") else ["--vqgan", str(train("vqgan"))]
+        needed = (
+            [] if stage in ("vqgan", "lips", "sync-scorer") else ["--vqgan", str(train("vqgan"))]
+        )
         needed += ["--teacher", str(TEACHER)] if stage == "lips" else []
-        needed += ["--expert", str(train("expert")), "--swap", str(train("swap"))] if stage == "lipsync" else []
+        needed += (
+            ["--expert", str(train("expert")), "--swap", str(train("swap"))]
+            if stage == "lipsync"
+            else []
+        )
         options = [*TINY, *STAGES[stage], *needed, "--data", str(home / "data")]
         return ["train", stage, *options, "--out", str(out), "--steps", str(STEPS)]
 
@@ -178,7 +344,8 @@ def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
 
 
 def kill_somewhere(arguments: list[str], out: Path) -> int:
-    """Start a training that saves after each step, and kill it (SIGKILL) at a random moment; returns the steps logged.
+    """Start a training that saves after each step, and kill it (SIGKILL) at a random moment;
+    returns the steps logged.
 
     On a busy machine the training may end before the blow falls; then it is tried again, earlier.
     """
@@ -202,14 +369,21 @@ def kill_somewhere(arguments: list[str], out: Path) -> int:
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         found = list(csv.DictReader(file))
-    return [{k: v for k, v in row.items() if k not in ("samples_per_second", "elapsed")} for row in found]
+    return [
+        {k: v for k, v in row.items() if k not in ("samples_per_second", "elapsed")}
+        for row in found
+    ]
 
 
-def assert_same_curve(found: list[dict[str, str]], wanted: list[dict[str, str]], message: str) -> None:
+def assert_same_curve(
+    found: list[dict[str, str]], wanted: list[dict[str, str]], message: str
+) -> None:
     """Equal but for `ROUNDING`."""
     assert [list(row) for row in found] == [list(row) for row in wanted], message
     for one, other in zip(found, wanted, strict=True):
-        assert {k: bool(v) for k, v in one.items()} == {k: bool(v) for k, v in other.items()}, message
+        assert {k: bool(v) for k, v in one.items()} == {k: bool(v) for k, v in other.items()}, (
+            message
+        )
         numbers = [{k: float(v) for k, v in row.items() if v} for row in (one, other)]
         assert numbers[0] == pytest.approx(numbers[1], rel=ROUNDING, abs=1e-6), message
 
@@ -218,11 +392,17 @@ def test_prepare_keeps_people_and_lists_the_rest(run: Callable[..., Path]) -> No
     data = run.home / "data"  # type: ignore[attr-defined]
     items = rows(data / "index.csv")
     assert sorted((i["kind"], i["identity"].rpartition("/")[2]) for i in items) == [
-        ("photo", "astronaut"), ("photo", "astronaut"), ("photo", "grace-hopper"), ("photo", "grace-hopper"),
-        ("real", "astronaut"), ("real", "grace-hopper"),
-    ]  # fmt: skip
+        ("photo", "astronaut"),
+        ("photo", "astronaut"),
+        ("photo", "grace-hopper"),
+        ("photo", "grace-hopper"),
+        ("real", "astronaut"),
+        ("real", "grace-hopper"),
+    ]
     clips = [i for i in items if i["kind"] == "real"]
-    assert all(i["count"] == str(FRAMES) and i["trusted"] == "True" and i["offset"] == "0" for i in clips)
+    assert all(
+        i["count"] == str(FRAMES) and i["trusted"] == "True" and i["offset"] == "0" for i in clips
+    )
     dropped = {row["name"].rpartition("/")[2]: row["reason"] for row in rows(data / "dropped.csv")}
     assert set(dropped) == {"broken.mp4", "cut.mp4", "wall.png"} and all(dropped.values())
 
@@ -232,7 +412,10 @@ def test_preparing_again_does_nothing_anew(run: Callable[..., Path], footage: Pa
     before = {p: p.stat().st_mtime_ns for p in (data / "units").rglob("*")}
     index = (data / "index.csv").read_text()
     (data / "units" / "killed.part").mkdir()
-    assert main(["prepare", str(footage), "--out", str(data), "--workers", "1", "--test-share", "0"]) == 0
+    assert (
+        main(["prepare", str(footage), "--out", str(data), "--workers", "1", "--test-share", "0"])
+        == 0
+    )
     assert {p: p.stat().st_mtime_ns for p in (data / "units").rglob("*")} == before
     assert (data / "index.csv").read_text() == index
 
@@ -240,7 +423,9 @@ def test_preparing_again_does_nothing_anew(run: Callable[..., Path], footage: Pa
 @pytest.fixture
 def teacher() -> Path:
     if not TEACHER.exists():
-        pytest.skip(f"{TEACHER.name} is not there; SWAPTALK_SHARED names the folder whose models/ holds it")
+        pytest.skip(
+            f"{TEACHER.name} is not there; SWAPTALK_SHARED names the folder whose models/ holds it"
+        )
     return TEACHER
 
 
@@ -266,14 +451,31 @@ def test_export_and_generate(run: Callable[..., Path], footage: Path, tmp_path: 
     runs = [str(run(stage)) for stage in STAGES if stage != "lips"]
     assert main(["export", *runs, "--out", str(bundle)]) == 0
     described = json.loads((bundle / "bundle.json").read_text())["description"]
-    assert described["stages"]["vqgan"]["steps"] == 4 and "l1" in described["stages"]["vqgan"]["validation"]
+    assert (
+        described["stages"]["vqgan"]["steps"] == 4
+        and "l1" in described["stages"]["vqgan"]["validation"]
+    )
     assert described["parity"]["decode"] <= 1
     output = tmp_path / "out.mp4"
-    assert main([
-        "generate", "--source", str(footage / "astronaut" / "photo.png"),
-        "--target", str(footage / "grace-hopper" / "clip.mp4"), "--audio", str(footage.parent / "astronaut.wav"),
-        "--models", str(bundle), "--output", str(output), "--quiet",
-    ]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "generate",
+                "--source",
+                str(footage / "astronaut" / "photo.png"),
+                "--target",
+                str(footage / "grace-hopper" / "clip.mp4"),
+                "--audio",
+                str(footage.parent / "astronaut.wav"),
+                "--models",
+                str(bundle),
+                "--output",
+                str(output),
+                "--quiet",
+            ]
+        )
+        == 0
+    )
     made = probe(output)
     assert made.video is not None and made.audio is not None
     assert made.duration == pytest.approx(FRAMES / 25, abs=0.1)
@@ -285,7 +487,16 @@ def test_a_sync_scorer_is_exported_and_measures(run: Callable[..., Path], tmp_pa
     first = run("sync-scorer")
     again = tmp_path / "aligned"
     data = str(run.home / "data")  # type: ignore[attr-defined]
-    aligned = [*TINY, *STAGES["sync-scorer"], "--data", data, "--out", str(again), "--align-by", str(first)]
+    aligned = [
+        *TINY,
+        *STAGES["sync-scorer"],
+        "--data",
+        data,
+        "--out",
+        str(again),
+        "--align-by",
+        str(first),
+    ]
     assert main(["train", "sync-scorer", *aligned, "--steps", "1"]) == 0
     file = tmp_path / "scorer.safetensors"
     assert main(["export", str(first), "--out", str(file)]) == 0
@@ -296,7 +507,9 @@ def test_a_sync_scorer_is_exported_and_measures(run: Callable[..., Path], tmp_pa
     assert sound.shape == (21, 16) and np.allclose(np.linalg.norm(sound, axis=1), 1, atol=1e-5)
 
 
-def test_a_lip_network_is_exported_and_measures(teacher: Path, run: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_lip_network_is_exported_and_measures(
+    teacher: Path, run: Callable[..., Path], tmp_path: Path
+) -> None:
     from swaptalk.faces.lips import LipNetwork, from_view, lip_region, lip_view
     from swaptalk.faces.topology import LIPS, canonical_crop_mesh
     from swaptalk.training.pretrained import load_network
@@ -314,11 +527,41 @@ def test_a_lip_network_is_exported_and_measures(teacher: Path, run: Callable[...
     assert np.array_equal(refined[others], mesh[others])
 
 
-def test_a_teacher_that_is_none_is_refused(run: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_teacher_that_is_none_is_refused(
+    run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     data = run.home / "data"  # type: ignore[attr-defined]
-    assert main(["train", "lips", "--data", str(data), "--teacher", str(resolve("face-mesh")), "--steps", "1"]) == 2
+    assert (
+        main(
+            [
+                "train",
+                "lips",
+                "--data",
+                str(data),
+                "--teacher",
+                str(resolve("face-mesh")),
+                "--steps",
+                "1",
+            ]
+        )
+        == 2
+    )
     assert "is not the 478-point landmark network" in capsys.readouterr().err
-    assert main(["train", "lips", "--data", str(data), "--teacher", str(data / "index.csv"), "--steps", "1"]) == 2
+    assert (
+        main(
+            [
+                "train",
+                "lips",
+                "--data",
+                str(data),
+                "--teacher",
+                str(data / "index.csv"),
+                "--steps",
+                "1",
+            ]
+        )
+        == 2
+    )
     assert "is not the 478-point landmark network" in capsys.readouterr().err
 
 
@@ -334,9 +577,15 @@ def test_export_says_what_is_missing(
     assert (tmp_path / "mine" / "diary.txt").exists()
 
 
-def test_a_stage_on_the_wrong_run_is_refused(run: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stage_on_the_wrong_run_is_refused(
+    run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     data = str(run.home / "data")  # type: ignore[attr-defined]
-    assert main(["train", "swap", "--data", data, "--vqgan", str(run("expert")), "--steps", "1"]) == 2
+    assert (
+        main(["train", "swap", "--data", data, "--vqgan", str(run("expert")), "--steps", "1"]) == 2
+    )
     assert "is a run of stage expert" in capsys.readouterr().err
-    assert main(["train", "swap", "--data", data, "--vqgan", str(run("vqgan")), "--steps", "1"]) == 2
+    assert (
+        main(["train", "swap", "--data", data, "--vqgan", str(run("vqgan")), "--steps", "1"]) == 2
+    )
     assert "embeddings have 16 channels" in capsys.readouterr().err

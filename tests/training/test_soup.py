@@ -25,7 +25,9 @@ from swaptalk.training.soup import average_runs  # noqa: E402
 from swaptalk.training.swap import SwapOptions  # noqa: E402
 
 
-def make_run(folder: Path, seed: int, width: int = 16, stage: str = "swap", **extra: Any) -> SwapTransformer:
+def make_run(
+    folder: Path, seed: int, width: int = 16, stage: str = "swap", **extra: Any
+) -> SwapTransformer:
     """A run whose moving average is a network of this seed, its last weights another."""
     config = SwapConfig(16, width=width, layers=2, heads=2)
     torch.manual_seed(seed)
@@ -33,9 +35,12 @@ def make_run(folder: Path, seed: int, width: int = 16, stage: str = "swap", **ex
     folder.mkdir()
     write_config(folder, stage, to_json(SwapOptions(model=config)))
     state = Checkpoint(
-        step=10 * seed, elapsed=60.0 * seed, networks={"swap": full_state(last), "discriminator": {}},
-        averages={"swap": full_state(average)}, extra=extra,
-    )  # fmt: skip
+        step=10 * seed,
+        elapsed=60.0 * seed,
+        networks={"swap": full_state(last), "discriminator": {}},
+        averages={"swap": full_state(average)},
+        extra=extra,
+    )
     save_checkpoint(folder, state)
     return average
 
@@ -53,7 +58,11 @@ def test_a_mean_records_the_runs_that_it_is_made_of(tmp_path: Path) -> None:
         make_run(tmp_path / str(k), k, motion={"mean": [1.0]})
     average_runs([tmp_path / "1", tmp_path / "2"], tmp_path / "mean")
     average_runs([tmp_path / "mean", tmp_path / "3"], tmp_path / "again")
-    inner = {"steps": 0, "minutes": 0.0, "mean_of": [{"steps": 10, "minutes": 1.0}, {"steps": 20, "minutes": 2.0}]}
+    inner = {
+        "steps": 0,
+        "minutes": 0.0,
+        "mean_of": [{"steps": 10, "minutes": 1.0}, {"steps": 20, "minutes": 2.0}],
+    }
     described = describe({"swap": tmp_path / "again"})["stages"]["swap"]
     assert described["mean_of"] == [inner, {"steps": 30, "minutes": 3.0}]
     assert described["validation"] == {}

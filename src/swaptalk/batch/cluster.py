@@ -1,4 +1,6 @@
-"""The same workers as actors of a Ray cluster (https://docs.ray.io), whose machines share the folders of the jobs."""
+"""The same workers as actors of a Ray cluster (https://docs.ray.io), whose machines share the
+folders of the jobs.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from swaptalk.errors import InputError
 
 
 class _Worker:
-    """Runs in an actor: keeps the networks loaded between tasks, and says meanwhile how far it is."""
+    """Runs in an actor: keeps the networks loaded between tasks, and says meanwhile how far it
+    is.
+    """
 
     def __init__(self) -> None:
         self._follower = Follower()
@@ -40,26 +44,36 @@ class ClusterPool:
 
     def __init__(self, address: str, size: int, threads: int) -> None:
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+            ray.init(
+                address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False
+            )
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise InputError(f"no Ray cluster answers at {address} ({' '.join(str(error).split())[:120]})",
-                             remedy="start one with 'ray start --head', or correct --ray") from error
+            raise InputError(
+                f"no Ray cluster answers at {address} ({' '.join(str(error).split())[:120]})",
+                remedy="start one with 'ray start --head', or correct --ray",
+            ) from error
         self.size = size or max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
         # A worker that dies is not started again by Ray: the batch counts attempts and decides.
         # Two methods at a time: one works, the other tells how far that is.
-        self._actor = ray.remote(num_cpus=threads, max_restarts=0, max_task_retries=0, max_concurrency=2)(_Worker)
+        self._actor = ray.remote(
+            num_cpus=threads, max_restarts=0, max_task_retries=0, max_concurrency=2
+        )(_Worker)
         self._places: dict[int, Any] = {}
         self._running: dict[Any, int] = {}
         self._asked: dict[int, Any] = {}
 
     def submit(self, place: int, task: Task) -> None:
-        """Give a free place a task; its actor is started, wherever there is room, if there is none."""
+        """Give a free place a task; its actor is started, wherever there is room, if there is
+        none.
+        """
         if place not in self._places:
             self._places[place] = self._actor.remote()
         self._running[self._places[place].run.remote(task)] = place
 
     def finished(self, seconds: float) -> list[tuple[int, Status | None]]:
-        """Wait at most so long; the places that have become free, None where the worker or its machine died."""
+        """Wait at most so long; the places that have become free, None where the worker or its
+        machine died.
+        """
         ready, _ = ray.wait(list(self._running), num_returns=1, timeout=seconds)
         results: list[tuple[int, Status | None]] = []
         for reference in ready:
@@ -73,7 +87,9 @@ class ClusterPool:
         return results
 
     def reached(self, place: int) -> Reached | None:
-        """How far the task of a place is, at once; None if that is not known: its worker may wait for room."""
+        """How far the task of a place is, at once; None if that is not known: its worker may wait
+        for room.
+        """
         if place not in self._places:
             return None
         if place not in self._asked:

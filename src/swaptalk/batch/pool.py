@@ -30,7 +30,9 @@ class Pool(Protocol):
 
 
 def _leave_with_parent() -> None:
-    """End this process when the batch's own process is gone, so that nobody works on what is started again."""
+    """End this process when the batch's own process is gone, so that nobody works on what is
+    started again.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -81,8 +83,11 @@ class LocalPool:
 
     def finished(self, seconds: float) -> list[tuple[int, Status | None]]:
         """Wait at most so long; the places that have become free, None where the process died."""
-        by_connection = {connection: place for place, (_, connection) in self._places.items()
-                         if place in self._busy}
+        by_connection = {
+            connection: place
+            for place, (_, connection) in self._places.items()
+            if place in self._busy
+        }
         results: list[tuple[int, Status | None]] = []
         for ready in wait(list(by_connection), seconds):
             place = by_connection[ready]  # type: ignore[index]

@@ -1,4 +1,6 @@
-"""Runs a table of jobs: shared targets are compiled first, failed rows tried again, finished ones never done twice."""
+"""Runs a table of jobs: shared targets are compiled first, failed rows tried again, finished ones
+never done twice.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ CORES_PER_WORKER = 2
 TICK_SECONDS = 1.0
 #: What compiling a target costs in comparison to rendering as many frames from it.
 TEMPLATE_COST = 0.7
-#: Frames of a target beyond which no source is built into its template unasked: they would take more than 1 GB.
+#: Frames of a target beyond which no source is built into its template unasked: they would take
+#: more than 1 GB.
 MOST_SWAPPED = 15_000
 
 
@@ -75,8 +78,15 @@ class Summary:
 
     def to_json(self) -> str:
         """The summary as JSON text."""
-        return json.dumps({"done": len(self.rows) - len(self.failed), "failed": len(self.failed),
-                           "seconds": round(self.seconds, 3), "rows": [asdict(row) for row in self.rows]}, indent=1)
+        return json.dumps(
+            {
+                "done": len(self.rows) - len(self.failed),
+                "failed": len(self.failed),
+                "seconds": round(self.seconds, 3),
+                "rows": [asdict(row) for row in self.rows],
+            },
+            indent=1,
+        )
 
 
 def batch_folder(table: Path) -> Path:
@@ -84,12 +94,16 @@ def batch_folder(table: Path) -> Path:
     return table.with_name(table.name + ".batch")
 
 
-def run_batch(table: Path, settings: BatchSettings, told: Callable[[BatchProgress], object] = lambda _: None,
-              ) -> Summary:
+def run_batch(
+    table: Path,
+    settings: BatchSettings,
+    told: Callable[[BatchProgress], object] = lambda _: None,
+) -> Summary:
     """Render all rows that are not done yet.
 
     Raises:
-        InputError: rows are at fault (nothing is started), another process works on this table, or no such cluster.
+        InputError: rows are at fault (nothing is started), another process works on this table, or
+            no such cluster.
         KeyboardInterrupt: what is finished stays, for the next run.
     """
     rows = read_table(table)
@@ -122,10 +136,16 @@ def _workers(settings: BatchSettings) -> int:
 def _threads(settings: BatchSettings) -> int:
     if settings.threads:
         return settings.threads
-    return CORES_PER_WORKER if settings.ray is not None else max(1, (os.cpu_count() or 1) // _workers(settings))
+    return (
+        CORES_PER_WORKER
+        if settings.ray is not None
+        else max(1, (os.cpu_count() or 1) // _workers(settings))
+    )
 
 
-def plan_tasks(rows: Sequence[Row], folder: Path, settings: BatchSettings) -> tuple[list[Task], dict[str, Task]]:
+def plan_tasks(
+    rows: Sequence[Row], folder: Path, settings: BatchSettings
+) -> tuple[list[Task], dict[str, Task]]:
     """A task for every row, and by row name the template that it waits for."""
     shared: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
@@ -135,28 +155,58 @@ def plan_tasks(rows: Sequence[Row], folder: Path, settings: BatchSettings) -> tu
     for row in rows:
         key, options = _shared_key(row), _with_run(row.options, settings)
         name = f"row-{row.number:06d}"
-        # The same file through a template gives the same frames, so the fingerprint is that of the row itself.
-        fingerprint = job_fingerprint(row.plan.inputs, {**fingerprinted(row.options), "models": str(settings.models),
-                                                        "output": str(row.options.output)})
-        if len(shared[key]) > 1 and not is_template(row.options.target) and row.plan.playback.length > 1:
+        # The same file through a template gives the same frames, so the fingerprint is that of the
+        # row itself.
+        fingerprint = job_fingerprint(
+            row.plan.inputs,
+            {
+                **fingerprinted(row.options),
+                "models": str(settings.models),
+                "output": str(row.options.output),
+            },
+        )
+        if (
+            len(shared[key]) > 1
+            and not is_template(row.options.target)
+            and row.plan.playback.length > 1
+        ):
             if key not in made:
                 made[key] = _template_task(key, shared[key], folder, settings)
             templates[name] = made[key]
-            options = replace(options, target=template_path(folder, key), start=0.0, end=None, fps=None,
-                              resolution=None)
-        tasks.append(Task(name, "row", options, folder / f"{name}.json", fingerprint, row.plan.frames))
+            options = replace(
+                options,
+                target=template_path(folder, key),
+                start=0.0,
+                end=None,
+                fps=None,
+                resolution=None,
+            )
+        tasks.append(
+            Task(name, "row", options, folder / f"{name}.json", fingerprint, row.plan.frames)
+        )
     return tasks, templates
 
 
 def _with_run(options: GenerateOptions, settings: BatchSettings) -> GenerateOptions:
-    return replace(options, device=settings.device, threads=_threads(settings), models=settings.models)
+    return replace(
+        options, device=settings.device, threads=_threads(settings), models=settings.models
+    )
 
 
 def _shared_key(row: Row) -> tuple[str, ...]:
     """Rows that agree in this show the same analysis."""
     options = row.options
-    return tuple(str(part) for part in (options.target.resolve(), options.face, options.start, options.end, options.fps,
-                                        options.resolution))
+    return tuple(
+        str(part)
+        for part in (
+            options.target.resolve(),
+            options.face,
+            options.start,
+            options.end,
+            options.fps,
+            options.resolution,
+        )
+    )
 
 
 def _source_key(options: GenerateOptions) -> tuple[object, ...]:
@@ -164,19 +214,34 @@ def _source_key(options: GenerateOptions) -> tuple[object, ...]:
     return tuple(photo.resolve() for photo in options.source), options.source_face, options.strength
 
 
-def _template_task(key: tuple[str, ...], rows: Sequence[Row], folder: Path, settings: BatchSettings) -> Task:
-    """The template of these rows' target, with the source built in that most of them name, if several do."""
+def _template_task(
+    key: tuple[str, ...], rows: Sequence[Row], folder: Path, settings: BatchSettings
+) -> Task:
+    """The template of these rows' target, with the source built in that most of them name, if
+    several do.
+    """
     path = template_path(folder, key)
-    named = Counter(_source_key(row.options) for row in rows
-                    if row.options.source and row.options.order != "sync-first")
+    named = Counter(
+        _source_key(row.options)
+        for row in rows
+        if row.options.source and row.options.order != "sync-first"
+    )
     most, count = named.most_common(1)[0] if named else (None, 0)
-    length = make_plan(replace(rows[0].options, source=(), audio=None, output=None), "template").playback.length
+    length = make_plan(
+        replace(rows[0].options, source=(), audio=None, output=None), "template"
+    ).playback.length
     built_in = count > 1 and length <= MOST_SWAPPED
     row = next(row for row in rows if not built_in or _source_key(row.options) == most)
-    options = replace(_with_run(row.options, settings), source=row.options.source if built_in else (), audio=None,
-                      output=path)
+    options = replace(
+        _with_run(row.options, settings),
+        source=row.options.source if built_in else (),
+        audio=None,
+        output=path,
+    )
     inputs = [file_fingerprint(file) for file in (options.target, *options.source)]
-    fingerprint = " ".join(map(str, (*inputs, settings.models, options.source_face, options.strength, key)))
+    fingerprint = " ".join(
+        map(str, (*inputs, settings.models, options.source_face, options.strength, key))
+    )
     frames = round(length * TEMPLATE_COST)
     return Task(path.stem, "template", options, path.with_suffix(".json"), fingerprint, frames)
 
@@ -196,8 +261,15 @@ def _is_done(task: Task) -> bool:
 class _Scheduler:
     """Hands tasks to the places of a pool until every row is done or given up."""
 
-    def __init__(self, pool: Pool, todo: Sequence[Task], templates: dict[str, Task], total: int, attempts: int,
-                 told: Callable[[BatchProgress], object]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        todo: Sequence[Task],
+        templates: dict[str, Task],
+        total: int,
+        attempts: int,
+        told: Callable[[BatchProgress], object],
+    ) -> None:
         self._pool, self._attempts, self._told, self._total = pool, attempts, told, total
         self._tried: defaultdict[str, int] = defaultdict(int)
         self._waiting: deque[Task] = deque()
@@ -205,7 +277,11 @@ class _Scheduler:
         self._running: dict[int, Task] = {}
         self._failed = 0
         self._left = len(todo)
-        needed = {templates[task.name].name: templates[task.name] for task in todo if task.name in templates}
+        needed = {
+            templates[task.name].name: templates[task.name]
+            for task in todo
+            if task.name in templates
+        }
         self._frames_left = sum(task.frames for task in [*todo, *needed.values()])
         self._frames_done, self._begun = 0, time.monotonic()
         for template in needed.values():
@@ -233,7 +309,11 @@ class _Scheduler:
         if status is None:  # its worker is gone; it may have finished first, and then it says so
             status = read_status(task.status, task.name, task.fingerprint)
             if status.state != "done":
-                status = replace(status, state="waiting", error="its worker process was killed or its machine is gone")
+                status = replace(
+                    status,
+                    state="waiting",
+                    error="its worker process was killed or its machine is gone",
+                )
         if status.state == "waiting":
             if self._tried[task.name] < self._attempts:
                 write_status(task.status, status)
@@ -252,7 +332,9 @@ class _Scheduler:
             self._waiting.extendleft(reversed(blocked))
         for row in blocked if status.state == "failed" else ():
             unmade = read_status(row.status, row.name, row.fingerprint)
-            failed = replace(unmade, state="failed", error=f"its target could not be analysed: {status.error}")
+            failed = replace(
+                unmade, state="failed", error=f"its target could not be analysed: {status.error}"
+            )
             write_status(row.status, failed)
             self._finish(row, failed)
         if task.kind == "row":
@@ -263,4 +345,8 @@ class _Scheduler:
         left = None
         if self._frames_done:
             left = (time.monotonic() - self._begun) / self._frames_done * self._frames_left
-        self._told(BatchProgress(self._total - self._left - self._failed, self._failed, self._total, left, last))
+        self._told(
+            BatchProgress(
+                self._total - self._left - self._failed, self._failed, self._total, left, last
+            )
+        )

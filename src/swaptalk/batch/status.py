@@ -1,4 +1,6 @@
-"""What became of each row, one file a row, written whole or not at all: what a later run goes on from."""
+"""What became of each row, one file a row, written whole or not at all: what a later run goes on
+from.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,14 @@ class Status:
 
     def begun(self) -> Status:
         """One more attempt, by this process."""
-        return replace(self, state="running", attempts=self.attempts + 1, error=None, fault=None, worker=this_worker())
+        return replace(
+            self,
+            state="running",
+            attempts=self.attempts + 1,
+            error=None,
+            fault=None,
+            worker=this_worker(),
+        )
 
 
 def this_worker() -> str:
@@ -45,7 +54,9 @@ def this_worker() -> str:
 
 
 def read_status(path: Path, name: str, fingerprint: str) -> Status:
-    """What is known of a job; a file that is missing, unreadable or about another job means nothing is."""
+    """What is known of a job; a file that is missing, unreadable or about another job means nothing
+    is.
+    """
     try:
         status = Status(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

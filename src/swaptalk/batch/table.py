@@ -20,8 +20,13 @@ from swaptalk.pipeline.plan import Plan, make_plan
 
 #: Larger tables are mistakes: this is a million rows of paths.
 MAX_TABLE_BYTES = 256 << 20
-#: Options of ``generate`` that make no sense in a row: how the batch runs and reports is said once, for all rows.
-LEFT_OUT = {field.name for field in dataclasses.fields(RunOptions)} | {"list_faces", "preview", "resume"}
+#: Options of ``generate`` that make no sense in a row: how the batch runs and reports is said once,
+#: for all rows.
+LEFT_OUT = {field.name for field in dataclasses.fields(RunOptions)} | {
+    "list_faces",
+    "preview",
+    "resume",
+}
 #: What parts several source photos in one CSV field.
 SEPARATOR = ";"
 _PATH_COLUMNS = ("target", "source", "audio", "output", "stats")
@@ -43,8 +48,11 @@ class Row:
 def columns() -> dict[str, Any]:
     """Names and types of the columns that a table may have."""
     hints = typing.get_type_hints(GenerateOptions)
-    return {field.name: hints[field.name] for field in dataclasses.fields(GenerateOptions)
-            if field.name not in LEFT_OUT}
+    return {
+        field.name: hints[field.name]
+        for field in dataclasses.fields(GenerateOptions)
+        if field.name not in LEFT_OUT
+    }
 
 
 def read_table(path: Path) -> list[Row]:
@@ -60,7 +68,9 @@ def read_table(path: Path) -> list[Row]:
         raise InputError("is too large for a table of jobs", path=path, remedy="split it")
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".jsonl"):
-        raise InputError("is no table of jobs", path=path, remedy="give a file ending in .csv or .jsonl")
+        raise InputError(
+            "is no table of jobs", path=path, remedy="give a file ending in .csv or .jsonl"
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -68,13 +78,18 @@ def read_table(path: Path) -> list[Row]:
     rows: list[Row] = []
     errors: list[str] = []
     outputs: dict[Path, int] = {}
-    for number, record in _csv_records(text, path) if suffix == ".csv" else _json_records(text, errors):
+    for number, record in (
+        _csv_records(text, path) if suffix == ".csv" else _json_records(text, errors)
+    ):
         try:
             row = Row(number, *_checked(record, path.parent))
             for output in (row.options.output, row.options.stats):
                 if output is not None and outputs.setdefault(output.resolve(), number) != number:
-                    raise InputError(f"is an output of row {outputs[output.resolve()]} too", path=output,
-                                     remedy="give each row its own")
+                    raise InputError(
+                        f"is an output of row {outputs[output.resolve()]} too",
+                        path=output,
+                        remedy="give each row its own",
+                    )
             rows.append(row)
         except SwapTalkError as error:
             errors.append(f"row {number}: {error}")
@@ -90,7 +105,9 @@ class TableError(InputError):
     """Rows are at fault; ``rows`` says for each of them what is wrong."""
 
     def __init__(self, path: Path, rows: list[str], count: int) -> None:
-        super().__init__(f"{count} rows are at fault", path=path, remedy="correct them; nothing was started")
+        super().__init__(
+            f"{count} rows are at fault", path=path, remedy="correct them; nothing was started"
+        )
         self.rows = rows
 
 
@@ -99,19 +116,33 @@ def _csv_records(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         names = reader.fieldnames
         if not names or len(set(names)) != len(names):
-            raise InputError("has no header, or columns twice", path=path, remedy=f"begin it with {_some_columns()}")
+            raise InputError(
+                "has no header, or columns twice",
+                path=path,
+                remedy=f"begin it with {_some_columns()}",
+            )
         unknown = sorted(set(names) - set(columns()))
         if unknown:
-            raise InputError(f"column '{unknown[0]}' is unknown", path=path, remedy=f"known are {', '.join(columns())}")
+            raise InputError(
+                f"column '{unknown[0]}' is unknown",
+                path=path,
+                remedy=f"known are {', '.join(columns())}",
+            )
         for record in reader:
             if None in record or None in record.values():
-                raise InputError(f"row {reader.line_num} has another number of fields than the header", path=path,
-                                 remedy="put fields with commas in quotes")
+                raise InputError(
+                    f"row {reader.line_num} has another number of fields than the header",
+                    path=path,
+                    remedy="put fields with commas in quotes",
+                )
             if any(value.strip() for value in record.values()):
                 yield reader.line_num, record
     except csv.Error as error:
-        raise InputError(f"line {reader.line_num} is no CSV ({error})", path=path,
-                         remedy="save it as CSV with commas") from error
+        raise InputError(
+            f"line {reader.line_num} is no CSV ({error})",
+            path=path,
+            remedy="save it as CSV with commas",
+        ) from error
 
 
 def _some_columns() -> str:
@@ -142,7 +173,11 @@ def _checked(record: Mapping[str, Any], folder: Path) -> tuple[GenerateOptions, 
             continue
         converted = _converted(name, known[name], value)
         if name in _PATH_COLUMNS:
-            converted = tuple(folder / one for one in converted) if isinstance(converted, tuple) else folder / converted
+            converted = (
+                tuple(folder / one for one in converted)
+                if isinstance(converted, tuple)
+                else folder / converted
+            )
         values[name] = converted
     for name in ("target", "output"):
         if name not in values:
@@ -159,14 +194,22 @@ def _converted(name: str, hint: Any, value: Any) -> Any:
     """
     kinds = [kind for kind in _alternatives(hint) if kind is not type(None)]
     kind = kinds[0]
-    wrong = InputError(f"{name} {value!r:.60} is not of its kind", remedy="see 'swaptalk generate --help'")
+    wrong = InputError(
+        f"{name} {value!r:.60} is not of its kind", remedy="see 'swaptalk generate --help'"
+    )
     if typing.get_origin(kind) is tuple:
-        values = value if isinstance(value, list) else [part.strip() for part in str(value).split(SEPARATOR)]
+        values = (
+            value
+            if isinstance(value, list)
+            else [part.strip() for part in str(value).split(SEPARATOR)]
+        )
         return tuple(_converted(name, typing.get_args(kind)[0], one) for one in values)
     if typing.get_origin(kind) is Literal:
         if value not in typing.get_args(kind):
-            raise InputError(f"{name} {value!r:.60} is unknown",
-                             remedy=f"give one of {', '.join(map(str, typing.get_args(kind)))}")
+            raise InputError(
+                f"{name} {value!r:.60} is unknown",
+                remedy=f"give one of {', '.join(map(str, typing.get_args(kind)))}",
+            )
         return value
     if kind is bool:
         if isinstance(value, str):
@@ -183,4 +226,8 @@ def _converted(name: str, hint: Any, value: Any) -> Any:
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    return (
+        typing.get_args(hint)
+        if typing.get_origin(hint) in (typing.Union, types.UnionType)
+        else (hint,)
+    )

@@ -31,7 +31,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Reached:
-    """How far a worker is: ``done`` of ``total`` frames of a stage, of which ``first`` were there when it began."""
+    """How far a worker is: ``done`` of ``total`` frames of a stage, of which ``first`` were there
+    when it began.
+    """
 
     stage: str = ""
     total: int = 0
@@ -70,8 +72,9 @@ def _loaded(options: GenerateOptions, progress: Progress | None) -> SwapTalk:
 def run_task(task: Task, progress: Progress | None = None) -> Status:
     """Do a task unless it is done already, keeping its status file up to date.
 
-    What an attempt before left finished is gone on with. Errors come back in the status, not as exceptions. Give the
-    same ``progress`` with every task of a process: the networks stay loaded with it.
+    What an attempt before left finished is gone on with. Errors come back in the status, not as
+    exceptions. Give the same ``progress`` with every task of a process: the networks stay loaded
+    with it.
     """
     status = read_status(task.status, task.name, task.fingerprint)
     output = task.options.output
@@ -93,9 +96,13 @@ def run_task(task: Task, progress: Progress | None = None) -> Status:
     except SwapTalkError as error:
         status = replace(status, state="waiting", error=str(error), fault=_fault(error))
     except (OSError, RuntimeError, MemoryError) as error:
-        status = replace(status, state="waiting", error=" ".join(str(error).split()) or type(error).__name__)
+        status = replace(
+            status, state="waiting", error=" ".join(str(error).split()) or type(error).__name__
+        )
     except Exception as error:  # what nobody foresaw is the row's failure, not the batch's
-        status = replace(status, state="waiting", error=" ".join(f"{type(error).__name__}: {error}".split()))
+        status = replace(
+            status, state="waiting", error=" ".join(f"{type(error).__name__}: {error}".split())
+        )
     status = replace(status, seconds=round(time.monotonic() - begun, 3))
     write_status(task.status, status)
     return status
@@ -114,12 +121,17 @@ def _render(maker: SwapTalk, options: GenerateOptions) -> None:
 
 
 def _build(maker: SwapTalk, options: GenerateOptions, output: Path) -> None:
-    settings = {name: getattr(options, name) for name in ("face", "start", "end", "fps", "resolution")}
-    person = {name: getattr(options, name) for name in ("source", "source_face", "strength", "consent")}
+    settings = {
+        name: getattr(options, name) for name in ("face", "start", "end", "fps", "resolution")
+    }
+    person = {
+        name: getattr(options, name) for name in ("source", "source_face", "strength", "consent")
+    }
     try:
         maker.build_template(options.target, output, **settings, **person)
     except InputError:
         if not options.source:
             raise
-        # If it is the photo, then the rows that name it will say so; the others need their template.
+        # If it is the photo, then the rows that name it will say so; the others need their
+        # template.
         maker.build_template(options.target, output, **settings)

@@ -16,38 +16,51 @@ from swaptalk.pipeline.options import RunOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Options(RunOptions):
-    """Run a table of jobs (.csv or .jsonl) whose columns are named as generate's options: target, source, audio, ...
+    """Run a table of jobs (.csv or .jsonl) whose columns are named as generate's options: target,
+    source, audio, ...
 
-    Every row is checked before the first is started. Run the same command again after an interruption: finished rows
-    are not done twice, unfinished ones go on.
+    Every row is checked before the first is started. Run the same command again after an
+    interruption: finished rows are not done twice, unfinished ones go on.
     """
 
     jobs: tyro.conf.Positional[Path]
-    """The table. Paths in it are relative to its folder; several source photos are parted by ';'."""
+    """The table. Paths in it are relative to its folder; several source photos are parted by
+    ';'."""
     workers: int = 0
     """Rows rendered at the same time; 0 for one for every two cores (of the cluster with --ray)."""
     ray: str | None = None
-    """Render on the Ray cluster at this address (auto, HOST:PORT) instead of here; needs swaptalk[cluster]."""
+    """Render on the Ray cluster at this address (auto, HOST:PORT) instead of here; needs
+    swaptalk[cluster]."""
     retries: int = 2
     """How often a row is tried again when its worker crashes or its machine is lost."""
 
 
 class _Teller:
-    """Says on standard error how far the batch is: a line for every row, or one line that is renewed."""
+    """Says on standard error how far the batch is: a line for every row, or one line that is
+    renewed.
+    """
 
     def __init__(self) -> None:
         self._renewed = sys.stderr.isatty()
 
     def __call__(self, progress: BatchProgress) -> None:
-        left = "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} left"
+        left = (
+            ""
+            if progress.seconds_left is None
+            else f", about {_duration(progress.seconds_left)} left"
+        )
         failed = f", {progress.failed} failed" if progress.failed else ""
         line = f"{progress.done} of {progress.total} rows done{failed}{left}"
         if self._renewed:
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
         last = progress.last
         if last is not None and (not self._renewed or last.error is not None):
-            said = f"{last.name}: {last.state}" + (f" ({last.error})" if last.error else f" in {last.seconds:.1f} s")
-            print(f"{'' if not self._renewed else chr(10)}{said}; {line}", file=sys.stderr, flush=True)
+            said = f"{last.name}: {last.state}" + (
+                f" ({last.error})" if last.error else f" in {last.seconds:.1f} s"
+            )
+            print(
+                f"{'' if not self._renewed else chr(10)}{said}; {line}", file=sys.stderr, flush=True
+            )
 
     def end(self) -> None:
         """Leave the line."""
@@ -58,16 +71,32 @@ class _Teller:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes > 4 else f"{60 * minutes + rest} s"
+    return (
+        f"{hours} h {minutes} min"
+        if hours
+        else f"{minutes} min"
+        if minutes > 4
+        else f"{60 * minutes + rest} s"
+    )
 
 
 def run(options: Options) -> int:
     """``swaptalk batch``; returns the exit code: 0 only if every row is done."""
-    for name, value in (("--workers", options.workers), ("--retries", options.retries), ("--threads", options.threads)):
+    for name, value in (
+        ("--workers", options.workers),
+        ("--retries", options.retries),
+        ("--threads", options.threads),
+    ):
         if not 0 <= value <= 10_000:
             raise InputError(f"{name} {value} is out of range", remedy="give 0 or more")
-    settings = BatchSettings(workers=options.workers, ray=options.ray, retries=options.retries, device=options.device,
-                             threads=options.threads, models=options.models)
+    settings = BatchSettings(
+        workers=options.workers,
+        ray=options.ray,
+        retries=options.retries,
+        device=options.device,
+        threads=options.threads,
+        models=options.models,
+    )
     teller = None if options.quiet or options.json else _Teller()
     try:
         summary = run_batch(options.jobs, settings, teller or (lambda _: None))
@@ -78,11 +107,16 @@ def run(options: Options) -> int:
     except ModuleNotFoundError as error:
         if error.name != "ray":
             raise
-        raise SwapTalkError("--ray needs the package ray, which is not installed",
-                            remedy="pip install 'swaptalk[cluster]'") from error
+        raise SwapTalkError(
+            "--ray needs the package ray, which is not installed",
+            remedy="pip install 'swaptalk[cluster]'",
+        ) from error
     except KeyboardInterrupt:
-        print(f"\nswaptalk: what is finished is kept ({batch_folder(options.jobs)}); run the same command to go on",
-              file=sys.stderr)
+        print(
+            f"\nswaptalk: what is finished is kept ({batch_folder(options.jobs)}); run the same "
+            "command to go on",
+            file=sys.stderr,
+        )
         raise
     if teller is not None:
         teller.end()
@@ -98,5 +132,8 @@ def _report(options: Options, summary: Summary) -> None:
         print(f"swaptalk: {row.name}: {row.error}", file=sys.stderr)
     if not options.quiet:
         done = len(summary.rows) - len(summary.failed)
-        print(f"{options.jobs}: {done} of {len(summary.rows)} rows done, {len(summary.failed)} failed; "
-              f"{summary.seconds:.1f} s; states in {batch_folder(options.jobs)}")
+        print(
+            f"{options.jobs}: {done} of {len(summary.rows)} rows done, {len(summary.failed)} "
+            "failed; "
+            f"{summary.seconds:.1f} s; states in {batch_folder(options.jobs)}"
+        )

@@ -23,7 +23,9 @@ _SUFFIXES = {"image/jpeg": (".jpg", ".jpeg"), "image/png": (".png",), "image/web
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Copy a photo with a consent credential in it, which 'swaptalk generate' checks and policies can demand."""
+    """Copy a photo with a consent credential in it, which 'swaptalk generate' checks and policies
+    can demand.
+    """
 
     photo: tyro.conf.Positional[Path]
     """The person's photo (.jpg, .png, .webp)."""
@@ -36,7 +38,8 @@ class Options:
     until: str | None = None
     """Last day of the agreement, such as 2027-12-31."""
     certificate: Path | None = None
-    """Certificate chain (.pem) of the person or agency; without it the credential is self-signed."""
+    """Certificate chain (.pem) of the person or agency; without it the credential is
+    self-signed."""
     key: Path | None = None
     """Private key (.pem) of the certificate."""
     timestamp_url: str | None = None
@@ -47,16 +50,23 @@ def run(options: Options) -> int:
     """Sign; returns the exit code."""
     suffixes = _SUFFIXES.get(media_type(options.photo)) if is_image(options.photo) else None
     if suffixes is None:
-        raise InputError("is not a photo that can carry a credential", path=options.photo,
-                         remedy="give a .jpg, .png or .webp picture")
+        raise InputError(
+            "is not a photo that can carry a credential",
+            path=options.photo,
+            remedy="give a .jpg, .png or .webp picture",
+        )
     check_output(options.output, suffixes, (options.photo,))
     for option, text in (("--person", options.person), ("--statement", options.statement)):
         if not text.strip() or len(text) > LONGEST_TEXT:
-            raise InputError(f"{option} of {len(text)} characters", remedy=f"give 1 to {LONGEST_TEXT}")
+            raise InputError(
+                f"{option} of {len(text)} characters", remedy=f"give 1 to {LONGEST_TEXT}"
+            )
     credential = ConsentCredential(options.person, options.statement, _date(options.until))
     identity = signing_identity(options.certificate, options.key, options.timestamp_url)
     sign_consent(options.photo, options.output, credential, version(), identity)
-    print(f"{options.output}: consent of {options.person}, signed by {_organisation(identity.leaf)}")
+    print(
+        f"{options.output}: consent of {options.person}, signed by {_organisation(identity.leaf)}"
+    )
     return 0
 
 

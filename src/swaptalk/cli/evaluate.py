@@ -50,12 +50,23 @@ from swaptalk.runtime.bundle import ModelBundle
 from swaptalk.runtime.packages import sha256_of
 
 RowName = Literal[
-    "ground-truth", "copy-target", "mesh-warp", "cascades", "restored", "halves", "swaptalk", "sync-first"
+    "ground-truth",
+    "copy-target",
+    "mesh-warp",
+    "cascades",
+    "restored",
+    "halves",
+    "swaptalk",
+    "sync-first",
 ]
 
 _MODULE_ROWS = {
-    "cascades": CASCADES, "restored": RESTORED, "halves": HALVES, "swaptalk": LATENT, "sync-first": LATENT_SYNC_FIRST,
-}  # fmt: skip
+    "cascades": CASCADES,
+    "restored": RESTORED,
+    "halves": HALVES,
+    "swaptalk": LATENT,
+    "sync-first": LATENT_SYNC_FIRST,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,29 +74,35 @@ class Options:
     """Measure talking-face video the way the paper does and print its table."""
 
     clips: Path
-    """Folder of test clips: videos (HDTF's names tell people apart), or index.csv beside clips/ with a test split."""
+    """Folder of test clips: videos (HDTF's names tell people apart), or index.csv beside clips/
+    with a test split."""
     output: Path
     """Folder for the report and for everything that is kept, so that an interrupted run goes on."""
     photos: Path | None = None
-    """Folder of source photos, one a person, or index.csv beside tar shards. Default: first frames of other clips."""
+    """Folder of source photos, one a person, or index.csv beside tar shards. Default: first frames
+    of other clips."""
     protocols: tuple[ProtocolName, ...] = ("self", "cross", "paused")
-    """self: the target's own audio. cross: the audio of another clip. paused: the same, its second half silent, for
-    LipLeak alone."""
+    """self: the target's own audio. cross: the audio of another clip. paused: the same, its second
+    half silent, for LipLeak alone."""
     rows: tuple[RowName, ...] = get_args(RowName)
-    """Rows of our own: swaptalk is this model, sync-first the same with the lip-sync before the swap; cascades are made
-    of its modules, through pixels, restored are cascades with a sharpening step, halves are the modules one by one."""
+    """Rows of our own: swaptalk is this model, sync-first the same with the lip-sync before the
+    swap; cascades are made of its modules, through pixels, restored are cascades with a sharpening
+    step, halves are the modules one by one."""
     external: tuple[str, ...] = ()
     """NAME=FOLDER: results that another program has rendered, named as the pairs."""
     command: tuple[str, ...] = ()
-    """NAME=COMMAND with {source}, {target}, {audio} and {output}: another program, run for each pair."""
+    """NAME=COMMAND with {source}, {target}, {audio} and {output}: another program, run for each
+    pair."""
     models: Path | None = None
     """Folder with other SwapTalk weights. Default: those that came with the program."""
     fid_weights: Path | None = None
-    """pt_inception-2015-12-05-6726825d.pth of pytorch-fid. Without it FD-MobileNetV2 is printed under its own name."""
+    """pt_inception-2015-12-05-6726825d.pth of pytorch-fid. Without it FD-MobileNetV2 is printed
+    under its own name."""
     syncnet_weights: Path | None = None
     """syncnet_v2.model of the authors of SyncNet. Without it LSE-C and LSE-D are left out."""
     sync_scorer: Path | None = None
-    """Other weights of the own sync network ('swaptalk train sync-scorer') than those that came with the program."""
+    """Other weights of the own sync network ('swaptalk train sync-scorer') than those that came
+    with the program."""
     limit: int | None = None
     """At most this many pairs a protocol."""
     gallery: int = 100
@@ -135,9 +152,13 @@ def run(options: Options) -> int:
         print(f"\n{goals_table(goals)}\n")
     for what, why in results.skipped.items:
         print(f"left out: {what}: {why}")
-    paths = write_report(options.output, summary, results, environment(weights), options.videos, goals)
-    counted = f"{len(results.pairs)} clips, {results.seconds:.0f} s, {len(results.skipped.items)} left out"
-    print(f"{counted}; {paths['html']}")
+    paths = write_report(
+        options.output, summary, results, environment(weights), options.videos, goals
+    )
+    left_out = len(results.skipped.items)
+    print(
+        f"{len(results.pairs)} clips, {results.seconds:.0f} s, {left_out} left out; {paths['html']}"
+    )
     return 0
 
 
@@ -146,7 +167,9 @@ def _evaluation(options: Options, clips: Sequence[Clip], gallery: Gallery) -> Ev
     options = replace(options, threads=max(1, options.threads // options.workers))
     observer = Observer(options.threads)
     instruments, weights, _ = _instruments(options, observer)
-    described = " ".join([f"every={options.every}", *(f"{name}={value}" for name, value in weights.items())])
+    described = " ".join(
+        [f"every={options.every}", *(f"{name}={value}" for name, value in weights.items())]
+    )
     methods = _methods(options, observer)
     return Evaluation(options.output / "cache", gallery, clips, methods, instruments, described)
 
@@ -228,7 +251,13 @@ def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dic
             f"evaluation needs the package {error.name}", remedy="pip install 'swaptalk[eval]'"
         ) from error
     torch.set_num_threads(options.threads)
-    names = ["lpips-alexnet", "mobilefacenet", "face-mesh", "blazeface-back", "blazeface-full-range"]
+    names = [
+        "lpips-alexnet",
+        "mobilefacenet",
+        "face-mesh",
+        "blazeface-back",
+        "blazeface-full-range",
+    ]
     weights = {name: assets.get(name).sha256 for name in names}
     own_weights = options.sync_scorer or WEIGHTS
     sync: list[SyncScorer] = [OwnSyncScorer.from_pretrained(own_weights)]
@@ -244,4 +273,8 @@ def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dic
         sync.append(SyncNetScorer(options.syncnet_weights))
         weights["syncnet"] = sha256_of(options.syncnet_weights)
     perceptual = PerceptualDistance(assets.resolve("lpips-alexnet"))
-    return Instruments(observer, perceptual, features, tuple(sync), options.every), weights, features[0]
+    return (
+        Instruments(observer, perceptual, features, tuple(sync), options.every),
+        weights,
+        features[0],
+    )

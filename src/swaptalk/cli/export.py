@@ -17,23 +17,29 @@ SINGLE = {"sync-scorer": export_sync_scorer, "lips": export_lips}
 
 @dataclass(frozen=True)
 class Options:
-    """Turn finished runs into a bundle for 'swaptalk generate --models BUNDLE', and check that both compute the same.
+    """Turn finished runs into a bundle for 'swaptalk generate --models BUNDLE', and check that both
+    compute the same.
 
-    Runs of the stages vqgan, swap and lipsync are needed; that of the expert only serves training. A run of
-    sync-scorer alone becomes a file for 'swaptalk evaluate --sync-scorer FILE', one of lips the package's lip network.
+    Runs of the stages vqgan, swap and lipsync are needed; that of the expert only serves training.
+    A run of sync-scorer alone becomes a file for 'swaptalk evaluate --sync-scorer FILE', one of
+    lips the package's lip network.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs; the stages are told from the folders."""
     out: Path
-    """Folder of the bundle; an older bundle there is replaced. For a sync-scorer, a file ending in .safetensors,
-    for lips one ending in .onnx."""
+    """Folder of the bundle; an older bundle there is replaced. For a sync-scorer, a file ending in
+    .safetensors, for lips one ending in .onnx."""
 
 
 def run(options: Options) -> int:
-    """Export and print the largest differences between PyTorch and ONNX Runtime; returns the exit code."""
+    """Export and print the largest differences between PyTorch and ONNX Runtime; returns the exit
+    code.
+    """
     if not options.runs:
-        raise InputError("no run given", remedy="name the folders of runs of vqgan, swap and lipsync")
+        raise InputError(
+            "no run given", remedy="name the folders of runs of vqgan, swap and lipsync"
+        )
     stages = [read_config(run)[0] for run in options.runs]
     if len(stages) == 1 and stages[0] in SINGLE:
         SINGLE[stages[0]](options.runs[0], options.out)

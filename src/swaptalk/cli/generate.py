@@ -27,7 +27,9 @@ class ProgressBar(Progress):
     def begin(self, stage: str, total: int, done: int = 0) -> None:
         """Show a new bar."""
         self.end()
-        self._bar = tqdm(total=total, initial=done, desc=stage, unit="frame", file=sys.stderr, dynamic_ncols=True)
+        self._bar = tqdm(
+            total=total, initial=done, desc=stage, unit="frame", file=sys.stderr, dynamic_ncols=True
+        )
 
     def advance(self, count: int) -> None:
         """Move the bar."""
@@ -44,7 +46,9 @@ class ProgressBar(Progress):
 def run_generate(options: GenerateOptions) -> int:
     """``swaptalk generate``: new face and new words; returns the exit code."""
     if options.list_faces is None:
-        _require(options.source, "--source", "the photo of the person who shall be seen", "swaptalk sync")
+        _require(
+            options.source, "--source", "the photo of the person who shall be seen", "swaptalk sync"
+        )
         _require(options.audio, "--audio", "the recording of what shall be said", "swaptalk swap")
     return _run(options)
 
@@ -64,7 +68,9 @@ def run_sync(options: SyncOptions) -> int:
 
 
 def _whole(options: RenderOptions) -> GenerateOptions:
-    return GenerateOptions(**{field.name: getattr(options, field.name) for field in dataclasses.fields(options)})
+    return GenerateOptions(
+        **{field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    )
 
 
 def _require(value: object, option: str, what: str, instead: str | None = None) -> None:
@@ -92,9 +98,15 @@ def _run(options: GenerateOptions) -> int:
     elif options.json:
         print(report.to_json(), end="")
     else:
-        passed = "".join(f", {count} left as they were ({reason})" for reason, count in report.passed_through.items())
-        _say(options, f"{options.output}: {report.frames} frames{passed}; {report.seconds:.1f} s, "
-                      f"{report.fps:.1f} frames a second")
+        passed = "".join(
+            f", {count} left as they were ({reason})"
+            for reason, count in report.passed_through.items()
+        )
+        _say(
+            options,
+            f"{options.output}: {report.frames} frames{passed}; {report.seconds:.1f} s, "
+            f"{report.fps:.1f} frames a second",
+        )
     return 0
 
 
@@ -120,7 +132,13 @@ def _say_how_to_resume(options: GenerateOptions, error: BaseException) -> None:
     if isinstance(error, ChangedInputError):
         return  # finished parts show the old file: the next run without --resume replaces them
     if job_path(options.output).exists():
-        print(f"swaptalk: finished parts are kept in {job_path(options.output)}; run the same command with --resume to "
-              "go on, or delete that folder", file=sys.stderr)
+        print(
+            f"swaptalk: finished parts are kept in {job_path(options.output)}; run the same "
+            "command with --resume to "
+            "go on, or delete that folder",
+            file=sys.stderr,
+        )
     elif isinstance(error, KeyboardInterrupt):
-        print("swaptalk: stopped before anything was finished; nothing was written", file=sys.stderr)
+        print(
+            "swaptalk: stopped before anything was finished; nothing was written", file=sys.stderr
+        )

@@ -70,14 +70,30 @@ def run(options: Add | List | Remove | WebhookSecret) -> int:
         print(webhook_secret(places.database))
     elif isinstance(options, Add):
         if not options.name.strip() or len(options.name) > LONGEST_NAME:
-            raise InputError("a key's name must have 1 to 60 characters", remedy="say who it is for")
+            raise InputError(
+                "a key's name must have 1 to 60 characters", remedy="say who it is for"
+            )
         print(keys.add(options.name))
     elif isinstance(options, Remove):
         keys.remove(options.name)
     elif options.json:
-        print(json.dumps([{"name": key.name, "created": key.created, "used": key.used} for key in keys.list()]))
+        print(
+            json.dumps(
+                [
+                    {"name": key.name, "created": key.created, "used": key.used}
+                    for key in keys.list()
+                ]
+            )
+        )
     else:
         for key in keys.list():
-            used = "never" if key.used is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(key.used))
-            print(f"{key.name}: made {time.strftime('%Y-%m-%d', time.localtime(key.created))}, last used {used}")
+            used = (
+                "never"
+                if key.used is None
+                else time.strftime("%Y-%m-%d %H:%M", time.localtime(key.used))
+            )
+            print(
+                f"{key.name}: made {time.strftime('%Y-%m-%d', time.localtime(key.created))}, last "
+                f"used {used}"
+            )
     return 0

@@ -1,4 +1,6 @@
-"""``swaptalk licences``: terms of code, weights, model files and training data; a bill of materials."""
+"""``swaptalk licences``: terms of code, weights, model files and training data; a bill of
+materials.
+"""
 
 from __future__ import annotations
 

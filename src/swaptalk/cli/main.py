@@ -1,7 +1,8 @@
-"""The ``swaptalk`` command: finds the verb, reads its options, runs it, and turns errors into one line.
+"""The ``swaptalk`` command: finds the verb, reads its options, runs it, and turns errors into one
+line.
 
-A verb's module is imported only when that verb is called, so that ``swaptalk --help`` answers at once and a verb may
-need an extra that is not installed.
+A verb's module is imported only when that verb is called, so that ``swaptalk --help`` answers at
+once and a verb may need an extra that is not installed.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 @dataclass(frozen=True)
 class Verb:
-    """One verb: ``module`` holds a dataclass ``options`` (or a union of them) and a function ``run(options) -> int``.
+    """One verb: ``module`` holds a dataclass ``options`` (or a union of them) and a function
+    ``run(options) -> int``.
 
-    ``extra`` names the optional dependencies that the module needs, as in ``pip install 'swaptalk[extra]'``. A verb
-    whose options depend on its first argument names a function ``parse(arguments) -> options`` instead of ``options``.
+    ``extra`` names the optional dependencies that the module needs, as in ``pip install
+    'swaptalk[extra]'``. A verb whose options depend on its first argument names a function
+    ``parse(arguments) -> options`` instead of ``options``.
     """
 
     name: str
@@ -43,7 +46,8 @@ class Verb:
 VERBS: tuple[Verb, ...] = (
     Verb(
         name="generate",
-        summary="make the talking video: the photo's face, the video's scene, the recording's words",
+        summary="make the talking video: the photo's face, the video's scene, the recording's "
+        "words",
         module="swaptalk.cli.generate",
         options="GenerateOptions",
         run="run_generate",
@@ -62,17 +66,29 @@ VERBS: tuple[Verb, ...] = (
         options="SyncOptions",
         run="run_sync",
     ),
-    Verb("verify", "say which marks files carry, whether they hold, and who made what", "swaptalk.cli.verify"),
+    Verb(
+        "verify",
+        "say which marks files carry, whether they hold, and who made what",
+        "swaptalk.cli.verify",
+    ),
     Verb("consent", "sign a person's agreement into the photo of them", "swaptalk.cli.consent"),
-    Verb("template", "analyse a video once for many jobs; say what such a file holds", "swaptalk.cli.template"),
+    Verb(
+        "template",
+        "analyse a video once for many jobs; say what such a file holds",
+        "swaptalk.cli.template",
+    ),
     Verb(
         name="serve",
         summary="start the web page and the HTTP API on this machine",
         module="swaptalk.cli.serve",
         extra="serve",
     ),
-    Verb("keys", "add, list and remove the API keys of a server", "swaptalk.cli.keys", extra="serve"),
-    Verb("batch", "make many videos from a table of jobs, here or on a cluster", "swaptalk.cli.batch"),
+    Verb(
+        "keys", "add, list and remove the API keys of a server", "swaptalk.cli.keys", extra="serve"
+    ),
+    Verb(
+        "batch", "make many videos from a table of jobs, here or on a cluster", "swaptalk.cli.batch"
+    ),
     Verb(
         name="evaluate",
         summary="measure quality on footage of your own and write a report",
@@ -99,7 +115,11 @@ VERBS: tuple[Verb, ...] = (
         extra="train",
     ),
     Verb("models", "list, fetch and find the third-party model files", "swaptalk.cli.models"),
-    Verb("licences", "show the terms of all code, weights, model files and training data", "swaptalk.cli.licences"),
+    Verb(
+        "licences",
+        "show the terms of all code, weights, model files and training data",
+        "swaptalk.cli.licences",
+    ),
 )
 
 
@@ -122,12 +142,14 @@ def usage(verbs: Sequence[Verb]) -> str:
     lines = "\n".join(f"  {verb.name:<{width}}  {verb.summary}" for verb in verbs)
     return (
         "usage: swaptalk VERB [options]\n\n"
-        "One photo, one video, one recording in; that person, in that scene, saying those words out.\n\n"
+        "One photo, one video, one recording in; that person, in that scene, saying those words "
+        "out.\n\n"
         f"verbs:\n{lines}\n\n"
         "options:\n"
         "  -h, --help   show this text; 'swaptalk VERB --help' shows the options of a verb\n"
         "  --version    show the version\n\n"
-        f"exit codes: 0 done, 1 failed, 2 wrong input or options, 130 interrupted. {DEBUG_VARIABLE}=1 shows tracebacks."
+        "exit codes: 0 done, 1 failed, 2 wrong input or options, 130 interrupted. "
+        f"{DEBUG_VARIABLE}=1 shows tracebacks."
     )
 
 
@@ -137,13 +159,20 @@ def main(arguments: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) 
     try:
         return _dispatch(argv, available(verbs))
     except SystemExit as leaving:  # tyro has shown help, or said what is wrong with the options
-        return leaving.code if isinstance(leaving.code, int) else EXIT_OK if leaving.code is None else EXIT_USAGE
+        return (
+            leaving.code
+            if isinstance(leaving.code, int)
+            else EXIT_OK
+            if leaving.code is None
+            else EXIT_USAGE
+        )
     except KeyboardInterrupt:
         _reraise_when_debugging()
         print("swaptalk: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has left (`| head`): point stdout elsewhere so that closing it says nothing.
+        # The reader of our output has left (`| head`): point stdout elsewhere so that closing it
+        # says nothing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILURE
     except SwapTalkError as error:
@@ -159,7 +188,9 @@ def main(arguments: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) 
         _reraise_when_debugging()
         said = " ".join(f"{type(error).__name__}: {error}".split())
         print(
-            f"swaptalk: internal error: {said}; set {DEBUG_VARIABLE}=1 for the traceback and report it", file=sys.stderr
+            f"swaptalk: internal error: {said}; set {DEBUG_VARIABLE}=1 for the traceback and "
+            "report it",
+            file=sys.stderr,
         )
         return EXIT_FAILURE
 

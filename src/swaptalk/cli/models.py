@@ -32,8 +32,8 @@ class Pull:
     runtime: bool = False
     """The files that generate, swap and sync need."""
     to: Path | None = None
-    """Put them into this folder instead of the cache: carry it to a machine without a network and name it in
-    SWAPTALK_MODELS_DIR there."""
+    """Put them into this folder instead of the cache: carry it to a machine without a network and
+    name it in SWAPTALK_MODELS_DIR there."""
     quiet: bool = False
     """Print nothing but errors."""
 
@@ -72,7 +72,8 @@ def _pull(options: Pull) -> None:
         wanted += [asset for name in options.names if (asset := assets.get(name)) not in wanted]
     if not wanted:
         raise InputError(
-            "nothing to fetch", remedy="give names from 'swaptalk models list', or --runtime, or --all"
+            "nothing to fetch",
+            remedy="give names from 'swaptalk models list', or --runtime, or --all",
         )
     paths = assets.pull(wanted, options.to, progress=not options.quiet)
     if not options.quiet:
@@ -87,12 +88,16 @@ def _as_json() -> str:
 def _as_table() -> str:
     header = ("name", "status", "MB", "use", "licence", "purpose")
     rows = [
-        (a.name, assets.status(a), f"{a.size / 1e6:.1f}", a.use, a.licence, a.purpose) for a in assets.catalogue()
+        (a.name, assets.status(a), f"{a.size / 1e6:.1f}", a.use, a.licence, a.purpose)
+        for a in assets.catalogue()
     ]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     lines = []
     for row in [header, *rows]:
-        cells = [c.rjust(w) if i == 2 else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            c.rjust(w) if i == 2 else c.ljust(w)
+            for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
         lines.append("  ".join(cells).rstrip())
     place = assets.offline_directory() or assets.cache_directory()
     return "\n".join([*lines, "", f"folder: {place}"])

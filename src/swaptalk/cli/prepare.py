@@ -18,13 +18,14 @@ from swaptalk.errors import InputError
 class Options:
     """Turn videos and photos into a dataset for 'swaptalk train'.
 
-    Faces are found, followed, aligned and cropped; sound is resampled and compared with the lips; people are told apart
-    and split into training and test. Run again after an interruption, or with more footage: only what is new is done.
+    Faces are found, followed, aligned and cropped; sound is resampled and compared with the lips;
+    people are told apart and split into training and test. Run again after an interruption, or with
+    more footage: only what is new is done.
     """
 
     sources: tyro.conf.Positional[tuple[Path, ...]]
-    """Videos, photos, tar files, and folders of them. A subfolder is one person; an index.csv in a folder may say more
-    (see docs/training.md)."""
+    """Videos, photos, tar files, and folders of them. A subfolder is one person; an index.csv in a
+    folder may say more (see docs/training.md)."""
     out: Path = Path("dataset")
     """Folder of the dataset."""
     workers: int = 0
@@ -38,13 +39,17 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Prepare the dataset and print what was kept and what was left out, and why; returns the exit code."""
+    """Prepare the dataset and print what was kept and what was left out, and why; returns the exit
+    code.
+    """
     if not options.sources:
         raise InputError("no footage given", remedy="name videos, photos or folders")
     if not 0 <= options.test_share < 1:
         raise InputError("--test-share must be at least 0 and below 1", remedy="0.1 is usual")
     if options.workers < 0 or options.max_seconds < 0:
-        raise InputError("--workers and --max-seconds must not be negative", remedy="leave them out")
+        raise InputError(
+            "--workers and --max-seconds must not be negative", remedy="leave them out"
+        )
     settings = PrepareSettings(
         options.out, options.workers, options.max_seconds, options.test_share, options.identities
     )

@@ -25,7 +25,9 @@ from swaptalk.runtime.bundle import ModelBundle
 
 @dataclass(frozen=True, kw_only=True)
 class Build(RunOptions, TargetOptions, SourceOptions):
-    """Analyse a video or photo and write it as a template, to be given as --target of any number of jobs."""
+    """Analyse a video or photo and write it as a template, to be given as --target of any number of
+    jobs.
+    """
 
     target: tyro.conf.Positional[Path]
     """Video (or photo) that gives the scene, the head movement and the expression."""
@@ -34,9 +36,11 @@ class Build(RunOptions, TargetOptions, SourceOptions):
     embed: bool = False
     """Carry the target in the template, so that it can be moved without it."""
     source: tuple[Path, ...] = ()
-    """Build this person in, too: jobs that name the same photos and strength are made faster. 32 or 64 kB a frame."""
+    """Build this person in, too: jobs that name the same photos and strength are made faster. 32 or
+    64 kB a frame."""
     consent: str | None = None
-    """Why the source may be used, where its photo or the policy asks for that: a file or a sentence."""
+    """Why the source may be used, where its photo or the policy asks for that: a file or a
+    sentence."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,9 @@ class Info:
 
 @dataclass(frozen=True)
 class Preview:
-    """Write a picture of a few frames: how the face lies in them, and its crop as the networks see it."""
+    """Write a picture of a few frames: how the face lies in them, and its crop as the networks see
+    it.
+    """
 
     template: tyro.conf.Positional[Path]
     """The template (.swaptalk)."""
@@ -79,10 +85,19 @@ def _build(options: Build) -> int:
     maker = SwapTalk.from_pretrained(options.models, options.device, options.threads, progress)
     try:
         template = maker.build_template(
-            options.target, options.output, embed=options.embed, face=options.face, start=options.start,
-            end=options.end, fps=options.fps, resolution=options.resolution, source=options.source,
-            source_face=options.source_face, strength=options.strength, consent=options.consent,
-        )  # fmt: skip
+            options.target,
+            options.output,
+            embed=options.embed,
+            face=options.face,
+            start=options.start,
+            end=options.end,
+            fps=options.fps,
+            resolution=options.resolution,
+            source=options.source,
+            source_face=options.source_face,
+            strength=options.strength,
+            consent=options.consent,
+        )
     finally:
         progress.end()
     if options.json:
@@ -111,11 +126,15 @@ def _info(options: Info) -> int:
     print(f"{options.template}: {_summary(template)}")
     until = "its end" if header.end is None else f"{header.end:g} s"
     for name, value in (
-        ("target", f"{header.target.name} ({target})"), ("part", f"from {header.start:g} s to {until}"),
-        ("face", header.face or DEFAULT_FACE), ("scenes", str(len(header.cuts) + 1)), ("source", _source(template)),
-        ("weights", f"{header.weights[:12]} ({weights})"), ("made by", f"SwapTalk {header.software}"),
+        ("target", f"{header.target.name} ({target})"),
+        ("part", f"from {header.start:g} s to {until}"),
+        ("face", header.face or DEFAULT_FACE),
+        ("scenes", str(len(header.cuts) + 1)),
+        ("source", _source(template)),
+        ("weights", f"{header.weights[:12]} ({weights})"),
+        ("made by", f"SwapTalk {header.software}"),
         ("size", f"{options.template.stat().st_size / 1e6:.1f} MB, all checksums right"),
-    ):  # fmt: skip
+    ):
         print(f"  {name:<8} {value}")
     return 0
 
@@ -128,7 +147,11 @@ def _preview(options: Preview) -> int:
 
 
 def _described(template: Template) -> dict[str, Any]:
-    return {"template": str(template.path), "bytes": template.path.stat().st_size, **asdict(template.header)}
+    return {
+        "template": str(template.path),
+        "bytes": template.path.stat().st_size,
+        **asdict(template.header),
+    }
 
 
 def _source(template: Template) -> str:
@@ -142,5 +165,8 @@ def _source(template: Template) -> str:
 
 def _summary(template: Template) -> str:
     header = template.header
-    return (f"{header.frames} frames of {header.width}x{header.height} at {float(header.rate):g} a second, "
-            f"{header.usable_frames} with a face that can be replaced")
+    return (
+        f"{header.frames} frames of {header.width}x{header.height} at {float(header.rate):g} a "
+        "second, "
+        f"{header.usable_frames} with a face that can be replaced"
+    )

@@ -28,36 +28,52 @@ class StageEntry:
 
 STAGES: dict[str, StageEntry] = {
     "vqgan": StageEntry(
-        "the face autoencoder, first of all", "swaptalk.training.vqgan", "VQGANOptions", "VQGANStage"
+        "the face autoencoder, first of all",
+        "swaptalk.training.vqgan",
+        "VQGANOptions",
+        "VQGANStage",
     ),
     "expert": StageEntry(
-        "the judge of lips and sound, on a finished autoencoder", "swaptalk.training.expert", "ExpertOptions",
+        "the judge of lips and sound, on a finished autoencoder",
+        "swaptalk.training.expert",
+        "ExpertOptions",
         "ExpertStage",
     ),
     "swap": StageEntry(
-        "face swapping, on a finished autoencoder", "swaptalk.training.swap", "SwapOptions", "SwapStage"
+        "face swapping, on a finished autoencoder",
+        "swaptalk.training.swap",
+        "SwapOptions",
+        "SwapStage",
     ),
     "lipsync": StageEntry(
-        "lip-sync, on a finished autoencoder and expert", "swaptalk.training.lipsync", "LipSyncOptions",
+        "lip-sync, on a finished autoencoder and expert",
+        "swaptalk.training.lipsync",
+        "LipSyncOptions",
         "LipSyncStage",
     ),
     "lips": StageEntry(
-        "the network that measures lips wherever faces are found", "swaptalk.training.lips", "LipOptions", "LipStage"
+        "the network that measures lips wherever faces are found",
+        "swaptalk.training.lips",
+        "LipOptions",
+        "LipStage",
     ),
     "sync-scorer": StageEntry(
-        "the sync network of 'swaptalk evaluate', apart from the others", "swaptalk.training.sync_scorer",
-        "SyncScorerOptions", "SyncScorerStage",
+        "the sync network of 'swaptalk evaluate', apart from the others",
+        "swaptalk.training.sync_scorer",
+        "SyncScorerOptions",
+        "SyncScorerStage",
     ),
-}  # fmt: skip
+}
 
 USAGE = """usage: swaptalk train STAGE [--config FILE] [--option value]...
 
 stages, in order:
 {stages}
 
-A run's folder holds checkpoint, log.csv, metrics.csv, sample sheets and TensorBoard; the same command goes on where it
-was interrupted. --config reads options from JSON, such as the config.json of another run; options on the command line
-override it. 'swaptalk train STAGE --help' shows the options of a stage.
+A run's folder holds checkpoint, log.csv, metrics.csv, sample sheets and TensorBoard; the same
+command goes on where it was interrupted. --config reads options from JSON, such as the config.json
+of another run; options on the command line override it. 'swaptalk train STAGE --help' shows the
+options of a stage.
 """
 
 
@@ -77,7 +93,11 @@ def parse(arguments: Sequence[str]) -> tuple[str, LoopOptions]:
     """
     if not arguments or arguments[0] in ("-h", "--help"):
         width = max(map(len, STAGES))
-        print(USAGE.format(stages="\n".join(f"  {name:<{width}}  {e.summary}" for name, e in STAGES.items())))
+        print(
+            USAGE.format(
+                stages="\n".join(f"  {name:<{width}}  {e.summary}" for name, e in STAGES.items())
+            )
+        )
         raise SystemExit(0 if arguments else 2)
     stage, rest = arguments[0], list(arguments[1:])
     if stage not in STAGES:
@@ -86,7 +106,11 @@ def parse(arguments: Sequence[str]) -> tuple[str, LoopOptions]:
     kind = options_of(stage)
     default = kind(out=Path("runs") / stage) if file is None else _from_file(stage, kind, file)
     chosen = tyro.cli(
-        kind, prog=f"swaptalk train {stage}", args=rest, default=default, config=(tyro.conf.FlagCreatePairsOff,)
+        kind,
+        prog=f"swaptalk train {stage}",
+        args=rest,
+        default=default,
+        config=(tyro.conf.FlagCreatePairsOff,),
     )
     return stage, chosen
 
@@ -107,7 +131,11 @@ def _from_file(stage: str, kind: type[LoopOptions], file: Path) -> LoopOptions:
     values = read_json(file)
     if isinstance(values.get("options"), dict):  # the config.json of a run
         if values.get("stage") != stage:
-            raise InputError(f"holds options of stage {values.get('stage')}", path=file, remedy="name another file")
+            raise InputError(
+                f"holds options of stage {values.get('stage')}",
+                path=file,
+                remedy="name another file",
+            )
         values = values["options"]
     return from_dict(kind, {"out": f"runs/{stage}", **values})
 

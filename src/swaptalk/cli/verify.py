@@ -17,16 +17,18 @@ from swaptalk.provenance.watermark_detect import WatermarkReading
 
 @dataclass(frozen=True)
 class Options:
-    """Say which marks videos and pictures carry, whether they hold, who signed, and what was made from what.
+    """Say which marks videos and pictures carry, whether they hold, who signed, and what was made
+    from what.
 
-    Exit code: 0 if every file is marked as made by AI and no mark is broken, 1 if one is unmarked or a mark does not
-    hold, 2 if a file cannot be read.
+    Exit code: 0 if every file is marked as made by AI and no mark is broken, 1 if one is unmarked
+    or a mark does not hold, 2 if a file cannot be read.
     """
 
     files: tyro.conf.Positional[tuple[Path, ...]]
     """Videos and pictures."""
     trust: tuple[Path, ...] = ()
-    """Certificates (.pem) of authorities whose signatures are trusted, beside this installation's own."""
+    """Certificates (.pem) of authorities whose signatures are trusted, beside this installation's
+    own."""
     no_pixels: bool = False
     """Do not look for the watermark, only read the manifest."""
     json: bool = False
@@ -67,7 +69,13 @@ def _certificate(path: Path) -> str:
 
 def describe(result: Verification) -> str:
     """A few lines for people."""
-    verdict = "marked as made with AI" if result.ok else "A MARK DOES NOT HOLD" if result.problems else "no mark"
+    verdict = (
+        "marked as made with AI"
+        if result.ok
+        else "A MARK DOES NOT HOLD"
+        if result.problems
+        else "no mark"
+    )
     lines = [f"{result.path}: {verdict}"]
     lines += [f"  problem:   {problem}" for problem in result.problems]
     lines += _manifest_lines(result) if result.manifest is not None else ["  manifest:  none"]
@@ -77,29 +85,42 @@ def describe(result: Verification) -> str:
 
 
 def _printable(line: str) -> str:
-    """Without line breaks and the control characters that command a terminal: strangers wrote parts of it."""
+    """Without line breaks and the control characters that command a terminal: strangers wrote parts
+    of it.
+    """
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
 
 
 def _manifest_lines(result: Verification) -> list[str]:
     manifest = result.manifest
     assert manifest is not None
-    lines = [f"  manifest:  {_state(manifest)}, by {manifest.generator or 'unknown'}"
-             + (f", signed {manifest.signed_at}" if manifest.signed_at else "")]
+    lines = [
+        f"  manifest:  {_state(manifest)}, by {manifest.generator or 'unknown'}"
+        + (f", signed {manifest.signed_at}" if manifest.signed_at else "")
+    ]
     lines += [f"  signer:    {_signer(manifest)}"]
     if manifest.source_types:
         lines.append(f"  kind:      {', '.join(dict.fromkeys(manifest.source_types))}")
     lines += [f"  action:    {action}" for action in manifest.actions]
-    lines += [f"  made from: {one.title} ({one.relationship}, {one.format}"
-              + (", with its own manifest)" if one.manifest else ")") for one in manifest.ingredients]
+    lines += [
+        f"  made from: {one.title} ({one.relationship}, {one.format}"
+        + (", with its own manifest)" if one.manifest else ")")
+        for one in manifest.ingredients
+    ]
     job, consent = result.job, manifest.assertions.get("swaptalk.consent")
     watermark = job.get("watermark", {})
     if job and not watermark.get("present", True):
         lines.append(f"  no watermark: {watermark.get('reason')}")
     for credential in job.get("credentials", []):
-        lines.append(f"  consent:   of {credential.get('person')}, in the photo: {credential.get('statement')}")
+        lines.append(
+            f"  consent:   of {credential.get('person')}, in the photo: "
+            f"{credential.get('statement')}"
+        )
     if consent:
-        lines.append(f"  consent:   {consent.get('text') or consent.get('file')} (SHA-256 {consent.get('sha256')})")
+        lines.append(
+            f"  consent:   {consent.get('text') or consent.get('file')} (SHA-256 "
+            f"{consent.get('sha256')})"
+        )
     return lines
 
 

@@ -1,6 +1,7 @@
 """Augmentation of log-mel spectrograms: other microphones, rooms and voices saying the same thing.
 
-Works on spectrograms and not on samples, because those are cached and a batch must not cost a Fourier transform.
+Works on spectrograms and not on samples, because those are cached and a batch must not cost a
+Fourier transform.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ UNITS_PER_DB = float(np.log(10) / 20 * 2 / (LOG_HIGH - LOG_LOW))
 GAIN_DB, TILT_DB = 10.0, 8.0
 #: Level of added stationary noise below the loudest frame, dB.
 NOISE_DB = (15.0, 50.0)
-#: Bands by which voices are moved: pitch and formants together, as a longer or shorter vocal tract does.
+#: Bands by which voices are moved: pitch and formants together, as a longer or shorter vocal tract
+#: does.
 SHIFT_BANDS = 3
 #: Widest masked run of bands (SpecAugment, Park et al. 2019, arXiv 1904.08779).
 MASK_BANDS = 10
 
 
 def augment_mel(mel: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A variation of a log-mel (T, 80) as `swaptalk.media.mel.log_mel` scales it; the timing stays."""
+    """A variation of a log-mel (T, 80) as `swaptalk.media.mel.log_mel` scales it; the timing
+    stays.
+    """
     bands = mel.shape[1]
     if rng.random() < 0.5:
         mel = shift_bands(mel, int(rng.integers(-SHIFT_BANDS, SHIFT_BANDS + 1)))
@@ -57,7 +61,9 @@ def add_noise(
 
 
 def resample_time(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    """Stretch or squeeze a series (T, D) to ``length`` steps, linearly: a slower or faster speaker."""
+    """Stretch or squeeze a series (T, D) to ``length`` steps, linearly: a slower or faster
+    speaker.
+    """
     position = np.linspace(0, len(values) - 1, length)
     low = np.minimum(position.astype(int), max(0, len(values) - 2))
     share = (position - low)[:, None].astype(np.float32)

@@ -1,4 +1,6 @@
-"""From one source to a unit of the dataset: faces found, aligned, cropped, their sound and identity measured."""
+"""From one source to a unit of the dataset: faces found, aligned, cropped, their sound and identity
+measured.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ from swaptalk.pipeline.silence import level, speech_weight
 from swaptalk.pipeline.vision import Vision
 from swaptalk.runtime.assets import resolve
 
-#: Tight photos are searched again with this share of mirrored border, since the detectors want to see a whole head.
+#: Tight photos are searched again with this share of mirrored border, since the detectors want to
+#: see a whole head.
 BORDER = 0.25
 #: Presence that a photo's mesh needs; clips have their own rule in the tracker.
 PHOTO_PRESENCE = 0.9
@@ -47,7 +50,9 @@ _IDENTITY_WIDTH = 128
 
 @dataclass(frozen=True)
 class Extraction:
-    """What a worker needs to know. ``units``: folder of units; ``identities``: whether to recognise people."""
+    """What a worker needs to know. ``units``: folder of units; ``identities``: whether to recognise
+    people.
+    """
 
     units: Path
     identities: bool
@@ -68,7 +73,9 @@ class Extractor:
         self._recogniser = SFace(resolve("sface", progress=False)) if settings.identities else None
 
     def __call__(self, unit: str, sources: Sequence[Source]) -> None:
-        """Write the unit of one clip or of a handful of photos. Bad sources are listed in it and never raise."""
+        """Write the unit of one clip or of a handful of photos. Bad sources are listed in it and
+        never raise.
+        """
         if sources[0].kind == "photo":
             self._photos(unit, sources)
         else:
@@ -78,7 +85,13 @@ class Extractor:
                 self._write_dropped(unit, sources[0], error)
 
     def _write_dropped(self, unit: str, source: Source, error: Exception) -> None:
-        write_unit(self._settings.units / unit, [], [dropped_row(source, reason_of(error))], [], _arrays([], [], []))
+        write_unit(
+            self._settings.units / unit,
+            [],
+            [dropped_row(source, reason_of(error))],
+            [],
+            _arrays([], [], []),
+        )
 
     def _identity(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Mean identity direction (128,) of crops; NaN where none is wanted."""
@@ -118,7 +131,11 @@ class Extractor:
         """
         reason = "no face"
         for border in (0, round(BORDER * max(image.shape[:2]))):
-            shown = np.pad(image, ((border, border), (border, border), (0, 0)), mode="reflect") if border else image
+            shown = (
+                np.pad(image, ((border, border), (border, border), (0, 0)), mode="reflect")
+                if border
+                else image
+            )
             faces = self._vision.tracker().update(np.ascontiguousarray(shown)).faces
             faces = tuple(f for f in faces if f.presence >= PHOTO_PRESENCE)
             usable = [f for f in faces if f.usable]
@@ -135,7 +152,9 @@ class Extractor:
         if int(usable.sum()) < MINIMUM_FRAMES:
             reasons = [f.reason for f in faces if f is not None and f.reason]
             problem = max(set(reasons), key=reasons.count) if reasons else "no face"
-            raise SwapTalkError(f"fewer than {MINIMUM_FRAMES} usable frames ({problem})", remedy="give another clip")
+            raise SwapTalkError(
+                f"fewer than {MINIMUM_FRAMES} usable frames ({problem})", remedy="give another clip"
+            )
         raw = [estimate_alignment(f.landmarks.xy) if f is not None else None for f in faces]
         alignments = smooth_alignments(raw, cuts)
         pictures, shown = self._crops(source, alignments, usable)
@@ -154,7 +173,9 @@ class Extractor:
         write_unit(self._settings.units / unit, [item], [], pictures, arrays)
 
     def _follow(self, source: Source) -> tuple[list[TrackedFace | None], list[int]]:
-        """The main face of each 25 fps frame (the one seen largest and longest), and where scenes begin."""
+        """The main face of each 25 fps frame (the one seen largest and longest), and where scenes
+        begin.
+        """
         tracker = self._vision.tracker()
         frames: list[tuple[TrackedFace, ...]] = []
         cuts: list[int] = []
@@ -167,20 +188,26 @@ class Extractor:
                 frames.append(found.faces)
                 for face in found.faces:
                     if face.usable:
-                        presence[face.track] = presence.get(face.track, 0.0) + eye_distance(face.landmarks.points)
+                        presence[face.track] = presence.get(face.track, 0.0) + eye_distance(
+                            face.landmarks.points
+                        )
         main = max(presence, key=lambda k: presence[k], default=-1)
         return [next((f for f in faces if f.track == main), None) for faces in frames], cuts
 
     def _crops(
         self, source: Source, alignments: Sequence[Alignment | None], usable: NDArray[np.bool_]
     ) -> tuple[list[bytes], list[NDArray[np.uint8]]]:
-        """JPEG of each frame's crop (empty without a face), and some usable crops for the identity."""
+        """JPEG of each frame's crop (empty without a face), and some usable crops for the
+        identity.
+        """
         wanted = set(np.linspace(0, int(usable.sum()) - 1, IDENTITY_FRAMES).astype(int).tolist())
         good = np.cumsum(usable) - 1
         pictures: list[bytes] = []
         shown: list[NDArray[np.uint8]] = []
         with _reader(source) as reader:
-            for index, (frame, alignment) in enumerate(zip(reader.frames(), alignments, strict=True)):
+            for index, (frame, alignment) in enumerate(
+                zip(reader.frames(), alignments, strict=True)
+            ):
                 if alignment is None:
                     pictures.append(b"")
                     continue
@@ -191,7 +218,9 @@ class Extractor:
         return pictures, shown
 
     def _add_sound(self, item: Item, source: Source, arrays: dict[str, NDArray[Any]]) -> Item:
-        """Read a clip's sound into the arrays, moved to fit the lips; returns the item with what is known of it."""
+        """Read a clip's sound into the arrays, moved to fit the lips; returns the item with what is
+        known of it.
+        """
         audio = np.zeros(item.count * SAMPLES_PER_FRAME, np.float32)
         end = source.start + item.count / FRAME_RATE
         try:
@@ -203,7 +232,12 @@ class Extractor:
         audio = delay(audio, found.offset * SAMPLES_PER_FRAME)
         arrays["speech"] = speech_weight(level(log_mel(audio)), item.count)
         arrays["audio"] = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
-        values = {"sound": True, "offset": found.offset, "sync": found.correlation, "trusted": found.trusted}
+        values = {
+            "sound": True,
+            "offset": found.offset,
+            "sync": found.correlation,
+            "trusted": found.trusted,
+        }
         return Item(**{**vars(item), **values, "distrust": found.reason})
 
 
@@ -212,7 +246,9 @@ def _reader(source: Source) -> VideoReader:
 
 
 def _arrays(
-    meshes: Sequence[NDArray[Any]], alignments: Sequence[NDArray[Any]], embeddings: Sequence[NDArray[Any]]
+    meshes: Sequence[NDArray[Any]],
+    alignments: Sequence[NDArray[Any]],
+    embeddings: Sequence[NDArray[Any]],
 ) -> dict[str, NDArray[Any]]:
     return {
         "landmarks": np.array(meshes, np.float32).reshape(-1, POINT_COUNT, 3),
@@ -225,9 +261,17 @@ def _arrays(
 def _item(source: Source, unit: str, first: int, count: int, scale: float) -> Item:
     """The item of a source; its person and split are decided when all items are known."""
     return Item(
-        name=source.name, unit=unit, first=first, count=count, kind=source.kind, identity=source.identity,
-        split="train", scale=round(scale, 4), source=str(source.path), licence=source.licence,
-    )  # fmt: skip
+        name=source.name,
+        unit=unit,
+        first=first,
+        count=count,
+        kind=source.kind,
+        identity=source.identity,
+        split="train",
+        scale=round(scale, 4),
+        source=str(source.path),
+        licence=source.licence,
+    )
 
 
 def dropped_row(source: Source, reason: str) -> dict[str, str]:

@@ -11,7 +11,8 @@ from swaptalk.data.sampling import MixedSampler, usable_frame
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 
-#: Random change of light: gain of each channel, contrast and brightness vary by up to half of these, in [-1, 1] units.
+#: Random change of light: gain of each channel, contrast and brightness vary by up to half of
+#: these, in [-1, 1] units.
 CHANNEL_GAIN, CONTRAST, BRIGHTNESS = 0.15, 0.3, 0.2
 #: Draws after which a batch gives up finding usable frames.
 _ATTEMPTS = 50
@@ -19,7 +20,13 @@ _ATTEMPTS = 50
 
 def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
     """Pictures uint8 (N, H, W, 3) -> float32 (N, 3, H, W) in [-1, 1], channels last in memory."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return (
+        torch.from_numpy(np.ascontiguousarray(pictures))
+        .permute(0, 3, 1, 2)
+        .float()
+        .div_(127.5)
+        .sub_(1)
+    )
 
 
 def to_pictures(faces: Tensor) -> NDArray[np.uint8]:
@@ -29,11 +36,15 @@ def to_pictures(faces: Tensor) -> NDArray[np.uint8]:
 
 
 def augment(faces: Tensor, rng: np.random.Generator) -> Tensor:
-    """Mirror half of the faces (N, 3, H, W) in [-1, 1] and vary their light and colour; same shape and range."""
+    """Mirror half of the faces (N, 3, H, W) in [-1, 1] and vary their light and colour; same shape
+    and range.
+    """
     n = len(faces)
 
     def vary(width: float, channels: int = 1) -> Tensor:
-        return torch.from_numpy((width * (rng.random((n, channels, 1, 1)) - 0.5)).astype(np.float32))
+        return torch.from_numpy(
+            (width * (rng.random((n, channels, 1, 1)) - 0.5)).astype(np.float32)
+        )
 
     mirror = torch.from_numpy(rng.random(n) < 0.5)
     faces = torch.where(mirror[:, None, None, None], faces.flip(-1), faces)
@@ -52,11 +63,15 @@ class FaceSampler:
         sharpness: preference for sharp pictures, see `ItemSampler`.
     """
 
-    def __init__(self, dataset: Dataset, video_share: float, maximum_scale: float, sharpness: float) -> None:
+    def __init__(
+        self, dataset: Dataset, video_share: float, maximum_scale: float, sharpness: float
+    ) -> None:
         self._dataset = dataset
         items = [i for i in dataset.select("train") if i.scale <= maximum_scale]
         if not items:
-            raise InputError("every picture is too small", path=dataset.folder, remedy="raise --maximum-scale")
+            raise InputError(
+                "every picture is too small", path=dataset.folder, remedy="raise --maximum-scale"
+            )
         self._sampler = MixedSampler(items, video_share, sharpness)
 
     def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.uint8]:
@@ -69,11 +84,14 @@ class FaceSampler:
             frame = usable_frame(self._dataset.usable(item), rng)
             if frame is not None:
                 return self._dataset.picture(item, frame)
-        raise InputError("hardly any usable frame", path=self._dataset.folder, remedy="prepare other data")
+        raise InputError(
+            "hardly any usable frame", path=self._dataset.folder, remedy="prepare other data"
+        )
 
 
 def held_out_faces(dataset: Dataset, count: int, maximum_scale: float = 1.6) -> NDArray[np.uint8]:
-    """The same up to ``count`` faces of different validation people every time, uint8 (n, 256, 256, 3).
+    """The same up to ``count`` faces of different validation people every time, uint8 (n, 256, 256,
+    3).
 
     Where a dataset has none (a smoke run), training people stand in.
     """
@@ -81,7 +99,9 @@ def held_out_faces(dataset: Dataset, count: int, maximum_scale: float = 1.6) -> 
     for item in dataset.judged():
         if item.scale <= maximum_scale or item.identity not in chosen:
             chosen.setdefault(item.identity, item)
-    order = sorted(chosen.values(), key=lambda i: (i.scale > maximum_scale, i.kind != "photo", i.name))
+    order = sorted(
+        chosen.values(), key=lambda i: (i.scale > maximum_scale, i.kind != "photo", i.name)
+    )
     faces = []
     for item in order:
         frame = usable_frame(dataset.usable(item), np.random.default_rng(0))
@@ -90,5 +110,7 @@ def held_out_faces(dataset: Dataset, count: int, maximum_scale: float = 1.6) -> 
         if len(faces) == count:
             break
     if not faces:
-        raise InputError("no usable face to judge on", path=dataset.folder, remedy="prepare other data")
+        raise InputError(
+            "no usable face to judge on", path=dataset.folder, remedy="prepare other data"
+        )
     return np.stack(faces)

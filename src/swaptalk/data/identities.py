@@ -1,7 +1,9 @@
-"""Who is who, and who is tested on: labels, pseudo-identities for the unlabelled, a split that new data do not move.
+"""Who is who, and who is tested on: labels, pseudo-identities for the unlabelled, a split that new
+data do not move.
 
-A person's split follows from a hash of the person's name, so it does not depend on who else is there. Unlabelled items
-join the person they look like (SFace) or become a new one named after themselves; once given, a name stays.
+A person's split follows from a hash of the person's name, so it does not depend on who else is
+there. Unlabelled items join the person they look like (SFace) or become a new one named after
+themselves; once given, a name stays.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from numpy.typing import NDArray
 from swaptalk.data.split import Split, hashed_split
 from swaptalk.data.store import Item
 
-#: Cosine of SFace above which an unlabelled item is a known person; its authors' threshold for "same" is .363, and
-#: chains of lookalikes ask for more.
+#: Cosine of SFace above which an unlabelled item is a known person; its authors' threshold for
+#: "same" is .363, and chains of lookalikes ask for more.
 SAME_PERSON = 0.5
 #: Cosine above which a training item is too like a test person to be trained on.
 CROSSING = 0.6
@@ -26,7 +28,9 @@ CROSSING = 0.6
 
 @dataclass(frozen=True)
 class Candidate:
-    """A prepared item before identities: ``label`` and ``split`` as given by the source (empty: unknown)."""
+    """A prepared item before identities: ``label`` and ``split`` as given by the source (empty:
+    unknown).
+    """
 
     item: Item
     label: str
@@ -56,7 +60,11 @@ class _People:
         if not self._names or not np.isfinite(direction).all():
             return "", 0.0
         sums = self._sums[: len(self._names)]
-        cosine = sums @ direction / np.maximum(np.linalg.norm(sums, axis=1) * np.linalg.norm(direction), 1e-6)
+        cosine = (
+            sums
+            @ direction
+            / np.maximum(np.linalg.norm(sums, axis=1) * np.linalg.norm(direction), 1e-6)
+        )
         best = int(cosine.argmax())
         return self._names[best], float(cosine[best])
 

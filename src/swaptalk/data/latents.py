@@ -1,4 +1,6 @@
-"""Embeddings of a whole dataset, computed once: the encoder is frozen, so later stages train on these."""
+"""Embeddings of a whole dataset, computed once: the encoder is frozen, so later stages train on
+these.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,14 @@ from swaptalk.models.vqgan import VQGAN
 
 #: Faces encoded at once.
 _BATCH = 32
-#: Consecutive frames that are embedded together where only some of a clip are: twice the VQ-Lip expert's window, so
-#: that a run holds several windows.
+#: Consecutive frames that are embedded together where only some of a clip are: twice the VQ-Lip
+#: expert's window, so that a run holds several windows.
 RUN_FRAMES = 10
 
 
 def spread_runs(usable: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """At most ``count`` of the usable frames (n,), in runs of `RUN_FRAMES` consecutive ones spread over them all.
+    """At most ``count`` of the usable frames (n,), in runs of `RUN_FRAMES` consecutive ones spread
+    over them all.
 
     Where no run is that long, single frames are spread instead.
     """
@@ -44,8 +47,9 @@ def spread_runs(usable: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
 class LatentCache:
     """Unquantised latents of pictures, float16, in ``DATASET/latents/<encoder>/<unit>.npy``.
 
-    With ``clip_frames`` only some frames of long clips are embedded, in ``DATASET/latents/<encoder>-<N>-frames``; the
-    files' other rows are zeros and take no room on disk. Units that the whole cache has are read from there.
+    With ``clip_frames`` only some frames of long clips are embedded, in
+    ``DATASET/latents/<encoder>-<N>-frames``; the files' other rows are zeros and take no room on
+    disk. Units that the whole cache has are read from there.
 
     Args:
         dataset: the pictures.
@@ -59,7 +63,8 @@ class LatentCache:
     def __init__(self, dataset: Dataset, encoder: str, clip_frames: int = 0) -> None:
         if clip_frames and clip_frames < RUN_FRAMES:
             raise InputError(
-                f"{clip_frames} frames of a clip are too few to embed", remedy=f"give 0 (all) or at least {RUN_FRAMES}"
+                f"{clip_frames} frames of a clip are too few to embed",
+                remedy=f"give 0 (all) or at least {RUN_FRAMES}",
             )
         self.dataset, self._clip_frames = dataset, clip_frames
         everything = dataset.folder / "latents" / encoder
@@ -76,14 +81,19 @@ class LatentCache:
         return self._arrays.folder
 
     def _usable(self, item: Item) -> NDArray[np.bool_]:
-        """Frames (count,) of an item that show the face well enough and are embedded; nothing else may be drawn."""
+        """Frames (count,) of an item that show the face well enough and are embedded; nothing else
+        may be drawn.
+        """
         usable = self.dataset.usable(item)
         return spread_runs(usable, self._clip_frames) if self._clip_frames else usable
 
     def build(
-        self, items: Iterable[Item], vqgan: VQGAN, device: torch.device | str = "cpu",
+        self,
+        items: Iterable[Item],
+        vqgan: VQGAN,
+        device: torch.device | str = "cpu",
         progress: Callable[[int, int], None] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Encode what is not cached yet; an interrupted build goes on where it was.
 
         Args:
@@ -97,7 +107,9 @@ class LatentCache:
         for item in self.dataset.items:
             if item.unit in wanted and not self._whole.has(item.unit):
                 by_unit.setdefault(item.unit, []).append(item)
-        self._arrays.build(by_unit, lambda unit: self._encode_unit(unit, by_unit[unit], vqgan, device), progress)
+        self._arrays.build(
+            by_unit, lambda unit: self._encode_unit(unit, by_unit[unit], vqgan, device), progress
+        )
 
     def _encode_unit(
         self, unit: str, items: list[Item], vqgan: VQGAN, device: torch.device | str
@@ -105,10 +117,14 @@ class LatentCache:
         sizes = np.diff(self.dataset.unit(unit).offsets)
         grid = 256 // vqgan.config.downsampling
         latents = np.zeros((len(sizes), vqgan.config.latent_channels, grid, grid), np.float16)
-        wanted = [(item, int(k)) for item in items for k in np.flatnonzero(self._embedded(item, sizes))]
+        wanted = [
+            (item, int(k)) for item in items for k in np.flatnonzero(self._embedded(item, sizes))
+        ]
         for start in range(0, len(wanted), _BATCH):
             part = wanted[start : start + _BATCH]
-            faces = to_tensor(np.stack([self.dataset.picture(item, k) for item, k in part])).to(device)
+            faces = to_tensor(np.stack([self.dataset.picture(item, k) for item, k in part])).to(
+                device
+            )
             with torch.inference_mode():
                 encoded = vqgan.encode(faces).half().cpu().numpy()
             latents[[item.first + k for item, k in part]] = encoded
@@ -116,13 +132,21 @@ class LatentCache:
 
     def _embedded(self, item: Item, sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Frames (count,) of an item to encode: all that have a picture, or the chosen ones."""
-        return self.usable(item) if self._clip_frames else sizes[item.first : item.first + item.count] > 0
+        return (
+            self.usable(item)
+            if self._clip_frames
+            else sizes[item.first : item.first + item.count] > 0
+        )
 
     def __call__(self, item: Item) -> NDArray[np.float16]:
-        """Latents (count, C, 16, 16) float16 of an item, mapped from disk; zeros where a frame is not embedded."""
+        """Latents (count, C, 16, 16) float16 of an item, mapped from disk; zeros where a frame is
+        not embedded.
+        """
         arrays = self._whole if self._whole.has(item.unit) else self._arrays
         return arrays(item.unit)[item.first : item.first + item.count]
 
     def stack(self, picked: list[tuple[Item, int]]) -> Tensor:
         """Latents float32 (N, C, 16, 16) of frames of items."""
-        return torch.from_numpy(np.stack([self(item)[frame] for item, frame in picked]).astype(np.float32))
+        return torch.from_numpy(
+            np.stack([self(item)[frame] for item, frame in picked]).astype(np.float32)
+        )

@@ -1,4 +1,6 @@
-"""Where a teacher sees the lips in a dataset's pictures: what the lip network learns, cached beside the pictures."""
+"""Where a teacher sees the lips in a dataset's pictures: what the lip network learns, cached beside
+the pictures.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,12 @@ TEACHER_POINTS = 478
 
 
 class LipTeacher:
-    """MediaPipe's 478-point network, whose lips are refined (Grishchenko et al. 2020, arXiv 2006.10962).
+    """MediaPipe's 478-point network, whose lips are refined (Grishchenko et al. 2020, arXiv
+    2006.10962).
 
     Args:
-        path: ``face_landmarks_detector.tflite`` of MediaPipe's face landmarker, which only training needs.
+        path: ``face_landmarks_detector.tflite`` of MediaPipe's face landmarker, which only training
+            needs.
 
     Raises:
         InputError: it cannot be read, or is another network.
@@ -32,26 +36,38 @@ class LipTeacher:
 
     def __init__(self, path: Path) -> None:
         problem = InputError(
-            "is not the 478-point landmark network", path=path,
+            "is not the 478-point landmark network",
+            path=path,
             remedy="give face_landmarks_detector.tflite of MediaPipe's face landmarker",
-        )  # fmt: skip
+        )
         try:
             self._model = LiteRTModel(path)
         except (OSError, ValueError, RuntimeError) as error:
             raise problem from error
         self._size = self._model.input_shape[1]
-        if not any(output.size == 3 * TEACHER_POINTS for output in self._outputs(np.zeros((8, 8, 3), np.uint8))):
+        if not any(
+            output.size == 3 * TEACHER_POINTS
+            for output in self._outputs(np.zeros((8, 8, 3), np.uint8))
+        ):
             raise problem
 
     def _outputs(self, picture: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        scaled = cv2.resize(picture, (self._size, self._size)) if picture.shape[0] != self._size else picture
+        scaled = (
+            cv2.resize(picture, (self._size, self._size))
+            if picture.shape[0] != self._size
+            else picture
+        )
         return self._model((scaled[None] / 255).astype(np.float32))
 
     def __call__(self, image: NDArray[np.uint8], region: CropRegion) -> NDArray[np.float32]:
         """Points (468, 3) in pixels of an RGB image (H, W, 3) of the face in a region."""
         matrix = region.matrix(self._size)
         cut = cv2.warpAffine(image, matrix, (self._size, self._size), flags=cv2.INTER_LINEAR)
-        points = next(o for o in self._outputs(np.asarray(cut)) if o.size == 3 * TEACHER_POINTS).reshape(-1, 3).copy()
+        points = (
+            next(o for o in self._outputs(np.asarray(cut)) if o.size == 3 * TEACHER_POINTS)
+            .reshape(-1, 3)
+            .copy()
+        )
         inverse = cv2.invertAffineTransform(matrix)
         points[:, :2] = points[:, :2] @ inverse[:, :2].T + inverse[:, 2]
         points[:, 2] *= region.side / self._size
@@ -71,9 +87,14 @@ class LipLabels:
         self._arrays = UnitArrays(dataset.folder / f"lips_{frames}", "the teacher's lips")
 
     def build(
-        self, items: list[Item], teacher: LipTeacher, progress: Callable[[int, int], None] | None = None
+        self,
+        items: list[Item],
+        teacher: LipTeacher,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Let the teacher look at what is not cached yet; an interrupted build goes on where it was."""
+        """Let the teacher look at what is not cached yet; an interrupted build goes on where it
+        was.
+        """
         by_unit: dict[str, list[Item]] = {}
         for item in items:
             by_unit.setdefault(item.unit, []).append(item)
@@ -88,7 +109,9 @@ class LipLabels:
             meshes = self._dataset.landmarks(item)
             for frame in usable[np.unique(spread.round().astype(int))]:
                 region = CropRegion.around_points(np.asarray(meshes[frame, :, :2]))
-                lips[item.first + frame] = teacher(self._dataset.picture(item, int(frame)), region)[LIPS, :2]
+                lips[item.first + frame] = teacher(self._dataset.picture(item, int(frame)), region)[
+                    LIPS, :2
+                ]
         return lips
 
     def known(self, item: Item) -> NDArray[np.intp]:
@@ -96,7 +119,9 @@ class LipLabels:
         return np.flatnonzero(self._of(item).any(axis=(1, 2)))
 
     def __call__(self, item: Item, frame: int) -> NDArray[np.float32]:
-        """Lips (40, 2) in crop pixels, in the order of `LIPS`; zeros where the teacher has not looked."""
+        """Lips (40, 2) in crop pixels, in the order of `LIPS`; zeros where the teacher has not
+        looked.
+        """
         return np.asarray(self._of(item)[frame], np.float32)
 
     def _of(self, item: Item) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Motion tokens of a dataset: mouths measured once by the lip network, and the scale of the tokens.
 
-A dataset's stored meshes may be older than the lip network, so lips are measured again in the pictures; measurements
-are kept under the network's fingerprint.
+A dataset's stored meshes may be older than the lip network, so lips are measured again in the
+pictures; measurements are kept under the network's fingerprint.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class MotionTable:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self.fingerprint = lip_network_fingerprint()
-        self._measured = UnitArrays(dataset.folder / f"motion-{self.fingerprint}", "the measured mouths")
+        self._measured = UnitArrays(
+            dataset.folder / f"motion-{self.fingerprint}", "the measured mouths"
+        )
         self._rows = lru_cache(None)(self._load_rows)
         self.raw = lru_cache(None)(self._raw)
         self.tokens = lru_cache(None)(self._tokens)
@@ -64,12 +66,18 @@ class MotionTable:
         for item in self._dataset.items:
             by_unit.setdefault(item.unit, []).append(item)
         lips = LipNetwork()
-        self._measured.build(by_unit, lambda unit: self._measure(unit, by_unit[unit], lips), progress)
+        self._measured.build(
+            by_unit, lambda unit: self._measure(unit, by_unit[unit], lips), progress
+        )
         self.statistics = self._compute_statistics()
 
     def _measure(self, unit: str, items: list[Item], lips: LipNetwork) -> NDArray[np.float32]:
-        """(n, D + 2) measurements of a unit, then yaw and pitch in degrees; NaN where the face is not usable."""
-        measured = np.full((len(self._dataset.unit(unit).usable), MOTION_CHANNELS + 2), np.nan, np.float32)
+        """(n, D + 2) measurements of a unit, then yaw and pitch in degrees; NaN where the face is
+        not usable.
+        """
+        measured = np.full(
+            (len(self._dataset.unit(unit).usable), MOTION_CHANNELS + 2), np.nan, np.float32
+        )
         for item in items:
             usable = self._dataset.usable(item)
             meshes = np.array(self._dataset.landmarks(item))
@@ -79,7 +87,11 @@ class MotionTable:
                 meshes = smooth_points(meshes, usable)
             for frame in np.flatnonzero(usable):
                 pose = estimate_pose(meshes[frame])
-                measured[item.first + frame] = [*measure_motion(meshes[frame]), pose.yaw, pose.pitch]
+                measured[item.first + frame] = [
+                    *measure_motion(meshes[frame]),
+                    pose.yaw,
+                    pose.pitch,
+                ]
         return measured
 
     def _raw(self, item: Item) -> NDArray[np.float32]:
@@ -96,7 +108,9 @@ class MotionTable:
     def _person_mean(self, item: Item) -> NDArray[np.float32]:
         """The speaker's mean measurement: over the clip, or over all photos of the person."""
         items = [item] if item.kind != "photo" else self._photos[item.identity]
-        return np.asarray(np.nanmean(np.concatenate([self.raw(i) for i in items]), axis=0), np.float32)
+        return np.asarray(
+            np.nanmean(np.concatenate([self.raw(i) for i in items]), axis=0), np.float32
+        )
 
     def _tokens(self, item: Item) -> NDArray[np.float32]:
         """Tokens (count, D) of an item; zeros where the face is not usable."""
@@ -105,11 +119,17 @@ class MotionTable:
         return np.nan_to_num(tokens)
 
     def _compute_statistics(self) -> MotionStatistics:
-        """Mean, spread and silence over the training clips (over all items where there is no clip)."""
-        items = [i for i in self._dataset.select("train") if i.kind != "photo"] or self._dataset.select("train")
+        """Mean, spread and silence over the training clips (over all items where there is no
+        clip).
+        """
+        items = [
+            i for i in self._dataset.select("train") if i.kind != "photo"
+        ] or self._dataset.select("train")
         items = [i for i in items if np.isfinite(self.raw(i)).any()]
         if not items:
-            raise InputError("no mouth to measure", path=self._dataset.folder, remedy="prepare more data")
+            raise InputError(
+                "no mouth to measure", path=self._dataset.folder, remedy="prepare more data"
+            )
         means = np.stack([self._person(i) for i in items])
         mean = means.mean(axis=0).astype(np.float32)
         residuals, silent = [], []
@@ -119,7 +139,11 @@ class MotionTable:
             residual = self.raw(item) - centre
             known = np.isfinite(residual).all(axis=1)
             residuals.append(residual[known])
-            rests = self._dataset.speech(item)[known] == 0 if item.sound else np.zeros(int(known.sum()), bool)
+            rests = (
+                self._dataset.speech(item)[known] == 0
+                if item.sound
+                else np.zeros(int(known.sum()), bool)
+            )
             silent.append(residual[known][rests])
         every = np.concatenate(residuals)
         spread = np.maximum(every.std(axis=0), _LEAST_SPREAD).astype(np.float32)
@@ -127,10 +151,14 @@ class MotionTable:
         if len(resting) < _ENOUGH_SILENCE:
             opening = every[:, :ABSOLUTE_CHANNELS].mean(axis=1)
             resting = every[opening <= np.quantile(opening, _RESTING_SHARE)]
-        return MotionStatistics(mean, spread, (np.median(resting, axis=0) / spread).astype(np.float32))
+        return MotionStatistics(
+            mean, spread, (np.median(resting, axis=0) / spread).astype(np.float32)
+        )
 
 
 def window(tokens: NDArray[np.float32], centre: int, width: int) -> NDArray[np.float32]:
-    """``width`` tokens around a frame (width, D); beyond the ends the outermost token is repeated."""
+    """``width`` tokens around a frame (width, D); beyond the ends the outermost token is
+    repeated.
+    """
     index = np.clip(np.arange(centre - width // 2, centre + width // 2 + 1), 0, len(tokens) - 1)
     return tokens[index]

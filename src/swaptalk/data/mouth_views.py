@@ -29,7 +29,9 @@ class MouthViews:
         self._arrays.build(clips, lambda unit: self._cut(clips[unit]), progress)
 
     def _cut(self, item: Item) -> NDArray[np.uint8]:
-        """Views of a clip, which is alone in its unit; frames without a face repeat the one before."""
+        """Views of a clip, which is alone in its unit; frames without a face repeat the one
+        before.
+        """
         sizes = np.diff(self.dataset.unit(item.unit).offsets)
         views = np.zeros((item.count, VIEW_HEIGHT, VIEW_WIDTH), np.uint8)
         shown = np.flatnonzero(sizes[item.first : item.first + item.count])

@@ -1,4 +1,6 @@
-"""Batches for the lip-sync module: the picture side from every moving mouth, the sound side from synchronous clips."""
+"""Batches for the lip-sync module: the picture side from every moving mouth, the sound side from
+synchronous clips.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ from swaptalk.models.motion import ABSOLUTE_CHANNELS
 MINIMUM_MOTION = 0.004
 #: Frames compared to find a reference, and how often the best of them is taken instead of any.
 REFERENCE_CANDIDATES, BEST_REFERENCE = 8, 0.7
-#: A reference shall have the target's pose (degrees) and another opening (eye distances): ten degrees of pose weigh as
-#: much as twice .03 of opening.
+#: A reference shall have the target's pose (degrees) and another opening (eye distances): ten
+#: degrees of pose weigh as much as twice .03 of opening.
 POSE_SCALE, OPENING_SCALE, OPENING_GAIN = 10.0, 0.03, 0.5
 #: Speed of speech and motion together varies by up to this share.
 SPEED = 0.15
@@ -48,9 +50,16 @@ class MouthSampler:
     """
 
     def __init__(
-        self, dataset: Dataset, latents: LatentCache, motion: MotionTable, frames: int, width: int, context: int,
-        photo_share: float, sharpness: float,
-    ) -> None:  # fmt: skip
+        self,
+        dataset: Dataset,
+        latents: LatentCache,
+        motion: MotionTable,
+        frames: int,
+        width: int,
+        context: int,
+        photo_share: float,
+        sharpness: float,
+    ) -> None:
         self._dataset, self._latents, self._motion = dataset, latents, motion
         self._frames, self._width, self._context = frames, width, context
         clips = [i for i in dataset.select("train", ("real", "generated")) if moving(i, motion)]
@@ -63,7 +72,11 @@ class MouthSampler:
         self._photo_share = photo_share if self._people else 0.0
         if not self._windows.items:
             if not self._people:
-                raise InputError("no mouth moves in it", path=dataset.folder, remedy="prepare clips of people talking")
+                raise InputError(
+                    "no mouth moves in it",
+                    path=dataset.folder,
+                    remedy="prepare clips of people talking",
+                )
             self._photo_share = 1.0
 
     @property
@@ -75,11 +88,12 @@ class MouthSampler:
         """``count`` samples.
 
         Returns:
-            target (N, F, C, 16, 16), reference (N, C, 16, 16), tokens (N, F, W, D), mel (N, 4 (F + 2 context), 80),
-            heard (N,) bool: whether that sound belongs to the lips.
+            target (N, F, C, 16, 16), reference (N, C, 16, 16), tokens (N, F, W, D), mel (N, 4 (F +
+            2 context), 80), heard (N,) bool: whether that sound belongs to the lips.
         """
         samples = [
-            self._photos(rng) if rng.random() < self._photo_share else self._clip(rng) for _ in range(count)
+            self._photos(rng) if rng.random() < self._photo_share else self._clip(rng)
+            for _ in range(count)
         ]
         return {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
 
@@ -90,7 +104,9 @@ class MouthSampler:
         frames = range(start, start + self._frames)
         return {
             "target": np.asarray(latents[start : start + self._frames], np.float32),
-            "reference": np.asarray(latents[self._reference(item, frames[self._frames // 2], rng)], np.float32),
+            "reference": np.asarray(
+                latents[self._reference(item, frames[self._frames // 2], rng)], np.float32
+            ),
             "tokens": np.stack([window(tokens, k, self._width) for k in frames]),
             "mel": self._mel(item, start),
             "heard": np.array(item.trusted),
@@ -103,7 +119,9 @@ class MouthSampler:
         return mel_window(self._dataset.mel(item), start - self._context, length)
 
     def _reference(self, item: Item, target: int, rng: np.random.Generator) -> int:
-        """A usable frame: of some at random the one most like the target in pose and unlike in opening, or any."""
+        """A usable frame: of some at random the one most like the target in pose and unlike in
+        opening, or any.
+        """
         usable = np.flatnonzero(self._latents.usable(item))
         drawn = rng.choice(usable, min(REFERENCE_CANDIDATES, len(usable)), replace=False)
         apart = drawn[np.abs(drawn - target) > 2]
@@ -122,7 +140,9 @@ class MouthSampler:
         token = self._motion.tokens(target)[0]
         length = MEL_PER_FRAME * (self._frames + 2 * self._context)
         return {
-            "target": np.repeat(np.asarray(self._latents(target), np.float32), self._frames, axis=0),
+            "target": np.repeat(
+                np.asarray(self._latents(target), np.float32), self._frames, axis=0
+            ),
             "reference": np.asarray(self._latents(reference)[0], np.float32),
             "tokens": np.broadcast_to(token, (self._frames, self._width, len(token))).copy(),
             "mel": np.full((length, 80), -1, np.float32),
@@ -140,7 +160,9 @@ class SpeechSampler:
         tokens: length of a stretch, at 25 a second.
     """
 
-    def __init__(self, dataset: Dataset, motion: MotionTable, items: list[Item], tokens: int) -> None:
+    def __init__(
+        self, dataset: Dataset, motion: MotionTable, items: list[Item], tokens: int
+    ) -> None:
         self._dataset, self._motion, self._length = dataset, motion, tokens
         self._sampler = ItemSampler(items, 0.0)
 
@@ -152,7 +174,9 @@ class SpeechSampler:
     def _one(self, item: Item, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
         taken = round(self._length * rng.uniform(1 - SPEED, 1 + SPEED))
         start = int(rng.integers(0, max(1, item.count - taken + 1)))
-        mel = resample_time(mel_window(self._dataset.mel(item), start, taken), MEL_PER_FRAME * self._length)
+        mel = resample_time(
+            mel_window(self._dataset.mel(item), start, taken), MEL_PER_FRAME * self._length
+        )
         finite: NDArray[np.bool_] = np.isfinite(self._motion.raw(item))
         known = np.asarray(finite.all(axis=1), np.float32)[start : start + taken]
         tokens = self._motion.tokens(item)[start : start + taken]

@@ -1,4 +1,6 @@
-"""``swaptalk prepare``: footage to dataset, in parallel; interrupted or given more footage it does only what is new."""
+"""``swaptalk prepare``: footage to dataset, in parallel; interrupted or given more footage it does
+only what is new.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,16 @@ from swaptalk.media.probe import probe
 
 #: Photos worked on and stored together.
 PHOTOS_PER_UNIT = 256
-#: Long clips are cut into pieces of this many seconds; what would be shorter than the least stays with the one before.
+#: Long clips are cut into pieces of this many seconds; what would be shorter than the least stays
+#: with the one before.
 PIECE_SECONDS, SHORTEST_PIECE = 60.0, 10.0
 
 
 @dataclass(frozen=True)
 class PrepareSettings:
-    """``out``: the dataset; ``workers``: processes (0: one a core; 1: this one); the rest as on the command line."""
+    """``out``: the dataset; ``workers``: processes (0: one a core; 1: this one); the rest as on the
+    command line.
+    """
 
     out: Path
     workers: int = 0
@@ -50,11 +55,16 @@ class PrepareReport:
 
     def lines(self) -> list[str]:
         """The report in words."""
-        kept = ", ".join(f"{count} {name}" for name, count in sorted(self.items.items())) or "nothing"
+        kept = (
+            ", ".join(f"{count} {name}" for name, count in sorted(self.items.items())) or "nothing"
+        )
         people = ", ".join(f"{count} {split}" for split, count in sorted(self.people.items()))
         lines = [f"kept: {kept}; people: {people or 'none'}"]
         if self.minutes:
-            lines.append(f"clips: {self.minutes:.1f} minutes, {self.trusted_minutes:.1f} with sound to be trusted")
+            lines.append(
+                f"clips: {self.minutes:.1f} minutes, {self.trusted_minutes:.1f} with sound to be "
+                "trusted"
+            )
         for title, reasons in (("left out", self.dropped), ("sound not trusted", self.untrusted)):
             lines += [f"{title}: {count} x {reason}" for reason, count in reasons.most_common()]
         return lines
@@ -74,7 +84,9 @@ def _work(job: tuple[str, list[Source]]) -> str:
     return job[0]
 
 
-def prepare(paths: Sequence[Path], settings: PrepareSettings, progress: Any = None) -> PrepareReport:
+def prepare(
+    paths: Sequence[Path], settings: PrepareSettings, progress: Any = None
+) -> PrepareReport:
     """Make or extend a dataset folder.
 
     Args:
@@ -85,7 +97,9 @@ def prepare(paths: Sequence[Path], settings: PrepareSettings, progress: Any = No
     Raises:
         InputError: a path is wrong, or nothing could be used.
     """
-    sources = [piece for source in find_sources(paths) for piece in pieces(source, settings.max_seconds)]
+    sources = [
+        piece for source in find_sources(paths) for piece in pieces(source, settings.max_seconds)
+    ]
     units = settings.out / "units"
     units.mkdir(parents=True, exist_ok=True)
     for part in units.glob("*.part"):
@@ -99,7 +113,8 @@ def prepare(paths: Sequence[Path], settings: PrepareSettings, progress: Any = No
 
 
 def pieces(source: Source, max_seconds: float) -> list[Source]:
-    """A photo or a short clip as it is; a long clip in parts of `PIECE_SECONDS`, so that memory stays bounded.
+    """A photo or a short clip as it is; a long clip in parts of `PIECE_SECONDS`, so that memory
+    stays bounded.
 
     Args:
         source: what `find_sources` found.
@@ -132,7 +147,9 @@ def _seen(units: Path) -> set[str]:
 
 
 def _jobs(sources: Sequence[Source], seen: set[str]) -> Iterator[tuple[str, list[Source]]]:
-    """Units to make: each new clip, and new photos by the hundred; clips first, since they take longest."""
+    """Units to make: each new clip, and new photos by the hundred; clips first, since they take
+    longest.
+    """
     new = [s for s in sources if s.name not in seen]
     for source in new:
         if source.kind != "photo":
@@ -157,13 +174,16 @@ def _run(jobs: list[tuple[str, list[Source]]], settings: Extraction, workers: in
         yield from pool.imap_unordered(_work, jobs)
 
 
-def index_units(out: Path, test_share: float, sources: dict[str, Source] | None = None) -> PrepareReport:
+def index_units(
+    out: Path, test_share: float, sources: dict[str, Source] | None = None
+) -> PrepareReport:
     """Write index.csv, dropped.csv and untrusted.csv from the finished units.
 
     Args:
         out: the dataset.
         test_share: share of people for testing where the sources do not say.
-        sources: labels and splits as they are given now, by name; items of other sources keep theirs.
+        sources: labels and splits as they are given now, by name; items of other sources keep
+            theirs.
     """
     known = {item.name: item for item in read_index(out)} if (out / "index.csv").exists() else {}
     candidates, dropped = _candidates(out, sources or {}, {n: i.split for n, i in known.items()})
@@ -172,12 +192,16 @@ def index_units(out: Path, test_share: float, sources: dict[str, Source] | None 
     if not items:
         reason = Counter(row["reason"] for row in dropped).most_common(1)
         raise InputError(
-            f"nothing of it can be used ({reason[0][0] if reason else 'no source'})", path=out,
+            f"nothing of it can be used ({reason[0][0] if reason else 'no source'})",
+            path=out,
             remedy="give footage with faces that are large and look towards the camera",
-        )  # fmt: skip
+        )
     untrusted = [i for i in items if i.sound and not i.trusted]
     write_table(out / "dropped.csv", ("name", "source", "reason"), dropped)
-    rows = ({"name": i.name, "source": i.source, "correlation": i.sync, "reason": i.distrust} for i in untrusted)
+    rows = (
+        {"name": i.name, "source": i.source, "correlation": i.sync, "reason": i.distrust}
+        for i in untrusted
+    )
     write_table(out / "untrusted.csv", ("name", "source", "correlation", "reason"), rows)
     write_index(out / "index.csv", items)
     report = PrepareReport()
@@ -210,5 +234,7 @@ def _candidates(
             source = sources.get(item.name)
             label = source.identity if source is not None else item.identity
             split = source.split if source is not None else splits.get(item.name, "")
-            candidates.append(Candidate(dataclasses.replace(item, identity=""), label, split, embedding))
+            candidates.append(
+                Candidate(dataclasses.replace(item, identity=""), label, split, embedding)
+            )
     return candidates, dropped

@@ -1,7 +1,8 @@
 """Sources turned to another pose: without them pose is copied from the source.
 
-The source of a mesh-warp proxy looks where its target looks, because others make poor proxies. A swap that learned from
-such pairs alone took half of the difference in pitch, and a third of that in yaw, from sources that look elsewhere.
+The source of a mesh-warp proxy looks where its target looks, because others make poor proxies. A
+swap that learned from such pairs alone took half of the difference in pitch, and a third of that in
+yaw, from sources that look elsewhere.
 """
 
 from __future__ import annotations

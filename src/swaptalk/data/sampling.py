@@ -15,8 +15,9 @@ from swaptalk.errors import InputError
 class ItemSampler:
     """Draws items with replacement.
 
-    An item's weight falls with the square root of the number of items of its person, so that who was filmed a thousand
-    times does not make up the whole training, and with the crop's enlargement.
+    An item's weight falls with the square root of the number of items of its person, so that who
+    was filmed a thousand times does not make up the whole training, and with the crop's
+    enlargement.
 
     Args:
         items: candidates.
@@ -28,10 +29,14 @@ class ItemSampler:
 
     def __init__(self, items: Sequence[Item], sharpness: float = 1.0) -> None:
         if not items:
-            raise InputError("no training item of the kind that this stage needs", remedy="prepare more data")
+            raise InputError(
+                "no training item of the kind that this stage needs", remedy="prepare more data"
+            )
         self.items = list(items)
         share = Counter(item.identity for item in items)
-        weight = np.array([item_weight(item, sharpness) / share[item.identity] ** 0.5 for item in items])
+        weight = np.array(
+            [item_weight(item, sharpness) / share[item.identity] ** 0.5 for item in items]
+        )
         self._edges = np.cumsum(weight / weight.sum())
 
     def draw(self, rng: np.random.Generator, count: int) -> list[Item]:

@@ -1,9 +1,11 @@
-"""What there is to prepare: loose videos and photos, folders of them, tar shards, with an ``index.csv`` or without.
+"""What there is to prepare: loose videos and photos, folders of them, tar shards, with an
+``index.csv`` or without.
 
-Labels come from an ``index.csv`` in the folder, else from subfolders: everything in a subfolder is one person.
-Columns that matter: ``name`` (photo) or ``id`` (clip, found in the folder or its ``clips/``), ``shard`` (tar file that
-holds the photo), ``group`` or ``person`` or ``identity`` (whoever shares one is one person), ``set`` (names are unique
-within it), ``split`` (train or test), ``kind`` (real or generated), ``licence``.
+Labels come from an ``index.csv`` in the folder, else from subfolders: everything in a subfolder is
+one person. Columns that matter: ``name`` (photo) or ``id`` (clip, found in the folder or its
+``clips/``), ``shard`` (tar file that holds the photo), ``group`` or ``person`` or ``identity``
+(whoever shares one is one person), ``set`` (names are unique within it), ``split`` (train or test),
+``kind`` (real or generated), ``licence``.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ CLIP_ENDINGS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v"
 
 @dataclass(frozen=True)
 class Source:
-    """One photo or clip. ``member`` names a photo inside the tar file ``path``. Empty labels are unknown.
+    """One photo or clip. ``member`` names a photo inside the tar file ``path``. Empty labels are
+    unknown.
 
     Of a clip the part from ``start`` to ``end`` seconds counts; None is its end.
 
@@ -85,7 +88,11 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
         for source in _sources_of(path):
             other = found.setdefault(source.name, source)
             if (other.path, other.member) != (source.path, source.member):
-                raise InputError(f"has the name {source.name} of {other.path}", path=source.path, remedy="rename one")
+                raise InputError(
+                    f"has the name {source.name} of {other.path}",
+                    path=source.path,
+                    remedy="rename one",
+                )
         if len(found) == before:
             raise InputError("holds no photo and no video", path=path, remedy="check the path")
     return [found[name] for name in sorted(found)]
@@ -130,7 +137,9 @@ def _archive(path: Path, name: str) -> Iterator[Source]:
     for member in members:
         if Path(member).suffix.lower() in PHOTO_ENDINGS:
             folder = Path(member).parent.name
-            yield Source(f"{name}/{member}", path, "photo", member, f"{name}/{folder}" if folder else "")
+            yield Source(
+                f"{name}/{member}", path, "photo", member, f"{name}/{folder}" if folder else ""
+            )
 
 
 def _indexed(index: Path) -> Iterator[Source]:
@@ -142,8 +151,15 @@ def _indexed(index: Path) -> Iterator[Source]:
         split, licence = row.get("split") or "", row.get("licence") or ""
         listed = row.get("name") or row.get("id") or ""
         if row.get("shard"):
-            yield Source(f"{prefix}/{listed}", root / _inside(index, row["shard"]), "photo", listed, identity, split,
-                         licence)  # fmt: skip
+            yield Source(
+                f"{prefix}/{listed}",
+                root / _inside(index, row["shard"]),
+                "photo",
+                listed,
+                identity,
+                split,
+                licence,
+            )
             continue
         path = _file_of(root, _inside(index, listed))
         kind = _kind(path)
@@ -158,13 +174,21 @@ def _rows(index: Path) -> Iterator[dict[str, str]]:
         try:
             yield from csv.DictReader(file)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"is not a table ({error})", path=index, remedy="save it as CSV in UTF-8") from error
+            raise InputError(
+                f"is not a table ({error})", path=index, remedy="save it as CSV in UTF-8"
+            ) from error
 
 
 def _inside(index: Path, name: str) -> str:
-    """A name from an index, which may come from somebody else: only files in its folder may be meant."""
+    """A name from an index, which may come from somebody else: only files in its folder may be
+    meant.
+    """
     if "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise InputError(f"lists {name!r}, which is not in its folder", path=index, remedy="correct or remove the row")
+        raise InputError(
+            f"lists {name!r}, which is not in its folder",
+            path=index,
+            remedy="correct or remove the row",
+        )
     return name
 
 
@@ -176,5 +200,8 @@ def _file_of(root: Path, name: str) -> Path:
         matches = sorted(folder.glob(f"{escape(name)}.*")) if name else []
         if matches:
             return matches[0]
-    raise InputError(f"lists {name or 'a row without name or id'}, which is not there", path=root / "index.csv",
-                     remedy="copy the missing file or remove the row")  # fmt: skip
+    raise InputError(
+        f"lists {name or 'a row without name or id'}, which is not there",
+        path=root / "index.csv",
+        remedy="copy the missing file or remove the row",
+    )

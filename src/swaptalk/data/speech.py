@@ -33,7 +33,9 @@ def window_starts(usable: NDArray[np.bool_], frames: int) -> NDArray[np.intp]:
 
 
 def mel_window(mel: NDArray[np.float32], first: int, frames: int) -> NDArray[np.float32]:
-    """Mel (4 * frames, 80) of video frames ``first`` .. ``first + frames - 1``; silence beyond the ends."""
+    """Mel (4 * frames, 80) of video frames ``first`` .. ``first + frames - 1``; silence beyond the
+    ends.
+    """
     begin, end = MEL_PER_FRAME * first, MEL_PER_FRAME * (first + frames)
     result = np.full((end - begin, N_MELS), SILENCE, np.float32)
     inside = slice(max(begin, 0), min(end, len(mel)))
@@ -53,7 +55,11 @@ class WindowSampler:
     """
 
     def __init__(
-        self, usable: Callable[[Item], NDArray[np.bool_]], items: list[Item], frames: int, sharpness: float
+        self,
+        usable: Callable[[Item], NDArray[np.bool_]],
+        items: list[Item],
+        frames: int,
+        sharpness: float,
     ) -> None:
         self._starts = {i.name: s for i in items if len(s := window_starts(usable(i), frames))}
         self.items = [i for i in items if i.name in self._starts]

@@ -1,8 +1,8 @@
 """Who is trained on, who is judged on while training, and who is tested on; new data move nobody.
 
-Each person's split follows from a hash of the person's name. The index of a dataset knows training and test people;
-validation people are taken from the training people whenever a dataset is opened, so that datasets prepared long ago
-have them too, and anybody who wants to train on them can.
+Each person's split follows from a hash of the person's name. The index of a dataset knows training
+and test people; validation people are taken from the training people whenever a dataset is opened,
+so that datasets prepared long ago have them too, and anybody who wants to train on them can.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ Split = Literal["train", "validation", "test"]
 VALIDATION_SHARE = 0.05
 #: With fewer training people nobody is set apart: too few would be left, or none would be found.
 FEWEST_PEOPLE = 20
-#: Goes before the name in the validation's hash, which must have nothing to do with the test split's.
+#: Goes before the name in the validation's hash, which must have nothing to do with the test
+#: split's.
 _PURPOSE = "validation:"
 
 
@@ -27,7 +28,9 @@ def _below(text: str, share: float) -> bool:
 
 
 def hashed_split(identity: str, test_share: float) -> Split:
-    """``test`` or ``train``, decided by a person's name alone; about ``test_share`` of all people are for testing."""
+    """``test`` or ``train``, decided by a person's name alone; about ``test_share`` of all people
+    are for testing.
+    """
     return "test" if _below(identity, test_share) else "train"
 
 
@@ -39,4 +42,8 @@ def validation_people(people: Iterable[str], share: float) -> set[str]:
         share: 0 sets nobody apart.
     """
     names = set(people)
-    return {name for name in names if _below(_PURPOSE + name, share)} if len(names) >= FEWEST_PEOPLE else set()
+    return (
+        {name for name in names if _below(_PURPOSE + name, share)}
+        if len(names) >= FEWEST_PEOPLE
+        else set()
+    )

@@ -14,8 +14,8 @@
         alignment.npy       (n, 2, 3) float32: similarity from image to crop
         embedding.npy       (items, 128) float32: SFace identity, NaN where it was not computed
         speech.npy          (n,) float32: 1 in speech, 0 in silence; clips with sound only
-        audio.npy           int16, 16 kHz mono, aligned with frame 0 and corrected by the offset; clips with sound only
-        unit.json           its items and what was dropped
+        audio.npy           int16, 16 kHz mono, aligned with frame 0 and corrected by the offset;
+        clips with sound only unit.json           its items and what was dropped
 
 Frame i of a clip is the picture on screen i / 25 s after its first one.
 """
@@ -56,10 +56,10 @@ Kind = Literal["photo", "real", "generated"]
 class Item:
     """One photo, or one person in one clip.
 
-    ``first`` and ``count`` say which pictures of the ``unit`` are its. ``scale`` is crop pixels per pixel of the
-    original: above 1 the crop is enlarged, so soft. ``sound`` says whether there is any; ``offset`` by how many frames
-    it was moved to fit the lips, ``sync`` how well it fits (-1..1), ``trusted`` whether it may be trained on, and
-    ``distrust`` why not.
+    ``first`` and ``count`` say which pictures of the ``unit`` are its. ``scale`` is crop pixels per
+    pixel of the original: above 1 the crop is enlarged, so soft. ``sound`` says whether there is
+    any; ``offset`` by how many frames it was moved to fit the lips, ``sync`` how well it fits
+    (-1..1), ``trusted`` whether it may be trained on, and ``distrust`` why not.
     """
 
     name: str
@@ -112,7 +112,9 @@ def item_from_strings(row: dict[str, Any]) -> Item:
 
 @dataclass(frozen=True)
 class Unit:
-    """The arrays of a unit, mapped from disk; see the module's description. ``speech`` and ``audio`` may be absent."""
+    """The arrays of a unit, mapped from disk; see the module's description. ``speech`` and
+    ``audio`` may be absent.
+    """
 
     pictures: NDArray[np.uint8]
     offsets: NDArray[np.int64]
@@ -126,8 +128,12 @@ class Unit:
 
 def encode_picture(crop: NDArray[np.uint8]) -> bytes:
     """JPEG of an RGB crop."""
-    flags = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-             cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]  # fmt: skip
+    flags = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        JPEG_QUALITY,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
     return bytes(cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), flags)[1])
 
 
@@ -142,7 +148,9 @@ def read_index(folder: Path) -> list[Item]:
             return [item_from_strings(row) for row in csv.DictReader(file)]
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
-            "is not a prepared dataset", path=folder, remedy="make it with 'swaptalk prepare VIDEOS... --out DATA'"
+            "is not a prepared dataset",
+            path=folder,
+            remedy="make it with 'swaptalk prepare VIDEOS... --out DATA'",
         ) from error
 
 
@@ -161,10 +169,16 @@ class Dataset:
         self.folder = folder
         items = read_index(folder)
         if not items:
-            raise InputError("the dataset is empty", path=folder, remedy="see dropped.csv in it for the reasons")
-        apart = validation_people((i.identity for i in items if i.split == "train"), validation_share)
+            raise InputError(
+                "the dataset is empty", path=folder, remedy="see dropped.csv in it for the reasons"
+            )
+        apart = validation_people(
+            (i.identity for i in items if i.split == "train"), validation_share
+        )
         self.items = [
-            dataclasses.replace(i, split="validation") if i.split == "train" and i.identity in apart else i
+            dataclasses.replace(i, split="validation")
+            if i.split == "train" and i.identity in apart
+            else i
             for i in items
         ]
         self.unit = lru_cache(_OPEN_UNITS)(self._open)
@@ -173,10 +187,16 @@ class Dataset:
 
     def select(self, split: Split | None = None, kinds: Sequence[Kind] | None = None) -> list[Item]:
         """Items of a split and of some kinds (None: any)."""
-        return [i for i in self.items if (split is None or i.split == split) and (kinds is None or i.kind in kinds)]
+        return [
+            i
+            for i in self.items
+            if (split is None or i.split == split) and (kinds is None or i.kind in kinds)
+        ]
 
     def judged(self, kinds: Sequence[Kind] | None = None) -> list[Item]:
-        """What a run is judged on while it trains: validation people, or training people where there are none."""
+        """What a run is judged on while it trains: validation people, or training people where
+        there are none.
+        """
         return self.select("validation", kinds) or self.select("train", kinds)
 
     def _open(self, name: str) -> Unit:
@@ -187,7 +207,11 @@ class Dataset:
             absent = part in ("speech", "audio") and not path.exists()
             return None if absent else np.load(path, mmap_mode="r")
 
-        parts = {field.name: array(field.name) for field in dataclasses.fields(Unit) if field.name != "pictures"}
+        parts = {
+            field.name: array(field.name)
+            for field in dataclasses.fields(Unit)
+            if field.name != "pictures"
+        }
         return Unit(pictures=np.memmap(folder / "pictures.bin", np.uint8, "r"), **parts)
 
     def picture(self, item: Item, frame: int) -> NDArray[np.uint8]:
@@ -196,7 +220,11 @@ class Dataset:
         begin, end = unit.offsets[item.first + frame : item.first + frame + 2]
         decoded = cv2.imdecode(np.asarray(unit.pictures[begin:end]), cv2.IMREAD_COLOR)
         if decoded is None:
-            raise InputError(f"picture {frame} of {item.name} is damaged", path=self.folder, remedy="prepare it again")
+            raise InputError(
+                f"picture {frame} of {item.name} is damaged",
+                path=self.folder,
+                remedy="prepare it again",
+            )
         return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
     def landmarks(self, item: Item) -> NDArray[np.float32]:
@@ -247,10 +275,14 @@ class Dataset:
 
 
 def write_unit(
-    folder: Path, items: Sequence[Item], dropped: Sequence[dict[str, str]], pictures: Sequence[bytes],
+    folder: Path,
+    items: Sequence[Item],
+    dropped: Sequence[dict[str, str]],
+    pictures: Sequence[bytes],
     arrays: dict[str, NDArray[Any]],
-) -> None:  # fmt: skip
-    """Write a unit's files into a fresh folder ``<unit>.part`` and give it its name when all are there.
+) -> None:
+    """Write a unit's files into a fresh folder ``<unit>.part`` and give it its name when all are
+    there.
 
     Args:
         folder: ``units/<unit>``.

@@ -1,7 +1,9 @@
-"""Whether a clip's sound fits its lips: an audio-video offset from mouth opening and loudness, and how sure it is.
+"""Whether a clip's sound fits its lips: an audio-video offset from mouth opening and loudness, and
+how sure it is.
 
-Loudness is a weak witness (hums are loud with closed lips), so a shift of one or two frames is within the error and
-left alone, a clear larger one is corrected, and clips where nothing fits are not used for learning sync.
+Loudness is a weak witness (hums are loud with closed lips), so a shift of one or two frames is
+within the error and left alone, a clear larger one is corrected, and clips where nothing fits are
+not used for learning sync.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ from swaptalk.pipeline.silence import level, speech_weight
 
 #: Correlation of mouth and loudness below which a clip shows nothing about sync.
 MINIMUM_CORRELATION = 0.2
-#: Offset found where all is well: lips open before the sound that they make. Mode over 270 clips of many people.
+#: Offset found where all is well: lips open before the sound that they make. Mode over 270 clips of
+#: many people.
 NATURAL_OFFSET = -1
 #: Differences from it (frames) within the method's error, which are left alone.
 ERROR_FRAMES = 2
-#: A larger offset is believed with this correlation, and if it beats the present offset by this much.
+#: A larger offset is believed with this correlation, and if it beats the present offset by this
+#: much.
 CLEAR_CORRELATION, CLEAR_GAIN = 0.4, 0.15
 #: Shortest clip in frames that can be judged.
 MINIMUM_FRAMES = 3 * MAXIMUM_SHIFT + 1
@@ -32,7 +36,9 @@ _MEL_PER_FRAME = 4
 
 @dataclass(frozen=True)
 class SyncEstimate:
-    """``offset``: frames by which the sound shall be delayed; ``correlation`` after that; ``reason`` of distrust."""
+    """``offset``: frames by which the sound shall be delayed; ``correlation`` after that;
+    ``reason`` of distrust.
+    """
 
     offset: int
     correlation: float
@@ -58,11 +64,15 @@ def estimate_sync(
         return SyncEstimate(0, 0.0, False, "no speech")
     known = np.flatnonzero(usable)
     openings = np.interp(np.arange(count), known, [mouth_openness(landmarks[k]) for k in known])
-    padded = np.concatenate([loudness, np.full(max(0, _MEL_PER_FRAME * count - len(loudness)), loudness.min())])
+    padded = np.concatenate(
+        [loudness, np.full(max(0, _MEL_PER_FRAME * count - len(loudness)), loudness.min())]
+    )
     levels = padded[: _MEL_PER_FRAME * count].reshape(count, _MEL_PER_FRAME).mean(axis=1)
     found = envelope_sync(openings, levels)
     if found.peak < MINIMUM_CORRELATION:
-        return SyncEstimate(0, found.correlation, False, f"lips and loudness do not go together ({found.peak:.2f})")
+        return SyncEstimate(
+            0, found.correlation, False, f"lips and loudness do not go together ({found.peak:.2f})"
+        )
     off = found.offset - NATURAL_OFFSET
     if abs(off) <= ERROR_FRAMES:
         return SyncEstimate(0, found.correlation, True)
@@ -72,7 +82,9 @@ def estimate_sync(
 
 
 def delay(audio: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
-    """Move sound later by so many samples (negative: earlier); silence comes in, the length stays."""
+    """Move sound later by so many samples (negative: earlier); silence comes in, the length
+    stays.
+    """
     moved = np.zeros_like(audio)
     if abs(samples) >= len(audio):
         return moved

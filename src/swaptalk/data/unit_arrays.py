@@ -25,7 +25,9 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def save_rows(path: Path, array: NDArray[Any]) -> None:
-    """Write a ``.npy`` file whole or not at all, leaving holes for rows of zeros, which then take no room on disk."""
+    """Write a ``.npy`` file whole or not at all, leaving holes for rows of zeros, which then take
+    no room on disk.
+    """
     array = np.ascontiguousarray(array)
     with AtomicFile(path) as target, target.part.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
@@ -53,8 +55,11 @@ class UnitArrays:
         try:
             array: NDArray[Any] = np.load(self.folder / f"{unit}.npy", mmap_mode="r")
         except (OSError, ValueError) as error:
-            raise InputError(f"{self._what} of {unit} cannot be read", path=self.folder,
-                             remedy="delete the folder; it is made again") from error  # fmt: skip
+            raise InputError(
+                f"{self._what} of {unit} cannot be read",
+                path=self.folder,
+                remedy="delete the folder; it is made again",
+            ) from error
         return array
 
     def has(self, unit: str) -> bool:
@@ -62,9 +67,11 @@ class UnitArrays:
         return (self.folder / f"{unit}.npy").exists()
 
     def build(
-        self, units: Iterable[str], compute: Callable[[str], NDArray[Any]],
+        self,
+        units: Iterable[str],
+        compute: Callable[[str], NDArray[Any]],
         progress: Callable[[int, int], None] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Compute and write what is not there yet; an interrupted build goes on where it was.
 
         Args:

@@ -1,4 +1,6 @@
-"""The report's columns: what each number is called, its unit, which way is better, and where it has a meaning."""
+"""The report's columns: what each number is called, its unit, which way is better, and where it has
+a meaning.
+"""
 
 from __future__ import annotations
 
@@ -21,46 +23,169 @@ class Column:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("fid", "FID", "", "lower", 1, "Frechet distance on Inception-v3 to the target frames, face view"),
-    Column("fd_mobilenet", "FD-MobileNetV2", "", "lower", 1,
-           "Frechet distance on MobileNetV2 to the target frames, face view; not FID"),
+    Column(
+        "fid",
+        "FID",
+        "",
+        "lower",
+        1,
+        "Frechet distance on Inception-v3 to the target frames, face view",
+    ),
+    Column(
+        "fd_mobilenet",
+        "FD-MobileNetV2",
+        "",
+        "lower",
+        1,
+        "Frechet distance on MobileNetV2 to the target frames, face view; not FID",
+    ),
     Column("ssim", "SSIM", "", "higher", 3, "structural similarity to the target frame, face view"),
-    Column("psnr", "PSNR", "dB", "higher", 1, "peak signal-to-noise ratio to the target frame, face view"),
-    Column("lpips", "LPIPS", "", "lower", 3, "perceptual distance (AlexNet) to the target frame, face view"),
+    Column(
+        "psnr",
+        "PSNR",
+        "dB",
+        "higher",
+        1,
+        "peak signal-to-noise ratio to the target frame, face view",
+    ),
+    Column(
+        "lpips",
+        "LPIPS",
+        "",
+        "lower",
+        3,
+        "perceptual distance (AlexNet) to the target frame, face view",
+    ),
     Column("cpbd", "CPBD", "", "higher", 3, "sharpness without reference, face view"),
-    Column("lmd", "LMD", "px", "lower", 2, "mouth landmarks against the real lips, pixels of the frame"),
+    Column(
+        "lmd", "LMD", "px", "lower", 2, "mouth landmarks against the real lips, pixels of the frame"
+    ),
     Column("lmd_percent", "LMD", "% eyes", "lower", 2, "the same in % of the eye distance"),
-    Column("lmd_aligned", "LMD aligned", "% eyes", "lower", 2, "the same after rigid alignment by eyes and nose"),
-    Column("lse_c", "LSE-C", "", "higher", 2, "SyncNet confidence; above the real clip's it is over-articulation"),
+    Column(
+        "lmd_aligned",
+        "LMD aligned",
+        "% eyes",
+        "lower",
+        2,
+        "the same after rigid alignment by eyes and nose",
+    ),
+    Column(
+        "lse_c",
+        "LSE-C",
+        "",
+        "higher",
+        2,
+        "SyncNet confidence; above the real clip's it is over-articulation",
+    ),
     Column("lse_d", "LSE-D", "", "lower", 2, "SyncNet distance"),
     Column("sync_offset", "AV offset", "frames", "neither", 1, "SyncNet offset, 0 in sync"),
-    Column("own_sync_confidence", "Own sync confidence", "", "higher", 3,
-           "the project's own sync network by SyncNet's protocol, not LSE-C"),
-    Column("own_sync_distance", "Own sync distance", "", "lower", 3, "the same network's distance, 0..2; not LSE-D"),
-    Column("envelope_sync", "Envelope sync", "", "higher", 3,
-           "correlation of mouth opening and loudness; no network, much weaker than LSE"),
-    Column("own_audio_first", "Own audio first", "%", "higher", 0,
-           "clips whose own audio fits better than 14 foreign ones, by the sync measure at hand"),
-    Column("id_top1", "ID Retrieve", "%", "higher", 1, "frames whose nearest gallery face is the source"),
-    Column("id_top5", "ID top-5", "%", "higher", 1, "frames with the source among the five nearest"),
-    Column("source_cosine", "Cosine to source", "", "higher", 3, "similarity of frames to the source photo"),
-    Column("consistency", "Consistency", "%", "higher", 2, "mean cosine over all pairs of frames, times 100"),
-    Column("source_variance", "Variance", "", "lower", 4, "variance over time of the cosine to the source"),
-    Column("consecutive_cosine", "Consecutive", "", "higher", 3, "mean cosine of consecutive measured frames"),
+    Column(
+        "own_sync_confidence",
+        "Own sync confidence",
+        "",
+        "higher",
+        3,
+        "the project's own sync network by SyncNet's protocol, not LSE-C",
+    ),
+    Column(
+        "own_sync_distance",
+        "Own sync distance",
+        "",
+        "lower",
+        3,
+        "the same network's distance, 0..2; not LSE-D",
+    ),
+    Column(
+        "envelope_sync",
+        "Envelope sync",
+        "",
+        "higher",
+        3,
+        "correlation of mouth opening and loudness; no network, much weaker than LSE",
+    ),
+    Column(
+        "own_audio_first",
+        "Own audio first",
+        "%",
+        "higher",
+        0,
+        "clips whose own audio fits better than 14 foreign ones, by the sync measure at hand",
+    ),
+    Column(
+        "id_top1",
+        "ID Retrieve",
+        "%",
+        "higher",
+        1,
+        "frames whose nearest gallery face is the source",
+    ),
+    Column(
+        "id_top5", "ID top-5", "%", "higher", 1, "frames with the source among the five nearest"
+    ),
+    Column(
+        "source_cosine",
+        "Cosine to source",
+        "",
+        "higher",
+        3,
+        "similarity of frames to the source photo",
+    ),
+    Column(
+        "consistency",
+        "Consistency",
+        "%",
+        "higher",
+        2,
+        "mean cosine over all pairs of frames, times 100",
+    ),
+    Column(
+        "source_variance",
+        "Variance",
+        "",
+        "lower",
+        4,
+        "variance over time of the cosine to the source",
+    ),
+    Column(
+        "consecutive_cosine",
+        "Consecutive",
+        "",
+        "higher",
+        3,
+        "mean cosine of consecutive measured frames",
+    ),
     Column("pose_error", "Pose error", "deg", "lower", 2, "head angles against the target's"),
-    Column("expression_error", "Expression error", "% eyes", "lower", 2,
-           "movement of brows, eyes and mouth against the target's (eyes and brows only when cross-driven)"),
+    Column(
+        "expression_error",
+        "Expression error",
+        "% eyes",
+        "lower",
+        2,
+        "movement of brows, eyes and mouth against the target's (eyes and brows only when "
+        "cross-driven)",
+    ),
     Column("lip_leak", "LipLeak", "", "lower", 2, "mouth motion in silence relative to speech"),
-    Column("lip_moving", "Moving in silence", "", "lower", 2, "share of silent frames in which the mouth moves"),
-    Column("jitter", "Jitter", "grey levels", "lower", 2, "flicker added where the target stands still"),
+    Column(
+        "lip_moving",
+        "Moving in silence",
+        "",
+        "lower",
+        2,
+        "share of silent frames in which the mouth moves",
+    ),
+    Column(
+        "jitter", "Jitter", "grey levels", "lower", 2, "flicker added where the target stands still"
+    ),
     Column("face_share", "Face found", "%", "higher", 1, "frames in which the face was found"),
-)  # fmt: skip
+)
 BY_KEY = {column.key: column for column in COLUMNS}
 
 
 @dataclass(frozen=True)
 class PaperRow:
-    """A row of the paper's own table: not comparable, because clips, crops, detectors and weights differ."""
+    """A row of the paper's own table: not comparable, because clips, crops, detectors and weights
+    differ.
+    """
 
     protocol: str
     method: str
@@ -102,4 +227,7 @@ def _paper_rows(protocol: str, table: str) -> list[PaperRow]:
 
 
 #: Tables of arXiv 2405.05636.
-PAPER_ROWS: tuple[PaperRow, ...] = (*_paper_rows("self", _PAPER_SELF), *_paper_rows("cross", _PAPER_CROSS))
+PAPER_ROWS: tuple[PaperRow, ...] = (
+    *_paper_rows("self", _PAPER_SELF),
+    *_paper_rows("cross", _PAPER_CROSS),
+)

@@ -20,7 +20,12 @@ from swaptalk.evaluation.metrics.identity_retrieval import identity_retrieval
 from swaptalk.evaluation.metrics.jitter import TemporalJitter
 from swaptalk.evaluation.metrics.landmark_distance import landmark_distance
 from swaptalk.evaluation.metrics.lip_leak import frame_levels, lip_leak, silent_frames
-from swaptalk.evaluation.metrics.pose_expression import EXPRESSIVE, UPPER_FACE, expression_error, pose_error
+from swaptalk.evaluation.metrics.pose_expression import (
+    EXPRESSIVE,
+    UPPER_FACE,
+    expression_error,
+    pose_error,
+)
 from swaptalk.evaluation.metrics.psnr import psnr
 from swaptalk.evaluation.metrics.ssim import ssim
 from swaptalk.evaluation.metrics.sync_offset import SyncScore
@@ -30,7 +35,8 @@ from swaptalk.media.video_reader import VideoReader
 
 #: Side of the face view, and how much larger than all of the face's positions in the clip it is.
 VIEW_SIZE, VIEW_MARGIN = 256, 1.15
-#: A generated clip may be this many frames shorter or longer than the target: encoders drop or repeat the last ones.
+#: A generated clip may be this many frames shorter or longer than the target: encoders drop or
+#: repeat the last ones.
 COUNT_TOLERANCE = 2
 #: Foreign voices that a clip's own audio is compared with.
 FOREIGN_VOICES = 14
@@ -41,7 +47,8 @@ PairDistance = Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float
 
 
 class SyncScorer(Protocol):
-    """A sync network such as ``SyncNetScorer``; its numbers are called LSE only if its ``name`` is "LSE".
+    """A sync network such as ``SyncNetScorer``; its numbers are called LSE only if its ``name`` is
+    "LSE".
 
     Embeddings belong to windows that begin at frames 0, 1, ... at 25 fps.
     """
@@ -54,7 +61,9 @@ class SyncScorer(Protocol):
     def crops(
         self, frames: Iterable[NDArray[np.uint8]], meshes: NDArray[np.floating]
     ) -> Sequence[NDArray[np.uint8]]:
-        """What the network sees of RGB frames with meshes (T, 468, 3), NaN where no face was found."""
+        """What the network sees of RGB frames with meshes (T, 468, 3), NaN where no face was
+        found.
+        """
         ...
 
     def embed_faces(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -77,7 +86,8 @@ class Instruments:
     Args:
         observer: reads faces.
         perceptual: LPIPS, or None to leave it out.
-        features: column key ("fid" or "fd_mobilenet") and feature network of the Frechet distance, or None.
+        features: column key ("fid" or "fd_mobilenet") and feature network of the Frechet distance,
+            or None.
         sync: sync networks, each under its own name; empty where no weights are at hand.
         every: picture metrics, identity and features are taken on every n-th frame.
     """
@@ -93,8 +103,9 @@ class Instruments:
 class Reference:
     """What a generated clip is held against.
 
-    ``gallery`` (G, D) holds one embedding per identity, ``source`` is the index of the pair's. ``foreign`` are other
-    people's words, 16 kHz mono. What all rows of a pair are compared with is computed once.
+    ``gallery`` (G, D) holds one embedding per identity, ``source`` is the index of the pair's.
+    ``foreign`` are other people's words, 16 kHz mono. What all rows of a pair are compared with is
+    computed once.
     """
 
     target: ClipObservation
@@ -104,8 +115,12 @@ class Reference:
     _target_features: dict[int, NDArray[np.float32]] = field(default_factory=dict, repr=False)
     _voices: dict[str, list[NDArray[np.float32]]] = field(default_factory=dict, repr=False)
 
-    def target_features(self, network: Features, batches: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Features of the target's views, computed once for all methods (the views' number can differ by the ends)."""
+    def target_features(
+        self, network: Features, batches: Sequence[NDArray[np.uint8]]
+    ) -> NDArray[np.float32]:
+        """Features of the target's views, computed once for all methods (the views' number can
+        differ by the ends).
+        """
         count = sum(map(len, batches))
         if count not in self._target_features:
             self._target_features[count] = np.concatenate([network(batch) for batch in batches])
@@ -114,13 +129,17 @@ class Reference:
     def voices(self, scorer: SyncScorer, own: NDArray[np.int16]) -> list[NDArray[np.float32]]:
         """Embeddings of the own words and of each foreign voice."""
         if scorer.name not in self._voices:
-            self._voices[scorer.name] = [scorer.embed_sound(samples) for samples in (own, *self.foreign)]
+            self._voices[scorer.name] = [
+                scorer.embed_sound(samples) for samples in (own, *self.foreign)
+            ]
         return self._voices[scorer.name]
 
 
 @dataclass
 class Measurement:
-    """Numbers of one clip by column key, series over time for the plots, and features (n, D) of the face view."""
+    """Numbers of one clip by column key, series over time for the plots, and features (n, D) of the
+    face view.
+    """
 
     values: dict[str, float]
     series: dict[str, list[float]] = field(default_factory=dict)
@@ -128,16 +147,23 @@ class Measurement:
     target_features: NDArray[np.float32] | None = None
 
 
-def measure(generated: Path, prepared: PreparedPair, reference: Reference, instruments: Instruments) -> Measurement:
+def measure(
+    generated: Path, prepared: PreparedPair, reference: Reference, instruments: Instruments
+) -> Measurement:
     """Measure a generated video against its target, source and audio.
 
     Raises:
-        InputError: it cannot be read, shows no face, or has another number of frames or shape than the target.
+        InputError: it cannot be read, shows no face, or has another number of frames or shape than
+            the target.
     """
     count = _checked_count(generated, prepared)
-    seen = instruments.observer.frames(_frames(generated, prepared, count), generated, instruments.every)
+    seen = instruments.observer.frames(
+        _frames(generated, prepared, count), generated, instruments.every
+    )
     result = Measurement({"face_share": float(seen.present.mean() * 100)})
-    if prepared.pair.protocol == "paused":  # it asks one question; the rest the other protocols answer
+    if (
+        prepared.pair.protocol == "paused"
+    ):  # it asks one question; the rest the other protocols answer
         _measure_leak(result, seen, _levels(prepared.samples(), len(seen)))
         return result
     _measure_motion(result, seen, prepared, reference)
@@ -150,15 +176,20 @@ def measure(generated: Path, prepared: PreparedPair, reference: Reference, instr
 
 
 def _checked_count(generated: Path, prepared: PreparedPair) -> int:
-    with VideoReader(generated, fps=Fraction(FPS)) as a, VideoReader(prepared.target, fps=Fraction(FPS)) as b:
+    with (
+        VideoReader(generated, fps=Fraction(FPS)) as a,
+        VideoReader(prepared.target, fps=Fraction(FPS)) as b,
+    ):
         if abs(len(a) - len(b)) > COUNT_TOLERANCE:
             raise InputError(
-                f"has {len(a)} frames at {FPS} fps where the target has {len(b)}", path=generated,
+                f"has {len(a)} frames at {FPS} fps where the target has {len(b)}",
+                path=generated,
                 remedy="render the whole clip",
             )
         if abs(a.width / a.height - b.width / b.height) > 0.02 * b.width / b.height:
             raise InputError(
-                f"has {a.width}x{a.height} pixels where the target has {b.width}x{b.height}", path=generated,
+                f"has {a.width}x{a.height} pixels where the target has {b.width}x{b.height}",
+                path=generated,
                 remedy="paste the face back into the frame",
             )
         return min(len(a), len(b))
@@ -171,7 +202,11 @@ def _frames(path: Path, prepared: PreparedPair, count: int) -> Iterator[NDArray[
     with VideoReader(path, fps=Fraction(FPS)) as reader:
         for frame in reader.frames(range(count)):
             same = (frame.shape[1], frame.shape[0]) == size
-            yield frame if same else np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+            yield (
+                frame
+                if same
+                else np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+            )
 
 
 def _measure_motion(
@@ -186,10 +221,14 @@ def _measure_motion(
     if own_words:
         distance = landmark_distance(made, real)
         result.values |= {
-            "lmd": distance.pixels, "lmd_percent": distance.percent, "lmd_aligned": distance.aligned_percent,
-        }  # fmt: skip
+            "lmd": distance.pixels,
+            "lmd_percent": distance.percent,
+            "lmd_aligned": distance.aligned_percent,
+        }
     result.values["pose_error"] = pose_error(seen.angles[both], target.angles[both])
-    result.values["expression_error"] = expression_error(made, real, EXPRESSIVE if own_words else UPPER_FACE)
+    result.values["expression_error"] = expression_error(
+        made, real, EXPRESSIVE if own_words else UPPER_FACE
+    )
 
 
 def _levels(samples: NDArray[np.int16], count: int) -> NDArray[np.float64]:
@@ -202,7 +241,9 @@ def _measure_leak(result: Measurement, seen: ClipObservation, levels: NDArray[np
     result.series["mouth_opening"] = [float(x) for x in seen.opening]
 
 
-def _measure_sound(result: Measurement, seen: ClipObservation, prepared: PreparedPair, reference: Reference) -> None:
+def _measure_sound(
+    result: Measurement, seen: ClipObservation, prepared: PreparedPair, reference: Reference
+) -> None:
     opening = seen.opening
     levels = _levels(prepared.samples(), len(opening))
     _measure_leak(result, seen, levels)
@@ -212,7 +253,10 @@ def _measure_sound(result: Measurement, seen: ClipObservation, prepared: Prepare
         return
     result.values["envelope_sync"] = own.correlation
     result.series["envelope_curve"] = [float(x) for x in own.curve]
-    others = [envelope_sync(opening, _levels(voice, len(opening))).correlation for voice in reference.foreign]
+    others = [
+        envelope_sync(opening, _levels(voice, len(opening))).correlation
+        for voice in reference.foreign
+    ]
     if others:
         result.values["own_audio_first"] = 100.0 * (own.correlation > max(others))
 
@@ -226,26 +270,43 @@ def _measure_identity(result: Measurement, seen: ClipObservation, reference: Ref
     labels = np.full(len(measured), reference.source)
     retrieval = identity_retrieval(measured, labels, reference.gallery)
     result.values |= {
-        "id_top1": retrieval.top1, "id_top5": retrieval.top5, "source_cosine": over_time.source_cosine,
-        "consistency": over_time.consistency, "source_variance": over_time.source_variance,
+        "id_top1": retrieval.top1,
+        "id_top5": retrieval.top5,
+        "source_cosine": over_time.source_cosine,
+        "consistency": over_time.consistency,
+        "source_variance": over_time.source_variance,
         "consecutive_cosine": over_time.consecutive_cosine,
-    }  # fmt: skip
+    }
     result.series["source_cosine"] = [float(x) for x in source_cosines(measured, source)]
 
 
 def face_view(observation: ClipObservation) -> tuple[int, int, int]:
-    """(left, top, side) in pixels of a square that holds the face throughout the clip, inside the picture."""
+    """(left, top, side) in pixels of a square that holds the face throughout the clip, inside the
+    picture.
+    """
     points = observation.meshes[observation.present][..., :2]
-    low, high = np.percentile(points.min(axis=1), 2, axis=0), np.percentile(points.max(axis=1), 98, axis=0)
-    side = round(min(float((high - low).max()) * VIEW_MARGIN, observation.width, observation.height))
+    low, high = (
+        np.percentile(points.min(axis=1), 2, axis=0),
+        np.percentile(points.max(axis=1), 98, axis=0),
+    )
+    side = round(
+        min(float((high - low).max()) * VIEW_MARGIN, observation.width, observation.height)
+    )
     centre = (low + high) / 2
     limits = (observation.width - side, observation.height - side)
-    left, top = (int(np.clip(round(float(c) - side / 2), 0, limit)) for c, limit in zip(centre, limits, strict=True))
+    left, top = (
+        int(np.clip(round(float(c) - side / 2), 0, limit))
+        for c, limit in zip(centre, limits, strict=True)
+    )
     return left, top, side
 
 
 def _measure_pictures(
-    result: Measurement, generated: Path, prepared: PreparedPair, reference: Reference, instruments: Instruments,
+    result: Measurement,
+    generated: Path,
+    prepared: PreparedPair,
+    reference: Reference,
+    instruments: Instruments,
     count: int,
 ) -> None:
     left, top, side = face_view(reference.target)
@@ -254,10 +315,16 @@ def _measure_pictures(
     streams = (_frames(path, prepared, count) for path in (generated, prepared.target))
     for index, pair in enumerate(zip(*streams, strict=True)):
         a, b = (
-            np.asarray(cv2.resize(frame[top : top + side, left : left + side], (VIEW_SIZE, VIEW_SIZE),
-                                  interpolation=cv2.INTER_AREA if side > VIEW_SIZE else cv2.INTER_CUBIC), np.uint8)
+            np.asarray(
+                cv2.resize(
+                    frame[top : top + side, left : left + side],
+                    (VIEW_SIZE, VIEW_SIZE),
+                    interpolation=cv2.INTER_AREA if side > VIEW_SIZE else cv2.INTER_CUBIC,
+                ),
+                np.uint8,
+            )
             for frame in pair
-        )  # fmt: skip
+        )
         jitter.add(a, b)
         if index % instruments.every == 0:
             views.append((a, b))
@@ -265,11 +332,14 @@ def _measure_pictures(
     similarity = [ssim(a, b) for a, b in views]
     result.series["ssim"] = similarity
     result.values |= {
-        "ssim": float(np.mean(similarity)), "psnr": float(np.mean([psnr(a, b) for a, b in views])),
+        "ssim": float(np.mean(similarity)),
+        "psnr": float(np.mean([psnr(a, b) for a, b in views])),
         "cpbd": float(np.mean([cpbd(a) for a, _ in views])),
-    }  # fmt: skip
+    }
     batches = [views[i : i + _BATCH] for i in range(0, len(views), _BATCH)]
-    stacked = [(np.stack([a for a, _ in batch]), np.stack([b for _, b in batch])) for batch in batches]
+    stacked = [
+        (np.stack([a for a, _ in batch]), np.stack([b for _, b in batch])) for batch in batches
+    ]
     if instruments.perceptual is not None:
         distances = np.concatenate([instruments.perceptual(a, b) for a, b in stacked])
         result.values["lpips"] = float(distances.mean())
@@ -281,17 +351,27 @@ def _measure_pictures(
 
 
 def _measure_sync(
-    result: Measurement, scorer: SyncScorer, generated: Path, prepared: PreparedPair, reference: Reference,
+    result: Measurement,
+    scorer: SyncScorer,
+    generated: Path,
+    prepared: PreparedPair,
+    reference: Reference,
     seen: ClipObservation,
 ) -> None:
     try:
-        video = scorer.embed_faces(scorer.crops(_frames(generated, prepared, len(seen)), seen.meshes))
+        video = scorer.embed_faces(
+            scorer.crops(_frames(generated, prepared, len(seen)), seen.meshes)
+        )
         own, *foreign = reference.voices(scorer, prepared.samples())
         score = scorer.score(video, own)
     except ValueError:  # too short to be shifted
         return
     if scorer.name == "LSE":
-        result.values |= {"lse_c": score.confidence, "lse_d": score.distance, "sync_offset": float(score.offset)}
+        result.values |= {
+            "lse_c": score.confidence,
+            "lse_d": score.distance,
+            "sync_offset": float(score.offset),
+        }
     else:
         key = scorer.name.lower().replace(" ", "_")
         result.values |= {f"{key}_confidence": score.confidence, f"{key}_distance": score.distance}

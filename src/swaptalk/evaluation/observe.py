@@ -1,4 +1,6 @@
-"""What the metrics read off a clip: its meshes, head angles and identity over time, and the sound's level."""
+"""What the metrics read off a clip: its meshes, head angles and identity over time, and the sound's
+level.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ from swaptalk.runtime import assets
 
 #: Every clip is measured at this rate, the paper's.
 FPS = 25
-#: A clip in which the face is seen in a smaller share of the frames is skipped: means over the rest would flatter.
+#: A clip in which the face is seen in a smaller share of the frames is skipped: means over the rest
+#: would flatter.
 MINIMUM_FACE_SHARE = 0.5
 
 
@@ -33,9 +36,9 @@ MINIMUM_FACE_SHARE = 0.5
 class ClipObservation:
     """The main face of a clip of T frames at 25 fps.
 
-    ``meshes`` (T, 468, 3) float32 in pixels and ``angles`` (T, 3) yaw, pitch, roll in degrees are NaN where ``present``
-    (T,) is False. ``embeddings`` (T, 192) are unit-length, NaN where they were not measured. ``width`` and ``height``
-    are the picture's.
+    ``meshes`` (T, 468, 3) float32 in pixels and ``angles`` (T, 3) yaw, pitch, roll in degrees are
+    NaN where ``present`` (T,) is False. ``embeddings`` (T, 192) are unit-length, NaN where they
+    were not measured. ``width`` and ``height`` are the picture's.
     """
 
     meshes: NDArray[np.float32]
@@ -59,16 +62,22 @@ class ClipObservation:
         """Write to an ``.npz`` file."""
         with path.open("wb") as file:
             np.savez_compressed(
-                file, meshes=self.meshes, angles=self.angles, embeddings=self.embeddings, present=self.present,
+                file,
+                meshes=self.meshes,
+                angles=self.angles,
+                embeddings=self.embeddings,
+                present=self.present,
                 size=np.array([self.width, self.height]),
-            )  # fmt: skip
+            )
 
     @classmethod
     def load(cls, path: Path) -> ClipObservation:
         """Read what ``save`` wrote."""
         with np.load(path, allow_pickle=False) as stored:
             width, height = (int(n) for n in stored["size"])
-            meshes, angles, embeddings = (stored[name] for name in ("meshes", "angles", "embeddings"))
+            meshes, angles, embeddings = (
+                stored[name] for name in ("meshes", "angles", "embeddings")
+            )
             return cls(meshes, angles, embeddings, stored["present"], width, height)
 
 
@@ -80,8 +89,12 @@ class Observer:
     """
 
     def __init__(self, threads: int = 2) -> None:
-        paths = assets.resolve_all(["blazeface-back", "blazeface-full-range", "face-mesh", "mobilefacenet"])
-        self._detector = FaceDetector(paths["blazeface-back"], paths["blazeface-full-range"], threads)
+        paths = assets.resolve_all(
+            ["blazeface-back", "blazeface-full-range", "face-mesh", "mobilefacenet"]
+        )
+        self._detector = FaceDetector(
+            paths["blazeface-back"], paths["blazeface-full-range"], threads
+        )
         self._mesh = FaceMesh(paths["face-mesh"], threads)
         self._recogniser = MobileFaceNet(paths["mobilefacenet"], threads)
 
@@ -92,12 +105,16 @@ class Observer:
             InputError: the photo cannot be read or shows no face.
         """
         image = read_image(path)
-        return np.asarray(self._recogniser([recognition_crop(image, self.mesh(image, path))])[0], np.float32)
+        return np.asarray(
+            self._recogniser([recognition_crop(image, self.mesh(image, path))])[0], np.float32
+        )
 
     def embed(
         self, images: Iterable[NDArray[np.uint8]], meshes: Iterable[NDArray[np.floating]]
     ) -> NDArray[np.float32]:
-        """Unit-length embeddings (N, 192) of faces in RGB images, of which the meshes (468, 2 or 3) are known."""
+        """Unit-length embeddings (N, 192) of faces in RGB images, of which the meshes (468, 2 or 3)
+        are known.
+        """
         return self._recogniser(recognition_crop(a, b) for a, b in zip(images, meshes, strict=True))
 
     def mesh(self, image: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
@@ -108,7 +125,9 @@ class Observer:
         """
         found = self._detector(image)
         if not found:
-            raise InputError("no face was found", path=path, remedy="leave this photo out or replace it")
+            raise InputError(
+                "no face was found", path=path, remedy="leave this photo out or replace it"
+            )
         first = self._mesh(image, CropRegion.around_detection(found[0]))
         return self._mesh(image, CropRegion.around_points(first.xy)).points
 
@@ -127,7 +146,9 @@ class Observer:
             count = min(len(reader), frames or len(reader))
             return self.frames(reader.frames(range(count)), path, embed_every)
 
-    def frames(self, frames: Iterable[NDArray[np.uint8]], path: Path, embed_every: int = 1) -> ClipObservation:
+    def frames(
+        self, frames: Iterable[NDArray[np.uint8]], path: Path, embed_every: int = 1
+    ) -> ClipObservation:
         """Observe RGB frames in order; see ``clip``."""
         tracker = FaceTracker(self._detector, self._mesh)
         seen: list[tuple[TrackedFace, ...]] = []
@@ -138,12 +159,19 @@ class Observer:
             tracked = tracker.update(frame).faces
             seen.append(tracked)
             if index % embed_every == 0:
-                crops |= {(index, one.track): recognition_crop(frame, one.landmarks.points) for one in tracked}
+                crops |= {
+                    (index, one.track): recognition_crop(frame, one.landmarks.points)
+                    for one in tracked
+                }
         main = _main_track(seen)
         chosen = [_main_face(faces, main) for faces in seen]
         present = np.array([face is not None for face in chosen], bool)
         if not seen or present.mean() < MINIMUM_FACE_SHARE:
-            found = f"in {present.sum()} of {len(seen)} frames only" if present.any() else "in any frame"
+            found = (
+                f"in {present.sum()} of {len(seen)} frames only"
+                if present.any()
+                else "in any frame"
+            )
             raise InputError(f"no face was found {found}", path=path, remedy="leave this clip out")
         meshes = np.full((len(seen), 468, 3), np.nan, np.float32)
         angles = np.full((len(seen), 3), np.nan, np.float32)
@@ -155,7 +183,9 @@ class Observer:
                 crop = crops.get((index, face.track))
                 if crop is not None:
                     measured.append((index, crop))
-        embeddings[[index for index, _ in measured]] = self._recogniser(crop for _, crop in measured)
+        embeddings[[index for index, _ in measured]] = self._recogniser(
+            crop for _, crop in measured
+        )
         return ClipObservation(meshes, angles, embeddings, present, width, height)
 
 
@@ -174,6 +204,8 @@ def _main_track(seen: list[tuple[TrackedFace, ...]]) -> int | None:
 
 
 def _main_face(faces: tuple[TrackedFace, ...], track: int | None) -> TrackedFace | None:
-    """The main track's face; the largest where that track is not seen, because a cut may have renumbered it."""
+    """The main track's face; the largest where that track is not seen, because a cut may have
+    renumbered it.
+    """
     own = [face for face in faces if face.track == track]
     return own[0] if own else max(faces, key=_area, default=None)

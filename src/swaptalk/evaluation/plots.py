@@ -14,25 +14,35 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 560, 240, 56, 34, 12
 class _Frame:
     """Axes with a linear scale."""
 
-    def __init__(self, x: tuple[float, float], y: tuple[float, float], label_x: str, label_y: str) -> None:
+    def __init__(
+        self, x: tuple[float, float], y: tuple[float, float], label_x: str, label_y: str
+    ) -> None:
         pad = (y[1] - y[0]) * 0.06 or max(abs(y[0]), 1.0) * 0.1
         self._x, self._y = (x[0], x[1] if x[1] > x[0] else x[0] + 1), (y[0] - pad, y[1] + pad)
         self.parts = [
-            f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(label_y)}">',
+            f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+            f'aria-label="{html.escape(label_y)}">',
             f'<path class="axis" d="M{_LEFT} {_TOP}V{_HEIGHT - _BOTTOM}H{_WIDTH - 8}"/>',
-            f'<text x="{_WIDTH - 8}" y="{_HEIGHT - 4}" text-anchor="end">{html.escape(label_x)}</text>',
+            f'<text x="{_WIDTH - 8}" y="{_HEIGHT - 4}" '
+            f'text-anchor="end">{html.escape(label_x)}</text>',
             f'<text x="{_LEFT + 4}" y="{_TOP + 4}">{html.escape(label_y)}</text>',
         ]
         for tick in _ticks(*self._y):
             y_place = self.y(tick)
             self.parts.append(f'<path class="grid" d="M{_LEFT} {y_place:.1f}H{_WIDTH - 8}"/>')
-            self.parts.append(f'<text x="{_LEFT - 5}" y="{y_place + 4:.1f}" text-anchor="end">{tick:g}</text>')
+            self.parts.append(
+                f'<text x="{_LEFT - 5}" y="{y_place + 4:.1f}" text-anchor="end">{tick:g}</text>'
+            )
 
     def x(self, value: float) -> float:
         return _LEFT + (value - self._x[0]) / (self._x[1] - self._x[0]) * (_WIDTH - 8 - _LEFT)
 
     def y(self, value: float) -> float:
-        return _HEIGHT - _BOTTOM - (value - self._y[0]) / (self._y[1] - self._y[0]) * (_HEIGHT - _BOTTOM - _TOP)
+        return (
+            _HEIGHT
+            - _BOTTOM
+            - (value - self._y[0]) / (self._y[1] - self._y[0]) * (_HEIGHT - _BOTTOM - _TOP)
+        )
 
     def ticks_x(self, values: Sequence[float]) -> None:
         for value in values:
@@ -59,8 +69,12 @@ def legend(names: Sequence[str]) -> str:
     return f'<p class="legend">{"".join(items)}</p>'
 
 
-def lines(series: Mapping[str, Sequence[float]], xs: Sequence[float], label_x: str, label_y: str) -> str:
-    """One curve a name over common ``xs``; shorter curves end early, values that are not finite leave gaps."""
+def lines(
+    series: Mapping[str, Sequence[float]], xs: Sequence[float], label_x: str, label_y: str
+) -> str:
+    """One curve a name over common ``xs``; shorter curves end early, values that are not finite
+    leave gaps.
+    """
     values = [v for curve in series.values() for v in curve if math.isfinite(v)]
     if not values or not xs:
         return ""
@@ -76,12 +90,16 @@ def lines(series: Mapping[str, Sequence[float]], xs: Sequence[float], label_x: s
             else:
                 pen = "M"
         colour = PALETTE[number % len(PALETTE)]
-        frame.parts.append(f'<path fill="none" stroke="{colour}" stroke-width="1.8" d="{"".join(path)}"/>')
+        frame.parts.append(
+            f'<path fill="none" stroke="{colour}" stroke-width="1.8" d="{"".join(path)}"/>'
+        )
     return frame.close()
 
 
 def dots(series: Mapping[str, Mapping[str, float]], label_y: str) -> str:
-    """Value of every clip: one place on the x axis a clip, one colour a name; hovering names the clip."""
+    """Value of every clip: one place on the x axis a clip, one colour a name; hovering names the
+    clip.
+    """
     clips = list(dict.fromkeys(clip for values in series.values() for clip in values))
     finite = [v for values in series.values() for v in values.values() if math.isfinite(v)]
     if not finite:
@@ -94,7 +112,8 @@ def dots(series: Mapping[str, Mapping[str, float]], label_y: str) -> str:
             if math.isfinite(value):
                 title = html.escape(f"{name}, {clip}: {value:.4g}")
                 frame.parts.append(
-                    f'<circle cx="{frame.x(places[clip]):.1f}" cy="{frame.y(value):.1f}" r="3.4" fill="{colour}">'
+                    f'<circle cx="{frame.x(places[clip]):.1f}" cy="{frame.y(value):.1f}" r="3.4" '
+                    f'fill="{colour}">'
                     f"<title>{title}</title></circle>"
                 )
     return frame.close()

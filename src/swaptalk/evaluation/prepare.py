@@ -1,4 +1,6 @@
-"""Inputs of every method alike: target and audio cut to one length at 25 fps, and the source photo."""
+"""Inputs of every method alike: target and audio cut to one length at 25 fps, and the source
+photo.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,9 @@ PAUSE_FADE = 0.02
 class PreparedPair:
     """A pair as files that any program reads.
 
-    ``target``: MP4 with ``frames`` frames at 25 fps and the target's own sound. ``audio``: 16 kHz mono 16-bit WAV of
-    the same length, the words to be spoken. ``source``: the photo. ``shared``: a folder for steps that several rows
-    have in common, thrown away when the pair is done.
+    ``target``: MP4 with ``frames`` frames at 25 fps and the target's own sound. ``audio``: 16 kHz
+    mono 16-bit WAV of the same length, the words to be spoken. ``source``: the photo. ``shared``: a
+    folder for steps that several rows have in common, thrown away when the pair is done.
     """
 
     pair: Pair
@@ -61,7 +63,8 @@ def prepare(pair: Pair, folder: Path) -> PreparedPair:
     folder.mkdir(parents=True, exist_ok=True)
     frames = int(pair_seconds(pair) * FPS + 1e-6)
     target = folder / f"{pair.target.name}-{frames}.mp4"
-    # Named after the target too: nothing is written that another process working on another target writes.
+    # Named after the target too: nothing is written that another process working on another target
+    # writes.
     words = f"{pair.audio.name}-paused" if pair.protocol == "paused" else pair.audio.name
     audio = folder / f"{pair.target.name}-{frames}-{words}.wav"
     if not target.is_file():
@@ -69,12 +72,18 @@ def prepare(pair: Pair, folder: Path) -> PreparedPair:
     if not audio.is_file():
         length = frames * AUDIO_RATE // FPS
         samples = read_audio(pair.audio.path, AUDIO_RATE, 0.0, frames / FPS)
-        write_wav(audio, _paused(samples[: length // 2]) if pair.protocol == "paused" else samples, length)
-    return PreparedPair(pair, pair.source.path, target, audio, frames, folder / f"{pair.protocol}_{pair.name}.steps")
+        write_wav(
+            audio, _paused(samples[: length // 2]) if pair.protocol == "paused" else samples, length
+        )
+    return PreparedPair(
+        pair, pair.source.path, target, audio, frames, folder / f"{pair.protocol}_{pair.name}.steps"
+    )
 
 
 def _paused(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Words (n,) that fade out at their end, so that what is cut off makes no click before the silence."""
+    """Words (n,) that fade out at their end, so that what is cut off makes no click before the
+    silence.
+    """
     count = min(len(samples), int(PAUSE_FADE * AUDIO_RATE))
     faded = samples.copy()
     faded[len(samples) - count :] *= np.linspace(1, 0, count, dtype=np.float32)
@@ -84,17 +93,24 @@ def _paused(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 def _cut_video(clip: Clip, frames: int, output: Path) -> None:
     silent = output.with_suffix(".silent.mp4")
     with VideoReader(clip.path, fps=Fraction(FPS)) as reader:
-        # A container may promise a little more than it holds; the last frame stands in, as players show it.
+        # A container may promise a little more than it holds; the last frame stands in, as players
+        # show it.
         available = min(frames, len(reader))
-        with VideoWriter(silent, reader.width, reader.height, FPS, quality=LOSSLESS_ENOUGH) as writer:
-            for frame in reader.frames(list(range(available)) + [available - 1] * (frames - available)):
+        with VideoWriter(
+            silent, reader.width, reader.height, FPS, quality=LOSSLESS_ENOUGH
+        ) as writer:
+            for frame in reader.frames(
+                list(range(available)) + [available - 1] * (frames - available)
+            ):
                 writer.write(frame)
     mux([silent], AudioSource(clip.path), output, FPS)
     silent.unlink()
 
 
 def write_wav(path: Path, samples: NDArray[np.float32], length: int) -> None:
-    """Write mono sound (n,) in -1..1 as 16-bit WAV, cut or padded with silence to ``length`` samples; atomic."""
+    """Write mono sound (n,) in -1..1 as 16-bit WAV, cut or padded with silence to ``length``
+    samples; atomic.
+    """
     fitted = np.pad(samples[:length], (0, max(0, length - len(samples))))
     with AtomicFile(path) as file, wave.open(str(file.part), "wb") as output:
         output.setnchannels(1)

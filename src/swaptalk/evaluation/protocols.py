@@ -1,8 +1,10 @@
 """Which clip is driven by what: test clips and photos of a folder, and the pairs of each protocol.
 
-Paper: HDTF in pieces of 10 s at 25 fps. Self-driven: the target's own audio, so that the real lips are known.
-Cross-driven (asynchronous): the audio of another clip. Paused (our own, after KeySync's LipLeak): the same with its
-second half silent, while the target speaks on; the pauses of real clips are few and short, and real lips move in them.
+Paper: HDTF in pieces of 10 s at 25 fps. Self-driven: the target's own audio, so that the real lips
+    are known.
+Cross-driven (asynchronous): the audio of another clip. Paused (our own, after KeySync's LipLeak):
+the same with its second half silent, while the target speaks on; the pauses of real clips are few
+and short, and real lips move in them.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ ProtocolName = Literal["self", "cross", "paused"]
 #: Longest piece of a clip that is used, and the shortest that is (seconds).
 CLIP_SECONDS, SHORTEST_CLIP_SECONDS = 10.0, 2.0
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v")
-#: HDTF's pieces as talking-face papers name them: video, index of the piece, its first and last second.
+#: HDTF's pieces as talking-face papers name them: video, index of the piece, its first and last
+#: second.
 _HDTF_PIECE = re.compile(r"^(?P<video>.+)_(?P<index>\d{3})_(?P<start>\d+)_(?P<end>\d+)$")
 #: HDTF's videos: person, number of the video.
 _HDTF_VIDEO = re.compile(r"^(?P<person>.+)_\d{3}$")
@@ -55,7 +58,9 @@ class Photo:
 
 @dataclass(frozen=True)
 class Pair:
-    """One thing to render: the source's face into the target clip, speaking the audio clip's words."""
+    """One thing to render: the source's face into the target clip, speaking the audio clip's
+    words.
+    """
 
     protocol: ProtocolName
     source: Photo
@@ -64,7 +69,9 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """Unique within a protocol; ``<source>_<target>`` as in the paper, with the audio's clip where it differs."""
+        """Unique within a protocol; ``<source>_<target>`` as in the paper, with the audio's clip
+        where it differs.
+        """
         parts = [self.source.name, self.target.name]
         return "_".join(parts + ([self.audio.name] if self.audio != self.target else []))
 
@@ -84,15 +91,18 @@ class Skipped:
 def find_clips(folder: Path, skipped: Skipped) -> list[Clip]:
     """Usable test clips under a folder, by name.
 
-    Layouts: ``index.csv`` with a column ``id`` beside ``clips/`` (only rows with split ``test`` and kind ``real``;
-    ``group`` tells the people apart), or any folder of videos, in which HDTF's names tell the people apart. Clips
-    without sound, too short or unreadable are noted in ``skipped``.
+    Layouts: ``index.csv`` with a column ``id`` beside ``clips/`` (only rows with split ``test`` and
+        kind ``real``;
+    ``group`` tells the people apart), or any folder of videos, in which HDTF's names tell the
+    people apart. Clips without sound, too short or unreadable are noted in ``skipped``.
 
     Raises:
         InputError: there is no such folder, its index lacks columns, or no usable clip is left.
     """
     if not folder.is_dir():
-        raise InputError("there is no such folder", path=folder, remedy="give a folder of video clips")
+        raise InputError(
+            "there is no such folder", path=folder, remedy="give a folder of video clips"
+        )
     found = _indexed_clips(folder) if (folder / "index.csv").is_file() else _loose_clips(folder)
     clips = []
     for name, person, path in found:
@@ -111,7 +121,9 @@ def find_clips(folder: Path, skipped: Skipped) -> list[Clip]:
             clips.append(Clip(name, person, path, min(info.duration, info.audio.duration)))
     if not clips:
         raise InputError(
-            "no usable test clip is left" + (f" ({len(skipped.items)} skipped)" if skipped.items else ""), path=folder,
+            "no usable test clip is left"
+            + (f" ({len(skipped.items)} skipped)" if skipped.items else ""),
+            path=folder,
             remedy=f"give a folder of videos with sound of at least {SHORTEST_CLIP_SECONDS:g} s",
         )
     return clips
@@ -122,7 +134,11 @@ def _read_index(path: Path, columns: set[str]) -> list[dict[str, str]]:
         reader = csv.DictReader(file)
         missing = columns - set(reader.fieldnames or ())
         if missing:
-            raise InputError(f"columns are missing: {', '.join(sorted(missing))}", path=path, remedy="mend the index")
+            raise InputError(
+                f"columns are missing: {', '.join(sorted(missing))}",
+                path=path,
+                remedy="mend the index",
+            )
         return list(reader)
 
 
@@ -131,7 +147,10 @@ def _indexed_clips(folder: Path) -> list[tuple[str, str, Path]]:
     used = [row for row in rows if row["split"] == "test" and row["kind"] == "real"]
     files = {path.stem: path for path in _videos(folder)}
     # A file that the index names and the folder lacks is probed, and thereby named, all the same.
-    return [(r["id"], r["group"], files.get(r["id"], folder / "clips" / f"{r['id']}.webm")) for r in used]
+    return [
+        (r["id"], r["group"], files.get(r["id"], folder / "clips" / f"{r['id']}.webm"))
+        for r in used
+    ]
 
 
 def _loose_clips(folder: Path) -> list[tuple[str, str, Path]]:
@@ -145,15 +164,18 @@ def _loose_clips(folder: Path) -> list[tuple[str, str, Path]]:
 
 
 def _videos(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
+    return sorted(
+        p for p in folder.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()
+    )
 
 
 def find_photos(folder: Path, extracted: Path, skipped: Skipped, limit: int = 100) -> list[Photo]:
     """One photo of each of at most ``limit`` people under a folder, by name.
 
-    Layouts: ``index.csv`` beside ``*.tar`` shards (columns ``shard``, ``name``, ``set``, ``person``, ``split``; of the
-    rows with split ``test`` the first of each person; the files are put into ``extracted``), or any folder of photos,
-    each of another person.
+    Layouts: ``index.csv`` beside ``*.tar`` shards (columns ``shard``, ``name``, ``set``,
+        ``person``, ``split``; of the
+    rows with split ``test`` the first of each person; the files are put into ``extracted``), or any
+    folder of photos, each of another person.
 
     Raises:
         InputError: there is no such folder, its index lacks columns, or no photo is left.
@@ -174,16 +196,22 @@ def find_photos(folder: Path, extracted: Path, skipped: Skipped, limit: int = 10
         else:
             usable.append(photo)
     if not usable:
-        raise InputError("no usable photo is left", path=folder, remedy="give a folder of photos of faces")
+        raise InputError(
+            "no usable photo is left", path=folder, remedy="give a folder of photos of faces"
+        )
     return usable
 
 
 def _indexed_photos(folder: Path, extracted: Path, limit: int) -> list[Photo]:
     rows = _read_index(folder / "index.csv", {"shard", "name", "set", "person", "split"})
-    tested = sorted((row for row in rows if row["split"] == "test"), key=lambda row: row["set"] != _PORTRAITS)
+    tested = sorted(
+        (row for row in rows if row["split"] == "test"), key=lambda row: row["set"] != _PORTRAITS
+    )
     chosen: dict[str, dict[str, str]] = {}
     for row in tested:
-        person = row["person"] or (f"{_PORTRAITS}/{row['name']}" if row["set"] == _PORTRAITS else "")
+        person = row["person"] or (
+            f"{_PORTRAITS}/{row['name']}" if row["set"] == _PORTRAITS else ""
+        )
         if person:
             chosen.setdefault(person, row)
     if not chosen:
@@ -203,7 +231,9 @@ def _indexed_photos(folder: Path, extracted: Path, limit: int) -> list[Photo]:
                 if not path.is_file():
                     content = archive.extractfile(row["name"])
                     if content is None:
-                        raise InputError(f"lacks {row['name']}", path=folder / shard, remedy="mend the index")
+                        raise InputError(
+                            f"lacks {row['name']}", path=folder / shard, remedy="mend the index"
+                        )
                     path.write_bytes(content.read())
                 photos.append(Photo(name, person, path))
     return sorted(photos, key=lambda photo: photo.name)
@@ -229,12 +259,17 @@ def photos_from_clips(clips: Sequence[Clip], folder: Path, skipped: Skipped) -> 
 
 
 def draw_pairs(
-    protocol: ProtocolName, clips: Sequence[Clip], photos: Sequence[Photo], seed: int = 0, limit: int | None = None
+    protocol: ProtocolName,
+    clips: Sequence[Clip],
+    photos: Sequence[Photo],
+    seed: int = 0,
+    limit: int | None = None,
 ) -> list[Pair]:
     """One pair for each clip, drawn with a seed: the same folder and seed give the same pairs.
 
-    The source is a photo of another person than the target, each photo being used once before any is used again. Unless
-    self-driven, the audio comes from the clip of another person that lasts at least as long, or else from the longest.
+    The source is a photo of another person than the target, each photo being used once before any
+    is used again. Unless self-driven, the audio comes from the clip of another person that lasts at
+    least as long, or else from the longest.
 
     Raises:
         InputError: a clip has no source of another person, or no other voice.
@@ -251,7 +286,9 @@ def draw_pairs(
     return sorted(pairs, key=lambda pair: pair.name)
 
 
-def _draw_source(target: Clip, photos: Sequence[Photo], pool: list[Photo], rng: random.Random) -> Photo:
+def _draw_source(
+    target: Clip, photos: Sequence[Photo], pool: list[Photo], rng: random.Random
+) -> Photo:
     for refill in (False, True):
         if refill:
             pool[:] = sorted(photos, key=lambda photo: photo.name)
@@ -260,7 +297,8 @@ def _draw_source(target: Clip, photos: Sequence[Photo], pool: list[Photo], rng: 
             if photo.person != target.person:
                 return pool.pop(index)
     raise InputError(
-        f"no source photo shows another person than the target clip {target.name}", remedy="add photos of other people"
+        f"no source photo shows another person than the target clip {target.name}",
+        remedy="add photos of other people",
     )
 
 
@@ -268,10 +306,13 @@ def _draw_voice(target: Clip, clips: Iterable[Clip], rng: random.Random) -> Clip
     others = sorted((c for c in clips if c.person != target.person), key=lambda clip: clip.name)
     if not others:
         raise InputError(
-            f"no other person speaks than the one of {target.name}", remedy="add clips of other people, or drop cross"
+            f"no other person speaks than the one of {target.name}",
+            remedy="add clips of other people, or drop cross",
         )
     needed = min(target.seconds, CLIP_SECONDS)
-    return rng.choice([c for c in others if c.seconds >= needed] or [max(others, key=lambda clip: clip.seconds)])
+    return rng.choice(
+        [c for c in others if c.seconds >= needed] or [max(others, key=lambda clip: clip.seconds)]
+    )
 
 
 def pair_seconds(pair: Pair) -> float:

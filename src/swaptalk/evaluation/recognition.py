@@ -1,4 +1,6 @@
-"""Face recognisers for reporting; never part of a loss, because a picture optimised against a recogniser fools it."""
+"""Face recognisers for reporting; never part of a loss, because a picture optimised against a
+recogniser fools it.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,16 @@ from swaptalk.runtime.litert import LiteRTModel
 
 #: Side of the recogniser's input.
 INPUT_SIZE = 112
-#: Where ArcFace's five points lie in it (Deng et al. 2019, arXiv 1801.07698): the subject's right eye, left eye, nose
-#: tip, right and left corner of the mouth, in pixels.
+#: Where ArcFace's five points lie in it (Deng et al. 2019, arXiv 1801.07698): the subject's right
+#: eye, left eye, nose tip, right and left corner of the mouth, in pixels.
 ARCFACE_TEMPLATE: NDArray[np.float64] = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ]
 )
 #: The same points in the mesh; an eye's centre is the mean of its corners and lids.
 _RIGHT_EYE, _LEFT_EYE = (33, 133, 159, 145), (263, 362, 386, 374)
@@ -44,16 +52,22 @@ def recognition_matrix(points: NDArray[np.floating]) -> NDArray[np.float64]:
     real = float((a * b).sum()) / variance
     imaginary = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / variance
     linear = np.array([[real, -imaginary], [imaginary, real]])
-    return np.concatenate([linear, (ARCFACE_TEMPLATE.mean(axis=0) - linear @ source.mean(axis=0))[:, None]], axis=1)
+    return np.concatenate(
+        [linear, (ARCFACE_TEMPLATE.mean(axis=0) - linear @ source.mean(axis=0))[:, None]], axis=1
+    )
 
 
 def recognition_crop(image: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Cut the aligned (112, 112, 3) crop of a face with the mesh (468, 2 or 3) out of an RGB image (H, W, 3) uint8."""
+    """Cut the aligned (112, 112, 3) crop of a face with the mesh (468, 2 or 3) out of an RGB image
+    (H, W, 3) uint8.
+    """
     matrix = recognition_matrix(five_points(mesh))
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 0.5:  # low-pass first, so that large faces do not alias
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.35 / scale), np.uint8)
-    return np.asarray(cv2.warpAffine(image, matrix, (INPUT_SIZE, INPUT_SIZE), flags=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(
+        cv2.warpAffine(image, matrix, (INPUT_SIZE, INPUT_SIZE), flags=cv2.INTER_LINEAR), np.uint8
+    )
 
 
 class MobileFaceNet:
@@ -74,7 +88,9 @@ class MobileFaceNet:
         self._model = LiteRTModel(path, threads=threads)
 
     def __call__(self, crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Unit-length embeddings (N, 192) of ``recognition_crop`` pictures (112, 112, 3) RGB uint8; N may be 0."""
+        """Unit-length embeddings (N, 192) of ``recognition_crop`` pictures (112, 112, 3) RGB uint8;
+        N may be 0.
+        """
         pictures = [(crop.astype(np.float32) - 127.5) / 128.0 for crop in crops]
         embedded: list[NDArray[np.float32]] = []
         for start in range(0, len(pictures), self._BATCH):

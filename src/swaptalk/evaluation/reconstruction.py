@@ -1,4 +1,6 @@
-"""How much of a face the autoencoder alone keeps: an upper bound of every row that goes through it."""
+"""How much of a face the autoencoder alone keeps: an upper bound of every row that goes through
+it.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,11 @@ _BATCH = 4
 
 @dataclass
 class Reconstruction:
-    """One value a photo: LPIPS and SSIM of the aligned 256 px crop, cosine of its identity before and after.
+    """One value a photo: LPIPS and SSIM of the aligned 256 px crop, cosine of its identity before
+    and after.
 
-    ``codes``: decoded from the nearest codebook entries, as the pipeline does. ``latents``: without quantisation.
+    ``codes``: decoded from the nearest codebook entries, as the pipeline does. ``latents``: without
+    quantisation.
     """
 
     codes: dict[str, list[float]] = field(default_factory=dict)
@@ -37,9 +41,14 @@ class Reconstruction:
 
 
 def measure_reconstruction(
-    photos: Sequence[Photo], networks: Networks, observer: Observer, perceptual: PairDistance, stored: Path
+    photos: Sequence[Photo],
+    networks: Networks,
+    observer: Observer,
+    perceptual: PairDistance,
+    stored: Path,
 ) -> Reconstruction:
-    """Encode and decode photos; what ``stored`` holds of the same photos and weights is not measured again.
+    """Encode and decode photos; what ``stored`` holds of the same photos and weights is not
+    measured again.
 
     Photos without a face are left out.
     """
@@ -74,7 +83,10 @@ def measure_reconstruction(
 
 
 def _compare(
-    real: NDArray[np.uint8], made: NDArray[np.uint8], meshes: Sequence[NDArray[np.float32]], observer: Observer,
+    real: NDArray[np.uint8],
+    made: NDArray[np.uint8],
+    meshes: Sequence[NDArray[np.float32]],
+    observer: Observer,
     perceptual: PairDistance,
 ) -> dict[str, list[float]]:
     before, after = (observer.embed(pictures, meshes) for pictures in (real, made))
@@ -90,4 +102,6 @@ def _load(stored: Path, key: str) -> Reconstruction | None:
         content: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return Reconstruction(content["codes"], content["latents"]) if content.get("key") == key else None
+    return (
+        Reconstruction(content["codes"], content["latents"]) if content.get("key") == key else None
+    )

@@ -1,4 +1,6 @@
-"""The report: table in the terminal, and ``report`` as ``.json``, ``.csv``, ``.tex``, ``.md`` and ``.html``."""
+"""The report: table in the terminal, and ``report`` as ``.json``, ``.csv``, ``.tex``, ``.md`` and
+``.html``.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +19,34 @@ from typing import Any
 
 from swaptalk.evaluation.columns import PAPER_ROWS, Column, PaperRow
 from swaptalk.evaluation.goals import Reached, goal_cells
-from swaptalk.evaluation.report_cells import PAPER_NOTE, PROTOCOL_TITLES, best_methods, cell_text, heading, row_label
+from swaptalk.evaluation.report_cells import (
+    PAPER_NOTE,
+    PROTOCOL_TITLES,
+    best_methods,
+    cell_text,
+    heading,
+    row_label,
+)
 from swaptalk.evaluation.run import Results
 from swaptalk.evaluation.summary import Summary
 from swaptalk.media.files import AtomicFile
 
 #: Packages whose versions decide numbers.
-_PACKAGES = ("swaptalk", "numpy", "torch", "opencv-python-headless", "av", "onnxruntime", "ai-edge-litert")
+_PACKAGES = (
+    "swaptalk",
+    "numpy",
+    "torch",
+    "opencv-python-headless",
+    "av",
+    "onnxruntime",
+    "ai-edge-litert",
+)
 
 
 def environment(weights: Mapping[str, str], command: Sequence[str] | None = None) -> dict[str, Any]:
-    """What a reader needs to repeat the run: versions, machine, SHA-256 of weights by name, and the command."""
+    """What a reader needs to repeat the run: versions, machine, SHA-256 of weights by name, and the
+    command.
+    """
     versions = {}
     for package in _PACKAGES:
         try:
@@ -37,8 +56,10 @@ def environment(weights: Mapping[str, str], command: Sequence[str] | None = None
     return {
         "command": shlex.join(["swaptalk", *sys.argv[1:]] if command is None else command),
         "python": platform.python_version(),
-        "system": platform.platform(), "packages": versions, "weights": dict(weights),
-    }  # fmt: skip
+        "system": platform.platform(),
+        "packages": versions,
+        "weights": dict(weights),
+    }
 
 
 def _paper_cell(paper: PaperRow, column: Column) -> str:
@@ -46,7 +67,9 @@ def _paper_cell(paper: PaperRow, column: Column) -> str:
 
 
 def terminal_table(summary: Summary, width: int = 120) -> str:
-    """The table as text; columns that do not fit into ``width`` characters continue in a block below."""
+    """The table as text; columns that do not fit into ``width`` characters continue in a block
+    below.
+    """
     blocks = []
     for protocol in dict.fromkeys(row.protocol for row in summary.rows):
         rows = [row for row in summary.rows if row.protocol == protocol]
@@ -61,7 +84,10 @@ def terminal_table(summary: Summary, width: int = 120) -> str:
             used = name_width
             while columns:
                 column = columns[0]
-                text = [heading(column), *(cell_text(row.cells.get(column.key), column, True) for row in rows)]
+                text = [
+                    heading(column),
+                    *(cell_text(row.cells.get(column.key), column, True) for row in rows),
+                ]
                 text += [_paper_cell(p, column) for p in paper]
                 wide = max(map(len, text))
                 if cells and used + 2 + wide > width:
@@ -69,70 +95,104 @@ def terminal_table(summary: Summary, width: int = 120) -> str:
                 cells.append([item.rjust(wide) for item in text])
                 used += 2 + wide
                 columns.pop(0)
-            lines = ["  ".join([name.ljust(name_width), *parts]) for name, *parts in zip(names, *cells, strict=True)]
+            lines = [
+                "  ".join([name.ljust(name_width), *parts])
+                for name, *parts in zip(names, *cells, strict=True)
+            ]
             known = len(rows) + 1
             shown = lines[:known]
-            for line, parts in zip(lines[known:], zip(*(c[known:] for c in cells), strict=True), strict=True):
+            for line, parts in zip(
+                lines[known:], zip(*(c[known:] for c in cells), strict=True), strict=True
+            ):
                 if any(part.strip() != "-" for part in parts):
                     shown.append(line)
             blocks.append("\n".join(line.rstrip() for line in shown))
     return "\n\n".join(blocks) + "\n\n" + "\n".join([PAPER_NOTE, *summary.notes, *summary.claims])
 
 
-def as_json(summary: Summary, results: Results, about: Mapping[str, Any], goals: Sequence[Reached] = ()) -> str:
-    """Everything as JSON: table with intervals, values of every clip, what was skipped, environment."""
+def as_json(
+    summary: Summary, results: Results, about: Mapping[str, Any], goals: Sequence[Reached] = ()
+) -> str:
+    """Everything as JSON: table with intervals, values of every clip, what was skipped,
+    environment.
+    """
 
     def number(value: float) -> float | None:
         return value if math.isfinite(value) else None
 
     table = [
         {
-            "protocol": row.protocol, "method": row.method, "clips": row.clips,
+            "protocol": row.protocol,
+            "method": row.method,
+            "clips": row.clips,
             "metrics": {
-                key: {"value": number(i.value), "low": number(i.low), "high": number(i.high), "clips": i.count}
+                key: {
+                    "value": number(i.value),
+                    "low": number(i.low),
+                    "high": number(i.high),
+                    "clips": i.count,
+                }
                 for key, i in row.cells.items()
             },
         }
         for row in summary.rows
-    ]  # fmt: skip
+    ]
     clips = [
         {
-            "protocol": row.protocol, "method": row.method, "pair": pair,
-            "metrics": {k: number(v) for k, v in measurement.values.items()}, "series": measurement.series,
+            "protocol": row.protocol,
+            "method": row.method,
+            "pair": pair,
+            "metrics": {k: number(v) for k, v in measurement.values.items()},
+            "series": measurement.series,
         }
-        for row in results.rows for pair, measurement in row.results.items()
-    ]  # fmt: skip
+        for row in results.rows
+        for pair, measurement in row.results.items()
+    ]
     content = {
-        "clips_measured": len(results.pairs), "seconds_measured": results.seconds,
-        "gallery_size": results.gallery_size, "goals": [_goal_record(line) for line in goals], "table": table,
-        "claims": summary.claims, "notes": summary.notes,
+        "clips_measured": len(results.pairs),
+        "seconds_measured": results.seconds,
+        "gallery_size": results.gallery_size,
+        "goals": [_goal_record(line) for line in goals],
+        "table": table,
+        "claims": summary.claims,
+        "notes": summary.notes,
         "columns": {
             c.key: {"title": c.title, "unit": c.unit, "better": c.better, "meaning": c.explanation}
             for c in summary.columns
         },
-        "paper": [{"protocol": p.protocol, "method": p.method, "metrics": p.values} for p in PAPER_ROWS],
-        "paper_note": PAPER_NOTE, "clips": clips,
+        "paper": [
+            {"protocol": p.protocol, "method": p.method, "metrics": p.values} for p in PAPER_ROWS
+        ],
+        "paper_note": PAPER_NOTE,
+        "clips": clips,
         "skipped": [{"what": what, "why": why} for what, why in results.skipped.items],
         "environment": dict(about),
-    }  # fmt: skip
+    }
     return json.dumps(content, indent=1, allow_nan=False)
 
 
 def _goal_record(line: Reached) -> dict[str, Any]:
     keys = line.goal.keys
     return {
-        "what": line.goal.what, "floors": dict(zip(keys, line.goal.floors, strict=True)),
-        "goals": dict(zip(keys, line.goal.goals, strict=True)), "state": line.state,
-        "reached": {k: {"value": i.value, "low": i.low, "high": i.high, "count": i.count}
-                    for k, i in zip(keys, line.values, strict=True)},
-    }  # fmt: skip
+        "what": line.goal.what,
+        "floors": dict(zip(keys, line.goal.floors, strict=True)),
+        "goals": dict(zip(keys, line.goal.goals, strict=True)),
+        "state": line.state,
+        "reached": {
+            k: {"value": i.value, "low": i.low, "high": i.high, "count": i.count}
+            for k, i in zip(keys, line.values, strict=True)
+        },
+    }
 
 
 def goals_table(goals: Sequence[Reached]) -> str:
     """The goals and what was reached, as text; empty without goals."""
     rows = [("", "floor", "goal", "reached", ""), *(goal_cells(line) for line in goals)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     return "\n".join(lines) if goals else ""
 
 
@@ -144,17 +204,28 @@ def as_csv(results: Results) -> str:
     for row in results.rows:
         for pair, measurement in row.results.items():
             for key, value in sorted(measurement.values.items()):
-                writer.writerow([row.protocol, row.method, pair, key, f"{value:.6g}" if math.isfinite(value) else ""])
+                writer.writerow(
+                    [
+                        row.protocol,
+                        row.method,
+                        pair,
+                        key,
+                        f"{value:.6g}" if math.isfinite(value) else "",
+                    ]
+                )
     return output.getvalue()
 
 
 def as_latex(summary: Summary) -> str:
-    """The table for a paper (needs ``booktabs``); best values are bold, the paper's rows marked with a star."""
+    """The table for a paper (needs ``booktabs``); best values are bold, the paper's rows marked
+    with a star.
+    """
     columns = summary.columns
     lines = [
-        r"\begin{tabular}{l" + "r" * len(columns) + "}", r"\toprule",
+        r"\begin{tabular}{l" + "r" * len(columns) + "}",
+        r"\toprule",
         " & ".join(["Method", *(_latex(heading(c)) for c in columns)]) + r" \\",
-    ]  # fmt: skip
+    ]
     for protocol in dict.fromkeys(row.protocol for row in summary.rows):
         rows = [row for row in summary.rows if row.protocol == protocol]
         title = PROTOCOL_TITLES.get(protocol, protocol)
@@ -186,10 +257,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_report(
-    folder: Path, summary: Summary, results: Results, about: Mapping[str, Any], videos: int = 4,
+    folder: Path,
+    summary: Summary,
+    results: Results,
+    about: Mapping[str, Any],
+    videos: int = 4,
     goals: Sequence[Reached] = (),
 ) -> dict[str, Path]:
-    """Write all forms of the report into a folder; ``videos`` pairs a protocol are shown side by side in the page.
+    """Write all forms of the report into a folder; ``videos`` pairs a protocol are shown side by
+    side in the page.
 
     Returns:
         The files by form: json, csv, latex, markdown, html.
@@ -199,11 +275,15 @@ def write_report(
 
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "json": ("report.json", as_json(summary, results, about, goals)), "csv": ("report.csv", as_csv(results)),
+        "json": ("report.json", as_json(summary, results, about, goals)),
+        "csv": ("report.csv", as_csv(results)),
         "latex": ("report.tex", as_latex(summary)),
-        "markdown": ("report.md", as_markdown(summary, results, goals, str(about.get("command", "")))),
+        "markdown": (
+            "report.md",
+            as_markdown(summary, results, goals, str(about.get("command", ""))),
+        ),
         "html": ("report.html", as_html(summary, results, about, folder, videos, goals)),
-    }  # fmt: skip
+    }
     paths = {}
     for form, (name, text) in texts.items():
         paths[form] = folder / name

@@ -9,14 +9,19 @@ from swaptalk.evaluation.metrics.bootstrap import Interval
 from swaptalk.evaluation.summary import SummaryRow
 
 PROTOCOL_TITLES = {
-    "self": "Self-driven", "cross": "Cross-driven",
+    "self": "Self-driven",
+    "cross": "Cross-driven",
     "paused": "Paused: the second half of the words is silent, the target speaks on",
-}  # fmt: skip
-PAPER_NOTE = "Rows marked * are the paper's own numbers on other clips, crops and weights: not comparable."
+}
+PAPER_NOTE = (
+    "Rows marked * are the paper's own numbers on other clips, crops and weights: not comparable."
+)
 
 
 def cell_text(interval: Interval | None, column: Column, spread: bool = False) -> str:
-    """A cell as text; with ``spread`` followed by half the interval's width, where more than one clip was measured."""
+    """A cell as text; with ``spread`` followed by half the interval's width, where more than one
+    clip was measured.
+    """
     if interval is None:
         return "-"
     text = f"{interval.value:.{column.digits}f}"
@@ -32,7 +37,9 @@ def heading(column: Column) -> str:
 
 
 def best_methods(rows: Sequence[SummaryRow], column: Column) -> set[str]:
-    """Methods with the best value of a column among rows of one protocol; ground truth and copy do not compete."""
+    """Methods with the best value of a column among rows of one protocol; ground truth and copy do
+    not compete.
+    """
     values = {
         row.method: row.cells[column.key].value
         for row in rows

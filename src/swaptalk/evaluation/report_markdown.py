@@ -6,16 +6,39 @@ from collections.abc import Sequence
 
 from swaptalk.evaluation.columns import PAPER_ROWS
 from swaptalk.evaluation.goals import Reached, goal_cells
-from swaptalk.evaluation.report_cells import PAPER_NOTE, PROTOCOL_TITLES, best_methods, cell_text, heading, row_label
+from swaptalk.evaluation.report_cells import (
+    PAPER_NOTE,
+    PROTOCOL_TITLES,
+    best_methods,
+    cell_text,
+    heading,
+    row_label,
+)
 from swaptalk.evaluation.run import Results
 from swaptalk.evaluation.summary import Summary
 
 #: Columns of the tables; the rest is in the other forms of the report.
 _SHOWN = (
-    "fid", "fd_mobilenet", "ssim", "lpips", "cpbd", "lmd", "lmd_percent", "lse_c", "lse_d", "own_sync_confidence",
-    "own_sync_distance", "own_audio_first", "id_top1", "source_cosine", "consistency", "pose_error",
-    "expression_error", "lip_leak", "jitter",
-)  # fmt: skip
+    "fid",
+    "fd_mobilenet",
+    "ssim",
+    "lpips",
+    "cpbd",
+    "lmd",
+    "lmd_percent",
+    "lse_c",
+    "lse_d",
+    "own_sync_confidence",
+    "own_sync_distance",
+    "own_audio_first",
+    "id_top1",
+    "source_cosine",
+    "consistency",
+    "pose_error",
+    "expression_error",
+    "lip_leak",
+    "jitter",
+)
 
 
 def goals_markdown(lines: Sequence[Reached]) -> str:
@@ -34,22 +57,36 @@ def as_markdown(summary: Summary, results: Results, goals: Sequence[Reached], co
         parts.append(goals_markdown(goals))
     for protocol in dict.fromkeys(row.protocol for row in summary.rows):
         rows = [row for row in summary.rows if row.protocol == protocol]
-        columns = [c for c in summary.columns if c.key in _SHOWN and any(c.key in row.cells for row in rows)]
+        columns = [
+            c
+            for c in summary.columns
+            if c.key in _SHOWN and any(c.key in row.cells for row in rows)
+        ]
         best = {column.key: best_methods(rows, column) for column in columns}
         lines = []
         for row in rows:
             cells = [cell_text(row.cells.get(column.key), column, True) for column in columns]
-            bold = [f"**{t}**" if row.method in best[c.key] else t for t, c in zip(cells, columns, strict=True)]
+            bold = [
+                f"**{t}**" if row.method in best[c.key] else t
+                for t, c in zip(cells, columns, strict=True)
+            ]
             lines.append((row_label(row, rows), *bold))
         for paper in (p for p in PAPER_ROWS if p.protocol == protocol):
             values = [paper.values.get(column.key) for column in columns]
             if any(value is not None for value in values):
-                shown = ["-" if v is None else f"{v:.{c.digits}f}" for v, c in zip(values, columns, strict=True)]
+                shown = [
+                    "-" if v is None else f"{v:.{c.digits}f}"
+                    for v, c in zip(values, columns, strict=True)
+                ]
                 lines.append((f"*{paper.method}* \\*", *shown))
-        title = f"### {PROTOCOL_TITLES.get(protocol, protocol)}, {max(row.clips for row in rows)} clips"
+        title = (
+            f"### {PROTOCOL_TITLES.get(protocol, protocol)}, {max(row.clips for row in rows)} clips"
+        )
         parts += [title, _table(("", *(heading(c) for c in columns)), lines)]
     parts += [f"- {claim}" for claim in summary.claims]
-    parts += [f"- {note}" for note in ("±: half of the 95 % interval. " + PAPER_NOTE, *summary.notes)]
+    parts += [
+        f"- {note}" for note in ("±: half of the 95 % interval. " + PAPER_NOTE, *summary.notes)
+    ]
     text = "\n\n".join(parts) + "\n"
     return text.replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ")
 

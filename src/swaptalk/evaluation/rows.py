@@ -68,9 +68,16 @@ class Editor(Protocol):
         ...
 
     def edit(
-        self, target: Path, source: Path | None, audio: Path | None, output: Path, order: Order = "swap-first"
+        self,
+        target: Path,
+        source: Path | None,
+        audio: Path | None,
+        output: Path,
+        order: Order = "swap-first",
     ) -> None:
-        """Swap the face if ``source`` is given, drive the lips if ``audio`` is; both in one latent space, in order."""
+        """Swap the face if ``source`` is given, drive the lips if ``audio`` is; both in one latent
+        space, in order.
+        """
         ...
 
 
@@ -106,7 +113,9 @@ class CopyTarget:
 
 
 class MeshWarpSwap:
-    """Classical swap: the source's face warped piecewise onto the target's mesh, colours matched, lips not driven."""
+    """Classical swap: the source's face warped piecewise onto the target's mesh, colours matched,
+    lips not driven.
+    """
 
     name = "Mesh-warp swap"
     fingerprint = "1"
@@ -140,19 +149,25 @@ class MeshWarpSwap:
 def _match_colours(
     face: NDArray[np.uint8], scene: NDArray[np.uint8], mask: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """Give a face the mean and deviation of the scene's colours inside a mask, in Lab (Reinhard et al. 2001)."""
+    """Give a face the mean and deviation of the scene's colours inside a mask, in Lab (Reinhard et
+    al. 2001).
+    """
     a, b = (cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32) for image in (face, scene))
     inside = mask > 0.5
     if not inside.any():
         return face
     scale = (b[inside].std(axis=0) + 1.0) / (a[inside].std(axis=0) + 1.0)
     matched = (a - a[inside].mean(axis=0)) * np.clip(scale, 0.5, 2.0) + b[inside].mean(axis=0)
-    return np.asarray(cv2.cvtColor(np.clip(matched, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB), np.uint8)
+    return np.asarray(
+        cv2.cvtColor(np.clip(matched, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB), np.uint8
+    )
 
 
 @dataclass(frozen=True)
 class ExternalFolder:
-    """Results that another program has rendered already: ``<pair>.mp4``, or the target clip's name, in a folder."""
+    """Results that another program has rendered already: ``<pair>.mp4``, or the target clip's name,
+    in a folder.
+    """
 
     name: str
     folder: Path
@@ -160,7 +175,11 @@ class ExternalFolder:
     @property
     def fingerprint(self) -> str:
         """Changes when files of the folder do."""
-        files = sorted((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in self.folder.glob("*") if p.is_file())
+        files = sorted(
+            (p.name, p.stat().st_size, p.stat().st_mtime_ns)
+            for p in self.folder.glob("*")
+            if p.is_file()
+        )
         return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
@@ -169,20 +188,27 @@ class ExternalFolder:
         Raises:
             InputError: it is not in the folder.
         """
-        for stem in (f"{pair.pair.protocol}_{pair.pair.name}", pair.pair.name, pair.pair.target.name):
+        for stem in (
+            f"{pair.pair.protocol}_{pair.pair.name}",
+            pair.pair.name,
+            pair.pair.target.name,
+        ):
             for suffix in VIDEO_SUFFIXES:
                 path = self.folder / f"{stem}{suffix}"
                 if path.is_file():
                     return path
-        raise InputError(f"lacks {pair.pair.name}.mp4", path=self.folder, remedy="render this pair too")
+        raise InputError(
+            f"lacks {pair.pair.name}.mp4", path=self.folder, remedy="render this pair too"
+        )
 
 
 @dataclass(frozen=True)
 class CommandMethod:
     """Another program, started for each pair; no shell is involved.
 
-    ``template`` is a command line in which ``{source}``, ``{target}``, ``{audio}`` and ``{output}`` stand for files,
-    such as ``python inference.py --face {target} --audio {audio} --outfile {output}``. ``timeout`` in seconds.
+    ``template`` is a command line in which ``{source}``, ``{target}``, ``{audio}`` and ``{output}``
+    stand for files, such as ``python inference.py --face {target} --audio {audio} --outfile
+    {output}``. ``timeout`` in seconds.
     """
 
     name: str
@@ -200,7 +226,12 @@ class CommandMethod:
         Raises:
             InputError: the template cannot be split, names unknown places, or names no output.
         """
-        places = {"source": pair.source, "target": pair.target, "audio": pair.audio, "output": output}
+        places = {
+            "source": pair.source,
+            "target": pair.target,
+            "audio": pair.audio,
+            "output": output,
+        }
         try:
             words = [word.format(**places) for word in shlex.split(self.template)]
         except (KeyError, IndexError, ValueError) as error:
@@ -209,7 +240,9 @@ class CommandMethod:
                 remedy="use {source}, {target}, {audio} and {output} only",
             ) from error
         if str(output) not in " ".join(words) or not words:
-            raise InputError(f"the command of {self.name} names no {{output}}", remedy="say where it shall write")
+            raise InputError(
+                f"the command of {self.name} names no {{output}}", remedy="say where it shall write"
+            )
         return words
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
@@ -221,33 +254,52 @@ class CommandMethod:
         command = self.arguments(pair, output)
         try:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                timeout=self.timeout, check=False,
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=self.timeout,
+                check=False,
             )
         except FileNotFoundError as error:
-            raise InputError(f"{command[0]} is not installed", remedy="correct the command") from error
+            raise InputError(
+                f"{command[0]} is not installed", remedy="correct the command"
+            ) from error
         except subprocess.TimeoutExpired as error:
-            raise SwapTalkError(f"{self.name} took over {self.timeout:g} s", remedy="allow it more time") from error
+            raise SwapTalkError(
+                f"{self.name} took over {self.timeout:g} s", remedy="allow it more time"
+            ) from error
         if done.returncode != 0 or not output.is_file():
             said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1][:200]
-            state = f"failed with exit code {done.returncode}" if done.returncode else "wrote no video"
-            raise SwapTalkError(f"{self.name} {state} and said: {said}", remedy="run the command by hand")
+            state = (
+                f"failed with exit code {done.returncode}" if done.returncode else "wrote no video"
+            )
+            raise SwapTalkError(
+                f"{self.name} {state} and said: {said}", remedy="run the command by hand"
+            )
         return output
 
 
 def sharpen(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Unsharp mask, the restoration step of the ``-Restore`` rows: no network, so that any CPU repeats it."""
+    """Unsharp mask, the restoration step of the ``-Restore`` rows: no network, so that any CPU
+    repeats it.
+    """
     soft = cv2.GaussianBlur(frame, (0, 0), _SHARPEN_SIGMA)
-    return np.asarray(cv2.addWeighted(frame, 1 + _SHARPEN_AMOUNT, soft, -_SHARPEN_AMOUNT, 0), np.uint8)
+    return np.asarray(
+        cv2.addWeighted(frame, 1 + _SHARPEN_AMOUNT, soft, -_SHARPEN_AMOUNT, 0), np.uint8
+    )
 
 
 @dataclass(frozen=True)
 class Cascade:
-    """Steps one after the other, each on the pixels that the last one wrote: "swap", "sync", "restore" and the two
-    orders of swap and lip-sync in one latent space, "swap-first" and "sync-first".
+    """Steps one after the other, each on the pixels that the last one wrote: "swap", "sync",
+    "restore" and the two orders of swap and lip-sync in one latent space, "swap-first" and
+    "sync-first".
 
-    ``("swap-first",)`` is this model, one step alone is one of its halves. Sync-Swap is ``("sync", "swap")``, Swap-Sync
-    the reverse: the frame is decoded and encoded again in between, which is what the paper says costs quality.
+    ``("swap-first",)`` is this model, one step alone is one of its halves. Sync-Swap is ``("sync",
+    "swap")``, Swap-Sync the reverse: the frame is decoded and encoded again in between, which is
+    what the paper says costs quality.
     """
 
     name: str
@@ -260,7 +312,9 @@ class Cascade:
         return f"{self.editor.fingerprint}-{'-'.join(self.steps)}"
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
-        """Run the steps through videos in the pair's shared folder; what another row has done there is taken over."""
+        """Run the steps through videos in the pair's shared folder; what another row has done there
+        is taken over.
+        """
         pair.shared.mkdir(parents=True, exist_ok=True)
         current = pair.target
         for count in range(1, len(self.steps) + 1):
@@ -287,10 +341,14 @@ class Cascade:
 
 
 #: The rows made of the project's own modules, named as in the paper where it has them.
-CASCADES: dict[str, tuple[str, ...]] = {"Sync-Swap": ("sync", "swap"), "Swap-Sync": ("swap", "sync")}
+CASCADES: dict[str, tuple[str, ...]] = {
+    "Sync-Swap": ("sync", "swap"),
+    "Swap-Sync": ("swap", "sync"),
+}
 RESTORED: dict[str, tuple[str, ...]] = {
-    "Sync-Swap-Restore": ("sync", "swap", "restore"), "Swap-Restore-Sync": ("swap", "restore", "sync"),
-}  # fmt: skip
+    "Sync-Swap-Restore": ("sync", "swap", "restore"),
+    "Swap-Restore-Sync": ("swap", "restore", "sync"),
+}
 LATENT: dict[str, tuple[str, ...]] = {"SwapTalk": ("swap-first",)}
 HALVES: dict[str, tuple[str, ...]] = {"Swap alone": ("swap",), "Lip-sync alone": ("sync",)}
 LATENT_SYNC_FIRST: dict[str, tuple[str, ...]] = {"Latent, sync first": ("sync-first",)}
@@ -322,14 +380,28 @@ class PipelineEditor:
         self.fingerprint = networks.fingerprint
 
     def edit(
-        self, target: Path, source: Path | None, audio: Path | None, output: Path, order: Order = "swap-first"
+        self,
+        target: Path,
+        source: Path | None,
+        audio: Path | None,
+        output: Path,
+        order: Order = "swap-first",
     ) -> None:
-        """Run the pipeline, without watermarks (cascades would get two) and almost without loss in the encoder."""
+        """Run the pipeline, without watermarks (cascades would get two) and almost without loss in
+        the encoder.
+        """
         with _without_watermark():
             self._engine.generate(
-                target=target, source=source or (), audio=audio, output=output, length="video", fps=str(FPS),
-                quality=str(LOSSLESS_ENOUGH), quiet=True, order=order,
-            )  # fmt: skip
+                target=target,
+                source=source or (),
+                audio=audio,
+                output=output,
+                length="video",
+                fps=str(FPS),
+                quality=str(LOSSLESS_ENOUGH),
+                quiet=True,
+                order=order,
+            )
 
 
 @contextlib.contextmanager
@@ -348,11 +420,15 @@ def _without_watermark() -> Iterator[None]:
 def edit_frames(
     video: Path, audio: Path, output: Path, edit: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 ) -> None:
-    """Pass every frame of a video (25 fps) through a function, and put the sound under the result."""
+    """Pass every frame of a video (25 fps) through a function, and put the sound under the
+    result.
+    """
     silent = output.with_suffix(".silent.mp4")
     try:
         with VideoReader(video, fps=Fraction(FPS)) as reader:
-            with VideoWriter(silent, reader.width, reader.height, FPS, quality=LOSSLESS_ENOUGH) as writer:
+            with VideoWriter(
+                silent, reader.width, reader.height, FPS, quality=LOSSLESS_ENOUGH
+            ) as writer:
                 for frame in reader.frames():
                     writer.write(edit(frame))
         mux([silent], AudioSource(audio), output, FPS)
@@ -369,7 +445,9 @@ def check_names(methods: Sequence[Method]) -> None:
     names = [method.name for method in methods]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise InputError(f"two rows are called {', '.join(doubled)}", remedy="give each method its own name")
+        raise InputError(
+            f"two rows are called {', '.join(doubled)}", remedy="give each method its own name"
+        )
 
 
 def adopt(rendered: Path, kept: Path) -> Path:

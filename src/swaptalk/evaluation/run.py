@@ -1,4 +1,6 @@
-"""Runs an evaluation: renders and measures every pair by every method, and remembers what is done."""
+"""Runs an evaluation: renders and measures every pair by every method, and remembers what is
+done.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ from swaptalk.evaluation.rows import Method, adopt
 from swaptalk.media.audio import read_audio
 from swaptalk.media.files import AtomicFile
 
-#: Part of every stored result's and observation's key: raise it when a metric changes, or what faces are measured
-#: with, so that old numbers are measured anew.
+#: Part of every stored result's and observation's key: raise it when a metric changes, or what
+#: faces are measured with, so that old numbers are measured anew.
 MEASUREMENT_VERSION = 2
 
 
@@ -85,12 +87,16 @@ class Results:
 
     def row(self, protocol: str, method: str) -> Row | None:
         """One row."""
-        return next((row for row in self.rows if (row.protocol, row.method) == (protocol, method)), None)
+        return next(
+            (row for row in self.rows if (row.protocol, row.method) == (protocol, method)), None
+        )
 
 
 @dataclass
 class PairResult:
-    """What came of one pair: measurement and video by method, the files if there is any, and what was left out."""
+    """What came of one pair: measurement and video by method, the files if there is any, and what
+    was left out.
+    """
 
     protocol: str
     name: str
@@ -99,13 +105,19 @@ class PairResult:
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
-def collect(done: Sequence[PairResult], methods: Sequence[str], skipped: Skipped, gallery_size: int) -> Results:
+def collect(
+    done: Sequence[PairResult], methods: Sequence[str], skipped: Skipped, gallery_size: int
+) -> Results:
     """Rows out of pairs; ``skipped`` holds what was left out before, and gets the rest.
 
     Raises:
         InputError: nothing could be measured.
     """
-    rows = {(result.protocol, method): Row(result.protocol, method) for result in done for method in methods}
+    rows = {
+        (result.protocol, method): Row(result.protocol, method)
+        for result in done
+        for method in methods
+    }
     for result in done:
         for method, (measurement, video) in result.measured.items():
             row = rows[result.protocol, method]
@@ -131,14 +143,25 @@ class Evaluation:
         clips: all test clips, from which foreign voices are taken.
         methods: the rows.
         instruments: what measures.
-        describe: names of everything in ``instruments`` that changes numbers (weights' hashes, options).
+        describe: names of everything in ``instruments`` that changes numbers (weights' hashes,
+            options).
     """
 
     def __init__(
-        self, workspace: Path, gallery: Gallery, clips: Sequence[Clip], methods: Sequence[Method],
-        instruments: Instruments, describe: str,
+        self,
+        workspace: Path,
+        gallery: Gallery,
+        clips: Sequence[Clip],
+        methods: Sequence[Method],
+        instruments: Instruments,
+        describe: str,
     ) -> None:
-        self._workspace, self._gallery, self._clips, self._instruments = workspace, gallery, clips, instruments
+        self._workspace, self._gallery, self._clips, self._instruments = (
+            workspace,
+            gallery,
+            clips,
+            instruments,
+        )
         self.methods = methods
         names = ",".join(photo.name for photo in gallery.photos)
         self._describe = f"{MEASUREMENT_VERSION}|{describe}|{names}"
@@ -159,24 +182,34 @@ class Evaluation:
                 done.prepared = prepared
             except (SwapTalkError, ValueError) as error:
                 if not (pair.protocol != "self" and method.name == "Ground truth"):
-                    done.skipped.append((f"{method.name}, {pair.protocol} {pair.name}", _reason(error)))
+                    done.skipped.append(
+                        (f"{method.name}, {pair.protocol} {pair.name}", _reason(error))
+                    )
         shutil.rmtree(prepared.shared, ignore_errors=True)
         return done
 
     def _reference(self, prepared: PreparedPair) -> Reference:
         pair = prepared.pair
-        path = self._workspace / "observations" / f"{prepared.target.stem}-{MEASUREMENT_VERSION}.npz"
+        path = (
+            self._workspace / "observations" / f"{prepared.target.stem}-{MEASUREMENT_VERSION}.npz"
+        )
         if path.is_file():
             target = ClipObservation.load(path)
         else:
-            target = self._instruments.observer.clip(prepared.target, embed_every=self._instruments.every)
+            target = self._instruments.observer.clip(
+                prepared.target, embed_every=self._instruments.every
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             with AtomicFile(path) as file:
                 target.save(file.part)
         people = {pair.target.person, pair.audio.person}
         others = [clip for clip in self._clips if clip.person not in people][:FOREIGN_VOICES]
-        foreign = tuple(np.resize(self._voice(clip), prepared.frames * AUDIO_RATE // FPS) for clip in others)
-        return Reference(target, self._gallery.embeddings, self._gallery.index(pair.source), foreign)
+        foreign = tuple(
+            np.resize(self._voice(clip), prepared.frames * AUDIO_RATE // FPS) for clip in others
+        )
+        return Reference(
+            target, self._gallery.embeddings, self._gallery.index(pair.source), foreign
+        )
 
     def _voice(self, clip: Clip) -> NDArray[np.int16]:
         """The first seconds of a clip's sound, 16 kHz mono; looped where it must last longer."""
@@ -244,8 +277,13 @@ def save_measurement(path: Path, key: str, render_key: str, measurement: Measure
         with AtomicFile(path.with_suffix(".npz")) as archive, archive.part.open("wb") as output:
             np.savez(output, generated=measurement.features, target=measurement.target_features)
     values = {k: v if math.isfinite(v) else None for k, v in measurement.values.items()}
-    content = {"key": key, "render_key": render_key, "values": values, "series": measurement.series,
-               "features": measurement.features is not None}  # fmt: skip
+    content = {
+        "key": key,
+        "render_key": render_key,
+        "values": values,
+        "series": measurement.series,
+        "features": measurement.features is not None,
+    }
     with AtomicFile(path) as file:
         file.part.write_text(json.dumps(content), encoding="utf-8")
 
@@ -260,7 +298,10 @@ def load_measurement(path: Path, key: str) -> Measurement | None:
         measurement = Measurement(values, content["series"])
         if content["features"]:
             with np.load(path.with_suffix(".npz"), allow_pickle=False) as archive:
-                measurement.features, measurement.target_features = archive["generated"], archive["target"]
+                measurement.features, measurement.target_features = (
+                    archive["generated"],
+                    archive["target"],
+                )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return measurement

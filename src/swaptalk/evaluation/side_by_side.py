@@ -16,7 +16,8 @@ from swaptalk.media.mux import AudioSource, mux
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter, available_codecs
 
-#: Height of each picture, of its caption, and the encoder's rate factor: about 100 kB a second for six pictures.
+#: Height of each picture, of its caption, and the encoder's rate factor: about 100 kB a second for
+#: six pictures.
 HEIGHT, CAPTION, _QUALITY = 176, 22, 30
 
 
@@ -41,10 +42,13 @@ def side_by_side(source: Path, videos: Mapping[str, Path], audio: Path, output: 
         codec = "vp9" if "vp9" in available_codecs() else "h264"
         for frames in zip(*streams, strict=True):
             row = np.concatenate(
-                [photo, *(_fitted(f, name) for f, name in zip(frames, readers, strict=True))], axis=1
+                [photo, *(_fitted(f, name) for f, name in zip(frames, readers, strict=True))],
+                axis=1,
             )
             if writer is None:
-                writer = VideoWriter(silent, row.shape[1], row.shape[0], FPS, codec=codec, quality=_QUALITY)
+                writer = VideoWriter(
+                    silent, row.shape[1], row.shape[0], FPS, codec=codec, quality=_QUALITY
+                )
             writer.write(row)
         if writer is not None:
             writer.close()
@@ -62,6 +66,9 @@ def _fitted(image: NDArray[np.uint8], caption: str) -> NDArray[np.uint8]:
     small = cv2.resize(image, (width, HEIGHT), interpolation=cv2.INTER_AREA)
     bar = np.full((CAPTION, width, 3), 255, np.uint8)
     text = caption.encode("ascii", "replace").decode()
-    size = min(0.42, 0.42 * (width - 6) / max(1, cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0]))
+    size = min(
+        0.42,
+        0.42 * (width - 6) / max(1, cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0]),
+    )
     cv2.putText(bar, text, (3, 15), cv2.FONT_HERSHEY_SIMPLEX, size, (20, 20, 20), 1, cv2.LINE_AA)
     return np.concatenate([bar, small]).astype(np.uint8)

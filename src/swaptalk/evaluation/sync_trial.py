@@ -1,4 +1,6 @@
-"""How far a sync network can be trusted: tried on real clips, with foreign voices, known shifts, and loudness alone."""
+"""How far a sync network can be trusted: tried on real clips, with foreign voices, known shifts,
+and loudness alone.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ TrialClip = tuple[str, NDArray[np.uint8], NDArray[np.float32]]
 
 @dataclass
 class Trial:
-    """What came of it, one entry a clip (``found``: one a clip and shift), and of how many clips."""
+    """What came of it, one entry a clip (``found``: one a clip and shift), and of how many
+    clips.
+    """
 
     own_first: list[bool] = field(default_factory=list)
     found: list[bool] = field(default_factory=list)
@@ -37,33 +41,44 @@ class Trial:
     def metrics(self) -> dict[str, float]:
         """Means, in percent where they are shares; ``clips`` is their number."""
         shares = {
-            "own_first": self.own_first, "shift_found": self.found, "shift_found_by_loudness": self.found_by_loudness,
+            "own_first": self.own_first,
+            "shift_found": self.found,
+            "shift_found_by_loudness": self.found_by_loudness,
             "shift_found_without_loudness": self.found_without_loudness,
-        }  # fmt: skip
+        }
         result = {name: 100 * float(np.mean(values)) for name, values in shares.items() if values}
         if self.confidences:
-            result |= {"confidence": float(np.mean(self.confidences)), "distance": float(np.mean(self.distances))}
+            result |= {
+                "confidence": float(np.mean(self.confidences)),
+                "distance": float(np.mean(self.distances)),
+            }
         return {**result, "clips": float(len(self.confidences))}
 
 
 def loudness_only(mel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A log-mel (T, 80) in which every band is as loud as the frame: when somebody speaks, but not what."""
+    """A log-mel (T, 80) in which every band is as loud as the frame: when somebody speaks, but not
+    what.
+    """
     return np.repeat(mel.mean(axis=1, keepdims=True), mel.shape[1], axis=1)
 
 
 def without_loudness(mel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A log-mel (T, 80) in which every frame is as loud as the mean frame: what is said, but not how loud."""
-    return np.asarray(np.maximum(mel - mel.mean(axis=1, keepdims=True) + mel.mean(), SILENCE), np.float32)
+    """A log-mel (T, 80) in which every frame is as loud as the mean frame: what is said, but not
+    how loud.
+    """
+    return np.asarray(
+        np.maximum(mel - mel.mean(axis=1, keepdims=True) + mel.mean(), SILENCE), np.float32
+    )
 
 
 def try_scorer(scorer: OwnSyncScorer, clips: Sequence[TrialClip]) -> Trial:
     """Try a sync network on real clips.
 
-    ``own_first``: the own sound's confidence beats that of 14 other people's (looped to the same length).
-    ``shift_found``: a shift of the sound by -9 .. 9 frames is found to a frame. ``shift_found_by_loudness``: the same
-    when the network hears only how loud it is; were it as high, the network would measure loudness and not speech.
-    ``shift_found_without_loudness``: the same when all frames are equally loud. Clips too short to be shifted count
-    nowhere.
+    ``own_first``: the own sound's confidence beats that of 14 other people's (looped to the same
+    length). ``shift_found``: a shift of the sound by -9 .. 9 frames is found to a frame.
+    ``shift_found_by_loudness``: the same when the network hears only how loud it is; were it as
+    high, the network would measure loudness and not speech. ``shift_found_without_loudness``: the
+    same when all frames are equally loud. Clips too short to be shifted count nowhere.
     """
     trial = Trial()
     for person, views, mel in clips:
@@ -76,13 +91,19 @@ def try_scorer(scorer: OwnSyncScorer, clips: Sequence[TrialClip]) -> Trial:
         trial.distances.append(own.distance)
         others = [other for name, _, other in clips if name != person][:FOREIGN_VOICES]
         if others:
-            rivals = [scorer.score(lips, scorer.embed_mel(np.resize(other, mel.shape))) for other in others]
+            rivals = [
+                scorer.score(lips, scorer.embed_mel(np.resize(other, mel.shape)))
+                for other in others
+            ]
             trial.own_first.append(own.confidence > max(rival.confidence for rival in rivals))
         for heard, found in (
-            (mel, trial.found), (loudness_only(mel), trial.found_by_loudness),
+            (mel, trial.found),
+            (loudness_only(mel), trial.found_by_loudness),
             (without_loudness(mel), trial.found_without_loudness),
-        ):  # fmt: skip
+        ):
             for shift in KNOWN_SHIFTS:
-                moved = scorer.embed_mel(mel_window(heard, -shift, len(heard) // 4))  # later by ``shift`` frames
+                moved = scorer.embed_mel(
+                    mel_window(heard, -shift, len(heard) // 4)
+                )  # later by ``shift`` frames
                 found.append(abs(scorer.score(lips, moved).offset + shift) <= TOLERANCE)
     return trial

@@ -1,4 +1,6 @@
-"""Pairs shared out among processes: metrics keep one core busy each, so a machine with many runs many pairs at once."""
+"""Pairs shared out among processes: metrics keep one core busy each, so a machine with many runs
+many pairs at once.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,16 @@ from swaptalk.evaluation.protocols import Pair
 from swaptalk.evaluation.run import Evaluation, PairResult
 
 Build = Callable[[], Evaluation]
-"""Makes the evaluation inside a process; must be picklable (a function of a module, or a partial of one)."""
+"""Makes the evaluation inside a process; must be picklable (a function of a module, or a partial of
+one)."""
 
 _evaluation: Evaluation | None = None
 
 
 def by_target(pairs: Sequence[Pair]) -> list[list[Pair]]:
-    """Pairs of one target clip together, because they share its files; the longest first, so that all end together."""
+    """Pairs of one target clip together, because they share its files; the longest first, so that
+    all end together.
+    """
     groups: dict[str, list[Pair]] = {}
     for pair in pairs:
         groups.setdefault(pair.target.name, []).append(pair)
@@ -26,7 +31,10 @@ def by_target(pairs: Sequence[Pair]) -> list[list[Pair]]:
 
 
 def measure_pairs(
-    build: Build, pairs: Sequence[Pair], workers: int, say: Callable[[str], None] = lambda line: None
+    build: Build,
+    pairs: Sequence[Pair],
+    workers: int,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[PairResult]:
     """Measure pairs, in this process or in several; the results have the pairs' order.
 
@@ -53,11 +61,16 @@ def measure_pairs(
 
 
 def _share_out(
-    build: Build, groups: Sequence[Sequence[Pair]], workers: int, note: Callable[[Sequence[PairResult]], None]
+    build: Build,
+    groups: Sequence[Sequence[Pair]],
+    workers: int,
+    note: Callable[[Sequence[PairResult]], None],
 ) -> None:
     context = multiprocessing.get_context("spawn")  # the networks' threads do not survive a fork
     with ProcessPoolExecutor(min(workers, len(groups)), context, _start, (build,)) as executor:
-        futures: list[Future[list[PairResult]]] = [executor.submit(_work, group) for group in groups]
+        futures: list[Future[list[PairResult]]] = [
+            executor.submit(_work, group) for group in groups
+        ]
         try:
             for future in as_completed(futures):
                 note(future.result())

@@ -13,14 +13,22 @@ CROP_SIZE = 256
 #: The cut between upper and lower half runs above this row: below the eyes, above the mouth.
 HALF_ROW = CROP_SIZE // 2
 
-#: Where the rigid landmarks lie in the crop (pixels): the median over 400 near-frontal photographs, made symmetric,
-#: eye centres 90 px apart at 38 % height; the mouth's centre then lies near 74 %, the chin at 97 %.
-#: Only points that speech does not move take part, so that an opening jaw does not shift the crop.
+#: Where the rigid landmarks lie in the crop (pixels): the median over 400 near-frontal photographs,
+#: made symmetric, eye centres 90 px apart at 38 % height; the mouth's centre then lies near 74 %,
+#: the chin at 97 %. Only points that speech does not move take part, so that an opening jaw does
+#: not shift the crop.
 RIGID_TEMPLATE: dict[int, tuple[float, float]] = {
-    33: (62.8, 95.4), 263: (193.2, 95.4),  # outer eye corners
-    133: (103.2, 98.6), 362: (152.8, 98.6),  # inner eye corners
-    168: (128.0, 91.9), 6: (128.0, 103.5), 197: (128.0, 114.1),  # bridge of the nose
-    98: (102.1, 157.7), 327: (153.9, 157.7), 64: (99.7, 152.9), 294: (156.3, 152.9),  # wings of the nose
+    33: (62.8, 95.4),
+    263: (193.2, 95.4),  # outer eye corners
+    133: (103.2, 98.6),
+    362: (152.8, 98.6),  # inner eye corners
+    168: (128.0, 91.9),
+    6: (128.0, 103.5),
+    197: (128.0, 114.1),  # bridge of the nose
+    98: (102.1, 157.7),
+    327: (153.9, 157.7),
+    64: (99.7, 152.9),
+    294: (156.3, 152.9),  # wings of the nose
     2: (128.0, 162.5),  # base of the nose
 }
 _RIGID_INDEX = np.array(list(RIGID_TEMPLATE), np.intp)
@@ -31,7 +39,8 @@ _RIGID_TARGET = np.array(list(RIGID_TEMPLATE.values()), np.float64)
 class Alignment:
     """Similarity transform between an image and its aligned crop.
 
-    ``matrix`` is (2, 3) float64: crop = matrix @ (x, y, 1), both in pixels with centres at integers.
+    ``matrix`` is (2, 3) float64: crop = matrix @ (x, y, 1), both in pixels with centres at
+    integers.
     """
 
     matrix: NDArray[np.float64]
@@ -47,7 +56,9 @@ class Alignment:
         return np.asarray(cv2.invertAffineTransform(self.matrix), np.float64)
 
     def to_crop(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Map (N, 2) image points, or (N, 3) with depth, into the crop; depth is scaled like the plane."""
+        """Map (N, 2) image points, or (N, 3) with depth, into the crop; depth is scaled like the
+        plane.
+        """
         mapped = points[:, :2] @ self.matrix[:, :2].T + self.matrix[:, 2]
         if points.shape[1] == 3:
             mapped = np.concatenate([mapped, points[:, 2:] * self.scale], axis=1)
@@ -60,7 +71,8 @@ class Alignment:
 
 
 def estimate_alignment(xy: NDArray[np.floating]) -> Alignment:
-    """Least-squares similarity (Umeyama 1991) from the mesh (468, 2) in image pixels to the template.
+    """Least-squares similarity (Umeyama 1991) from the mesh (468, 2) in image pixels to the
+    template.
 
     Raises:
         ValueError: the rigid landmarks coincide or are not finite, so no similarity exists.
@@ -75,7 +87,9 @@ def estimate_alignment(xy: NDArray[np.floating]) -> Alignment:
     real = float((a * b).sum()) / variance
     imaginary = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / variance
     linear = np.array([[real, -imaginary], [imaginary, real]])
-    return Alignment(np.concatenate([linear, (target_mean - linear @ source_mean)[:, None]], axis=1))
+    return Alignment(
+        np.concatenate([linear, (target_mean - linear @ source_mean)[:, None]], axis=1)
+    )
 
 
 #: Pixels around the crop's corners that interpolation may look at.
@@ -85,30 +99,41 @@ _SHRINK_BELOW = 0.5
 
 
 def crop_box(alignment: Alignment, height: int, width: int) -> tuple[int, int, int, int]:
-    """The part of an image that `crop_face` looks at: left, top, right, bottom in pixels, inside the image.
+    """The part of an image that `crop_face` looks at: left, top, right, bottom in pixels, inside
+    the image.
 
     It is empty where the crop lies beside the image.
     """
-    corners = alignment.to_image(np.array([[0, 0], [CROP_SIZE, 0], [0, CROP_SIZE], [CROP_SIZE, CROP_SIZE]], np.float32))
+    corners = alignment.to_image(
+        np.array([[0, 0], [CROP_SIZE, 0], [0, CROP_SIZE], [CROP_SIZE, CROP_SIZE]], np.float32)
+    )
     margin = _MARGIN * max(1.0, 1 / alignment.scale)
-    left, top = np.clip(np.floor(corners.min(axis=0) - margin), 0, (width, height)).astype(int).tolist()
-    right, bottom = np.clip(np.ceil(corners.max(axis=0) + margin) + 1, 0, (width, height)).astype(int).tolist()
+    left, top = (
+        np.clip(np.floor(corners.min(axis=0) - margin), 0, (width, height)).astype(int).tolist()
+    )
+    right, bottom = (
+        np.clip(np.ceil(corners.max(axis=0) + margin) + 1, 0, (width, height)).astype(int).tolist()
+    )
     return left, top, right, bottom
 
 
 def crop_face(image: NDArray[np.uint8], alignment: Alignment) -> NDArray[np.uint8]:
     """Cut the aligned crop (256, 256, 3) uint8 out of an RGB image (H, W, 3) uint8.
 
-    Faces larger than the crop are low-passed first, so that shrinking does not alias; beyond the image's border the
-    picture is mirrored, because black wedges would become codes of their own.
+    Faces larger than the crop are low-passed first, so that shrinking does not alias; beyond the
+    image's border the picture is mirrored, because black wedges would become codes of their own.
     """
     left, top, right, bottom = crop_box(alignment, *image.shape[:2])
-    if right <= left or bottom <= top:  # nothing of it is in the picture: its nearest edge has to do
+    if (
+        right <= left or bottom <= top
+    ):  # nothing of it is in the picture: its nearest edge has to do
         return _warp(image, alignment)
     return crop_part(image[top:bottom, left:right], (left, top), alignment)
 
 
-def crop_part(part: NDArray[np.uint8], corner: tuple[int, int], alignment: Alignment) -> NDArray[np.uint8]:
+def crop_part(
+    part: NDArray[np.uint8], corner: tuple[int, int], alignment: Alignment
+) -> NDArray[np.uint8]:
     """As `crop_face`, to the bit, from the `crop_box` of an image alone.
 
     Args:
@@ -130,11 +155,16 @@ def _warp(image: NDArray[np.uint8], alignment: Alignment) -> NDArray[np.uint8]:
         ratio = np.array([size[0] / image.shape[1], size[1] / image.shape[0]])
         # resize keeps pixel *edges*: x' = ratio * (x + 0.5) - 0.5
         linear = matrix[:, :2] / ratio
-        matrix = np.concatenate([linear, (matrix[:, 2] - linear @ (0.5 * ratio - 0.5))[:, None]], axis=1)
+        matrix = np.concatenate(
+            [linear, (matrix[:, 2] - linear @ (0.5 * ratio - 0.5))[:, None]], axis=1
+        )
         image = np.asarray(shrunk, np.uint8)
     return np.asarray(
         cv2.warpAffine(
-            image, matrix, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_CUBIC if alignment.scale > 1 else cv2.INTER_LINEAR,
+            image,
+            matrix,
+            (CROP_SIZE, CROP_SIZE),
+            flags=cv2.INTER_CUBIC if alignment.scale > 1 else cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         ),
         np.uint8,

@@ -21,8 +21,8 @@ MINIMUM_SCORE = 0.5
 class Detection:
     """One face: box and six keypoints in pixels of the image it was found in.
 
-    ``box`` is (left, top, right, bottom). ``keypoints`` is (6, 2): the subject's right eye, left eye,
-    nose tip, mouth centre, right ear, left ear. ``score`` is in 0..1.
+    ``box`` is (left, top, right, bottom). ``keypoints`` is (6, 2): the subject's right eye, left
+    eye, nose tip, mouth centre, right ear, left ear. ``score`` is in 0..1.
     """
 
     box: NDArray[np.float32]
@@ -66,7 +66,9 @@ class _BlazeFace:
         height, width = image.shape[:2]
         scale = self._size / max(height, width)
         shrunk = cv2.resize(
-            image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
+            image,
+            (max(1, round(width * scale)), max(1, round(height * scale))),
+            interpolation=cv2.INTER_AREA,
         )
         canvas = np.zeros((self._size, self._size, 3), np.float32)
         canvas[: shrunk.shape[0], : shrunk.shape[1]] = shrunk / 127.5 - 1.0
@@ -117,7 +119,8 @@ class FaceDetector:
     """Finds faces with the near (`back`) and far (`full range`) BlazeFace networks together.
 
     Args:
-        back: path of ``face_detection_back.tflite`` (256 px input, faces larger than about a tenth of the image).
+        back: path of ``face_detection_back.tflite`` (256 px input, faces larger than about a tenth
+            of the image).
         full_range: path of ``face_detection_full_range.tflite`` (192 px input, smaller faces).
         threads: CPU threads of each network.
     """
@@ -127,8 +130,14 @@ class FaceDetector:
         self._far = _BlazeFace(full_range, layout=((4, 1),), threads=threads)
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Return the faces of an RGB image (H, W, 3) uint8, largest first; empty when there are none."""
+        """Return the faces of an RGB image (H, W, 3) uint8, largest first; empty when there are
+        none.
+        """
         found = self._near(image)
         known = [d.box for d in found]
-        found += [d for d in self._far(image) if all(intersection_over_union(d.box, b) <= DUPLICATE_IOU for b in known)]
+        found += [
+            d
+            for d in self._far(image)
+            if all(intersection_over_union(d.box, b) <= DUPLICATE_IOU for b in known)
+        ]
         return sorted(found, key=lambda d: -d.size)

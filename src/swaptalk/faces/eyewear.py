@@ -1,4 +1,6 @@
-"""Glasses, told by their bridge: skin between the eyes is smooth, a bridge makes an edge across it."""
+"""Glasses, told by their bridge: skin between the eyes is smooth, a bridge makes an edge across
+it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,12 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.topology import LEFT_LIDS, RIGHT_LIDS
 
-#: Faces with more than this strength wear glasses: of 1,500 photographs it flags 3 %, four in five of them rightly (the
-#: rest are hair, hats and deep shadows between the brows); thin rims without a bar stay below.
+#: Faces with more than this strength wear glasses: of 1,500 photographs it flags 3 %, four in five
+#: of them rightly (the rest are hair, hats and deep shadows between the brows); thin rims without a
+#: bar stay below.
 GLASSES_STRENGTH = 0.15
-#: The place looked at, in distances of the inner eye corners: from below the brows to the middle of the nose, and as
-#: wide as a bridge at least is.
+#: The place looked at, in distances of the inner eye corners: from below the brows to the middle of
+#: the nose, and as wide as a bridge at least is.
 _ABOVE, _BELOW, _HALF_WIDTH = 0.6, 0.7, 0.22
 #: Rows and columns that it is resampled to.
 _ROWS, _COLUMNS = 64, 24
@@ -23,7 +26,8 @@ _DARK = 8.0
 
 
 def eyewear_strength(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> float:
-    """How strong an edge runs across the bridge of the nose: largest step of its mean log luminance from row to row.
+    """How strong an edge runs across the bridge of the nose: largest step of its mean log luminance
+    from row to row.
 
     Args:
         picture: (S, S, 3) uint8 RGB crop of a face.
@@ -39,6 +43,8 @@ def eyewear_strength(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> 
     rows = np.linspace(_ABOVE, -_BELOW, _ROWS)[:, None, None]
     places = (middle + columns * across + rows * upwards).astype(np.float32)
     grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), _PIXEL_SIGMA)
-    bridge = cv2.remap(grey, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    bridge = cv2.remap(
+        grey, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     luminance = np.log(bridge.astype(np.float32) + _DARK).mean(axis=1, keepdims=True)
     return float(np.abs(np.diff(cv2.GaussianBlur(luminance, (1, 0), _ROW_SIGMA), axis=0)).max())

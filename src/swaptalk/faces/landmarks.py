@@ -1,4 +1,6 @@
-"""468 face landmarks with MediaPipe Face Mesh (Kartynnik et al. 2019, arXiv 1907.06724), the lips measured again."""
+"""468 face landmarks with MediaPipe Face Mesh (Kartynnik et al. 2019, arXiv 1907.06724), the lips
+measured again.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,9 @@ from swaptalk.runtime.litert import LiteRTModel
 class Landmarks:
     """Mesh of one face in one image.
 
-    ``points`` is (468, 3) float32: x, y in pixels of the image (pixel centres at integers), z on the same scale,
-    smaller towards the camera. ``presence`` is the network's 0..1 confidence that the crop shows a face.
+    ``points`` is (468, 3) float32: x, y in pixels of the image (pixel centres at integers), z on
+    the same scale, smaller towards the camera. ``presence`` is the network's 0..1 confidence that
+    the crop shows a face.
     """
 
     points: NDArray[np.float32]
@@ -56,4 +59,6 @@ class FaceMesh:
         points[:, 2] *= region.side / self._size
         presence = 1.0 / (1.0 + np.exp(-np.clip(float(logit.ravel()[0]), -80.0, 80.0)))
         points = points.astype(np.float32)
-        return Landmarks(points if self._lips is None else self._lips(image, points), float(presence))
+        return Landmarks(
+            points if self._lips is None else self._lips(image, points), float(presence)
+        )

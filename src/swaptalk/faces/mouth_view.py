@@ -1,4 +1,6 @@
-"""What a sync network sees of a face: grey pixels around the mouth, at half the size of the aligned crop."""
+"""What a sync network sees of a face: grey pixels around the mouth, at half the size of the aligned
+crop.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,17 @@ from numpy.typing import NDArray
 
 #: Height and width of a view.
 VIEW_HEIGHT, VIEW_WIDTH = 48, 96
-#: Rows and columns of the aligned 256 px crop: from above the nose's base to the chin, from cheek to cheek.
+#: Rows and columns of the aligned 256 px crop: from above the nose's base to the chin, from cheek
+#: to cheek.
 ROWS, COLUMNS = slice(146, 242), slice(32, 224)
 
 
 def mouth_view(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Grey view (48, 96) of an aligned crop (256, 256, 3) RGB."""
     grey = cv2.cvtColor(np.ascontiguousarray(crop[ROWS, COLUMNS]), cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.resize(grey, (VIEW_WIDTH, VIEW_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(grey, (VIEW_WIDTH, VIEW_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8
+    )
 
 
 def fill_gaps(views: NDArray[np.uint8], known: NDArray[np.intp]) -> NDArray[np.uint8]:

@@ -1,7 +1,9 @@
-"""Hands, microphones and hair in front of a face, found as lasting differences from how the person usually looks.
+"""Hands, microphones and hair in front of a face, found as lasting differences from how the person
+usually looks.
 
-Every crop is unrolled onto the canonical mesh, so that lips lie on lips and cheeks on cheeks whatever the expression.
-The median over a clip is the person without occluders; a frame is compared with it after a fit of the light.
+Every crop is unrolled onto the canonical mesh, so that lips lie on lips and cheeks on cheeks
+whatever the expression. The median over a clip is the person without occluders; a frame is compared
+with it after a fit of the light.
 """
 
 from __future__ import annotations
@@ -25,25 +27,30 @@ from swaptalk.faces.topology import (
     crop_triangles,
 )
 
-#: Crop pixels per texel: an occluder that matters is larger, and 4 px forgive the mesh's own errors.
+#: Crop pixels per texel: an occluder that matters is larger, and 4 px forgive the mesh's own
+#: errors.
 _STEP = 4
 _CELLS = grid_cells(CROP_SIZE, _STEP)
 #: Frames of a clip that the model is made of; their memory does not grow with the clip.
 SAMPLES = 48
 #: Fewer frames than this say nothing about what is usual.
 MINIMUM_SAMPLES = 8
-#: Differences that expressions, shadows and compression make in lightness, the two colours (CIE Lab) and the steepness
-#: of lightness (fingers have edges where cheeks have none), and the multiple of a texel's own median deviation added.
+#: Differences that expressions, shadows and compression make in lightness, the two colours (CIE
+#: Lab) and the steepness of lightness (fingers have edges where cheeks have none), and the multiple
+#: of a texel's own median deviation added.
 TOLERANCE, DEVIATIONS = (13.0, 6.5, 6.5, 9.0), 3.0
 #: Lips change with speech: redness and shading are trusted half as much there.
 LIPS_FACTOR = 2.0
-#: An occluder, once found, includes the texels around it whose difference is at least this share of the tolerance.
+#: An occluder, once found, includes the texels around it whose difference is at least this share of
+#: the tolerance.
 FAINT = 0.5
-#: Texels narrower than this share of their frontal width are not compared, nor are their neighbours.
+#: Texels narrower than this share of their frontal width are not compared, nor are their
+#: neighbours.
 FORESHORTENED = 0.4
 #: Smallest occluder, as a share of the compared texels.
 MINIMUM_AREA = 0.025
-#: Texels of the outline that are not compared (hair, background), and growth of what is found, in texels.
+#: Texels of the outline that are not compared (hair, background), and growth of what is found, in
+#: texels.
 _RIM, _GROWTH = 2, 2
 #: Lips and eyes this many texels wide are covered if both sides are.
 _BRIDGE = 13
@@ -52,8 +59,11 @@ _LIGHT_ROUNDS = 3
 
 
 @lru_cache(maxsize=1)
-def _layout() -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-    """Texels of the face: flat index (K,), corners (K, 3), weights (K, 3); and how far each is trusted (K,).
+def _layout() -> tuple[
+    NDArray[np.intp], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]
+]:
+    """Texels of the face: flat index (K,), corners (K, 3), weights (K, 3); and how far each is
+    trusted (K,).
 
     Trust is 0 on eyes, inside the mouth and on the rim, 1 / LIPS_FACTOR on lips, 1 on skin.
     """
@@ -64,7 +74,9 @@ def _layout() -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32],
     sample, first = np.unique(sample, return_index=True)
     trust = np.zeros((_CELLS, _CELLS), np.float32)
     _draw(trust, points[FACE_OVAL], 1.0)
-    trust = np.asarray(cv2.erode(trust, np.ones((2 * _RIM + 1, 2 * _RIM + 1)), borderValue=0), np.float32)
+    trust = np.asarray(
+        cv2.erode(trust, np.ones((2 * _RIM + 1, 2 * _RIM + 1)), borderValue=0), np.float32
+    )
     lips = np.zeros_like(trust)
     _draw(lips, points[OUTER_LIPS], 1.0)
     lips = np.asarray(cv2.dilate(lips, np.ones((3, 3))), np.float32)
@@ -88,11 +100,15 @@ def _draw(canvas: NDArray[np.float32], polygon: NDArray[np.floating], value: flo
 def _positions(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     """Where the texels lie in the crop, (K, 2) pixels."""
     _, corners, weights, _ = _layout()
-    return np.asarray(np.einsum("kv,kvd->kd", weights, np.asarray(mesh[:, :2], np.float32)[corners]), np.float32)
+    return np.asarray(
+        np.einsum("kv,kvd->kd", weights, np.asarray(mesh[:, :2], np.float32)[corners]), np.float32
+    )
 
 
 def _facing(positions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """0 for texels (K,) that a turned head shows edge-on, where the mesh slips into the background; else 1."""
+    """0 for texels (K,) that a turned head shows edge-on, where the mesh slips into the background;
+    else 1.
+    """
     sample = _layout()[0]
     grid = np.full((_CELLS, _CELLS), np.nan, np.float32)
     grid.ravel()[sample] = positions[:, 0]
@@ -113,15 +129,23 @@ def unroll(crop: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.fl
         (K, 4) float32.
     """
     side = CROP_SIZE // _STEP
-    small = np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.float32) / 255
+    small = (
+        np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.float32) / 255
+    )
     lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32)
-    slope = [np.asarray(cv2.Sobel(lab[..., 0], cv2.CV_32F, i, 1 - i, scale=0.25), np.float32) for i in (0, 1)]
+    slope = [
+        np.asarray(cv2.Sobel(lab[..., 0], cv2.CV_32F, i, 1 - i, scale=0.25), np.float32)
+        for i in (0, 1)
+    ]
     features = np.dstack([lab, np.hypot(*slope)])
     where = (_positions(mesh) + 0.5) / _STEP - 0.5
     texels = cv2.remap(
-        features, np.ascontiguousarray(where[:, :1]), np.ascontiguousarray(where[:, 1:]), cv2.INTER_LINEAR,
+        features,
+        np.ascontiguousarray(where[:, :1]),
+        np.ascontiguousarray(where[:, 1:]),
+        cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
+    )
     return np.asarray(texels, np.float32).reshape(-1, 4)
 
 
@@ -150,7 +174,9 @@ class AppearanceModel:
         texels = unroll(crop, mesh)
         difference = texels - self.median
         difference -= self._light(difference)
-        distance = np.sqrt((((difference * self._trust) / self._tolerance) ** 2).sum(axis=1)) * _facing(positions)
+        distance = np.sqrt(
+            (((difference * self._trust) / self._tolerance) ** 2).sum(axis=1)
+        ) * _facing(positions)
         grid = np.zeros(_CELLS * _CELLS, np.float32)
         grid[sample] = distance
         found = _keep_large(grid.reshape(_CELLS, _CELLS))
@@ -159,11 +185,14 @@ class AppearanceModel:
         return _to_crop(found.ravel()[sample], positions)
 
     def _light(self, difference: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Change of the light: a shift of each channel, and of lightness from left to right as the head turns.
+        """Change of the light: a shift of each channel, and of lightness from left to right as the
+        head turns.
 
         No slope from top to bottom: a hand before the mouth would pass for it.
         """
-        chosen = np.flatnonzero(self._trust[:, 0] > 0)[::3]  # a third of the texels fixes five numbers well enough
+        chosen = np.flatnonzero(self._trust[:, 0] > 0)[
+            ::3
+        ]  # a third of the texels fixes five numbers well enough
         some, across, tolerance = difference[chosen], self._across[chosen], self._tolerance[chosen]
         shift = np.median(some, axis=0)
         slope = np.float32(0)
@@ -182,8 +211,12 @@ class AppearanceModel:
 
 
 def _keep_large(distance: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Spots of clear difference, grown into the faint difference around them; None if none is large."""
-    seeds = cv2.morphologyEx((distance > 1).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    """Spots of clear difference, grown into the faint difference around them; None if none is
+    large.
+    """
+    seeds = cv2.morphologyEx(
+        (distance > 1).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
+    )
     smallest = MINIMUM_AREA * float((_layout()[3] > 0).sum())
     if not np.count_nonzero(seeds):
         return None
@@ -198,7 +231,9 @@ def _keep_large(distance: NDArray[np.float32]) -> NDArray[np.float32] | None:
     seeds = np.isin(labels, large[large > 0]).astype(np.uint8)
     if not np.count_nonzero(seeds):
         return None
-    faint = cv2.morphologyEx((distance > FAINT).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    faint = cv2.morphologyEx(
+        (distance > FAINT).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
+    )
     _, labels = cv2.connectedComponents(np.maximum(faint, seeds).astype(np.uint8))
     kept = (np.isin(labels, np.unique(labels[seeds > 0])) & (labels > 0)).astype(np.uint8)
     # Hands and microphones are bulky: what lies between their found parts belongs to them.
@@ -215,16 +250,21 @@ def _to_crop(values: NDArray[np.float32], where: NDArray[np.float32]) -> NDArray
     flat = cell[:, 1] * side + cell[:, 0]
     total = np.bincount(flat, values, side * side).astype(np.float32).reshape(side, side)
     count = np.bincount(flat, minlength=side * side).astype(np.float32).reshape(side, side)
-    # Where no texel falls (outside the face) the nearest ones decide: a hand goes on beyond the jaw.
+    # Where no texel falls (outside the face) the nearest ones decide: a hand goes on beyond the
+    # jaw.
     sums = [np.asarray(cv2.GaussianBlur(x, (0, 0), 1.2), np.float32) for x in (total, count)]
     far = [np.asarray(cv2.GaussianBlur(x, (0, 0), 3.0), np.float32) for x in (total, count)]
     mean = (sums[0] + 0.05 * far[0]) / np.maximum(sums[1] + 0.05 * far[1], 1e-4)
-    full = cv2.resize(np.clip(2 * mean - 0.5, 0, 1), (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)
+    full = cv2.resize(
+        np.clip(2 * mean - 0.5, 0, 1), (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR
+    )
     return np.asarray(full, np.float32)
 
 
 class SampleSchedule:
-    """Which of a face's frames are looked at: a bounded number, evenly spread however many there will be."""
+    """Which of a face's frames are looked at: a bounded number, evenly spread however many there
+    will be.
+    """
 
     def __init__(self) -> None:
         self._every, self._seen, self._kept = 1, 0, 0
@@ -235,14 +275,18 @@ class SampleSchedule:
         self._seen += 1
         if taken:
             self._kept += 1
-            if self._kept > 2 * SAMPLES:  # every other one of those kept is dropped, see AppearanceCollector.keep
+            if (
+                self._kept > 2 * SAMPLES
+            ):  # every other one of those kept is dropped, see AppearanceCollector.keep
                 self._kept = -(-self._kept // 2)
                 self._every *= 2
         return taken
 
 
 class AppearanceCollector:
-    """Collects a clip's usable crops and makes the model; keeps a fixed number of frames, evenly spread."""
+    """Collects a clip's usable crops and makes the model; keeps a fixed number of frames, evenly
+    spread.
+    """
 
     def __init__(self) -> None:
         self._samples: list[NDArray[np.float32]] = []

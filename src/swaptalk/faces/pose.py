@@ -11,18 +11,54 @@ from swaptalk.faces.topology import CANONICAL_MESH
 
 #: Points that speech and glances do not move: eye corners, nose, forehead, temples and cheekbones.
 RIGID_POINTS = np.array(
-    [33, 263, 133, 362, 168, 6, 197, 195, 5, 4, 98, 327, 64, 294, 2, 10, 151, 9, 8, 127, 356, 234, 454, 93, 323, 21,
-     251, 54, 284, 67, 297], np.intp,
-)  # fmt: skip
-#: Beyond this yaw the far eye passes the nose (photographs sorted by measured yaw show it from 45 to 50): half
-#: of the face's codes would be invented, and the mesh follows its own average rather than the picture.
+    [
+        33,
+        263,
+        133,
+        362,
+        168,
+        6,
+        197,
+        195,
+        5,
+        4,
+        98,
+        327,
+        64,
+        294,
+        2,
+        10,
+        151,
+        9,
+        8,
+        127,
+        356,
+        234,
+        454,
+        93,
+        323,
+        21,
+        251,
+        54,
+        284,
+        67,
+        297,
+    ],
+    np.intp,
+)
+#: Beyond this yaw the far eye passes the nose (photographs sorted by measured yaw show it from 45
+#: to 50): half of the face's codes would be invented, and the mesh follows its own average rather
+#: than the picture.
 MAXIMUM_YAW = 45.0
-#: Beyond this pitch the mouth is foreshortened to less than 0.8 of its height, or the chin hides it.
+#: Beyond this pitch the mouth is foreshortened to less than 0.8 of its height, or the chin hides
+#: it.
 MAXIMUM_PITCH = 35.0
-#: Smallest usable distance of the outer eye corners in image pixels (a face about 55 px high): below it a crop pixel
-#: stands for less than a sixth of an image pixel, and lips are a few pixels that the mesh cannot tell apart.
+#: Smallest usable distance of the outer eye corners in image pixels (a face about 55 px high):
+#: below it a crop pixel stands for less than a sixth of an image pixel, and lips are a few pixels
+#: that the mesh cannot tell apart.
 MINIMUM_EYE_DISTANCE = 22.0
-#: Share of the mesh that may lie outside the picture: the forehead may be cut off, the mouth may not.
+#: Share of the mesh that may lie outside the picture: the forehead may be cut off, the mouth may
+#: not.
 MAXIMUM_OUTSIDE = 0.25
 
 
@@ -30,8 +66,9 @@ MAXIMUM_OUTSIDE = 0.25
 class Pose:
     """Head rotation in degrees, zero for a face that looks into the camera.
 
-    ``yaw`` is positive when the nose points to the picture's right, ``pitch`` when it points up, ``roll`` when the
-    head leans clockwise on the screen. The rotation is roll after yaw after pitch.
+    ``yaw`` is positive when the nose points to the picture's right, ``pitch`` when it points up,
+    ``roll`` when the head leans clockwise on the screen. The rotation is roll after yaw after
+    pitch.
     """
 
     yaw: float
@@ -53,7 +90,9 @@ _CENTRED = CANONICAL_MESH[RIGID_POINTS] - CANONICAL_MESH[RIGID_POINTS].mean(axis
 
 
 def rotation_matrix(points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rotation (3, 3) from the canonical shape to a mesh (468, 3) with depth on the scale of x and y (Kabsch 1976)."""
+    """Rotation (3, 3) from the canonical shape to a mesh (468, 3) with depth on the scale of x and
+    y (Kabsch 1976).
+    """
     seen = np.asarray(points[RIGID_POINTS], np.float64)
     u, _, vt = np.linalg.svd(_CENTRED.T @ (seen - seen.mean(axis=0)))
     sign = np.sign(np.linalg.det(u @ vt))
@@ -73,15 +112,21 @@ def estimate_pose(points: NDArray[np.floating]) -> Pose:
 def rotate_mesh(points: NDArray[np.floating], pose: Pose) -> NDArray[np.float64]:
     """Turn a mesh (N, 3) about its mean by ``pose``."""
     yaw, pitch, roll = np.radians([-pose.yaw, -pose.pitch, pose.roll])
-    about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+    about_x = np.array(
+        [[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]]
+    )
     about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-    about_z = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+    about_z = np.array(
+        [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]]
+    )
     middle = points.mean(axis=0)
     return np.asarray((points - middle) @ (about_z @ about_y @ about_x).T + middle)
 
 
 def eye_distance(points: NDArray[np.floating]) -> float:
-    """Distance of the outer eye corners of a mesh (468, 3) in 3-D, so that a turned head does not look smaller."""
+    """Distance of the outer eye corners of a mesh (468, 3) in 3-D, so that a turned head does not
+    look smaller.
+    """
     return float(np.linalg.norm(points[33] - points[263]))
 
 
@@ -100,7 +145,12 @@ def unusable_reason(points: NDArray[np.floating], pose: Pose, width: int, height
         return "turned too far sideways"
     if abs(pose.pitch) > MAXIMUM_PITCH:
         return "tilted too far up or down"
-    outside = (points[:, 0] < 0) | (points[:, 1] < 0) | (points[:, 0] > width - 1) | (points[:, 1] > height - 1)
+    outside = (
+        (points[:, 0] < 0)
+        | (points[:, 1] < 0)
+        | (points[:, 0] > width - 1)
+        | (points[:, 1] > height - 1)
+    )
     if float(outside.mean()) > MAXIMUM_OUTSIDE:
         return "cut off by the picture's edge"
     return ""

@@ -1,4 +1,6 @@
-"""Which triangle of a mesh covers each sample of a grid, and with which barycentric weights, without a loop."""
+"""Which triangle of a mesh covers each sample of a grid, and with which barycentric weights,
+without a loop.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from swaptalk.faces.topology import POINT_COUNT
 
 
 def grid_cells(size: int, step: int) -> int:
-    """Samples a side, one of them at or beyond the last pixel, so that interpolation never extrapolates."""
+    """Samples a side, one of them at or beyond the last pixel, so that interpolation never
+    extrapolates.
+    """
     return (size - 1 + step - 1) // step + 1
 
 
@@ -22,9 +26,10 @@ def rasterise(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Every sample of the grid 0, step, 2 step... that lies in a triangle.
 
-    Returns the flat sample index (K,), the triangle (K,) and the barycentric weights (K, 3). A sample may appear
-    several times where the mesh folds; the nearest
-    triangle of the face comes last: by ``depth`` (468,) if given, else the one that looks most at the camera.
+    Returns the flat sample index (K,), the triangle (K,) and the barycentric weights (K, 3). A
+    sample may appear several times where the mesh folds; the nearest
+    triangle of the face comes last: by ``depth`` (468,) if given, else the one that looks most at
+    the camera.
     """
     cells = grid_cells(size, step)
     corner = vertices[triangles] / step  # (T, 3, 2)
@@ -35,7 +40,9 @@ def rasterise(
     extent = np.maximum(high - low, 0)
     count = extent[:, 0] * extent[:, 1]
     count[np.abs(area) < 1e-4] = 0
-    frame = (triangles >= POINT_COUNT).any(axis=1)  # triangles to the fixed frame lie behind the face
+    frame = (triangles >= POINT_COUNT).any(
+        axis=1
+    )  # triangles to the fixed frame lie behind the face
     if depth is None:
         order = np.lexsort((area, ~frame))
     else:

@@ -1,4 +1,6 @@
-"""Who is who across scene cuts: identity vectors of MobileFaceNet (Chen et al. 2018, arXiv 1804.07573), in LiteRT."""
+"""Who is who across scene cuts: identity vectors of MobileFaceNet (Chen et al. 2018, arXiv
+1804.07573), in LiteRT.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,17 @@ from swaptalk.runtime.litert import LiteRTModel
 
 #: Side of the recogniser's input.
 INPUT_SIZE = 112
-#: ArcFace's template (Deng et al. 2019, arXiv 1801.07698) in that input: the two eye centres, and the mouth's height.
+#: ArcFace's template (Deng et al. 2019, arXiv 1801.07698) in that input: the two eye centres, and
+#: the mouth's height.
 _EYES, _MOUTH_Y = np.array([[38.2946, 51.6963], [73.5318, 51.5014]]), 92.28
 #: Mean height of the mouth corners in the aligned crop.
 _CROP_MOUTH_Y = 189.0
 
 
 def _from_crop() -> NDArray[np.float64]:
-    """(2, 3) matrix from the aligned crop, whose eyes and mouth lie at known places, to the recogniser's input."""
+    """(2, 3) matrix from the aligned crop, whose eyes and mouth lie at known places, to the
+    recogniser's input.
+    """
     right, left = ([RIGID_TEMPLATE[k] for k in corners] for corners in ((33, 133), (362, 263)))
     eyes = np.array([np.mean(right, axis=0), np.mean(left, axis=0)])
     wide = np.ptp(_EYES[:, 0]) / np.ptp(eyes[:, 0])
@@ -45,9 +50,15 @@ class FaceRecogniser:
         self._matrix = _from_crop()
 
     def __call__(self, frame: NDArray[np.uint8], landmarks: Landmarks) -> NDArray[np.float32]:
-        """Identity vector (192,) of a face in an RGB picture (H, W, 3) uint8; cosines compare two of them."""
+        """Identity vector (192,) of a face in an RGB picture (H, W, 3) uint8; cosines compare two
+        of them.
+        """
         crop = crop_face(frame, estimate_alignment(landmarks.xy))
-        face = cv2.warpAffine(crop, self._matrix, (INPUT_SIZE, INPUT_SIZE), flags=cv2.INTER_AREA).astype(np.float32)
-        mirrored = face[:, ::-1]  # the second place of the batch, and the usual way to make the vector steadier
+        face = cv2.warpAffine(
+            crop, self._matrix, (INPUT_SIZE, INPUT_SIZE), flags=cv2.INTER_AREA
+        ).astype(np.float32)
+        mirrored = face[
+            :, ::-1
+        ]  # the second place of the batch, and the usual way to make the vector steadier
         vectors = self._model(((np.stack([face, mirrored]) - 127.5) / 128).astype(np.float32))[0]
         return np.asarray(vectors.sum(axis=0), np.float32)

@@ -17,7 +17,9 @@ RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
 
 @dataclass(frozen=True)
 class CropRegion:
-    """Rotated square the mesh network looks at: centre (2,) in pixels, side in pixels, rotation in radians."""
+    """Rotated square the mesh network looks at: centre (2,) in pixels, side in pixels, rotation in
+    radians.
+    """
 
     centre: NDArray[np.float32]
     side: float
@@ -27,11 +29,17 @@ class CropRegion:
     def around_detection(cls, face: Detection) -> CropRegion:
         """Region for a detected face: its box enlarged and turned so that the eyes are level."""
         right, left = face.keypoints[0], face.keypoints[1]
-        return cls(face.centre, face.size * CROP_MARGIN, float(np.arctan2(left[1] - right[1], left[0] - right[0])))
+        return cls(
+            face.centre,
+            face.size * CROP_MARGIN,
+            float(np.arctan2(left[1] - right[1], left[0] - right[0])),
+        )
 
     @classmethod
     def around_points(cls, xy: NDArray[np.float32]) -> CropRegion:
-        """Region for the next frame from this frame's mesh (468, 2): its rotated bounding box, enlarged."""
+        """Region for the next frame from this frame's mesh (468, 2): its rotated bounding box,
+        enlarged.
+        """
         delta = xy[LEFT_EYE_OUTER] - xy[RIGHT_EYE_OUTER]
         rotation = float(np.arctan2(delta[1], delta[0]))
         cos, sin = np.cos(rotation), np.sin(rotation)

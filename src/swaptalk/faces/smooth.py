@@ -1,7 +1,9 @@
-"""Zero-phase smoothing in time of alignments and mesh points, so that a still face does not tremble.
+"""Zero-phase smoothing in time of alignments and mesh points, so that a still face does not
+tremble.
 
-Every window is centred, so nothing lags. Where the face rests, a long window removes the landmarks' noise; where it
-moves, the long window's answer leaves the short one's, and the short one is taken (Lepski's rule with two bandwidths).
+Every window is centred, so nothing lags. Where the face rests, a long window removes the landmarks'
+noise; where it moves, the long window's answer leaves the short one's, and the short one is taken
+(Lepski's rule with two bandwidths).
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from swaptalk.faces.align import CROP_SIZE, Alignment
 LONG_SIGMA, SHORT_SIGMA = 7.0, 1.0
 #: Windows end at this many sigmas.
 TRUNCATE = 3.0
-#: Long and short answer may differ by about this many crop pixels before the face counts as moving: twice the
-#: difference that the mesh's noise alone makes.
+#: Long and short answer may differ by about this many crop pixels before the face counts as moving:
+#: twice the difference that the mesh's noise alone makes.
 STILL_TOLERANCE = 1.2
 #: The decision between the two is spread over this many frames, so that it does not flicker itself.
 DECISION_SIGMA = 1.5
@@ -28,8 +30,11 @@ REACH = int(TRUNCATE * LONG_SIGMA) + int(TRUNCATE * DECISION_SIGMA)
 _RIDGE = 1e-6
 
 
-def segments(valid: Sequence[bool] | NDArray[np.bool_], cuts: Iterable[int] = ()) -> NDArray[np.intp]:
-    """Number the runs of valid frames (T,): -1 for invalid frames; a new run starts after a gap and at each cut.
+def segments(
+    valid: Sequence[bool] | NDArray[np.bool_], cuts: Iterable[int] = ()
+) -> NDArray[np.intp]:
+    """Number the runs of valid frames (T,): -1 for invalid frames; a new run starts after a gap and
+    at each cut.
 
     ``cuts`` are indices of the first frame of each new scene.
     """
@@ -43,13 +48,15 @@ def segments(valid: Sequence[bool] | NDArray[np.bool_], cuts: Iterable[int] = ()
 def local_polynomial(
     values: NDArray[np.floating], segment: NDArray[np.intp], sigma: float, order: int
 ) -> NDArray[np.float64]:
-    """Weighted least-squares polynomial around every frame, evaluated there (Savitzky-Golay with Gaussian weights).
+    """Weighted least-squares polynomial around every frame, evaluated there (Savitzky-Golay with
+    Gaussian weights).
 
     Args:
         values: (T, D).
         segment: (T,) run of each frame; frames of other runs, and those with -1, do not take part.
         sigma: width of the window in frames.
-        order: 0, 1 or 2; at the ends of a run the window is one-sided, and order 1 keeps it unbiased.
+        order: 0, 1 or 2; at the ends of a run the window is one-sided, and order 1 keeps it
+            unbiased.
 
     Returns:
         (T, D) float64; frames of segment -1 are NaN.
@@ -65,7 +72,9 @@ def local_polynomial(
         far = slice(max(0, offset), min(count, count + offset))
         if near.stop <= near.start:
             continue
-        weight = np.exp(-0.5 * (offset / sigma) ** 2) * ((segment[near] == segment[far]) & known[near])
+        weight = np.exp(-0.5 * (offset / sigma) ** 2) * (
+            (segment[near] == segment[far]) & known[near]
+        )
         x = offset / sigma
         for power in range(2 * order + 1):
             moments[near, power] += weight * x**power
@@ -73,7 +82,9 @@ def local_polynomial(
             sums[near, power] += (weight * x**power)[:, None] * clean[far]
     exponent = np.arange(order + 1)
     normal = moments[:, exponent[:, None] + exponent[None]]
-    normal += np.where(known, _RIDGE, 1.0)[:, None, None] * np.diag(np.where(exponent > 0, 1.0, 0.0))
+    normal += np.where(known, _RIDGE, 1.0)[:, None, None] * np.diag(
+        np.where(exponent > 0, 1.0, 0.0)
+    )
     normal[~known] = np.eye(order + 1)
     result = np.asarray(np.linalg.solve(normal, sums)[:, 0], np.float64)
     result[~known] = np.nan
@@ -83,9 +94,11 @@ def local_polynomial(
 def adaptive_smooth(
     values: NDArray[np.floating], segment: NDArray[np.intp], tolerance: float = STILL_TOLERANCE
 ) -> NDArray[np.float64]:
-    """Smooth (T, D) series strongly where they rest and lightly where they move; NaN outside the segments.
+    """Smooth (T, D) series strongly where they rest and lightly where they move; NaN outside the
+    segments.
 
-    ``values`` must be scaled so that a Euclidean distance of ``tolerance`` is as small as the noise.
+    ``values`` must be scaled so that a Euclidean distance of ``tolerance`` is as small as the
+    noise.
     """
     rest = local_polynomial(values, segment, LONG_SIGMA, order=1)
     moving = local_polynomial(values, segment, SHORT_SIGMA, order=2)
@@ -113,7 +126,8 @@ def _to_alignment(vector: NDArray[np.float64]) -> Alignment:
 def smooth_alignments(
     alignments: Sequence[Alignment | None], cuts: Iterable[int] = ()
 ) -> list[Alignment | None]:
-    """Smooth the alignments of one track, frame by frame; ``None`` (no usable face) stays and is never bridged.
+    """Smooth the alignments of one track, frame by frame; ``None`` (no usable face) stays and is
+    never bridged.
 
     ``cuts`` are indices of the first frame of each new scene.
     """
@@ -123,7 +137,8 @@ def smooth_alignments(
     vectors = np.array([_to_vector(a) if a is not None else np.zeros(4) for a in alignments])
     known = segment >= 0
     vectors[known, 3] = np.unwrap(vectors[known, 3])
-    # In crop pixels at the crop's edge: positions scale with the enlargement, scale and angle act over half the crop.
+    # In crop pixels at the crop's edge: positions scale with the enlargement, scale and angle act
+    # over half the crop.
     unit = np.array([1.0, 1.0, CROP_SIZE / 2, CROP_SIZE / 2])
     unit[:2] = np.exp(np.median(vectors[known, 2]))
     smoothed = adaptive_smooth(vectors * unit, segment) / unit
@@ -131,11 +146,15 @@ def smooth_alignments(
 
 
 def smooth_points(
-    points: NDArray[np.floating], valid: Sequence[bool] | NDArray[np.bool_], cuts: Iterable[int] = ()
+    points: NDArray[np.floating],
+    valid: Sequence[bool] | NDArray[np.bool_],
+    cuts: Iterable[int] = (),
 ) -> NDArray[np.float32]:
-    """Smooth mesh or mask points (T, K, 2 or 3) in crop pixels with the short window, because lips move fast.
+    """Smooth mesh or mask points (T, K, 2 or 3) in crop pixels with the short window, because lips
+    move fast.
 
-    Frames that are not ``valid`` (T,) come back as NaN; ``cuts`` are indices of the first frame of each new scene.
+    Frames that are not ``valid`` (T,) come back as NaN; ``cuts`` are indices of the first frame of
+    each new scene.
     """
     count = points.shape[0]
     flat = local_polynomial(points.reshape(count, -1), segments(valid, cuts), SHORT_SIGMA, order=2)
@@ -143,10 +162,11 @@ def smooth_points(
 
 
 class AlignmentSmoother:
-    """``smooth_alignments`` for a stream of any length: the same values, ``REACH`` frames late, in bounded memory.
+    """``smooth_alignments`` for a stream of any length: the same values, ``REACH`` frames late, in
+    bounded memory.
 
-    The numbers agree with the whole-clip form as long as the face's size does not change much over the clip, which
-    sets the unit of the positions.
+    The numbers agree with the whole-clip form as long as the face's size does not change much over
+    the clip, which sets the unit of the positions.
     """
 
     #: Frames worked on at once.
@@ -158,7 +178,9 @@ class AlignmentSmoother:
         self._done = 0  # frames at the buffer's start that were given out and serve as context only
 
     def push(self, alignment: Alignment | None, cut: bool = False) -> Iterator[Alignment | None]:
-        """Add one frame (``cut``: it starts a new scene); yields the frames that are finished by it."""
+        """Add one frame (``cut``: it starts a new scene); yields the frames that are finished by
+        it.
+        """
         if cut:
             self._cuts.append(len(self._buffer))
         self._buffer.append(alignment)

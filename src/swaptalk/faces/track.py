@@ -1,4 +1,6 @@
-"""Faces followed through a clip: the mesh leads from frame to frame, the detectors run only when they are needed."""
+"""Faces followed through a clip: the mesh leads from frame to frame, the detectors run only when
+they are needed.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +26,20 @@ DETECT_EVERY = 25
 DETECT_EVERY_WHEN_LOST = 3
 #: Frames after which a lost face is forgotten: longer than a hand's passing or a blink of the mesh.
 RELINK_WITHIN = 50
-#: A lost face is found again within this many face sizes of where its motion leads, and with at most this size ratio.
+#: A lost face is found again within this many face sizes of where its motion leads, and with at
+#: most this size ratio.
 RELINK_DISTANCE, RELINK_SIZE_RATIO = 0.8, 1.6
-#: Cosine of two appearance vectors above which a face after a cut is a known person (needs ``embed``).
+#: Cosine of two appearance vectors above which a face after a cut is a known person (needs
+#: ``embed``).
 SAME_PERSON_COSINE = 0.5
-#: Without ``embed``, a face just after a cut at the place of one before is that person if the aligned grey pictures
-#: correlate more than this: 82 % of same and 6 % of different people do over three seconds.
+#: Without ``embed``, a face just after a cut at the place of one before is that person if the
+#: aligned grey pictures correlate more than this: 82 % of same and 6 % of different people do over
+#: three seconds.
 SAME_THUMBNAIL = 0.6
 #: Overlap of box and mesh above which they are the same face.
 SAME_FACE_IOU = 0.3
-#: Change of the mesh's size from one frame to the next beyond which it has jumped to something else.
+#: Change of the mesh's size from one frame to the next beyond which it has jumped to something
+#: else.
 MAXIMUM_JUMP = 1.5
 #: Detectors get a picture of at most this many pixels a side; their networks see 256.
 DETECTION_SIDE = 512
@@ -45,8 +51,9 @@ _MOMENTUM = 0.7
 class TrackedFace:
     """One face in one frame.
 
-    ``track`` is the person's number, from 0 in order of appearance. ``landmarks`` are in image pixels. ``usable`` is
-    False for faces that the networks should leave alone, with the ``reason`` in words.
+    ``track`` is the person's number, from 0 in order of appearance. ``landmarks`` are in image
+    pixels. ``usable`` is False for faces that the networks should leave alone, with the ``reason``
+    in words.
     """
 
     track: int
@@ -115,8 +122,9 @@ class FaceTracker:
     Args:
         detector: finds faces.
         mesh: finds the landmarks.
-        embed: optional identity vector (D,) of a face from (frame, landmarks). With it a person keeps the number
-            across scene cuts and long absences; without it only one who stays at the same place, as at a jump cut.
+        embed: optional identity vector (D,) of a face from (frame, landmarks). With it a person
+            keeps the number across scene cuts and long absences; without it only one who stays at
+            the same place, as at a jump cut.
     """
 
     def __init__(
@@ -129,7 +137,9 @@ class FaceTracker:
         self._cuts = SceneCutDetector()
         self._tracks: list[_Track] = []
         self._last_frame: NDArray[np.uint8] | None = None
-        self._known: dict[int, NDArray[np.float32]] = {}  # appearance by number, for people who left the scene
+        self._known: dict[
+            int, NDArray[np.float32]
+        ] = {}  # appearance by number, for people who left the scene
         self._next_number = 0
         self._index = 0
         self._since_detection = 0
@@ -153,7 +163,9 @@ class FaceTracker:
         return result
 
     def _remember(self) -> None:
-        """Stop following everybody, but keep in mind who was where: a jump cut or a flash is no change of person."""
+        """Stop following everybody, but keep in mind who was where: a jump cut or a flash is no
+        change of person.
+        """
         for track in self._tracks:
             if track.lost_for == 0 and self._last_frame is not None:
                 track.thumbnail = _thumbnail(self._last_frame, track.landmarks)
@@ -191,7 +203,9 @@ class FaceTracker:
         for track in sorted(self._tracks, key=lambda t: t.number):
             box = mesh_box(track.landmarks.xy)
             twins = [
-                k for k in kept if k.lost_for == 0 and intersection_over_union(mesh_box(k.landmarks.xy), box) > 0.5
+                k
+                for k in kept
+                if k.lost_for == 0 and intersection_over_union(mesh_box(k.landmarks.xy), box) > 0.5
             ]
             if track.lost_for > 0 or not twins:
                 kept.append(track)
@@ -206,11 +220,15 @@ class FaceTracker:
             small = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
         # New faces of one frame are numbered from left to right.
         for found in sorted(self._detector(small), key=lambda d: float(d.box[0])):
-            face = Detection(found.box / np.float32(scale), found.keypoints / np.float32(scale), found.score)
+            face = Detection(
+                found.box / np.float32(scale), found.keypoints / np.float32(scale), found.score
+            )
             if self._is_followed(mesh_box(face.keypoints), face.box):
                 continue
             landmarks = self._mesh(frame, CropRegion.around_detection(face))
-            if landmarks.presence >= PRESENCE_TO_KEEP:  # a second look, centred by the first, is what tracking sees
+            if (
+                landmarks.presence >= PRESENCE_TO_KEEP
+            ):  # a second look, centred by the first, is what tracking sees
                 landmarks = self._mesh(frame, CropRegion.around_points(landmarks.xy))
             box = mesh_box(landmarks.xy)
             if landmarks.presence < PRESENCE_TO_START or self._is_followed(box, box):
@@ -233,7 +251,11 @@ class FaceTracker:
     def _link(self, landmarks: Landmarks, frame: NDArray[np.uint8]) -> None:
         centre = landmarks.xy.mean(axis=0)
         appearance = None if self._embed is None else _unit(self._embed(frame, landmarks))
-        lost = [t for t in self._tracks if t.lost_for and self._plausible(t, landmarks, frame, appearance)]
+        lost = [
+            t
+            for t in self._tracks
+            if t.lost_for and self._plausible(t, landmarks, frame, appearance)
+        ]
         if lost:
             nearest = min(lost, key=lambda t: float(np.linalg.norm(t.centre + t.velocity - centre)))
             nearest.follow(landmarks)
@@ -254,14 +276,19 @@ class FaceTracker:
         frame: NDArray[np.uint8],
         appearance: NDArray[np.float32] | None,
     ) -> bool:
-        """Whether a found face can be a lost one: near where it went, of its size, and not of another person."""
+        """Whether a found face can be a lost one: near where it went, of its size, and not of
+        another person.
+        """
         old, new = eye_distance(track.landmarks.points), eye_distance(landmarks.points)
         away = float(np.linalg.norm(track.centre + track.velocity - landmarks.xy.mean(axis=0)))
-        if away > RELINK_DISTANCE * 2 * max(old, new) or max(old, new) > RELINK_SIZE_RATIO * min(old, new):
+        if away > RELINK_DISTANCE * 2 * max(old, new) or max(old, new) > RELINK_SIZE_RATIO * min(
+            old, new
+        ):
             return False
         known = self._known.get(track.number)
         if appearance is not None and known is not None:
-            # In one scene place and time speak for the same person already, and a returning face may be half hidden.
+            # In one scene place and time speak for the same person already, and a returning face
+            # may be half hidden.
             wanted = SAME_PERSON_COSINE if track.other_scene else SAME_PERSON_COSINE / 2
             return float(appearance @ known) >= wanted
         if track.other_scene and track.thumbnail is not None:
@@ -269,11 +296,15 @@ class FaceTracker:
         return not track.other_scene
 
     def _recognise(self, appearance: NDArray[np.float32] | None) -> int | None:
-        """Number of the known person who is not being followed now and looks like this; None if nobody does."""
+        """Number of the known person who is not being followed now and looks like this; None if
+        nobody does.
+        """
         if appearance is None:
             return None
         present = {t.number for t in self._tracks if t.lost_for == 0}
-        likeness = {n: float(known @ appearance) for n, known in self._known.items() if n not in present}
+        likeness = {
+            n: float(known @ appearance) for n, known in self._known.items() if n not in present
+        }
         best = max(likeness, key=lambda n: likeness[n], default=None)
         return best if best is not None and likeness[best] >= SAME_PERSON_COSINE else None
 
@@ -290,8 +321,12 @@ def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _thumbnail(frame: NDArray[np.uint8], landmarks: Landmarks) -> NDArray[np.float32]:
-    """Brightness pattern of the aligned face as a unit vector: a weak likeness that ignores exposure."""
-    crop = crop_face(frame, estimate_alignment(landmarks.xy))[20:250, 40:216]  # the face without its surroundings
+    """Brightness pattern of the aligned face as a unit vector: a weak likeness that ignores
+    exposure.
+    """
+    crop = crop_face(frame, estimate_alignment(landmarks.xy))[
+        20:250, 40:216
+    ]  # the face without its surroundings
     small = cv2.resize(crop, (24, 32), interpolation=cv2.INTER_AREA)
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32).ravel()
     return _unit(grey - grey.mean())

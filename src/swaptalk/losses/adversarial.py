@@ -1,4 +1,6 @@
-"""Adversarial loss in its hinge form (Lim & Ye 2017, arXiv 1705.02894; used by VQGAN, Esser et al. 2021)."""
+"""Adversarial loss in its hinge form (Lim & Ye 2017, arXiv 1705.02894; used by VQGAN, Esser et al.
+2021).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from torch import Tensor
 
 
 def discriminator_loss(real: Tensor, made: Tensor) -> Tensor:
-    """What the discriminator minimises, from its logits on real and on made pictures (any shapes); a scalar.
+    """What the discriminator minimises, from its logits on real and on made pictures (any shapes);
+    a scalar.
 
     Logits beyond 1 on real and below -1 on made pictures are good enough and give no gradient.
     """

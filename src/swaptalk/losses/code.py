@@ -1,4 +1,6 @@
-"""L_code (paper): the generated lower half's embedding shall be the real one's; around the mouth above all."""
+"""L_code (paper): the generated lower half's embedding shall be the real one's; around the mouth
+above all.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Rows and columns of the 8 x 16 lower half that jaw and mouth cover, and their weights beside that of the rest.
+#: Rows and columns of the 8 x 16 lower half that jaw and mouth cover, and their weights beside that
+#: of the rest.
 JAW, JAW_WEIGHT = (slice(0, 7), slice(3, 13)), 1.0
 MOUTH, MOUTH_WEIGHT = (slice(2, 6), slice(4, 12)), 1.6
 REST_WEIGHT = 0.4
-#: Distance of a component, in units of its spread, beyond which it counts linearly: many mouths fit one sound, and
-#: squared errors end in their mean, which is a blur.
+#: Distance of a component, in units of its spread, beyond which it counts linearly: many mouths fit
+#: one sound, and squared errors end in their mean, which is a blur.
 BETA = 0.5
 
 

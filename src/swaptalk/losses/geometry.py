@@ -1,7 +1,7 @@
 """L_geometry: the swapped face opens its mouth and points its head as the target does. Our own.
 
-Proxies say the same, but a mouth is a few of their pixels, and a swap that learned from them and from photos alone
-closed open mouths. What the mesh reads as the result's pitch this did not change.
+Proxies say the same, but a mouth is a few of their pixels, and a swap that learned from them and
+from photos alone closed open mouths. What the mesh reads as the result's pitch this did not change.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from swaptalk.models.motion import ABSOLUTE_CHANNELS
 
 
 def geometry_loss(regressor: nn.Module, swapped: Tensor, target: Tensor) -> Tensor:
-    """`geometry_distance` of what the regressor reads from embeddings (N, C, 16, 16) of result and target; a scalar.
+    """`geometry_distance` of what the regressor reads from embeddings (N, C, 16, 16) of result and
+    target; a scalar.
 
     Both are read alike, so an error that the regressor makes with both costs nothing.
     """
@@ -24,7 +25,11 @@ def geometry_loss(regressor: nn.Module, swapped: Tensor, target: Tensor) -> Tens
 
 
 def geometry_distance(read: Tensor, wanted: Tensor) -> Tensor:
-    """Smooth L1 of geometry (N, GEOMETRY_CHANNELS); a scalar, of which openings and pose make up one half each."""
-    parts = zip(*(x.float().tensor_split([ABSOLUTE_CHANNELS], dim=1) for x in (read, wanted)), strict=True)
+    """Smooth L1 of geometry (N, GEOMETRY_CHANNELS); a scalar, of which openings and pose make up
+    one half each.
+    """
+    parts = zip(
+        *(x.float().tensor_split([ABSOLUTE_CHANNELS], dim=1) for x in (read, wanted)), strict=True
+    )
     openings, pose = (F.smooth_l1_loss(a, b) for a, b in parts)
     return (openings + pose) / 2

@@ -1,6 +1,8 @@
-"""Identity losses (paper: that of the VQGAN, L_id_src and L_id_res of the swap): one minus the cosine of SFace.
+"""Identity losses (paper: that of the VQGAN, L_id_src and L_id_res of the swap): one minus the
+cosine of SFace.
 
-The recogniser of the losses is never the one that reports: a picture optimised against a recogniser fools it.
+The recogniser of the losses is never the one that reports: a picture optimised against a recogniser
+fools it.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ def directions(recogniser: SFace, faces: Tensor) -> Tensor:
 def identity_loss(recogniser: SFace, faces: Tensor, wanted: Tensor) -> Tensor:
     """Mean of 1 - cosine between the identity of ``faces`` and what is wanted, 0..2.
 
-    L_id_src where ``wanted`` is the source's direction, L_id_res where it is the proxy's, the VQGAN's identity loss
-    where it is the original's.
+    L_id_src where ``wanted`` is the source's direction, L_id_res where it is the proxy's, the
+    VQGAN's identity loss where it is the original's.
 
     Args:
         recogniser: frozen; gradients flow through it to the faces.

@@ -1,7 +1,8 @@
-"""Losses of predicted motion tokens: their values, their changes, and that they move with the real ones and as far.
+"""Losses of predicted motion tokens: their values, their changes, and that they move with the real
+ones and as far.
 
-Regression alone learns too small a movement, because the mean of all mouths that fit a sound moves less than each of
-them; correlation and spread of the opening counter that. Our choice.
+Regression alone learns too small a movement, because the mean of all mouths that fit a sound moves
+less than each of them; correlation and spread of the opening counter that. Our choice.
 """
 
 from __future__ import annotations
@@ -26,13 +27,17 @@ def channel_weights() -> Tensor:
 
 def token_loss(made: Tensor, real: Tensor, known: Tensor) -> Tensor:
     """Weighted smooth L1 of tokens (N, T, D) where ``known`` (N, T) is 1; a scalar."""
-    apart = F.smooth_l1_loss(made.float(), real.float(), reduction="none") * channel_weights().to(made.device)
+    apart = F.smooth_l1_loss(made.float(), real.float(), reduction="none") * channel_weights().to(
+        made.device
+    )
     return (apart.mean(dim=2) * known).sum() / known.sum().clamp(min=1)
 
 
 def velocity_loss(made: Tensor, real: Tensor, known: Tensor) -> Tensor:
     """Weighted mean absolute difference of the tokens' changes from frame to frame; a scalar."""
-    apart = (made.float().diff(dim=1) - real.float().diff(dim=1)).abs() * channel_weights().to(made.device)
+    apart = (made.float().diff(dim=1) - real.float().diff(dim=1)).abs() * channel_weights().to(
+        made.device
+    )
     both = known[:, 1:] * known[:, :-1]
     return (apart.mean(dim=2) * both).sum() / both.sum().clamp(min=1)
 
@@ -52,7 +57,12 @@ def correlation_loss(made: Tensor, real: Tensor, known: Tensor) -> Tensor:
 
 
 def spread_loss(made: Tensor, real: Tensor, known: Tensor) -> Tensor:
-    """How much less the opening varies than the real one does, in standard deviations; 0 where it varies more."""
+    """How much less the opening varies than the real one does, in standard deviations; 0 where it
+    varies more.
+    """
     count = known.sum(dim=1).clamp(min=1)
-    a, b = (((_openings(tokens, known) ** 2).sum(dim=1) / count + _EPSILON).sqrt() for tokens in (made, real))
+    a, b = (
+        ((_openings(tokens, known) ** 2).sum(dim=1) / count + _EPSILON).sqrt()
+        for tokens in (made, real)
+    )
     return F.relu(b - a).mean()

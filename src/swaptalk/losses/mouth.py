@@ -1,4 +1,5 @@
-"""Decoded mouths: what embeddings of equal distance look like differs, so late in training the mouth is looked at.
+"""Decoded mouths: what embeddings of equal distance look like differs, so late in training the
+mouth is looked at.
 
 LatentSync (arXiv 2412.09262) measured the same for sync experts: pixels teach more than latents.
 """

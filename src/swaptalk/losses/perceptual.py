@@ -1,7 +1,9 @@
-"""Perceptual loss: LPIPS (Zhang et al. 2018, arXiv 1801.03924) on one random window of each picture.
+"""Perceptual loss: LPIPS (Zhang et al. 2018, arXiv 1801.03924) on one random window of each
+picture.
 
-VGG-16 on a whole 256 px crop costs many times the autoencoder itself. A 64 px window costs a sixteenth, and placing it
-on the mouth or an eye more often than elsewhere spends that where it is looked at.
+VGG-16 on a whole 256 px crop costs many times the autoencoder itself. A 64 px window costs a
+sixteenth, and placing it on the mouth or an eye more often than elsewhere spends that where it is
+looked at.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from swaptalk.losses.lpips import LPIPS
 
 #: Side of a window, pixels: four positions of the embedding grid.
 WINDOW = 64
-#: Stages of VGG-16 that judge a window; the fifth costs a quarter more and sees hardly more than its whole.
+#: Stages of VGG-16 that judge a window; the fifth costs a quarter more and sees hardly more than
+#: its whole.
 LPIPS_STAGES = 4
 #: Share of windows on the mouth, and on one of the eyes; the others lie anywhere.
 MOUTH_SHARE, EYE_SHARE = 0.4, 0.2
@@ -29,7 +32,9 @@ def _integer(low: int, high: int) -> int:
 
 
 def window_corner(size: int = CROP_SIZE, window: int = WINDOW) -> tuple[int, int]:
-    """Left and top of a random window in a picture of ``size`` pixels, by PyTorch's random numbers."""
+    """Left and top of a random window in a picture of ``size`` pixels, by PyTorch's random
+    numbers.
+    """
     scale = size / CROP_SIZE
     choice = float(torch.rand(()))
     if choice < MOUTH_SHARE + EYE_SHARE:
@@ -44,7 +49,9 @@ def window_corner(size: int = CROP_SIZE, window: int = WINDOW) -> tuple[int, int
 
 
 def sample_windows(a: Tensor, b: Tensor, window: int = WINDOW) -> tuple[Tensor, Tensor]:
-    """The same random window of each pair of pictures: (N, 3, S, S) twice -> (N, 3, window, window) twice."""
+    """The same random window of each pair of pictures: (N, 3, S, S) twice -> (N, 3, window, window)
+    twice.
+    """
     window = min(window, a.shape[-1])
     cut: tuple[list[Tensor], list[Tensor]] = ([], [])
     for index in range(len(a)):
@@ -58,7 +65,8 @@ class PerceptualLoss(nn.Module):
     """Mean LPIPS of sampled windows of pictures (N, 3, S, S) in [-1, 1]. Frozen.
 
     Args:
-        lpips: the distance; four stages of VGG-16 train well, the fifth sees hardly more than a window's whole.
+        lpips: the distance; four stages of VGG-16 train well, the fifth sees hardly more than a
+            window's whole.
     """
 
     def __init__(self, lpips: LPIPS) -> None:

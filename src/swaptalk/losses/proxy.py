@@ -1,7 +1,8 @@
-"""L_proxy (paper): the swapped embedding shall be the embedding of the same pair as another swapper made it.
+"""L_proxy (paper): the swapped embedding shall be the embedding of the same pair as another swapper
+made it.
 
-The proxy teaches attributes (pose, expression, light), not identity, so its distance is robust: where the proxy's own
-faults make it an outlier, the gradient does not grow with the error.
+The proxy teaches attributes (pose, expression, light), not identity, so its distance is robust:
+where the proxy's own faults make it an outlier, the gradient does not grow with the error.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Distance of a component, in units of its spread over the data (latents have spread 1), beyond which it counts
-#: linearly.
+#: Distance of a component, in units of its spread over the data (latents have spread 1), beyond
+#: which it counts linearly.
 BETA = 0.5
-#: Rows and columns of the 16 x 16 grid that the face covers, and the weight of what surrounds it relative to them.
+#: Rows and columns of the 16 x 16 grid that the face covers, and the weight of what surrounds it
+#: relative to them.
 FACE_ROWS, FACE_COLUMNS, SURROUNDINGS = slice(3, 16), slice(2, 14), 0.25
 
 
@@ -25,7 +27,8 @@ def face_weights() -> Tensor:
 
 
 def proxy_loss(swapped: Tensor, proxy: Tensor, quality: Tensor) -> Tensor:
-    """Smooth L1 of latents (N, C, 16, 16), each pair weighted by the quality (N,) 0..1 of its proxy; a scalar.
+    """Smooth L1 of latents (N, C, 16, 16), each pair weighted by the quality (N,) 0..1 of its
+    proxy; a scalar.
 
     Same-person pairs have the target itself as exact proxy and quality 1.
     """
@@ -36,7 +39,8 @@ def proxy_loss(swapped: Tensor, proxy: Tensor, quality: Tensor) -> Tensor:
 
 
 def proxy_picture_loss(swapped: Tensor, proxy: Tensor, quality: Tensor) -> Tensor:
-    """Mean absolute difference of decoded pictures (N, 3, H, W) at half resolution, weighted by quality (N,); a scalar.
+    """Mean absolute difference of decoded pictures (N, 3, H, W) at half resolution, weighted by
+    quality (N,); a scalar.
 
     Keeps the identity losses from buying likeness with patterns that only a recogniser sees.
     """

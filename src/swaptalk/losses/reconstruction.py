@@ -1,8 +1,9 @@
-"""Reconstruction: L1 at full and at quarter resolution, with mouth and eyes weighted up (paper: "L1").
+"""Reconstruction: L1 at full and at quarter resolution, with mouth and eyes weighted up (paper:
+"L1").
 
-The face's surroundings are most of the pixels and least of what people look at; teeth, lips and eyes are the reverse.
-Because every crop is aligned, fixed regions find them. The second level of the pyramid keeps broad colour right, which
-perceptual and adversarial losses leave free.
+The face's surroundings are most of the pixels and least of what people look at; teeth, lips and
+eyes are the reverse. Because every crop is aligned, fixed regions find them. The second level of
+the pyramid keeps broad colour right, which perceptual and adversarial losses leave free.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 
 from swaptalk.faces.align import CROP_SIZE
 
-#: Centre (x, y) and half axes of the regions in the aligned crop, pixels, and what each adds to the weight of 1.
+#: Centre (x, y) and half axes of the regions in the aligned crop, pixels, and what each adds to the
+#: weight of 1.
 REGIONS = (
     ((128.0, 190.0), (45.0, 28.0), 2.0),  # mouth
     ((83.0, 97.0), (32.0, 16.0), 1.2),  # the subject's right eye
@@ -24,7 +26,9 @@ COARSE = 4
 
 
 def region_weights(size: int = CROP_SIZE) -> Tensor:
-    """Weight of each pixel, (1, 1, size, size), with a mean of 1: soft-edged ellipses on mouth and eyes."""
+    """Weight of each pixel, (1, 1, size, size), with a mean of 1: soft-edged ellipses on mouth and
+    eyes.
+    """
     axis = torch.arange(size, dtype=torch.float32) * (CROP_SIZE / size)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     weight = torch.ones(size, size)
@@ -53,7 +57,9 @@ class ReconstructionLoss(nn.Module):
 
 
 def coarse_loss(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of the pictures (N, 3, S, S) averaged over 4 x 4 pixels, a scalar."""
+    """Mean absolute difference of the pictures (N, 3, S, S) averaged over 4 x 4 pixels, a
+    scalar.
+    """
     small = (F.avg_pool2d(picture.float(), COARSE) for picture in (prediction, target))
     a, b = small
     return (a - b).abs().mean()

@@ -18,12 +18,15 @@ class Terms:
     """
 
     def __init__(self, weights: Any) -> None:
-        self._weights: Mapping[str, float] = weights if isinstance(weights, Mapping) else dataclasses.asdict(weights)
+        self._weights: Mapping[str, float] = (
+            weights if isinstance(weights, Mapping) else dataclasses.asdict(weights)
+        )
         self._values: dict[str, Tensor] = {}
         self._total: Tensor | None = None
 
     def add(self, name: str, compute: Callable[[], Tensor], scale: float = 1.0) -> None:
-        """Add ``weight * scale * compute()``, unless the factor is 0: then ``compute`` is not called.
+        """Add ``weight * scale * compute()``, unless the factor is 0: then ``compute`` is not
+        called.
 
         Args:
             name: key of the weights, and column of the log.

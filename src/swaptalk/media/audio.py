@@ -26,7 +26,8 @@ def stream_audio(
     """Yield the sound of a file as mono blocks; memory does not depend on its length.
 
     Time 0 is the first picture if the file has pictures, else the first sound (see
-    :class:`swaptalk.media.container.Timeline`); where sound begins later there is silence before it.
+    :class:`swaptalk.media.container.Timeline`); where sound begins later there is silence before
+    it.
 
     Args:
         path: sound file, or video with sound.
@@ -36,11 +37,12 @@ def stream_audio(
         block: samples a block (the last may be shorter).
 
     Yields:
-        (block,) float32; full scale is [-1, 1], though loud recordings may exceed it. Stereo is averaged.
+        (block,) float32; full scale is [-1, 1], though loud recordings may exceed it. Stereo is
+        averaged.
 
     Raises:
-        InputError: no such file, no sound in it or none in the range, NaN or infinity in it, nothing decodes, or
-            decoding takes more memory or time than allowed.
+        InputError: no such file, no sound in it or none in the range, NaN or infinity in it,
+            nothing decodes, or decoding takes more memory or time than allowed.
     """
     for samples in stream_channels(path, sample_rate, 1, start, end, block=block):
         yield samples[:, 0]
@@ -65,14 +67,31 @@ def stream_channels(
     """Like :func:`stream_audio` with one or two channels: yields (block, channels) float32."""
     path = Path(path)
     if channels not in (1, 2) or sample_rate <= 0 or block <= 0:
-        raise ValueError(f"cannot give {channels} channels at {sample_rate} Hz in blocks of {block}")
+        raise ValueError(
+            f"cannot give {channels} channels at {sample_rate} Hz in blocks of {block}"
+        )
     if start < 0 or (end is not None and end <= start):
-        raise InputError(f"no sound from {start} s to {end} s", path=path, remedy="let the end lie after the start")
+        raise InputError(
+            f"no sound from {start} s to {end} s",
+            path=path,
+            remedy="let the end lie after the start",
+        )
     together = block * max(1, _SAMPLES_AT_ONCE // block)
-    request = {"do": "audio", "rate": sample_rate, "channels": channels, "start": start, "end": end, "block": together}
+    request = {
+        "do": "audio",
+        "rate": sample_rate,
+        "channels": channels,
+        "start": start,
+        "end": end,
+        "block": together,
+    }
     with decoder(path) as process:
         process.share(together * channels * 4)
         for piece in process.stream(request):
-            samples = piece[: len(piece) // (4 * channels) * 4 * channels].view(np.float32).reshape(-1, channels)
+            samples = (
+                piece[: len(piece) // (4 * channels) * 4 * channels]
+                .view(np.float32)
+                .reshape(-1, channels)
+            )
             for begin in range(0, len(samples), block):
                 yield samples[begin : begin + block]

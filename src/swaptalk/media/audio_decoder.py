@@ -25,7 +25,8 @@ from swaptalk.media.container import Timeline, audio_stream, open_media, read_pa
 _GAP_SECONDS = Fraction(1, 100)
 #: A hole longer than this is taken for a broken clock, not for silence.
 _MAX_GAP_SECONDS = 6 * 3600
-#: Decoding starts this long before the wanted time, so that codecs with memory have settled (MP3, AAC, Opus: < 0.1 s).
+#: Decoding starts this long before the wanted time, so that codecs with memory have settled (MP3,
+#: AAC, Opus: < 0.1 s).
 _PREROLL_SECONDS = 1
 #: Samples in a block of silence or of resampler input, so that memory stays bounded.
 _CHUNK = 1 << 16
@@ -42,7 +43,9 @@ def decode_channels(
     *,
     block: int,
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield (block, channels) float32 for :func:`swaptalk.media.audio.stream_channels`, whose errors it shares."""
+    """Yield (block, channels) float32 for :func:`swaptalk.media.audio.stream_channels`, whose
+    errors it shares.
+    """
     path = Path(path)
     timeline = read_timeline(path)
     if timeline.audio is None:
@@ -50,20 +53,28 @@ def decode_channels(
     with open_media(path) as container:
         stream = audio_stream(container)
         assert stream is not None
-        source = _checked(_cut(_placed(container, stream, timeline, Fraction(start)), stream, start, end), path)
+        source = _checked(
+            _cut(_placed(container, stream, timeline, Fraction(start)), stream, start, end), path
+        )
         mixed = (_mix(samples, channels) for samples in source)
         empty = True
-        for samples in _reblock(_resample(mixed, stream.codec_context.sample_rate, sample_rate, channels), block):
+        for samples in _reblock(
+            _resample(mixed, stream.codec_context.sample_rate, sample_rate, channels), block
+        ):
             empty = False
             yield samples
     if empty:
-        raise InputError("holds no sound in the range", path=path, remedy="choose another start or another file")
+        raise InputError(
+            "holds no sound in the range", path=path, remedy="choose another start or another file"
+        )
 
 
 def _placed(
     container: InputContainer, stream: AudioStream, timeline: Timeline, start: Fraction
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield (sample number on the shared clock, (n, c) samples at the source's rate), up to the stream's true end."""
+    """Yield (sample number on the shared clock, (n, c) samples at the source's rate), up to the
+    stream's true end.
+    """
     rate = stream.codec_context.sample_rate
     assert timeline.audio is not None and stream.time_base is not None
     stop = round((timeline.audio.end - timeline.origin) * rate)
@@ -78,7 +89,10 @@ def _placed(
         samples = _float_samples(frame, rate)
         if frame.pts is not None and frame.time_base is not None:
             stamped = round((frame.pts * frame.time_base - timeline.origin) * rate)
-            if position is None or _GAP_SECONDS * rate < abs(stamped - position) < _MAX_GAP_SECONDS * rate:
+            if (
+                position is None
+                or _GAP_SECONDS * rate < abs(stamped - position) < _MAX_GAP_SECONDS * rate
+            ):
                 position = stamped
         elif position is None:
             position = round((timeline.audio.start - timeline.origin) * rate)
@@ -87,7 +101,9 @@ def _placed(
 
 
 def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-    """All frames that decode; damaged packets are skipped, so the gap they leave is filled with silence."""
+    """All frames that decode; damaged packets are skipped, so the gap they leave is filled with
+    silence.
+    """
     for packet in read_packets(container, stream):
         try:
             frames = packet.decode()
@@ -116,7 +132,9 @@ def _float_samples(frame: AudioFrame, rate: int) -> NDArray[np.float32]:
 
 
 def _folded(frame: AudioFrame, layout: str, rate: int) -> NDArray[np.float32]:
-    """Change layout and rate by way of integers, for which swresample scales the sum of channels below overload."""
+    """Change layout and rate by way of integers, for which swresample scales the sum of channels
+    below overload.
+    """
     if frame.format.name.startswith(("flt", "dbl")) and not np.isfinite(frame.to_ndarray()).all():
         return np.full((frame.samples, 1 if layout == "mono" else 2), np.nan, np.float32)
     frame.pts = None  # else the resampler fills or cuts by itself
@@ -128,9 +146,14 @@ def _folded(frame: AudioFrame, layout: str, rate: int) -> NDArray[np.float32]:
 
 
 def _cut(
-    placed: Iterator[tuple[int, NDArray[np.float32]]], stream: AudioStream, start: float, end: float | None
+    placed: Iterator[tuple[int, NDArray[np.float32]]],
+    stream: AudioStream,
+    start: float,
+    end: float | None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Make the placed pieces one unbroken run from ``start`` to ``end``: silence in gaps, overlaps dropped."""
+    """Make the placed pieces one unbroken run from ``start`` to ``end``: silence in gaps, overlaps
+    dropped.
+    """
     rate = stream.codec_context.sample_rate
     position = round(start * rate)
     stop = None if end is None else round(end * rate)
@@ -152,7 +175,11 @@ def _cut(
 def _checked(source: Iterator[NDArray[np.float32]], path: Path) -> Iterator[NDArray[np.float32]]:
     for samples in source:
         if not np.isfinite(samples).all():
-            raise InputError("the sound holds NaN or infinite samples", path=path, remedy="export the sound again")
+            raise InputError(
+                "the sound holds NaN or infinite samples",
+                path=path,
+                remedy="export the sound again",
+            )
         yield samples
 
 
@@ -175,13 +202,17 @@ def _resample(
     taken = given = 0
     for samples in source:
         taken += len(samples)
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=layout)
+        frame = AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples.T), format="fltp", layout=layout
+        )
         frame.sample_rate = source_rate
         for part in resampler.resample(frame):
             given += part.samples
             yield np.ascontiguousarray(part.to_ndarray().T, np.float32)
     wanted = (2 * taken * rate + source_rate) // (2 * source_rate)
-    tail = [np.ascontiguousarray(part.to_ndarray().T, np.float32) for part in resampler.resample(None)]
+    tail = [
+        np.ascontiguousarray(part.to_ndarray().T, np.float32) for part in resampler.resample(None)
+    ]
     tail.append(np.zeros((max(0, wanted - given - sum(map(len, tail))), channels), np.float32))
     yield np.concatenate(tail)[: max(0, wanted - given)]
 

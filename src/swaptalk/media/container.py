@@ -1,7 +1,8 @@
 """Opening media files safely, choosing their streams, and the one time line that all readers share.
 
-Untrusted files: only local files are opened, only by demuxers on an allow-list (no playlists, no device or network
-inputs, no still-image sequences), and sizes are checked before anything is decoded.
+Untrusted files: only local files are opened, only by demuxers on an allow-list (no playlists, no
+device or network inputs, no still-image sequences), and sizes are checked before anything is
+decoded.
 """
 
 from __future__ import annotations
@@ -32,35 +33,48 @@ from swaptalk.media.limits import (
     beyond,
 )
 
-#: FFmpeg demuxers that may open a file. Playlists (hls, concat, dash, sdp, ...) are not among them, nor are raw
-#: streams of pictures, which carry no time stamps.
+#: FFmpeg demuxers that may open a file. Playlists (hls, concat, dash, sdp, ...) are not among them,
+#: nor are raw streams of pictures, which carry no time stamps.
 ALLOWED_FORMATS = (
     "mov,matroska,avi,asf,flv,mpegts,mpeg,ogg,wav,w64,aiff,au,caf,mp3,aac,ac3,eac3,flac,amr,gif,apng,"
     "ivf,mxf,dv,nut,wv,ape,tta"
 )
-#: Formats whose index finds the last packets at once; the others are read through to learn their length.
-_INDEXED_FORMATS = frozenset("mov matroska avi asf flv mpegts ogg wav w64 aiff au caf flac mxf nut".split())
+#: Formats whose index finds the last packets at once; the others are read through to learn their
+#: length.
+_INDEXED_FORMATS = frozenset(
+    "mov matroska avi asf flv mpegts ogg wav w64 aiff au caf flac mxf nut".split()
+)
 
-#: Decoders that may run: what cameras, phones, editors and browsers write. FFmpeg has five hundred, most of them for
-#: formats of games and dead players, and those are the ones that nobody has looked at for years.
+#: Decoders that may run: what cameras, phones, editors and browsers write. FFmpeg has five hundred,
+#: most of them for formats of games and dead players, and those are the ones that nobody has looked
+#: at for years.
 ALLOWED_CODECS = frozenset(
     (
-        "h264 hevc vp8 vp9 libvpx libvpx-vp9 av1 libdav1d vvc mpeg1video mpeg2video mpegvideo mpeg4 "
-        "msmpeg4v1 msmpeg4v2 msmpeg4 wmv1 wmv2 wmv3 vc1 h261 h263 h263p h263i flv vp6 vp6a vp6f theora mjpeg mjpegb "
-        "prores dnxhd cfhd dvvideo ffv1 huffyuv ffvhuff utvideo qtrle png apng gif rawvideo v210 v308 v408 v410 yuv4 "
-        "aac aac_latm mp1 mp1float mp2 mp2float mp3 mp3float opus libopus vorbis flac alac ac3 eac3 dca truehd mlp "
-        "amrnb amrwb libopencore_amrnb libopencore_amrwb wmav1 wmav2 wmapro wmalossless wavpack ape tta gsm gsm_ms "
-        "adpcm_ms adpcm_ima_wav adpcm_ima_qt adpcm_swf adpcm_yamaha g722 g726 nellymoser pcm_alaw pcm_mulaw pcm_bluray "
-        "pcm_dvd pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_u16le pcm_u16be pcm_s24le pcm_s24be pcm_s32le pcm_s32be "
+        "h264 hevc vp8 vp9 libvpx libvpx-vp9 av1 libdav1d vvc mpeg1video mpeg2video mpegvideo "
+        "mpeg4 "
+        "msmpeg4v1 msmpeg4v2 msmpeg4 wmv1 wmv2 wmv3 vc1 h261 h263 h263p h263i flv vp6 vp6a vp6f "
+        "theora mjpeg mjpegb "
+        "prores dnxhd cfhd dvvideo ffv1 huffyuv ffvhuff utvideo qtrle png apng gif rawvideo v210 "
+        "v308 v408 v410 yuv4 "
+        "aac aac_latm mp1 mp1float mp2 mp2float mp3 mp3float opus libopus vorbis flac alac ac3 "
+        "eac3 dca truehd mlp "
+        "amrnb amrwb libopencore_amrnb libopencore_amrwb wmav1 wmav2 wmapro wmalossless wavpack "
+        "ape tta gsm gsm_ms "
+        "adpcm_ms adpcm_ima_wav adpcm_ima_qt adpcm_swf adpcm_yamaha g722 g726 nellymoser pcm_alaw "
+        "pcm_mulaw pcm_bluray "
+        "pcm_dvd pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_u16le pcm_u16be pcm_s24le pcm_s24be "
+        "pcm_s32le pcm_s32be "
         "pcm_f32le pcm_f32be pcm_f64le pcm_f64be pcm_s16le_planar pcm_s24le_planar pcm_s32le_planar"
     ).split()
 )
-#: Sound may start this many seconds before the first picture (encoder priming, interleaving) and is then cut,
-#: so that picture 0 stands at time 0. A longer lead is content: then time 0 is the first sound.
+#: Sound may start this many seconds before the first picture (encoder priming, interleaving) and is
+#: then cut, so that picture 0 stands at time 0. A longer lead is content: then time 0 is the first
+#: sound.
 MAX_AUDIO_LEAD = Fraction(1, 10)
 #: A file that ends this many seconds before its header says is called truncated.
 _TRUNCATION_SECONDS = Fraction(1, 2)
-#: The end is looked for this many seconds before where the header puts it: not all formats seek to key frames.
+#: The end is looked for this many seconds before where the header puts it: not all formats seek to
+#: key frames.
 _TAIL_SECONDS = 3
 
 #: A decoder keeps this many pictures at least, for reference and on their way through its threads.
@@ -75,7 +89,8 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
     """Open a local media file for reading, for the length of a ``with`` block.
 
     Raises:
-        InputError: missing, empty, unreadable, a playlist, no media file, damaged, or beyond the size limits.
+        InputError: missing, empty, unreadable, a playlist, no media file, damaged, or beyond the
+            size limits.
     """
     container = open_container(path)
     try:
@@ -97,7 +112,9 @@ def open_container(path: str | Path) -> InputContainer:
     }
     try:
         # "file:" keeps a name such as "concat:a|b" or "http:x" from being taken for a protocol.
-        container = av.open(f"file:{path.resolve()}", mode="r", options=options, metadata_errors="replace")
+        container = av.open(
+            f"file:{path.resolve()}", mode="r", options=options, metadata_errors="replace"
+        )
     except MemoryError:  # the limit of the process, not damage
         raise
     except (FFmpegError, OSError, ValueError) as error:
@@ -113,22 +130,32 @@ def open_container(path: str | Path) -> InputContainer:
 def _check_size(path: Path) -> None:
     gigabytes, most = path.stat().st_size / 1e9, Limits.from_environment().max_file_gb
     if gigabytes > most:
-        raise beyond(f"the file has {gigabytes:.1f} GB", "max_file_gb", path, "cut out the part you need")
+        raise beyond(
+            f"the file has {gigabytes:.1f} GB", "max_file_gb", path, "cut out the part you need"
+        )
 
 
 def _refuse_playlist(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(_PLAYLIST_MARKS):
-        raise InputError("is a playlist, not a recording", path=path, remedy="give the media file itself")
+        raise InputError(
+            "is a playlist, not a recording", path=path, remedy="give the media file itself"
+        )
 
 
 def _open_error(path: Path) -> InputError:
     """Tell a cut-off recording from a file that never was one."""
     with path.open("rb") as file:
         head = file.read(4096)
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free") or head[:4] in (b"\x1aE\xdf\xa3", b"RIFF", b"OggS"):
-        return InputError("is truncated or damaged", path=path, remedy="copy, download or export it again")
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free") or head[:4] in (
+        b"\x1aE\xdf\xa3",
+        b"RIFF",
+        b"OggS",
+    ):
+        return InputError(
+            "is truncated or damaged", path=path, remedy="copy, download or export it again"
+        )
     return InputError("is not a video or sound file", path=path, remedy=_ODD_FILE_REMEDY)
 
 
@@ -136,11 +163,20 @@ def _check_limits(container: InputContainer, path: Path) -> None:
     if len(container.streams) == 0:
         raise InputError("holds no streams", path=path, remedy=_ODD_FILE_REMEDY)
     if len(container.streams) > MAX_STREAMS:
-        raise InputError(f"holds more than {MAX_STREAMS} streams", path=path, remedy="export it with one of each kind")
+        raise InputError(
+            f"holds more than {MAX_STREAMS} streams",
+            path=path,
+            remedy="export it with one of each kind",
+        )
     limits = Limits.from_environment()
     hours = (container.duration or 0) / av.time_base / 3600
     if hours > limits.max_media_hours:
-        raise beyond(f"its header says it lasts {hours:.0f} hours", "max_media_hours", path, "cut out what you need")
+        raise beyond(
+            f"its header says it lasts {hours:.0f} hours",
+            "max_media_hours",
+            path,
+            "cut out what you need",
+        )
     for stream in container.streams.video:
         if not _decodable(stream):
             continue
@@ -149,7 +185,9 @@ def _check_limits(container: InputContainer, path: Path) -> None:
         rate = stream.average_rate or 0
         if rate > MAX_FRAME_RATE and (stream.frames or 0) > MAX_FRAME_RATE:
             raise InputError(
-                f"{float(rate):.0f} pictures a second are too many", path=path, remedy="export it at 60 or fewer"
+                f"{float(rate):.0f} pictures a second are too many",
+                path=path,
+                remedy="export it at 60 or fewer",
             )
     for sound in container.streams.audio:
         if not _decodable(sound):
@@ -157,15 +195,24 @@ def _check_limits(container: InputContainer, path: Path) -> None:
         samples, channels = sound.codec_context.sample_rate, sound.codec_context.channels
         if (samples and samples not in SAMPLE_RATES) or channels > MAX_CHANNELS:
             raise InputError(
-                f"sound of {samples} Hz with {channels} channels is not supported", path=path, remedy="export it as WAV"
+                f"sound of {samples} Hz with {channels} channels is not supported",
+                path=path,
+                remedy="export it as WAV",
             )
     if not any(_decodable(stream) for stream in container.streams):
-        names = sorted({_codec_name(stream) for stream in container.streams if stream.type in ("video", "audio")})
+        names = sorted(
+            {
+                _codec_name(stream)
+                for stream in container.streams
+                if stream.type in ("video", "audio")
+            }
+        )
         if names:
             raise InputError(
-                f"nothing in it is of a kind that is read ({', '.join(names)})", path=path,
+                f"nothing in it is of a kind that is read ({', '.join(names)})",
+                path=path,
                 remedy="convert it to H.264 and AAC",
-            )  # fmt: skip
+            )
 
 
 def check_picture_size(width: int, height: int, path: Path, limits: Limits) -> None:
@@ -175,9 +222,18 @@ def check_picture_size(width: int, height: int, path: Path, limits: Limits) -> N
         InputError: too many pixels, or a side too long.
     """
     if max(width, height) > MAX_VIDEO_SIDE:
-        raise InputError(f"pictures of {width}x{height} are too large", path=path, remedy="scale it to 8K or less")
+        raise InputError(
+            f"pictures of {width}x{height} are too large",
+            path=path,
+            remedy="scale it to 8K or less",
+        )
     if width * height > limits.max_video_megapixels * 1e6:
-        raise beyond(f"pictures of {width}x{height} are too large", "max_video_megapixels", path, "scale it down")
+        raise beyond(
+            f"pictures of {width}x{height} are too large",
+            "max_video_megapixels",
+            path,
+            "scale it down",
+        )
 
 
 def _codec_name(stream: Stream) -> str:
@@ -186,8 +242,13 @@ def _codec_name(stream: Stream) -> str:
 
 
 def _decodable(stream: Stream) -> bool:
-    """Whether an allowed decoder is there (PyAV gives a stream of an unknown codec no context, against its stubs)."""
-    return getattr(stream, "codec_context", None) is not None and stream.codec_context.name in ALLOWED_CODECS
+    """Whether an allowed decoder is there (PyAV gives a stream of an unknown codec no context,
+    against its stubs).
+    """
+    return (
+        getattr(stream, "codec_context", None) is not None
+        and stream.codec_context.name in ALLOWED_CODECS
+    )
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
@@ -201,17 +262,25 @@ def video_stream(container: InputContainer) -> VideoStream | None:
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:
-    """The sound that players choose (default flag, then channels), or None if there is none that decodes."""
+    """The sound that players choose (default flag, then channels), or None if there is none that
+    decodes.
+    """
     best = container.streams.best("audio")
     for stream in (best, *container.streams.audio):
-        if isinstance(stream, AudioStream) and _decodable(stream) and stream.codec_context.sample_rate > 0:
+        if (
+            isinstance(stream, AudioStream)
+            and _decodable(stream)
+            and stream.codec_context.sample_rate > 0
+        ):
             return stream
     return None
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where a stream lies on the file's clock, in seconds; ``truncated`` if the header promises more."""
+    """Where a stream lies on the file's clock, in seconds; ``truncated`` if the header promises
+    more.
+    """
 
     start: Fraction
     end: Fraction
@@ -220,10 +289,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The spans of a file's streams and the ``origin`` on the file's clock that all readers call time 0.
+    """The spans of a file's streams and the ``origin`` on the file's clock that all readers call
+    time 0.
 
-    With pictures, time 0 is the first picture, unless sound leads it by more than ``MAX_AUDIO_LEAD``;
-    then, and without pictures, it is the first sound.
+    With pictures, time 0 is the first picture, unless sound leads it by more than
+    ``MAX_AUDIO_LEAD``; then, and without pictures, it is the first sound.
     """
 
     video: Span | None
@@ -249,11 +319,15 @@ def read_timeline(path: str | Path) -> Timeline:
     """
     with open_media(path) as container:
         streams = _chosen_streams(container)
-        kinds = [stream.type for stream in streams]  # a stream must not be touched once its container is closed
+        kinds = [
+            stream.type for stream in streams
+        ]  # a stream must not be touched once its container is closed
         promised = [_promised_end(stream) for stream in streams]
         whole = _seconds(container.start_time, container.duration)
         spans = _tail_spans(container, streams)
-    if None in spans or _ends_early(spans, promised, whole):  # the index led nowhere: see what really is there
+    if None in spans or _ends_early(
+        spans, promised, whole
+    ):  # the index led nowhere: see what really is there
         with open_media(path) as container:
             spans = _ranges(container, _chosen_streams(container))
     truncated = _ends_early(spans, promised, whole)
@@ -262,10 +336,15 @@ def read_timeline(path: str | Path) -> Timeline:
     return Timeline(by_kind.get("video"), by_kind.get("audio"))
 
 
-def _ends_early(spans: list[Span | None], promised: list[Fraction | None], whole: Fraction | None) -> bool:
+def _ends_early(
+    spans: list[Span | None], promised: list[Fraction | None], whole: Fraction | None
+) -> bool:
     """Whether a stream ends before its header says, or all end before the file's header says."""
     ends = [span.end if span else Fraction(0) for span in spans]
-    if any(p is not None and end < p - _TRUNCATION_SECONDS for end, p in zip(ends, promised, strict=True)):
+    if any(
+        p is not None and end < p - _TRUNCATION_SECONDS
+        for end, p in zip(ends, promised, strict=True)
+    ):
         return True
     return whole is not None and bool(ends) and max(ends) < whole - _TRUNCATION_SECONDS
 
@@ -286,13 +365,21 @@ def _seconds(start: int | None, duration: int | None) -> Fraction | None:
     return None if duration is None else Fraction((start or 0) + duration, av.time_base)
 
 
-def _tail_spans(container: InputContainer, streams: list[VideoStream | AudioStream]) -> list[Span | None]:
-    """Spans from the last packets of each stream; None where the format has no index or the seek found nothing."""
+def _tail_spans(
+    container: InputContainer, streams: list[VideoStream | AudioStream]
+) -> list[Span | None]:
+    """Spans from the last packets of each stream; None where the format has no index or the seek
+    found nothing.
+    """
     spans: list[Span | None] = []
     for stream in streams:
         end = _promised_end(stream) or _seconds(container.start_time, container.duration)
         spans.append(None)
-        if end is None or stream.start_time is None or not _INDEXED_FORMATS & set(container.format.name.split(",")):
+        if (
+            end is None
+            or stream.start_time is None
+            or not _INDEXED_FORMATS & set(container.format.name.split(","))
+        ):
             continue
         try:
             container.seek(max(0, int((end - _TAIL_SECONDS) / _base(stream))), stream=stream)
@@ -307,8 +394,12 @@ def _base(stream: VideoStream | AudioStream) -> Fraction:
     return stream.time_base
 
 
-def _ranges(container: InputContainer, streams: list[VideoStream | AudioStream]) -> list[Span | None]:
-    """Spans of the streams over the packets from here on that are shown; None for a stream without packets."""
+def _ranges(
+    container: InputContainer, streams: list[VideoStream | AudioStream]
+) -> list[Span | None]:
+    """Spans of the streams over the packets from here on that are shown; None for a stream without
+    packets.
+    """
     first: dict[int, int] = {}
     end: dict[int, int] = {}
     by_decoding = counts_in_decoding_order(container)
@@ -320,7 +411,9 @@ def _ranges(container: InputContainer, streams: list[VideoStream | AudioStream])
         if packet.size == 0 or packet.is_discard or packet.is_corrupt:
             continue
         first[key] = min(stamp, first.get(key, stamp))
-        end[key] = max(stamp + (packet.duration or _frame_ticks(packet.stream)), end.get(key, stamp))
+        end[key] = max(
+            stamp + (packet.duration or _frame_ticks(packet.stream)), end.get(key, stamp)
+        )
     spans: list[Span | None] = []
     for stream in streams:
         if stream.index not in first:
@@ -334,26 +427,36 @@ def _ranges(container: InputContainer, streams: list[VideoStream | AudioStream])
 def counts_in_decoding_order(container: InputContainer) -> bool:
     """Whether packets carry no time of display, only their number in decoding order, as AVI's do.
 
-    FFmpeg's guesses at display times are wrong there with B-frames: the n-th picture out belongs to the n-th packet.
+    FFmpeg's guesses at display times are wrong there with B-frames: the n-th picture out belongs to
+    the n-th packet.
     """
     return container.format.name == "avi"
 
 
-def read_packets(container: InputContainer, *streams: VideoStream | AudioStream) -> Iterator[Packet[Stream]]:
-    """Packets of the streams from here on, with the empty ones that flush decoders; a damaged rest ends the file."""
+def read_packets(
+    container: InputContainer, *streams: VideoStream | AudioStream
+) -> Iterator[Packet[Stream]]:
+    """Packets of the streams from here on, with the empty ones that flush decoders; a damaged rest
+    ends the file.
+    """
     packets = container.demux(*streams)
     while True:
         try:
             packet = next(packets)
         except MemoryError:  # the limit of the process, not damage
             raise
-        except (StopIteration, FFmpegError, IndexError):  # IndexError: a stream that comes up only now
+        except (
+            StopIteration,
+            FFmpegError,
+            IndexError,
+        ):  # IndexError: a stream that comes up only now
             return
         yield packet
 
 
 def check_memory(stream: VideoStream) -> None:
-    """Tell damage from memory that has run out, after a decoder has failed: decoders mostly say damage for both.
+    """Tell damage from memory that has run out, after a decoder has failed: decoders mostly say
+    damage for both.
 
     Raises:
         MemoryError: there is no room for a few pictures.

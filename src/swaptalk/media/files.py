@@ -1,4 +1,6 @@
-"""Input files checked before any decoder sees them, and output files that appear whole or not at all."""
+"""Input files checked before any decoder sees them, and output files that appear whole or not at
+all.
+"""
 
 from __future__ import annotations
 
@@ -26,24 +28,34 @@ def check_input_file(path: str | Path) -> Path:
             if not file.read(1):
                 raise InputError("the file is empty", path=path, remedy="copy or download it again")
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "the path is not valid"
-        raise InputError(f"cannot be read ({reason})", path=path, remedy="check path and permissions") from error
+        reason = (
+            error.strerror
+            if isinstance(error, OSError) and error.strerror
+            else "the path is not valid"
+        )
+        raise InputError(
+            f"cannot be read ({reason})", path=path, remedy="check path and permissions"
+        ) from error
     return path
 
 
 def output_error(error: OSError, path: Path) -> SwapTalkError:
     """Say in one line why ``path`` could not be written, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return InputError("the disk is full", path=path, remedy="free some space or write to another disk")
+        return InputError(
+            "the disk is full", path=path, remedy="free some space or write to another disk"
+        )
     reason = error.strerror or type(error).__name__
-    return InputError(f"cannot be written ({reason})", path=path, remedy="choose a folder you may write to")
+    return InputError(
+        f"cannot be written ({reason})", path=path, remedy="choose a folder you may write to"
+    )
 
 
 class AtomicFile:
     """A file written as ``<path>.part`` beside its place and renamed when complete.
 
-    Use as a context manager, or call :meth:`commit` or :meth:`discard`. Readers see the old file or the
-    whole new one, also after a power cut (file and folder are synced).
+    Use as a context manager, or call :meth:`commit` or :meth:`discard`. Readers see the old file or
+    the whole new one, also after a power cut (file and folder are synced).
 
     Raises:
         InputError: the place cannot be written.
@@ -83,7 +95,10 @@ class AtomicFile:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is None:
             self.commit()

@@ -1,4 +1,6 @@
-"""Still images in and out: read in the decoding process, since they come from strangers; written here, by Pillow."""
+"""Still images in and out: read in the decoding process, since they come from strangers; written
+here, by Pillow.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +50,8 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         (H, W, 3) uint8 RGB, C-contiguous. Of an animation, the first picture.
 
     Raises:
-        InputError: missing, empty, not an image, damaged, or too large (89 megapixels); decoding it takes more memory
-            or time than allowed, or crashes the decoder.
+        InputError: missing, empty, not an image, damaged, or too large (89 megapixels); decoding it
+            takes more memory or time than allowed, or crashes the decoder.
     """
     path = Path(path)
     with decoder(path) as process:
@@ -64,7 +66,11 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
 
 def _size(answer: Message, path: Path) -> tuple[int, int]:
     width, height = answer.get("width"), answer.get("height")
-    if not isinstance(width, int) or not isinstance(height, int) or not 0 < width * height <= MAX_IMAGE_PIXELS:
+    if (
+        not isinstance(width, int)
+        or not isinstance(height, int)
+        or not 0 < width * height <= MAX_IMAGE_PIXELS
+    ):
         raise _nonsense(path)
     return width, height
 
@@ -74,7 +80,8 @@ def _nonsense(path: Path) -> InputError:
 
 
 def write_image(path: str | Path, array: NDArray[np.uint8]) -> None:
-    """Write (H, W, 3) uint8 RGB to ``path`` as its ending says (.png, .jpg, .jpeg, .webp or .bmp), whole or not at all.
+    """Write (H, W, 3) uint8 RGB to ``path`` as its ending says (.png, .jpg, .jpeg, .webp or .bmp),
+    whole or not at all.
 
     Raises:
         InputError: unknown ending, or the place cannot be written.
@@ -86,7 +93,13 @@ def write_image(path: str | Path, array: NDArray[np.uint8]) -> None:
     kinds = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP"}
     kind = kinds.get(path.suffix.lower())
     if kind is None:
-        raise InputError("unknown kind of image", path=path, remedy="end the name in .png, .jpg, .webp or .bmp")
-    options = {"quality": WRITE_QUALITY, "subsampling": 0} if kind == "JPEG" else {"quality": WRITE_QUALITY}
+        raise InputError(
+            "unknown kind of image", path=path, remedy="end the name in .png, .jpg, .webp or .bmp"
+        )
+    options = (
+        {"quality": WRITE_QUALITY, "subsampling": 0}
+        if kind == "JPEG"
+        else {"quality": WRITE_QUALITY}
+    )
     with AtomicFile(path) as target:
         Image.fromarray(np.ascontiguousarray(array)).save(target.part, format=kind, **options)

@@ -17,8 +17,9 @@ from swaptalk.errors import InputError
 from swaptalk.media.limits import MAX_IMAGE_PIXELS
 from swaptalk.media.picture import BACKGROUND
 
-#: Formats tried, by their magic bytes and not by the name's ending. Those that run other programs or are
-#: containers of anything (EPS, PDF, FITS, ...) are left out. Phones' multi-picture JPEGs (MPO) are opened as JPEG.
+#: Formats tried, by their magic bytes and not by the name's ending. Those that run other programs
+#: or are containers of anything (EPS, PDF, FITS, ...) are left out. Phones' multi-picture JPEGs
+#: (MPO) are opened as JPEG.
 ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
 # Pillow loads the rarer formats late, and refuses a list with one that is not loaded.
 Image.init()
@@ -30,8 +31,12 @@ def _open(path: Path) -> Image.Image:
     """Open without decoding."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is checked below
-            image = Image.open(path, formats=[name for name in ALLOWED_FORMATS if name in Image.OPEN])
+            warnings.simplefilter(
+                "ignore", Image.DecompressionBombWarning
+            )  # the limit is checked below
+            image = Image.open(
+                path, formats=[name for name in ALLOWED_FORMATS if name in Image.OPEN]
+            )
     except Image.DecompressionBombError as error:
         raise InputError("the image is too large", path=path, remedy="scale it down") from error
     except MemoryError:  # the limit of the process, not damage
@@ -41,7 +46,11 @@ def _open(path: Path) -> Image.Image:
     width, height = image.size
     if width * height > MAX_IMAGE_PIXELS:
         image.close()
-        raise InputError(f"an image of {width}x{height} is too large", path=path, remedy="scale it below 89 megapixels")
+        raise InputError(
+            f"an image of {width}x{height} is too large",
+            path=path,
+            remedy="scale it below 89 megapixels",
+        )
     return image
 
 
@@ -69,7 +78,9 @@ def image_size(path: Path) -> tuple[int, int]:
     with _open(path) as image:
         try:
             # Of a TIFF, Pillow says the size as shown.
-            turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+            turned = image.format != "TIFF" and image.getexif().get(
+                ExifTags.Base.Orientation, 1
+            ) in (5, 6, 7, 8)
         except MemoryError:  # the limit of the process, not damage
             raise
         except Exception:  # a damaged tag; as above, anything may be raised
@@ -90,7 +101,9 @@ def decode_image(path: Path) -> NDArray[np.uint8]:
         except MemoryError:
             raise
         except Exception as error:  # as above
-            raise InputError("the image is damaged", path=path, remedy="export or download it again") from error
+            raise InputError(
+                "the image is damaged", path=path, remedy="export or download it again"
+            ) from error
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -104,7 +117,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if profile and image.mode in ("RGB", "CMYK", "L"):
         try:
             return ImageCms.profileToProfile(  # type: ignore[return-value]
-                image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
+                image,
+                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
             )
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a broken profile: take the numbers as sRGB, as browsers do

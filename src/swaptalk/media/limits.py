@@ -1,4 +1,5 @@
-"""What media files may ask of this machine. Each number has a reason; those that honest footage may reach, a variable.
+"""What media files may ask of this machine. Each number has a reason; those that honest footage may
+reach, a variable.
 
 The variables are read when a file is opened, and by the decoding process when it starts.
 """
@@ -26,10 +27,13 @@ MAX_CHANNELS = 64
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits that a user may raise, each by the environment variable ``SWAPTALK_`` and its name in capitals."""
+    """The limits that a user may raise, each by the environment variable ``SWAPTALK_`` and its name
+    in capitals.
+    """
 
     max_file_gb: float = 64
-    """Size of a file in 10^9 bytes: ten hours of 4K from a camera at 14 MB/s; more is mostly a mistaken file."""
+    """Size of a file in 10^9 bytes: ten hours of 4K from a camera at 14 MB/s; more is mostly a
+    mistaken file."""
     max_video_megapixels: float = 7680 * 4320 / 1e6
     """Pixels of a picture in millions: 8K. A frame of it takes 100 MB as RGB."""
     max_media_hours: float = 24
@@ -37,7 +41,8 @@ class Limits:
     decoder_memory_mb: float = 2048
     """Private memory of the decoding process in 2^20 bytes: 8K at 10 bit on a few threads."""
     decoder_seconds: float = 120
-    """Time until the decoding process must show a picture or a second of sound: the longest group of pictures in 8K."""
+    """Time until the decoding process must show a picture or a second of sound: the longest group
+    of pictures in 8K."""
 
     @classmethod
     def from_environment(cls) -> Limits:
@@ -66,10 +71,16 @@ def _positive(name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise InputError(f"{name}={text} is not a number above 0", remedy="correct the variable or unset it")
+        raise InputError(
+            f"{name}={text} is not a number above 0", remedy="correct the variable or unset it"
+        )
     return value
 
 
 def beyond(problem: str, field: str, path: object, remedy: str) -> InputError:
     """The refusal of a file that passes one of the limits that a user may raise."""
-    return InputError(f"{problem}, beyond the limit", path=str(path), remedy=f"{remedy}, or raise {variable(field)}")
+    return InputError(
+        f"{problem}, beyond the limit",
+        path=str(path),
+        remedy=f"{remedy}, or raise {variable(field)}",
+    )

@@ -1,7 +1,9 @@
-"""The one log-mel spectrogram of training and run time: Slaney mel bands of a short-time Fourier transform.
+"""The one log-mel spectrogram of training and run time: Slaney mel bands of a short-time Fourier
+transform.
 
-Bands, window and floor follow the speech synthesisers' usual front end (Wav2Lip: 80 bands, 55..7600 Hz, 800-sample
-window; HiFi-GAN: natural logarithm of the magnitude, floored at 1e-5), at 100 frames a second.
+Bands, window and floor follow the speech synthesisers' usual front end (Wav2Lip: 80 bands, 55..7600
+Hz, 800-sample window; HiFi-GAN: natural logarithm of the magnitude, floored at 1e-5), at 100 frames
+a second.
 """
 
 from __future__ import annotations
@@ -26,17 +28,19 @@ HOP_LENGTH = 160
 FRAME_RATE = SAMPLE_RATE // HOP_LENGTH
 #: Band magnitudes below this (about -100 dB) count as silence.
 MAGNITUDE_FLOOR = 1e-5
-#: Natural logarithms that become -1 and +1: the floor, and just above a full-scale tone in the narrowest band.
+#: Natural logarithms that become -1 and +1: the floor, and just above a full-scale tone in the
+#: narrowest band.
 LOG_LOW = float(np.log(MAGNITUDE_FLOOR))
 LOG_HIGH = 2.1
 #: Value of every band in digital silence.
 SILENCE = -1.0
 
-#: Frames computed at once. Fixed, and counted from the first frame, so that whole and streamed sound
-#: go through the same operations on the same blocks and give the same bits.
+#: Frames computed at once. Fixed, and counted from the first frame, so that whole and streamed
+#: sound go through the same operations on the same blocks and give the same bits.
 _BLOCK = 64
-#: Frames multiplied by the filters at once: products of 8 x 401 x 80 stay on the calling thread (OpenBLAS shares out
-#: those above 2^18 multiplications, which costs more than it gains and fights with the models for the cores).
+#: Frames multiplied by the filters at once: products of 8 x 401 x 80 stay on the calling thread
+#: (OpenBLAS shares out those above 2^18 multiplications, which costs more than it gains and fights
+#: with the models for the cores).
 _ROWS = 8
 
 
@@ -47,12 +51,16 @@ def _hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((np.maximum(mel, 15) - 15) * np.log(6.4) / 27))
+    return np.where(
+        mel < 15, mel * 200 / 3, 1000 * np.exp((np.maximum(mel, 15) - 15) * np.log(6.4) / 27)
+    )
 
 
 @cache
 def mel_filters() -> NDArray[np.float64]:
-    """Triangular filters of equal area, (N_FFT // 2 + 1, N_MELS) float64; multiply magnitudes by it from the right."""
+    """Triangular filters of equal area, (N_FFT // 2 + 1, N_MELS) float64; multiply magnitudes by it
+    from the right.
+    """
     low, high = _hz_to_mel(np.array([F_MIN, F_MAX]))
     edges = _mel_to_hz(np.linspace(low, high, N_MELS + 2))
     bins = np.arange(N_FFT // 2 + 1)[:, None] * (SAMPLE_RATE / N_FFT)
@@ -69,7 +77,9 @@ def _window() -> NDArray[np.float64]:
 
 
 def frame_count(samples: int) -> int:
-    """Mel frames of so many samples: those centred inside the sound, so N pictures at 25 fps give 4 N frames."""
+    """Mel frames of so many samples: those centred inside the sound, so N pictures at 25 fps give 4
+    N frames.
+    """
     return -(-samples // HOP_LENGTH)
 
 
@@ -77,17 +87,20 @@ def _block_log_mel(padded: NDArray[np.float64]) -> NDArray[np.float32]:
     """Log-mel of one block: (_BLOCK - 1) * HOP_LENGTH + N_FFT samples -> (_BLOCK, N_MELS)."""
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
     magnitude = np.abs(np.fft.rfft(frames * _window(), axis=1))
-    bands = np.concatenate([magnitude[i : i + _ROWS] @ mel_filters() for i in range(0, _BLOCK, _ROWS)])
+    bands = np.concatenate(
+        [magnitude[i : i + _ROWS] @ mel_filters() for i in range(0, _BLOCK, _ROWS)]
+    )
     log = np.log(np.maximum(bands, MAGNITUDE_FLOOR))
     scaled: NDArray[np.float64] = (log - LOG_LOW) * (2 / (LOG_HIGH - LOG_LOW)) - 1
     return scaled.astype(np.float32)
 
 
 class MelStream:
-    """Log-mel of sound that comes in pieces of any size, bit for bit what :func:`log_mel` gives for the whole.
+    """Log-mel of sound that comes in pieces of any size, bit for bit what :func:`log_mel` gives for
+    the whole.
 
-    ``push`` returns the frames that are certain by now, in blocks of 64; ``finish`` returns the rest.
-    Memory: one block (0.7 s) and the piece at hand.
+    ``push`` returns the frames that are certain by now, in blocks of 64; ``finish`` returns the
+    rest. Memory: one block (0.7 s) and the piece at hand.
     """
 
     _SPAN = (_BLOCK - 1) * HOP_LENGTH + N_FFT
@@ -102,7 +115,8 @@ class MelStream:
         self._frames = 0
 
     def push(self, wave: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Take (n,) samples at 16 kHz in [-1, 1]; return (k, N_MELS) float32 frames, k a multiple of 64 (0 too).
+        """Take (n,) samples at 16 kHz in [-1, 1]; return (k, N_MELS) float32 frames, k a multiple
+        of 64 (0 too).
 
         Raises:
             ValueError: not one-dimensional, or NaN or infinity in it.
@@ -127,12 +141,16 @@ class MelStream:
         return rest
 
     def _take(self, samples: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Turn all whole blocks at the front of ``samples`` into frames and keep what later frames still need."""
+        """Turn all whole blocks at the front of ``samples`` into frames and keep what later frames
+        still need.
+        """
         step = _BLOCK * HOP_LENGTH
         blocks = max(0, (len(samples) - self._SPAN) // step + 1)
         out = np.empty((blocks * _BLOCK, N_MELS), np.float32)
         for i in range(blocks):
-            out[i * _BLOCK : (i + 1) * _BLOCK] = _block_log_mel(samples[i * step : i * step + self._SPAN])
+            out[i * _BLOCK : (i + 1) * _BLOCK] = _block_log_mel(
+                samples[i * step : i * step + self._SPAN]
+            )
         self._pending = samples[blocks * step :].copy()
         self._frames += len(out)
         return out
@@ -145,8 +163,8 @@ def log_mel(wave: NDArray[np.floating]) -> NDArray[np.float32]:
         wave: (n,) mono samples at 16 kHz, in [-1, 1].
 
     Returns:
-        (ceil(n / 160), 80) float32 in about [-1, 1]; -1 is silence. Frame k is centred at k * 10 ms;
-        outside the recording there is silence.
+        (ceil(n / 160), 80) float32 in about [-1, 1]; -1 is silence. Frame k is centred at k * 10
+        ms; outside the recording there is silence.
 
     Raises:
         ValueError: not one-dimensional, or NaN or infinity in it.
@@ -156,7 +174,9 @@ def log_mel(wave: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def stream_log_mel(blocks: Iterable[NDArray[np.floating]]) -> Iterator[NDArray[np.float32]]:
-    """Yield the frames of :func:`log_mel` for sound that comes in blocks, a few at a time, with bounded memory."""
+    """Yield the frames of :func:`log_mel` for sound that comes in blocks, a few at a time, with
+    bounded memory.
+    """
     stream = MelStream()
     for block in blocks:
         frames = stream.push(block)

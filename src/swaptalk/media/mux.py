@@ -34,7 +34,8 @@ _AAC_FRAME = 1024
 
 @dataclass(frozen=True)
 class AudioSource:
-    """The part of a recording that accompanies the pictures: from ``start`` to ``end`` seconds (None: its end).
+    """The part of a recording that accompanies the pictures: from ``start`` to ``end`` seconds
+    (None: its end).
 
     Time 0 is as in :func:`swaptalk.media.audio.stream_audio`.
     """
@@ -53,11 +54,13 @@ def mux(
     *,
     frames: int | None = None,
 ) -> int:
-    """Write ``output``: the segments one after the other, with AAC sound cut or padded with silence to their length.
+    """Write ``output``: the segments one after the other, with AAC sound cut or padded with silence
+    to their length.
 
-    The segments come from :class:`swaptalk.media.video_writer.VideoWriter` with the same size, rate and options.
-    Frame i lies at exactly i / fps; the sound has round(N / fps * 48000) samples, the encoder's own delay being
-    taken out by the file's edit list. Memory does not depend on the length. The file appears whole or not at all.
+    The segments come from :class:`swaptalk.media.video_writer.VideoWriter` with the same size, rate
+    and options. Frame i lies at exactly i / fps; the sound has round(N / fps * 48000) samples, the
+    encoder's own delay being taken out by the file's edit list. Memory does not depend on the
+    length. The file appears whole or not at all.
 
     Args:
         segments: video files in order, at least one.
@@ -75,20 +78,30 @@ def mux(
         SwapTalkError: the segments do not fit together, or there are not ``frames`` frames.
     """
     if not segments:
-        raise SwapTalkError("no video segments to join", path=output, remedy="generate some frames first")
+        raise SwapTalkError(
+            "no video segments to join", path=output, remedy="generate some frames first"
+        )
     paths, fps, output = [Path(segment) for segment in segments], Fraction(fps), Path(output)
     if output.resolve() in [path.resolve() for path in [*paths, *([audio.path] if audio else [])]]:
-        raise InputError("is one of the inputs", path=output, remedy="choose another name for the output")
+        raise InputError(
+            "is one of the inputs", path=output, remedy="choose another name for the output"
+        )
     surveys = [_survey(path, fps) for path in paths]
     total, delay = sum(count for count, _ in surveys), max(delay for _, delay in surveys)
     if frames is not None and frames != total:
-        raise SwapTalkError(f"{total} frames instead of {frames}", path=output, remedy="generate the video again")
+        raise SwapTalkError(
+            f"{total} frames instead of {frames}", path=output, remedy="generate the video again"
+        )
     channels = _source_channels(audio) if audio else 0
     with AtomicFile(output) as file:
         try:
             with open_mp4(file.part, metadata or {}) as container:
                 video = _add_video(container, paths[0], fps)
-                sound = _SoundTrack(container, audio, channels, round(total / fps * AUDIO_RATE)) if audio else None
+                sound = (
+                    _SoundTrack(container, audio, channels, round(total / fps * AUDIO_RATE))
+                    if audio
+                    else None
+                )
                 for packet in _video_packets(paths, fps, delay, video):
                     if sound is not None and packet.dts is not None:
                         sound.write_until(round(packet.dts / fps * AUDIO_RATE))
@@ -99,14 +112,18 @@ def mux(
         except OSError as error:
             raise output_error(error, output) from error
         except FFmpegError as error:
-            raise SwapTalkError(f"joining failed ({error})", path=output, remedy="generate the video again") from error
+            raise SwapTalkError(
+                f"joining failed ({error})", path=output, remedy="generate the video again"
+            ) from error
     return total
 
 
 def _source_channels(audio: AudioSource) -> int:
     info = probe(audio.path).audio
     if info is None:
-        raise InputError("holds no sound", path=audio.path, remedy="give a file with an audio track")
+        raise InputError(
+            "holds no sound", path=audio.path, remedy="give a file with an audio track"
+        )
     return min(2, info.channels)
 
 
@@ -117,7 +134,11 @@ def _survey(path: Path, fps: Fraction) -> tuple[int, int]:
         if stream is None or stream.time_base is None:
             raise SwapTalkError("holds no video", path=path, remedy="generate the segment again")
         scale = stream.time_base * fps
-        shown = [round(p.pts * scale) for p in read_packets(container, stream) if p.size and p.pts is not None]
+        shown = [
+            round(p.pts * scale)
+            for p in read_packets(container, stream)
+            if p.size and p.pts is not None
+        ]
     if not shown or sorted(shown) != list(range(len(shown))):
         problem = f"its frames do not follow each other at {float(fps):g} a second"
         raise SwapTalkError(problem, path=path, remedy="generate the segment again")
@@ -134,7 +155,9 @@ def _add_video(container: OutputContainer, template: Path, fps: Fraction) -> Vid
     return stream
 
 
-def _video_packets(paths: list[Path], fps: Fraction, delay: int, target: VideoStream) -> Iterator[Packet[Stream]]:
+def _video_packets(
+    paths: list[Path], fps: Fraction, delay: int, target: VideoStream
+) -> Iterator[Packet[Stream]]:
     """All packets in decoding order, stamped in frames from the beginning of the first segment."""
     extradata: bytes | None = None
     offset = 0
@@ -144,7 +167,9 @@ def _video_packets(paths: list[Path], fps: Fraction, delay: int, target: VideoSt
             assert stream is not None and stream.time_base is not None  # counted
             header = bytes(stream.codec_context.extradata or b"")
             if number and header != extradata:
-                raise SwapTalkError("was encoded otherwise than the first", path=path, remedy="generate it again")
+                raise SwapTalkError(
+                    "was encoded otherwise than the first", path=path, remedy="generate it again"
+                )
             extradata = header
             scale = stream.time_base * fps
             count = 0
@@ -162,9 +187,13 @@ def _video_packets(paths: list[Path], fps: Fraction, delay: int, target: VideoSt
 
 
 class _SoundTrack:
-    """AAC written along with the pictures: exactly ``total`` samples, silence after the recording's end."""
+    """AAC written along with the pictures: exactly ``total`` samples, silence after the recording's
+    end.
+    """
 
-    def __init__(self, container: OutputContainer, source: AudioSource, channels: int, total: int) -> None:
+    def __init__(
+        self, container: OutputContainer, source: AudioSource, channels: int, total: int
+    ) -> None:
         self._container = container
         self._layout = "mono" if channels == 1 else "stereo"
         stream = container.add_stream("aac", rate=AUDIO_RATE, layout=self._layout)
@@ -172,7 +201,9 @@ class _SoundTrack:
         stream.bit_rate = AUDIO_BITRATE[channels]
         self._stream = stream
         self._channels, self._total, self._written = channels, total, 0
-        self._blocks = stream_channels(source.path, AUDIO_RATE, channels, source.start, source.end, block=_AAC_FRAME)
+        self._blocks = stream_channels(
+            source.path, AUDIO_RATE, channels, source.start, source.end, block=_AAC_FRAME
+        )
         # The first block is read now, so that a bad recording shows before anything is written.
         self._next: NDArray[np.float32] | None = next(self._blocks, None)
 
@@ -185,8 +216,14 @@ class _SoundTrack:
                 piece = self._next[:count]
                 samples[: len(piece)] = np.clip(piece, -1, 1)
                 self._next = next(self._blocks, None)
-            frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=self._layout)
-            frame.sample_rate, frame.time_base, frame.pts = AUDIO_RATE, Fraction(1, AUDIO_RATE), self._written
+            frame = AudioFrame.from_ndarray(
+                np.ascontiguousarray(samples.T), format="fltp", layout=self._layout
+            )
+            frame.sample_rate, frame.time_base, frame.pts = (
+                AUDIO_RATE,
+                Fraction(1, AUDIO_RATE),
+                self._written,
+            )
             self._container.mux(self._stream.encode(frame))
             self._written += count
 

@@ -1,4 +1,6 @@
-"""From decoded frames to upright RGB pictures: colour matrix and range, depth, alpha, pixel shape, display matrix."""
+"""From decoded frames to upright RGB pictures: colour matrix and range, depth, alpha, pixel shape,
+display matrix.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from numpy.typing import NDArray
 
 #: What shows through transparent parts, in video as in images.
 BACKGROUND = (255, 255, 255)
-#: AVColorSpace (ITU-T H.273 matrix coefficients) -> swscale's matrices (SWS_CS_*; not every PyAV names BT.2020).
+#: AVColorSpace (ITU-T H.273 matrix coefficients) -> swscale's matrices (SWS_CS_*; not every PyAV
+#: names BT.2020).
 _BT709, _FCC, _BT601, _SMPTE240M, _BT2020 = 1, 4, 5, 7, 9
 _MATRICES = {1: _BT709, 4: _FCC, 5: _BT601, 6: _BT601, 7: _SMPTE240M, 9: _BT2020, 10: _BT2020}
 #: Untagged video of at least this size is taken for BT.709, smaller for BT.601, as players do.
@@ -26,7 +29,9 @@ _PIXEL_ASPECTS = (Fraction(1, 4), Fraction(4))
 
 @dataclass(frozen=True)
 class Orientation:
-    """How stored pictures are turned for display: first transposed, then mirrored left-right and top-bottom."""
+    """How stored pictures are turned for display: first transposed, then mirrored left-right and
+    top-bottom.
+    """
 
     transpose: bool = False
     flip_x: bool = False
@@ -34,7 +39,9 @@ class Orientation:
 
     @property
     def rotation(self) -> int:
-        """Clockwise turn in degrees (0, 90, 180, 270) that the display applies; mirroring left aside."""
+        """Clockwise turn in degrees (0, 90, 180, 270) that the display applies; mirroring left
+        aside.
+        """
         if self.transpose:
             return 270 if self.flip_y and not self.flip_x else 90
         return 180 if self.flip_x and self.flip_y else 0
@@ -53,7 +60,8 @@ class Orientation:
 
 
 def orientation(frame: VideoFrame) -> Orientation:
-    """The display matrix of a frame as one of the eight right-angled turns (the nearest, for odd angles).
+    """The display matrix of a frame as one of the eight right-angled turns (the nearest, for odd
+    angles).
 
     The matrix (ISO/IEC 14496-12, 6.2.2) maps stored (x, y) to (a x + c y, b x + d y), y downwards.
     """
@@ -67,8 +75,12 @@ def orientation(frame: VideoFrame) -> Orientation:
     return Orientation(flip_x=a < 0, flip_y=d < 0)
 
 
-def display_size(width: int, height: int, pixel_aspect: Fraction | None, turn: Orientation) -> tuple[int, int]:
-    """Width and height in square pixels as shown, from stored size, pixel shape (width : height) and turn."""
+def display_size(
+    width: int, height: int, pixel_aspect: Fraction | None, turn: Orientation
+) -> tuple[int, int]:
+    """Width and height in square pixels as shown, from stored size, pixel shape (width : height)
+    and turn.
+    """
     if pixel_aspect and _PIXEL_ASPECTS[0] <= pixel_aspect <= _PIXEL_ASPECTS[1]:
         width = max(1, round(width * pixel_aspect))
     return (height, width) if turn.transpose else (width, height)
@@ -88,7 +100,8 @@ def colour_range(frame: VideoFrame) -> ColorRange:
 
 
 class PictureConverter:
-    """Turns the frames of one video into RGB pictures of one size, whatever the frames' own size and format.
+    """Turns the frames of one video into RGB pictures of one size, whatever the frames' own size
+    and format.
 
     Args:
         width: of the result, in pixels, after turning.
@@ -102,8 +115,12 @@ class PictureConverter:
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame, result: NDArray[np.uint8]) -> None:
-        """Write the picture into ``result``, (H, W, 3) uint8 RGB: full range, alpha shown on white."""
-        alpha = frame.format.name.startswith(("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8"))
+        """Write the picture into ``result``, (H, W, 3) uint8 RGB: full range, alpha shown on
+        white.
+        """
+        alpha = frame.format.name.startswith(
+            ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8")
+        )
         resized = self._size != (frame.width, frame.height)
         converted = self._reformatter.reformat(
             frame,
@@ -119,8 +136,12 @@ class PictureConverter:
         plane = converted.planes[0]
         channels = 4 if alpha else 3
         size = converted.height * plane.line_size
-        lines = np.frombuffer(memoryview(plane), np.uint8, size).reshape(converted.height, plane.line_size)
-        picture = lines[:, : converted.width * channels].reshape(converted.height, converted.width, channels)
+        lines = np.frombuffer(memoryview(plane), np.uint8, size).reshape(
+            converted.height, plane.line_size
+        )
+        picture = lines[:, : converted.width * channels].reshape(
+            converted.height, converted.width, channels
+        )
         self._turn.apply(_flatten(picture) if alpha else picture, result)
 
 

@@ -1,4 +1,6 @@
-"""What is in a media file: streams, sizes, rates, lengths. The file is opened in a decoding process, not here."""
+"""What is in a media file: streams, sizes, rates, lengths. The file is opened in a decoding
+process, not here.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,10 @@ from swaptalk.media.sandbox.wire import Message, fraction_to_text, text_to_fract
 class VideoInfo:
     """The moving pictures of a file.
 
-    ``width`` and ``height`` are as shown: after rotation, in square pixels. ``rotation`` is the clockwise turn in
-    degrees that this took. ``average_fps`` is the constant rate to show it at; with ``variable_rate`` the pictures
-    do not come at it evenly. ``duration`` in seconds; ``truncated``: the file ends before its header says.
+    ``width`` and ``height`` are as shown: after rotation, in square pixels. ``rotation`` is the
+    clockwise turn in degrees that this took. ``average_fps`` is the constant rate to show it at;
+    with ``variable_rate`` the pictures do not come at it evenly. ``duration`` in seconds;
+    ``truncated``: the file ends before its header says.
     """
 
     width: int
@@ -45,7 +48,9 @@ class AudioInfo:
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """What a media file holds; ``duration`` in seconds from the first picture or sound to the last."""
+    """What a media file holds; ``duration`` in seconds from the first picture or sound to the
+    last.
+    """
 
     path: Path
     duration: float
@@ -57,8 +62,8 @@ def probe(path: str | Path) -> MediaInfo:
     """Describe a video or sound file.
 
     Raises:
-        InputError: missing, empty, a still image, a playlist, no media, damaged beyond use, without pictures and
-            sound, or beyond the limits (see :mod:`swaptalk.media.limits`).
+        InputError: missing, empty, a still image, a playlist, no media, damaged beyond use, without
+            pictures and sound, or beyond the limits (see :mod:`swaptalk.media.limits`).
     """
     path = Path(path)
     with decoder(path) as process:
@@ -67,7 +72,10 @@ def probe(path: str | Path) -> MediaInfo:
 
 def info_to_message(info: MediaInfo) -> Message:
     """A description as the decoding process sends it."""
-    video = info.video and {**asdict(info.video), "average_fps": fraction_to_text(info.video.average_fps)}
+    video = info.video and {
+        **asdict(info.video),
+        "average_fps": fraction_to_text(info.video.average_fps),
+    }
     return {"duration": info.duration, "video": video, "audio": info.audio and asdict(info.audio)}
 
 
@@ -84,4 +92,6 @@ def info_from_message(message: Message, path: Path) -> MediaInfo:
             raise ValueError("impossible size")
         if not 0 < video.average_fps or not 0 <= video.duration < math.inf:
             raise ValueError("impossible rate or length")
-    return MediaInfo(path, float(message["duration"]), video, None if audio is None else AudioInfo(**audio))
+    return MediaInfo(
+        path, float(message["duration"]), video, None if audio is None else AudioInfo(**audio)
+    )

@@ -1,4 +1,5 @@
-"""What is in a media file, learnt from its headers, its last packets and one picture; never by decoding it all.
+"""What is in a media file, learnt from its headers, its last packets and one picture; never by
+decoding it all.
 
 Runs in the decoding process; :mod:`swaptalk.media.probe` asks it.
 """
@@ -30,7 +31,8 @@ from swaptalk.media.limits import MAX_FRAME_RATE, Limits, beyond
 from swaptalk.media.picture import display_size, orientation
 from swaptalk.media.probe import AudioInfo, MediaInfo, VideoInfo
 
-#: The rates that cameras and editors use; a measured rate this near (0.04 %: 29.97 and 30 differ by 0.1 %) is the rate.
+#: The rates that cameras and editors use; a measured rate this near (0.04 %: 29.97 and 30 differ by
+#: 0.1 %) is the rate.
 STANDARD_RATES = (
     *(Fraction(1000 * n, 1001) for n in (24, 30, 48, 60, 120)),
     *(Fraction(n) for n in (24, 25, 30, 48, 50, 60, 100, 120)),
@@ -41,7 +43,8 @@ _RATE_TOLERANCE = Fraction(4, 10000)
 _RATE_PACKETS, _REORDER_PACKETS = 400, 17
 #: An interval this far from the usual one makes the rate variable; smaller differences are jitter.
 _VARIABLE_INTERVAL = Fraction(1, 4)
-#: In variable-rate video a tenth of the intervals are as short as the one that stands for its pace in motion.
+#: In variable-rate video a tenth of the intervals are as short as the one that stands for its pace
+#: in motion.
 _COMMON_SHARE = 10
 #: The highest rate that variable-rate video is shown at when none is asked for.
 _MAX_VARIABLE_RATE = 60
@@ -60,7 +63,12 @@ def inspect(path: str | Path) -> tuple[MediaInfo, Timeline]:
     spans = [span for span in (timeline.video, timeline.audio) if span is not None]
     duration = max(span.end for span in spans) - timeline.origin
     if duration > Limits.from_environment().max_media_hours * 3600:
-        raise beyond(f"it lasts {float(duration) / 3600:.0f} hours", "max_media_hours", path, "cut out what you need")
+        raise beyond(
+            f"it lasts {float(duration) / 3600:.0f} hours",
+            "max_media_hours",
+            path,
+            "cut out what you need",
+        )
     with open_media(path) as container:
         video = _video_info(container, path, timeline)
         info = MediaInfo(path, float(duration), video, _audio_info(container, timeline))
@@ -68,7 +76,9 @@ def inspect(path: str | Path) -> tuple[MediaInfo, Timeline]:
 
 
 def _nothing_inside(path: Path) -> InputError:
-    from swaptalk.media.image_decoder import is_still_image  # only here: Pillow is not needed for media
+    from swaptalk.media.image_decoder import (
+        is_still_image,
+    )  # only here: Pillow is not needed for media
 
     try:
         still = is_still_image(path)
@@ -76,7 +86,9 @@ def _nothing_inside(path: Path) -> InputError:
         return error
     if still:
         return InputError("is a still image", path=path, remedy="give a video or sound file here")
-    return InputError("holds neither pictures nor sound", path=path, remedy="copy, download or export it again")
+    return InputError(
+        "holds neither pictures nor sound", path=path, remedy="copy, download or export it again"
+    )
 
 
 def _audio_info(container: InputContainer, timeline: Timeline) -> AudioInfo | None:
@@ -99,7 +111,9 @@ def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> Vi
     check_picture_size(frame.width, frame.height, path, Limits.from_environment())
     width, height = display_size(frame.width, frame.height, stream.sample_aspect_ratio, turn)
     check_picture_size(width, height, path, Limits.from_environment())
-    count = stream.frames if stream.frames and not timeline.video.truncated else round(seconds * rate)
+    count = (
+        stream.frames if stream.frames and not timeline.video.truncated else round(seconds * rate)
+    )
     return VideoInfo(
         width=width,
         height=height,
@@ -114,8 +128,11 @@ def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> Vi
     )
 
 
-def _first_packets(container: InputContainer, stream: VideoStream, path: Path) -> tuple[VideoFrame, list[int]]:
-    """The first picture that decodes, and the times of display of the first packets in ticks, in order.
+def _first_packets(
+    container: InputContainer, stream: VideoStream, path: Path
+) -> tuple[VideoFrame, list[int]]:
+    """The first picture that decodes, and the times of display of the first packets in ticks, in
+    order.
 
     Raises:
         InputError: none of the first packets gives a picture.
@@ -129,15 +146,21 @@ def _first_packets(container: InputContainer, stream: VideoStream, path: Path) -
             stamps.append(stamp)
         if picture is None:
             try:
-                picture = next((frame for frame in packet.decode() if isinstance(frame, VideoFrame)), None)
+                picture = next(
+                    (frame for frame in packet.decode() if isinstance(frame, VideoFrame)), None
+                )
             except MemoryError:  # the limit of the process, not damage
                 raise
             except FFmpegError:
                 check_memory(stream)
                 continue
     if picture is None:
-        raise InputError("no picture in it can be decoded", path=path, remedy="copy, download or export it again")
-    whole_file = len(stamps) < _RATE_PACKETS - 1  # all packets but the empty one that flushes the decoder
+        raise InputError(
+            "no picture in it can be decoded", path=path, remedy="copy, download or export it again"
+        )
+    whole_file = (
+        len(stamps) < _RATE_PACKETS - 1
+    )  # all packets but the empty one that flushes the decoder
     return picture, sorted(stamps)[: None if whole_file else -_REORDER_PACKETS]
 
 
@@ -153,12 +176,16 @@ def _frame_rate(stream: VideoStream, stamps: list[int], seconds: Fraction) -> tu
     measured = (len(stamps) - 1) / ((stamps[-1] - stamps[0]) * stream.time_base)
     if not 0 < average <= MAX_FRAME_RATE:
         average = measured
-    slack = usual * _VARIABLE_INTERVAL + Fraction(3, 2)  # one and a half ticks: rounding at both ends
+    slack = usual * _VARIABLE_INTERVAL + Fraction(
+        3, 2
+    )  # one and a half ticks: rounding at both ends
     uneven = usual - intervals[0] > slack or intervals[-1] - usual > slack
     # Over all the file the average tells of gaps later on; in a short file it is too coarse to.
     uneven |= len(stamps) > 50 and abs(average * usual * stream.time_base - 1) > Fraction(1, 20)
     if uneven:
-        return _rate_for_variable(average, intervals[len(intervals) // _COMMON_SHARE] * stream.time_base), True
+        return _rate_for_variable(
+            average, intervals[len(intervals) // _COMMON_SHARE] * stream.time_base
+        ), True
     if _snap(average) in STANDARD_RATES:
         return _snap(average), False
     jitter = max(intervals[-1] - usual, usual - intervals[0]) + 1
@@ -166,7 +193,9 @@ def _frame_rate(stream: VideoStream, stamps: list[int], seconds: Fraction) -> tu
 
 
 def _snap(rate: Fraction, tolerance: Fraction = _RATE_TOLERANCE) -> Fraction:
-    """The standard rate within a relative tolerance of a measured one, or the measured one as a short fraction."""
+    """The standard rate within a relative tolerance of a measured one, or the measured one as a
+    short fraction.
+    """
     nearest = min(STANDARD_RATES, key=lambda standard: abs(rate / standard - 1))
     if abs(rate / nearest - 1) <= tolerance:
         return nearest
@@ -174,7 +203,9 @@ def _snap(rate: Fraction, tolerance: Fraction = _RATE_TOLERANCE) -> Fraction:
 
 
 def _rate_for_variable(average: Fraction, common: Fraction) -> Fraction:
-    """A standard rate that shows nearly every picture: that of the short intervals, else the next above the average."""
+    """A standard rate that shows nearly every picture: that of the short intervals, else the next
+    above the average.
+    """
     rates = sorted(rate for rate in STANDARD_RATES if rate <= _MAX_VARIABLE_RATE)
     nearest = min(rates, key=lambda rate: abs(common * rate - 1))
     if abs(common * nearest - 1) < Fraction(3, 100) and nearest >= average * Fraction(97, 100):

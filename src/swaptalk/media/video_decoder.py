@@ -1,4 +1,6 @@
-"""Any video as pictures at a constant rate, in any order, with bounded memory. Runs in the decoding process."""
+"""Any video as pictures at a constant rate, in any order, with bounded memory. Runs in the decoding
+process.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,24 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from swaptalk.errors import InputError
-from swaptalk.media.container import check_memory, counts_in_decoding_order, open_container, read_packets, video_stream
+from swaptalk.media.container import (
+    check_memory,
+    counts_in_decoding_order,
+    open_container,
+    read_packets,
+    video_stream,
+)
 from swaptalk.media.picture import PictureConverter, orientation
 from swaptalk.media.probe import VideoInfo
 from swaptalk.media.prober import inspect
 
-#: Time stamps are trusted to 2 ms or one and a half ticks of the file's clock; a picture that begins this little
-#: after the wanted moment counts as on screen.
+#: Time stamps are trusted to 2 ms or one and a half ticks of the file's clock; a picture that
+#: begins this little after the wanted moment counts as on screen.
 _STAMP_SECONDS, _STAMP_TICKS = Fraction(2, 1000), Fraction(3, 2)
 #: Jumps forward beyond this many seconds are made by seeking, shorter ones by decoding on.
 _SEEK_SECONDS = 10
-#: A seek may land behind its target in a poorly indexed file; it is then tried this many seconds earlier.
+#: A seek may land behind its target in a poorly indexed file; it is then tried this many seconds
+#: earlier.
 _SEEK_RETRIES = (0, 2, 15)
 
 
@@ -37,7 +46,9 @@ class _Picture:
 
 
 class VideoDecoder:
-    """Decodes for :class:`swaptalk.media.video_reader.VideoReader`, whose arguments and errors it shares."""
+    """Decodes for :class:`swaptalk.media.video_reader.VideoReader`, whose arguments and errors it
+    shares.
+    """
 
     def __init__(
         self,
@@ -55,7 +66,9 @@ class VideoDecoder:
         self.info: VideoInfo = self.media.video
         self.fps = Fraction(fps) if fps is not None else self.info.average_fps
         if self.fps <= 0:
-            raise InputError(f"{fps} frames a second make no video", path=path, remedy="give a rate above 0")
+            raise InputError(
+                f"{fps} frames a second make no video", path=path, remedy="give a rate above 0"
+            )
         self.width, self.height = self.info.width, self.info.height
         self._threads = threads
         self._start = start
@@ -105,7 +118,9 @@ class VideoDecoder:
     def _plan_clock(self) -> None:
         """Prepare the converter and the exact integers behind :meth:`_limit`."""
         if self._ahead is None:
-            raise InputError("no picture in it can be decoded", path=self.path, remedy="copy or export it again")
+            raise InputError(
+                "no picture in it can be decoded", path=self.path, remedy="copy or export it again"
+            )
         frame = self._ahead.frame
         self.convert = PictureConverter(self.width, self.height, orientation(frame))
         own = self.info.average_fps
@@ -133,10 +148,12 @@ class VideoDecoder:
         self._container.close()
 
     def frames(self, indices: Iterable[int]) -> Iterator[VideoFrame]:
-        """Yield the pictures of the indices in their order, as they are stored; :meth:`convert` makes RGB of them.
+        """Yield the pictures of the indices in their order, as they are stored; :meth:`convert`
+        makes RGB of them.
 
-        Rising indices are decoded straight through. For falling ones (ping-pong) some are taken in advance from
-        ``indices``, as many as the buffer holds, and decoded as one chunk forwards from the key frame before them.
+        Rising indices are decoded straight through. For falling ones (ping-pong) some are taken in
+        advance from ``indices``, as many as the buffer holds, and decoded as one chunk forwards
+        from the key frame before them.
 
         Raises:
             IndexError: an index outside 0..len - 1.
@@ -176,7 +193,9 @@ class VideoDecoder:
         while self._ahead is not None and (self._shown is None or self._ahead.stamp <= limit):
             self._shown, self._ahead = self._ahead, self._decode_next()
         if self._shown is None:
-            raise InputError("no picture in it can be decoded", path=self.path, remedy="copy or export it again")
+            raise InputError(
+                "no picture in it can be decoded", path=self.path, remedy="copy or export it again"
+            )
         return self._shown.frame
 
     def _seek(self, limit: int) -> None:
@@ -206,7 +225,9 @@ class VideoDecoder:
                     continue
                 if self._by_decoding and packet.size and packet.dts is not None:
                     self._decoding_stamps.append(packet.dts)
-                self._decoded = [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
+                self._decoded = [
+                    frame for frame in packet.decode() if isinstance(frame, VideoFrame)
+                ]
             except MemoryError:  # the limit of the process, not damage
                 raise
             except FFmpegError:

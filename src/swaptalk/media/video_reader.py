@@ -1,4 +1,6 @@
-"""Any video as pictures at a constant rate, in any order, with bounded memory, decoded in a process of its own."""
+"""Any video as pictures at a constant rate, in any order, with bounded memory, decoded in a process
+of its own.
+"""
 
 from __future__ import annotations
 
@@ -22,27 +24,30 @@ _WINDOW = 256
 
 
 class VideoReader:
-    """Constant-rate view of a video: frame i is the picture on screen at ``start + i / fps`` seconds.
+    """Constant-rate view of a video: frame i is the picture on screen at ``start + i / fps``
+    seconds.
 
-    Time 0 is the first picture (see :class:`swaptalk.media.container.Timeline`). At the video's own constant
-    rate the nearest picture is taken, so that jitter neither repeats nor drops any. Pictures are upright RGB
-    uint8 (H, W, 3) in square pixels, C-contiguous; colour matrix, range and bit depth are converted. A damaged
-    passage shows the picture before it.
+    Time 0 is the first picture (see :class:`swaptalk.media.container.Timeline`). At the video's own
+    constant rate the nearest picture is taken, so that jitter neither repeats nor drops any.
+    Pictures are upright RGB uint8 (H, W, 3) in square pixels, C-contiguous; colour matrix, range
+    and bit depth are converted. A damaged passage shows the picture before it.
 
-    The file is opened and decoded by another process, which can neither write nor reach a network (see
-    :mod:`swaptalk.media.sandbox.confine`) and runs a few pictures ahead.
+    The file is opened and decoded by another process, which can neither write nor reach a network
+    (see :mod:`swaptalk.media.sandbox.confine`) and runs a few pictures ahead.
 
     Args:
         path: the video.
-        fps: frames a second of the view; None: the video's own rate (variable rate: a standard rate near it).
+        fps: frames a second of the view; None: the video's own rate (variable rate: a standard rate
+            near it).
         start: seconds at which frame 0 lies.
         end: seconds at which the view ends; None or beyond the end: the end of the video.
         threads: decoder threads; 0: one for each core.
         buffer_bytes: bound of the memory for decoding backwards.
 
     Raises:
-        InputError: no readable video (as :func:`swaptalk.media.probe.probe`), or nothing between start and end;
-            later, from :meth:`frames`: decoding takes more memory or time than allowed, or crashes the decoder.
+        InputError: no readable video (as :func:`swaptalk.media.probe.probe`), or nothing between
+            start and end; later, from :meth:`frames`: decoding takes more memory or time than
+            allowed, or crashes the decoder.
     """
 
     def __init__(
@@ -82,7 +87,9 @@ class VideoReader:
             if info is None or self.fps <= 0 or self._length < 1:
                 raise ValueError("not a video")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError("made the decoder answer nonsense", path=self.path, remedy="convert it first") from error
+            raise InputError(
+                "made the decoder answer nonsense", path=self.path, remedy="convert it first"
+            ) from error
         self.info: VideoInfo = info
         self.width, self.height = info.width, info.height
 
@@ -93,7 +100,10 @@ class VideoReader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -110,10 +120,11 @@ class VideoReader:
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames of the indices in their order (None: all of them), each a new array.
 
-        Rising indices are decoded straight through. For falling ones (ping-pong) some are taken in advance from
-        ``indices``, as many as the buffer holds, and decoded as one chunk forwards from the key frame before them.
-        Of a sequence (a list, a range) many are taken in advance, of another iterable only as many as are needed.
-        One iteration runs at a time: beginning another ends the one before.
+        Rising indices are decoded straight through. For falling ones (ping-pong) some are taken in
+        advance from ``indices``, as many as the buffer holds, and decoded as one chunk forwards
+        from the key frame before them. Of a sequence (a list, a range) many are taken in advance,
+        of another iterable only as many as are needed. One iteration runs at a time: beginning
+        another ends the one before.
 
         Raises:
             IndexError: an index outside 0..len - 1.
@@ -136,7 +147,9 @@ class VideoReader:
 
 
 class _Numbers:
-    """Hands the numbers of frames over in windows; an error among them comes after the frames before it."""
+    """Hands the numbers of frames over in windows; an error among them comes after the frames
+    before it.
+    """
 
     def __init__(self, indices: Iterable[int], length: int) -> None:
         self._count = _WINDOW if isinstance(indices, Sequence) else 1
@@ -154,7 +167,9 @@ class _Numbers:
                     raise IndexError(f"frame {index} of {self._length}")
             except StopIteration:
                 return {"indices": numbers, "last": True}
-            except BaseException as error:  # whatever the caller's iterator raises is for the caller
+            except (
+                BaseException
+            ) as error:  # whatever the caller's iterator raises is for the caller
                 self.error = error
                 return {"indices": numbers, "last": True}
             numbers.append(int(index))

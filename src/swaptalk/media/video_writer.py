@@ -43,7 +43,8 @@ CODECS: Mapping[str, _Codec] = {
     "vp9": _Codec("libvpx-vp9", {"low": 40, "medium": 33, "high": 26, "best": 18}, 63),
     "av1": _Codec("libsvtav1", {"low": 45, "medium": 36, "high": 27, "best": 18}, 63),
 }
-#: Default speed of the encoders with named or numbered presets: three times real time at 720p on two cores and more.
+#: Default speed of the encoders with named or numbered presets: three times real time at 720p on
+#: two cores and more.
 _PRESETS = {"h264": "veryfast", "hevc": "ultrafast", "vp9": "8", "av1": "9"}
 
 
@@ -60,11 +61,16 @@ def _crf(codec: str, quality: str | float) -> float:
         value = math.nan
     if not 0 <= value <= known.worst:
         names = ", ".join(known.quality)
-        raise InputError(f"unknown quality {quality!r}", remedy=f"choose {names}, or a number from 0 to {known.worst}")
+        raise InputError(
+            f"unknown quality {quality!r}",
+            remedy=f"choose {names}, or a number from 0 to {known.worst}",
+        )
     return value
 
 
-def _encoder_options(codec: str, quality: str | float, preset: str | None, threads: int) -> dict[str, str]:
+def _encoder_options(
+    codec: str, quality: str | float, preset: str | None, threads: int
+) -> dict[str, str]:
     crf = f"{_crf(codec, quality):g}"
     preset = preset or _PRESETS[codec]
     if codec == "h264":
@@ -74,16 +80,23 @@ def _encoder_options(codec: str, quality: str | float, preset: str | None, threa
         return {"crf": crf, "preset": preset, "x265-params": f"log-level=none:open-gop=0{pools}"}
     if codec == "vp9":
         return {"crf": crf, "b": "0", "deadline": "realtime", "cpu-used": preset, "row-mt": "1"}
-    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes its settings to stderr unless told to keep to errors
-    return {"crf": f"{float(crf):.0f}", "preset": preset, **({"svtav1-params": f"lp={threads}"} if threads else {})}
+    os.environ.setdefault(
+        "SVT_LOG", "1"
+    )  # SVT-AV1 writes its settings to stderr unless told to keep to errors
+    return {
+        "crf": f"{float(crf):.0f}",
+        "preset": preset,
+        **({"svtav1-params": f"lp={threads}"} if threads else {}),
+    }
 
 
 class VideoWriter:
-    """Encode RGB pictures into a video-only MP4; the file appears under its name when :meth:`close` succeeds.
+    """Encode RGB pictures into a video-only MP4; the file appears under its name when :meth:`close`
+    succeeds.
 
-    8-bit 4:2:0, BT.709 and limited range, tagged so; MP4 with the index in front (faststart). 4:2:0 needs even
-    sizes: an odd width or height grows by one pixel that repeats the last column or row, so nothing is lost.
-    Frame i lies at exactly i / fps seconds.
+    8-bit 4:2:0, BT.709 and limited range, tagged so; MP4 with the index in front (faststart). 4:2:0
+    needs even sizes: an odd width or height grows by one pixel that repeats the last column or row,
+    so nothing is lost. Frame i lies at exactly i / fps seconds.
 
     As a context manager it closes on success and removes the half-written file on error.
 
@@ -92,13 +105,15 @@ class VideoWriter:
         width, height: of the pictures given to :meth:`write`.
         fps: frames a second.
         codec: one of :data:`CODECS`.
-        quality: "low", "medium", "high", "best" or the encoder's constant rate factor (lower is better).
+        quality: "low", "medium", "high", "best" or the encoder's constant rate factor (lower is
+            better).
         metadata: title, artist, comment, copyright, description, ... as MP4 knows them.
         preset: the encoder's speed, None: fast.
         threads: encoder threads; 0: the encoder decides.
 
     Raises:
-        InputError: unknown codec or quality, no such encoder here, bad size or rate, or the place cannot be written.
+        InputError: unknown codec or quality, no such encoder here, bad size or rate, or the place
+            cannot be written.
     """
 
     def __init__(
@@ -115,11 +130,19 @@ class VideoWriter:
         threads: int = 0,
     ) -> None:
         if codec not in CODECS:
-            raise InputError(f"unknown codec {codec!r}", remedy=f"choose one of {', '.join(CODECS)}")
+            raise InputError(
+                f"unknown codec {codec!r}", remedy=f"choose one of {', '.join(CODECS)}"
+            )
         if CODECS[codec].encoder not in av.codecs_available:
-            raise InputError(f"no encoder for {codec} here", remedy=f"choose one of {', '.join(available_codecs())}")
+            raise InputError(
+                f"no encoder for {codec} here",
+                remedy=f"choose one of {', '.join(available_codecs())}",
+            )
         if width < 1 or height < 1 or fps <= 0:
-            raise InputError(f"cannot write {width}x{height} at {fps} frames a second", remedy="give a size and a rate")
+            raise InputError(
+                f"cannot write {width}x{height} at {fps} frames a second",
+                remedy="give a size and a rate",
+            )
         self.width, self.height, self.fps = width, height, Fraction(fps)
         self.frames_written = 0
         self._padding = ((0, height % 2), (0, width % 2), (0, 0))
@@ -132,12 +155,16 @@ class VideoWriter:
             self._open(codec, options, metadata or {}, threads)
         except (FFmpegError, ValueError) as error:
             self.discard()
-            raise SwapTalkError(f"the {codec} encoder refused ({error})", path=path, remedy="choose h264") from error
+            raise SwapTalkError(
+                f"the {codec} encoder refused ({error})", path=path, remedy="choose h264"
+            ) from error
         except BaseException:
             self.discard()
             raise
 
-    def _open(self, codec: str, options: dict[str, str], metadata: Mapping[str, str], threads: int) -> None:
+    def _open(
+        self, codec: str, options: dict[str, str], metadata: Mapping[str, str], threads: int
+    ) -> None:
         self._container = open_mp4(self._file.part, metadata)
         stream = self._container.add_stream(CODECS[codec].encoder, rate=self.fps, options=options)
         assert isinstance(stream, av.VideoStream)
@@ -188,22 +215,28 @@ class VideoWriter:
         except OSError as error:
             raise output_error(error, self._file.path) from error
         except FFmpegError as error:
-            raise SwapTalkError(f"encoding failed ({error})", path=self._file.path, remedy="choose h264") from error
+            raise SwapTalkError(
+                f"encoding failed ({error})", path=self._file.path, remedy="choose h264"
+            ) from error
 
     def close(self) -> None:
         """Finish the file and give it its name; further calls do nothing.
 
         Raises:
-            SwapTalkError: no picture was written, or the file could not be finished; nothing is left then.
+            SwapTalkError: no picture was written, or the file could not be finished; nothing is
+                left then.
         """
         if self._container is None:
             return
         try:
             if self.frames_written == 0:
-                raise SwapTalkError("no picture was written", path=self._file.path, remedy="give at least one")
+                raise SwapTalkError(
+                    "no picture was written", path=self._file.path, remedy="give at least one"
+                )
             self._encode(None)
             close_mp4(self._container, self._file.path)
-            # The encoder's frames (tens of megabytes) live as long as the stream, and the next writer may be waiting.
+            # The encoder's frames (tens of megabytes) live as long as the stream, and the next
+            # writer may be waiting.
             self._container = self._stream = None
             self._file.commit()
         except BaseException:
@@ -224,7 +257,10 @@ class VideoWriter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is None:
             self.close()
@@ -234,7 +270,9 @@ class VideoWriter:
 
 def open_mp4(part: Path, metadata: Mapping[str, str]) -> OutputContainer:
     """Open an MP4 for writing with its index moved to the front on closing."""
-    container = av.open(f"file:{part.resolve()}", mode="w", format="mp4", options={"movflags": "+faststart"})
+    container = av.open(
+        f"file:{part.resolve()}", mode="w", format="mp4", options={"movflags": "+faststart"}
+    )
     container.metadata.update(metadata)
     return container
 

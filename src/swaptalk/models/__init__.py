@@ -1,1 +1,3 @@
-"""The networks, in PyTorch: used for training and exported to ONNX for running (extra ``train``)."""
+"""The networks, in PyTorch: used for training and exported to ONNX for running (extra
+``train``).
+"""

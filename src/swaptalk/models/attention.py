@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 
 class CrossAttention(nn.Module):
-    """Scaled dot-product attention whose queries come from one sequence and whose keys and values from another.
+    """Scaled dot-product attention whose queries come from one sequence and whose keys and values
+    from another.
 
     Args:
         width: channels of the query sequence and of the result; divisible by ``heads``.
@@ -29,7 +30,9 @@ class CrossAttention(nn.Module):
         return x.reshape(n, length, self.heads, width // self.heads).transpose(1, 2)
 
     def context(self, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values (N, heads, S, width / heads) of a context (N, S, context_width); they can be kept."""
+        """Keys and values (N, heads, S, width / heads) of a context (N, S, context_width); they can
+        be kept.
+        """
         return self._split(self.key(context)), self._split(self.value(context))
 
     def attend(self, x: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -39,7 +42,8 @@ class CrossAttention(nn.Module):
         """
         n, length, width = x.shape
         query = self._split(self.query(x))
-        # Written out: the fused kernel with a bias gives NaN on CPUs when compiled in bfloat16 (torch 2.13).
+        # Written out: the fused kernel with a bias gives NaN on CPUs when compiled in bfloat16
+        # (torch 2.13).
         score = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
         if bias is not None:
             score = score + bias

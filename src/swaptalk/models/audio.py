@@ -20,13 +20,16 @@ class AudioConfig:
     width: int = 256
     """Channels."""
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2)
-    """Dilations of the residual blocks at 25 tokens a second: together they see about 0.8 s to each side."""
+    """Dilations of the residual blocks at 25 tokens a second: together they see about 0.8 s to each
+    side."""
     dropout: float = 0.1
     """Share of channels silenced in training; there is little synchronous speech."""
 
 
 class TemporalBlock(nn.Module):
-    """Dilated convolution in time around an activation, added to the input; (N, width, T) -> the same shape."""
+    """Dilated convolution in time around an activation, added to the input; (N, width, T) -> the
+    same shape.
+    """
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -44,22 +47,27 @@ class TemporalBlock(nn.Module):
 
 
 class MelEncoder(nn.Module):
-    """Log-mel frames (100 a second) -> motion tokens (25 a second) in units of the training set's spread."""
+    """Log-mel frames (100 a second) -> motion tokens (25 a second) in units of the training set's
+    spread.
+    """
 
     def __init__(self, config: AudioConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or AudioConfig()
         self.stem = nn.Sequential(
-            # Kernel 8, stride 4: token j reads mel frames 4 j - 2 .. 4 j + 5, then the blocks look further.
+            # Kernel 8, stride 4: token j reads mel frames 4 j - 2 .. 4 j + 5, then the blocks look
+            # further.
             nn.Conv1d(N_MELS, config.width, 8, stride=4, padding=2),
             activation(),
         )
-        self.blocks = nn.Sequential(*(TemporalBlock(config.width, d, config.dropout) for d in config.dilations))
+        self.blocks = nn.Sequential(
+            *(TemporalBlock(config.width, d, config.dropout) for d in config.dilations)
+        )
         self.output = nn.Conv1d(config.width, config.motion_channels, 1)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """(N, M, 80) log-mel, M divisible by 4 -> (N, M / 4, D); token j belongs to the time j * 40 ms."""
+        """(N, M, 80) log-mel, M divisible by 4 -> (N, M / 4, D); token j belongs to the time j * 40
+        ms.
+        """
         x: Tensor = self.output(self.blocks(self.stem(mel.transpose(1, 2))))
         return x.transpose(1, 2)
-
-

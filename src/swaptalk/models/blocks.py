@@ -1,8 +1,9 @@
 """Building blocks shared by the convolutional networks.
 
-The networks carry no normalisation layers: on a CPU they cost a pass over memory each, and without them the trained
-weights are exactly the weights that ONNX Runtime reads. Residual branches start at zero instead (Zhang et al. 2019,
-"Fixup", arXiv 1901.09321), and the activation is one that ONNX Runtime fuses into the convolution.
+The networks carry no normalisation layers: on a CPU they cost a pass over memory each, and without
+them the trained weights are exactly the weights that ONNX Runtime reads. Residual branches start at
+zero instead (Zhang et al. 2019, "Fixup", arXiv 1901.09321), and the activation is one that ONNX
+Runtime fuses into the convolution.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def start_at_zero(layer: nn.Conv1d | nn.Conv2d | nn.Linear) -> None:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around an activation, added to the input; the identity when training starts.
+    """Two 3x3 convolutions around an activation, added to the input; the identity when training
+    starts.
 
     Args:
         width: channels in and out; (N, width, H, W) -> the same shape.
@@ -47,14 +49,18 @@ class ResidualBlock(nn.Module):
 
 
 class Downsample(nn.Sequential):
-    """Halve height and width: each 2x2 square becomes channels, then a 1x1 convolution mixes them."""
+    """Halve height and width: each 2x2 square becomes channels, then a 1x1 convolution mixes
+    them.
+    """
 
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__(nn.PixelUnshuffle(2), nn.Conv2d(4 * width_in, width_out, 1), activation())
 
 
 class Upsample(nn.Sequential):
-    """Double height and width: a 1x1 convolution makes four pixels of each, then they are laid out."""
+    """Double height and width: a 1x1 convolution makes four pixels of each, then they are laid
+    out.
+    """
 
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__(nn.Conv2d(width_in, 4 * width_out, 1), nn.PixelShuffle(2), activation())

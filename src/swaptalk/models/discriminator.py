@@ -1,4 +1,6 @@
-"""The patch discriminator of the autoencoder's adversarial loss (Isola et al. 2017, arXiv 1611.07004)."""
+"""The patch discriminator of the autoencoder's adversarial loss (Isola et al. 2017, arXiv
+1611.07004).
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,11 @@ class DiscriminatorConfig:
 
 
 class PatchDiscriminator(nn.Module):
-    """Pictures (N, 3, H, W) in [-1, 1] -> logits (N, 1, H / 8, W / 8), one for each patch of about 40 px.
+    """Pictures (N, 3, H, W) in [-1, 1] -> logits (N, 1, H / 8, W / 8), one for each patch of about
+    40 px.
 
-    Patches judge texture (teeth, skin, lashes), which L1 blurs; shape is the other losses' business. Spectral norms
-    (Miyato et al. 2018, arXiv 1802.05957) keep it from winning at once.
+    Patches judge texture (teeth, skin, lashes), which L1 blurs; shape is the other losses'
+    business. Spectral norms (Miyato et al. 2018, arXiv 1802.05957) keep it from winning at once.
     """
 
     def __init__(self, config: DiscriminatorConfig | None = None) -> None:
@@ -36,7 +39,10 @@ class PatchDiscriminator(nn.Module):
         before = 3 * config.patch**2
         for index, width in enumerate(widths):
             stride = 1 if index == 0 else 2
-            layers += [_normed(before, width, 4 if stride == 2 else 3, stride), nn.LeakyReLU(LEAK, inplace=True)]
+            layers += [
+                _normed(before, width, 4 if stride == 2 else 3, stride),
+                nn.LeakyReLU(LEAK, inplace=True),
+            ]
             before = width
         self.body = nn.Sequential(*layers)
         self.head = _normed(before, 1, 3, 1)
@@ -59,8 +65,8 @@ def _normed(width_in: int, width_out: int, kernel: int, stride: int) -> nn.Modul
 def frozen_logits(discriminator: nn.Module, pictures: Tensor) -> Tensor:
     """Logits whose gradient reaches the pictures but not the discriminator's weights.
 
-    The weights' gradients would be thrown away, and under distributed training they would be exchanged first. So a
-    network that the loop has wrapped is taken out of its wrapper.
+    The weights' gradients would be thrown away, and under distributed training they would be
+    exchanged first. So a network that the loop has wrapped is taken out of its wrapper.
     """
     plain: nn.Module = getattr(discriminator, "module", discriminator)
     state = {name: value.detach() for name, value in plain.named_parameters()}

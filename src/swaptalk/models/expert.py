@@ -1,4 +1,6 @@
-"""The VQ-Lip expert (paper; after SyncNet, Chung & Zisserman 2016): do these embedded lips belong to this sound?"""
+"""The VQ-Lip expert (paper; after SyncNet, Chung & Zisserman 2016): do these embedded lips belong
+to this sound?
+"""
 
 from __future__ import annotations
 
@@ -36,16 +38,18 @@ class ExpertConfig:
 
     @property
     def mel_frames(self) -> int:
-        """Mel frames of a window: from ``margin`` frames before the first picture to ``margin`` after the last."""
+        """Mel frames of a window: from ``margin`` frames before the first picture to ``margin``
+        after the last.
+        """
         return MEL_PER_FRAME * (self.frames + 2 * self.margin)
 
 
 class VQLipExpert(nn.Module):
     """(Lower-half latents of 5 frames, mel window) -> cosine of their embeddings, -1..1.
 
-    The upper half is left out, so that the expert cannot tell sync by nods and blinks. It reads embeddings instead of
-    pixels, so the lip-sync network needs no decoding to learn from it. The mel window of frames t .. t + 4 starts at
-    mel frame ``4 * (t - margin)``.
+    The upper half is left out, so that the expert cannot tell sync by nods and blinks. It reads
+    embeddings instead of pixels, so the lip-sync network needs no decoding to learn from it. The
+    mel window of frames t .. t + 4 starts at mel frame ``4 * (t - margin)``.
     """
 
     def __init__(self, config: ExpertConfig | None = None) -> None:
@@ -53,21 +57,35 @@ class VQLipExpert(nn.Module):
         self.config = config = config or ExpertConfig()
         width = config.width
         self.lips = nn.Sequential(
-            nn.Conv2d(config.latent_channels * config.frames, width, 3, padding=1), activation(),
-            _Residual(width), nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), activation(),
-            _Residual(2 * width), nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1), activation(),
-            nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(4 * width * 8, config.embedding),
-        )  # fmt: skip
+            nn.Conv2d(config.latent_channels * config.frames, width, 3, padding=1),
+            activation(),
+            _Residual(width),
+            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
+            activation(),
+            _Residual(2 * width),
+            nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1),
+            activation(),
+            nn.Flatten(),
+            nn.Dropout(config.dropout),
+            nn.Linear(4 * width * 8, config.embedding),
+        )
         sound = config.audio_width
         steps = config.mel_frames // MEL_PER_FRAME
         self.sound = nn.Sequential(
-            nn.Conv1d(N_MELS, sound, 5, padding=2), activation(),
-            nn.Conv1d(sound, sound, 4, stride=2, padding=1), activation(),
-            nn.Conv1d(sound, 2 * sound, 4, stride=2, padding=1), activation(),
-            nn.Conv1d(2 * sound, 2 * sound, 3, padding=1), activation(),
-            nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(2 * sound * steps, config.embedding),
-        )  # fmt: skip
-        # Scale and shift of the logit (SigLIP, Zhai et al. 2023, arXiv 2303.15343): a bare cosine saturates at +-1.
+            nn.Conv1d(N_MELS, sound, 5, padding=2),
+            activation(),
+            nn.Conv1d(sound, sound, 4, stride=2, padding=1),
+            activation(),
+            nn.Conv1d(sound, 2 * sound, 4, stride=2, padding=1),
+            activation(),
+            nn.Conv1d(2 * sound, 2 * sound, 3, padding=1),
+            activation(),
+            nn.Flatten(),
+            nn.Dropout(config.dropout),
+            nn.Linear(2 * sound * steps, config.embedding),
+        )
+        # Scale and shift of the logit (SigLIP, Zhai et al. 2023, arXiv 2303.15343): a bare cosine
+        # saturates at +-1.
         self.log_scale = nn.Parameter(torch.tensor(2.0))
         self.shift = nn.Parameter(torch.tensor(-1.0))
 

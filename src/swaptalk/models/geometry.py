@@ -1,6 +1,8 @@
-"""The geometry regressor: how far a mouth is open and where a head points, read from a face's embedding.
+"""The geometry regressor: how far a mouth is open and where a head points, read from a face's
+embedding.
 
-Used in training alone, as a frozen judge: the face mesh that measures the same cannot pass a gradient on.
+Used in training alone, as a frozen judge: the face mesh that measures the same cannot pass a
+gradient on.
 """
 
 from __future__ import annotations
@@ -27,19 +29,27 @@ class GeometryConfig:
 
 
 class GeometryRegressor(nn.Module):
-    """Embedding (N, C, 16, 16) -> (N, GEOMETRY_CHANNELS) in units of the training set's spread, around its mean."""
+    """Embedding (N, C, 16, 16) -> (N, GEOMETRY_CHANNELS) in units of the training set's spread,
+    around its mean.
+    """
 
     def __init__(self, config: GeometryConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or GeometryConfig()
         width = config.width
         self.layers = nn.Sequential(
-            nn.Conv2d(config.latent_channels, width, 3, padding=1), activation(),
-            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), activation(),
-            nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1), activation(),
-            nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(4 * width * 16, 2 * width), activation(),
+            nn.Conv2d(config.latent_channels, width, 3, padding=1),
+            activation(),
+            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
+            activation(),
+            nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1),
+            activation(),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+            nn.Linear(4 * width * 16, 2 * width),
+            activation(),
             nn.Linear(2 * width, GEOMETRY_CHANNELS),
-        )  # fmt: skip
+        )
 
     def forward(self, latents: Tensor) -> Tensor:
         """(N, C, 16, 16) -> (N, GEOMETRY_CHANNELS)."""

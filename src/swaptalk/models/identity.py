@@ -1,4 +1,6 @@
-"""SFace, the face recogniser of the identity losses, rebuilt in PyTorch so that gradients flow through it."""
+"""SFace, the face recogniser of the identity losses, rebuilt in PyTorch so that gradients flow
+through it.
+"""
 
 from __future__ import annotations
 
@@ -16,32 +18,41 @@ from swaptalk.faces.align import CROP_SIZE, RIGID_TEMPLATE
 
 #: Input side of SFace and of nearly every face recogniser.
 INPUT_SIZE = 112
-#: Where eyes and the base of the nose lie in the 112 px recognition crop: ArcFace's template (Deng et al. 2019,
-#: arXiv 1801.07698) has the eye centres and the nose tip; the tip lies 1/8 of the eye distance above the base.
+#: Where eyes and the base of the nose lie in the 112 px recognition crop: ArcFace's template (Deng
+#: et al. 2019, arXiv 1801.07698) has the eye centres and the nose tip; the tip lies 1/8 of the eye
+#: distance above the base.
 _ARCFACE_EYES = np.array([[38.2946, 51.6963], [73.5318, 51.5014]])
-#: Vertical distance from eyes to mouth corners in that template, used to fix the scale together with the eyes.
+#: Vertical distance from eyes to mouth corners in that template, used to fix the scale together
+#: with the eyes.
 _ARCFACE_MOUTH_Y = 92.28
 
 
 def crop_to_recognition() -> NDArray[np.float64]:
     """(2, 3) matrix from the aligned 256 px crop to the 112 px recognition crop.
 
-    The aligned crop has its eyes and mouth at known places, so one fixed transform replaces a landmark fit: eye centres
-    onto eye centres, with the scale that fits eye distance and eye-mouth distance equally well.
+    The aligned crop has its eyes and mouth at known places, so one fixed transform replaces a
+    landmark fit: eye centres onto eye centres, with the scale that fits eye distance and eye-mouth
+    distance equally well.
     """
     right, left = ([RIGID_TEMPLATE[k] for k in corners] for corners in ((33, 133), (362, 263)))
     eyes = np.array([np.mean(right, axis=0), np.mean(left, axis=0)])
-    mouth_y = 189.0  # mean height of the mouth corners over the photographs behind the alignment template
+    mouth_y = (
+        189.0  # mean height of the mouth corners over the photographs behind the alignment template
+    )
     wide = np.ptp(_ARCFACE_EYES[:, 0]) / np.ptp(eyes[:, 0])
     tall = (_ARCFACE_MOUTH_Y - _ARCFACE_EYES[:, 1].mean()) / (mouth_y - eyes[:, 1].mean())
     scale = (wide + tall) / 2
     source = np.array([eyes[:, 0].mean(), (eyes[:, 1].mean() + mouth_y) / 2])
-    target = np.array([_ARCFACE_EYES[:, 0].mean(), (_ARCFACE_EYES[:, 1].mean() + _ARCFACE_MOUTH_Y) / 2])
+    target = np.array(
+        [_ARCFACE_EYES[:, 0].mean(), (_ARCFACE_EYES[:, 1].mean() + _ARCFACE_MOUTH_Y) / 2]
+    )
     return np.concatenate([np.eye(2) * scale, (target - scale * source)[:, None]], axis=1)
 
 
 def _sampling_grid() -> Tensor:
-    """(1, 112, 112, 2) grid for `F.grid_sample` that cuts the recognition crop out of the aligned crop."""
+    """(1, 112, 112, 2) grid for `F.grid_sample` that cuts the recognition crop out of the aligned
+    crop.
+    """
     matrix = crop_to_recognition()
     scale, offset = matrix[0, 0], matrix[:, 2]
     pixel = torch.arange(INPUT_SIZE, dtype=torch.float64)
@@ -53,7 +64,9 @@ def _sampling_grid() -> Tensor:
 def _dequantized(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
     """All weights of the block-quantised graph as float32, by the name the computing nodes use."""
     stored = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
-    values: dict[str, NDArray[np.float32]] = {k: v for k, v in stored.items() if v.dtype == np.float32}
+    values: dict[str, NDArray[np.float32]] = {
+        k: v for k, v in stored.items() if v.dtype == np.float32
+    }
     for node in graph.node:
         if node.op_type == "DequantizeLinear":
             attributes = {a.name: a.i for a in node.attribute}
@@ -61,7 +74,10 @@ def _dequantized(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
             axis, block = attributes.get("axis", 1), attributes.get("block_size", 0)
             if block and scales.ndim:
                 length = integers.shape[axis]
-                scales, zeros = (np.repeat(a, block, axis=axis).take(range(length), axis=axis) for a in (scales, zeros))
+                scales, zeros = (
+                    np.repeat(a, block, axis=axis).take(range(length), axis=axis)
+                    for a in (scales, zeros)
+                )
             values[node.output[0]] = (integers - zeros) * scales
         elif node.op_type == "Reshape" and node.input[0] in values:
             values[node.output[0]] = values[node.input[0]].reshape(stored[node.input[1]])
@@ -69,7 +85,8 @@ def _dequantized(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
 
 
 class SFace(nn.Module):
-    """OpenCV Zoo's SFace (Zhong et al. 2021, arXiv 2010.12085): faces -> 128-d identity directions. Frozen.
+    """OpenCV Zoo's SFace (Zhong et al. 2021, arXiv 2010.12085): faces -> 128-d identity directions.
+    Frozen.
 
     Args:
         path: ``face_recognition_sface_2021dec_int8bq.onnx``.
@@ -128,16 +145,21 @@ class SFace(nn.Module):
         return None
 
     def embed_aligned(self, crops: Tensor) -> Tensor:
-        """Directions (N, 128), unit length, of 112 px recognition crops (N, 3, 112, 112) RGB in [-1, 1]."""
+        """Directions (N, 128), unit length, of 112 px recognition crops (N, 3, 112, 112) RGB in
+        [-1, 1].
+        """
         # The network subtracts 127.5 and divides by 128 itself; its input is 0..255.
         return F.normalize(self.layers(crops * (127.5 / 128.0)).float(), dim=1)
 
     def forward(self, faces: Tensor) -> Tensor:
         """Directions (N, 128), unit length, of aligned faces (N, 3, 256, 256) RGB in [-1, 1]."""
-        # Averaging 2 x 2 first keeps the shrinking from aliasing; the grid then reads at about half resolution.
+        # Averaging 2 x 2 first keeps the shrinking from aliasing; the grid then reads at about half
+        # resolution.
         shrunk = F.avg_pool2d(faces.float(), 2)
         grid = self.grid.expand(len(faces), -1, -1, -1)
-        crops = F.grid_sample(shrunk, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        crops = F.grid_sample(
+            shrunk, grid, mode="bilinear", padding_mode="border", align_corners=False
+        )
         return self.embed_aligned(crops)
 
 
@@ -147,7 +169,9 @@ class _Affine(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> None:
+    def __init__(
+        self, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor, epsilon: float
+    ) -> None:
         super().__init__()
         factor = scale / torch.sqrt(variance + epsilon)
         self.register_buffer("scale", factor)

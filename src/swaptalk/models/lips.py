@@ -36,20 +36,31 @@ class LipModel(nn.Module):
         first, second, third = config.width, 2 * config.width, 3 * config.width
         cells = (VIEW_SIZE // _REDUCTION) ** 2
         self.trunk = nn.Sequential(
-            Downsample(3, first), ResidualBlock(first), Downsample(first, second), ResidualBlock(second),
-            Downsample(second, third), ResidualBlock(third), ResidualBlock(third),
-            nn.Conv2d(third, first, 1), activation(), nn.Flatten(),
-            nn.Linear(first * cells, config.features), activation(),
-        )  # fmt: skip
+            Downsample(3, first),
+            ResidualBlock(first),
+            Downsample(first, second),
+            ResidualBlock(second),
+            Downsample(second, third),
+            ResidualBlock(third),
+            ResidualBlock(third),
+            nn.Conv2d(third, first, 1),
+            activation(),
+            nn.Flatten(),
+            nn.Linear(first * cells, config.features),
+            activation(),
+        )
         self.points = nn.Linear(config.features, 2 * len(LIPS))
         start_at_zero(self.points)
         canonical = CANONICAL_MESH.astype("float32")
-        self.register_buffer("mean", torch.from_numpy(to_view(canonical[LIPS], lip_region(canonical))))
+        self.register_buffer(
+            "mean", torch.from_numpy(to_view(canonical[LIPS], lip_region(canonical)))
+        )
 
     def forward(self, views: Tensor) -> Tensor:
         """Lip points (N, 40, 2) of RGB views (N, 64, 64, 3) in 0..255.
 
-        Points are in the view's unit, see `swaptalk.faces.lips.to_view`, ordered as `swaptalk.faces.topology.LIPS`.
+        Points are in the view's unit, see `swaptalk.faces.lips.to_view`, ordered as
+        `swaptalk.faces.topology.LIPS`.
         """
         pictures = views.float().permute(0, 3, 1, 2) / 127.5 - 1
         moved: Tensor = self.points(self.trunk(pictures))

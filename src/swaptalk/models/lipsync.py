@@ -1,4 +1,6 @@
-"""Lip-sync in VQ-embedding space: warp the reference's lower half to the target's pose, then let the motion move it."""
+"""Lip-sync in VQ-embedding space: warp the reference's lower half to the target's pose, then let
+the motion move it.
+"""
 
 from __future__ import annotations
 
@@ -34,21 +36,27 @@ class LipSyncConfig:
 
 
 class FaceWarp(nn.Module):
-    """Face warping (paper): where to read the reference's lower half so that it fits the target's pose.
+    """Face warping (paper): where to read the reference's lower half so that it fits the target's
+    pose.
 
-    A shared hourglass encoder maps both upper halves; their difference gives an offset map, in grid positions, by which
-    the reference's lower half is sampled.
+    A shared hourglass encoder maps both upper halves; their difference gives an offset map, in grid
+    positions, by which the reference's lower half is sampled.
     """
 
     def __init__(self, config: LipSyncConfig) -> None:
         super().__init__()
         width = config.warp_width
-        self.stem = nn.Sequential(nn.Conv2d(config.latent_channels, width, 3, padding=1), activation())
+        self.stem = nn.Sequential(
+            nn.Conv2d(config.latent_channels, width, 3, padding=1), activation()
+        )
         self.down = nn.Sequential(Downsample(width, width), ResidualBlock(width))
         self.up = Upsample(width, width)
         self.fuse = ResidualBlock(width)
         self.decide = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1), activation(), Downsample(width, width), ResidualBlock(width),
+            nn.Conv2d(width, width, 3, padding=1),
+            activation(),
+            Downsample(width, width),
+            ResidualBlock(width),
             Upsample(width, width),
         )
         self.offset = nn.Conv2d(width, 2, 3, padding=1)
@@ -60,23 +68,39 @@ class FaceWarp(nn.Module):
         features: Tensor = self.fuse(fine + self.up(self.down(fine)))
         return features
 
-    def forward(self, target_upper: Tensor, reference_upper: Tensor, reference_lower: Tensor) -> tuple[Tensor, Tensor]:
-        """Three halves (N, C, 8, 16) -> the warped lower half (N, C, 8, 16) and the difference (N, width, 8, 16)."""
+    def forward(
+        self, target_upper: Tensor, reference_upper: Tensor, reference_lower: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Three halves (N, C, 8, 16) -> the warped lower half (N, C, 8, 16) and the difference (N,
+        width, 8, 16).
+        """
         difference = self.encode(target_upper) - self.encode(reference_upper)
         offset = self.offset(self.decide(difference)).float()
         height, width = reference_lower.shape[2:]
-        rows = torch.arange(height, device=offset.device, dtype=offset.dtype).view(1, height, 1) + offset[:, 1]
-        columns = torch.arange(width, device=offset.device, dtype=offset.dtype).view(1, 1, width) + offset[:, 0]
+        rows = (
+            torch.arange(height, device=offset.device, dtype=offset.dtype).view(1, height, 1)
+            + offset[:, 1]
+        )
+        columns = (
+            torch.arange(width, device=offset.device, dtype=offset.dtype).view(1, 1, width)
+            + offset[:, 0]
+        )
         # grid_sample wants pixel edges at -1 and 1 (align_corners=False).
         grid = torch.stack([(2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1], dim=-1)
         warped = F.grid_sample(
-            reference_lower.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+            reference_lower.float(),
+            grid,
+            mode="bilinear",
+            padding_mode="border",
+            align_corners=False,
         )
         return warped, difference
 
 
 class MotionBlock(nn.Module):
-    """A residual block followed by cross-attention to the motion tokens (K, V), one level of the lip transform."""
+    """A residual block followed by cross-attention to the motion tokens (K, V), one level of the
+    lip transform.
+    """
 
     def __init__(self, width: int, config: LipSyncConfig) -> None:
         super().__init__()
@@ -90,8 +114,8 @@ class MotionBlock(nn.Module):
     def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
         """(N, width, H, W) and tokens (N, W, token_width) -> (N, width, H, W).
 
-        Attention weighs the tokens but averages over them; the scale and shift from all tokens together (FiLM,
-        arXiv 1709.07871) let a single mouth shape act everywhere at once.
+        Attention weighs the tokens but averages over them; the scale and shift from all tokens
+        together (FiLM, arXiv 1709.07871) let a single mouth shape act everywhere at once.
         """
         n, width, height, columns = x.shape
         scale, shift = self.modulate(tokens.flatten(1)).chunk(2, dim=1)
@@ -105,8 +129,9 @@ class MotionBlock(nn.Module):
 class LipSync(nn.Module):
     """Face warping and lip transform (paper, "Lip-sync module").
 
-    The lip transform is a U-Net over the warped lower half whose levels cross-attend to the tokens that say how the
-    mouth moves. The tokens are motion tokens: measured from landmarks in training, predicted from sound when running.
+    The lip transform is a U-Net over the warped lower half whose levels cross-attend to the tokens
+    that say how the mouth moves. The tokens are motion tokens: measured from landmarks in training,
+    predicted from sound when running.
     """
 
     def __init__(self, config: LipSyncConfig | None = None) -> None:
@@ -115,7 +140,8 @@ class LipSync(nn.Module):
         fine, coarse = config.widths
         self.warp = FaceWarp(config)
         self.token = nn.Sequential(
-            nn.Linear(config.motion_channels, config.token_width), nn.ReLU(),
+            nn.Linear(config.motion_channels, config.token_width),
+            nn.ReLU(),
             nn.Linear(config.token_width, config.token_width),
         )
         self.time = nn.Parameter(torch.randn(1, config.motion_window, config.token_width) * 0.02)

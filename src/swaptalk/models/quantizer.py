@@ -1,4 +1,6 @@
-"""Vector quantisation: a product quantiser with moving-average codebooks, and one of them for each half of the face."""
+"""Vector quantisation: a product quantiser with moving-average codebooks, and one of them for each
+half of the face.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +9,21 @@ from torch import Tensor, nn
 
 #: Weight of the old codebook in the moving average (van den Oord et al. 2017, appendix A.1).
 CODEBOOK_DECAY = 0.99
-#: A code used less often than this fraction of a uniform share is replaced by a feature of the current batch.
+#: A code used less often than this fraction of a uniform share is replaced by a feature of the
+#: current batch.
 DEAD_SHARE = 0.03
 #: Steps between revivals, so that a fresh code has time to gather users.
 REVIVAL_INTERVAL = 20
 
 
 class ProductQuantizer(nn.Module):
-    """Splits each embedding into ``heads`` sub-vectors and quantises each with its own codebook (Jegou et al. 2011).
+    """Splits each embedding into ``heads`` sub-vectors and quantises each with its own codebook
+    (Jegou et al. 2011).
 
-    One code a position would bound a frame to 256 x 11 bits, too few for a face; with product codes the same grid
-    carries ``heads * log2(size)`` bits a position. Codebooks follow exponential moving averages of the features
-    assigned to them; the encoder is pulled to them by the commitment loss and receives straight-through gradients.
+    One code a position would bound a frame to 256 x 11 bits, too few for a face; with product codes
+    the same grid carries ``heads * log2(size)`` bits a position. Codebooks follow exponential
+    moving averages of the features assigned to them; the encoder is pulled to them by the
+    commitment loss and receives straight-through gradients.
 
     Args:
         channels: width of the embeddings, divisible by ``heads``.
@@ -46,7 +51,11 @@ class ProductQuantizer(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (heads, N * H * W, width)."""
         n, _, h, w = x.shape
-        return x.reshape(n, self.heads, self.width, h, w).permute(1, 0, 3, 4, 2).reshape(self.heads, -1, self.width)
+        return (
+            x.reshape(n, self.heads, self.width, h, w)
+            .permute(1, 0, 3, 4, 2)
+            .reshape(self.heads, -1, self.width)
+        )
 
     def encode(self, x: Tensor) -> Tensor:
         """Nearest codes (N, heads, H, W) int64 of embeddings (N, C, H, W)."""
@@ -58,12 +67,20 @@ class ProductQuantizer(nn.Module):
         n, _, h, w = codes.shape
         flat = codes.transpose(0, 1).reshape(self.heads, -1, 1).expand(-1, -1, self.width)
         picked = torch.gather(self.codebook, 1, flat)
-        return picked.reshape(self.heads, n, h, w, self.width).permute(1, 0, 4, 2, 3).reshape(n, -1, h, w)
+        return (
+            picked.reshape(self.heads, n, h, w, self.width)
+            .permute(1, 0, 4, 2, 3)
+            .reshape(n, -1, h, w)
+        )
 
     def _nearest(self, flat: Tensor) -> Tensor:
         """(heads, M, width) -> (heads, M): index of the code at the least Euclidean distance."""
         score = torch.baddbmm(
-            (self.codebook**2).sum(-1).unsqueeze(1), flat, self.codebook.transpose(1, 2), beta=1.0, alpha=-2.0
+            (self.codebook**2).sum(-1).unsqueeze(1),
+            flat,
+            self.codebook.transpose(1, 2),
+            beta=1.0,
+            alpha=-2.0,
         )
         return score.argmin(dim=-1)
 
@@ -71,8 +88,9 @@ class ProductQuantizer(nn.Module):
         """Quantise embeddings (N, C, H, W); in training mode the codebooks follow the features.
 
         Returns:
-            The quantised embeddings (straight-through gradient) and the commitment loss, mean squared distance of each
-            feature from its (fixed) code (VQ-VAE, arXiv 1711.00937, eq. 3, last term).
+            The quantised embeddings (straight-through gradient) and the commitment loss, mean
+            squared distance of each feature from its (fixed) code (VQ-VAE, arXiv 1711.00937, eq. 3,
+            last term).
         """
         with torch.autocast(x.device.type, enabled=False):
             x = x.float()
@@ -94,7 +112,9 @@ class ProductQuantizer(nn.Module):
         return flat[:, picked]
 
     def _start(self, flat: Tensor) -> None:
-        """k-means on the first batch (Lloyd's algorithm, a few rounds) gives the first codebooks."""
+        """k-means on the first batch (Lloyd's algorithm, a few rounds) gives the first
+        codebooks.
+        """
         self.codebook.copy_(self._sample(flat, self.size))
         for _ in range(5):
             codes = self._nearest(flat)
@@ -105,13 +125,17 @@ class ProductQuantizer(nn.Module):
         self.ready.fill_(True)
 
     def restart_averages(self) -> None:
-        """Begin the moving averages at the present codebook (after k-means, or after loading weights)."""
+        """Begin the moving averages at the present codebook (after k-means, or after loading
+        weights).
+        """
         self.usage.fill_(1.0)
         self.sums.copy_(self.codebook)
 
     def _statistics(self, flat: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """How many features chose each code (heads, size), and their sums (heads, size, width)."""
-        count = torch.zeros_like(self.usage).scatter_add_(1, codes, torch.ones_like(codes, dtype=flat.dtype))
+        count = torch.zeros_like(self.usage).scatter_add_(
+            1, codes, torch.ones_like(codes, dtype=flat.dtype)
+        )
         index = codes.unsqueeze(-1).expand(-1, -1, self.width)
         return count, torch.zeros_like(self.sums).scatter_add_(1, index, flat)
 
@@ -133,7 +157,8 @@ class ProductQuantizer(nn.Module):
 
 
 class TwoCodebookQuantizer(nn.Module):
-    """The paper's two codebooks: C^U for the upper half of the face (pose, gaze, brow), C^B for the lower (mouth).
+    """The paper's two codebooks: C^U for the upper half of the face (pose, gaze, brow), C^B for the
+    lower (mouth).
 
     Args:
         channels, heads, size: as for `ProductQuantizer`; both halves use the same.

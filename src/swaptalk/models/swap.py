@@ -1,4 +1,6 @@
-"""Face swapping in VQ-embedding space: a transformer whose queries are the target's, keys and values the source's."""
+"""Face swapping in VQ-embedding space: a transformer whose queries are the target's, keys and
+values the source's.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from torch import Tensor, nn
 from swaptalk.models.attention import CrossAttention
 from swaptalk.models.blocks import start_at_zero
 
-#: Reach, in grid positions, of the first and the last head when training starts; the others lie between.
+#: Reach, in grid positions, of the first and the last head when training starts; the others lie
+#: between.
 NEAREST_REACH, FARTHEST_REACH = 0.7, 8.0
 #: Least attention bias at the start: a weight of 1/400 against the nearest place.
 LOWEST_BIAS = -6.0
@@ -19,7 +22,9 @@ LOWEST_BIAS = -6.0
 
 @dataclass(frozen=True)
 class SwapConfig:
-    """Shape of the swap transformer. The defaults cost 1.4 GFLOP a frame, the source's part not counted (kept)."""
+    """Shape of the swap transformer. The defaults cost 1.4 GFLOP a frame, the source's part not
+    counted (kept).
+    """
 
     latent_channels: int = 64
     """Width of the autoencoder's embeddings."""
@@ -36,7 +41,9 @@ class SwapConfig:
 
 
 def offset_index(grid: int) -> Tensor:
-    """Number of the offset between every target and every source position: (L, L) int64 in 0..(2 grid - 1)^2 - 1."""
+    """Number of the offset between every target and every source position: (L, L) int64 in 0..(2
+    grid - 1)^2 - 1.
+    """
     place = torch.arange(grid)
     step = place[:, None] - place[None, :] + grid - 1
     index = step[:, None, :, None] * (2 * grid - 1) + step[None, :, None, :]
@@ -44,10 +51,12 @@ def offset_index(grid: int) -> Tensor:
 
 
 class PositionBias(nn.Module):
-    """Learned attention bias for every offset between a target and a source position, one table a head.
+    """Learned attention bias for every offset between a target and a source position, one table a
+    head.
 
-    Both faces are aligned, so what a target position needs stands near the same position of the source. The tables
-    start as Gaussians around it, from narrow to wide; without them the attention stayed flat for hundreds of steps.
+    Both faces are aligned, so what a target position needs stands near the same position of the
+    source. The tables start as Gaussians around it, from narrow to wide; without them the attention
+    stayed flat for hundreds of steps.
     """
 
     def __init__(self, grid: int, heads: int) -> None:
@@ -56,18 +65,23 @@ class PositionBias(nn.Module):
         distance = offset[:, None] ** 2 + offset[None, :] ** 2
         reach = torch.logspace(math.log10(NEAREST_REACH), math.log10(FARTHEST_REACH), heads)
         # Bounded, so that no place is out of reach of the gradient.
-        self.table = nn.Parameter((-distance.flatten()[None] / (2 * reach[:, None] ** 2)).clamp(min=LOWEST_BIAS))
+        self.table = nn.Parameter(
+            (-distance.flatten()[None] / (2 * reach[:, None] ** 2)).clamp(min=LOWEST_BIAS)
+        )
 
     def forward(self, index: Tensor, photos: int) -> Tensor:
-        """Bias (heads, L, photos * L) from `offset_index`, for a source of so many photos following each other."""
+        """Bias (heads, L, photos * L) from `offset_index`, for a source of so many photos following
+        each other.
+        """
         return self.table[:, index].repeat(1, 1, photos)
 
 
 class SwapLayer(nn.Module):
-    """Multi-head attention (Q target; K, V source) and a feed-forward network, each added to its input.
+    """Multi-head attention (Q target; K, V source) and a feed-forward network, each added to its
+    input.
 
-    The paper draws "add & norm"; we normalise the input of each branch instead (Xiong et al. 2020, arXiv 2002.04745),
-    which trains without a long warm-up. Our choice.
+    The paper draws "add & norm"; we normalise the input of each branch instead (Xiong et al. 2020,
+    arXiv 2002.04745), which trains without a long warm-up. Our choice.
     """
 
     def __init__(self, config: SwapConfig) -> None:
@@ -78,14 +92,18 @@ class SwapLayer(nn.Module):
         self.bias = PositionBias(config.grid, config.heads)
         self.norm_feed = nn.LayerNorm(config.width)
         hidden = config.width * config.expansion
-        self.feed = nn.Sequential(nn.Linear(config.width, hidden), nn.ReLU(), nn.Linear(hidden, config.width))
+        self.feed = nn.Sequential(
+            nn.Linear(config.width, hidden), nn.ReLU(), nn.Linear(hidden, config.width)
+        )
 
     def context(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of source tokens (N, S, width)."""
         return self.attention.context(self.norm_source(source))
 
     def forward(self, target: Tensor, key: Tensor, value: Tensor, index: Tensor) -> Tensor:
-        """(N, L, width) target tokens, the source's keys and values, `offset_index` -> (N, L, width)."""
+        """(N, L, width) target tokens, the source's keys and values, `offset_index` -> (N, L,
+        width).
+        """
         bias = self.bias(index, key.shape[2] // target.shape[1])
         target = target + self.attention.attend(self.norm_query(target), key, value, bias)
         result: Tensor = target + self.feed(self.norm_feed(target))
@@ -95,8 +113,9 @@ class SwapLayer(nn.Module):
 class SwapTransformer(nn.Module):
     """Gives the target's latents the source's identity (paper, "Face swapping module").
 
-    Tokens are Linear(embedding) + position embedding + semantic embedding; the semantic embedding tells target from
-    source and upper from lower half. The last Linear adds to the target's embedding; its result is not re-quantised.
+    Tokens are Linear(embedding) + position embedding + semantic embedding; the semantic embedding
+    tells target from source and upper from lower half. The last Linear adds to the target's
+    embedding; its result is not re-quantised.
     """
 
     offsets: Tensor
@@ -125,7 +144,9 @@ class SwapTransformer(nn.Module):
         return tokens
 
     def _added(self, target: Tensor, tokens: Tensor) -> Tensor:
-        """Target latents (N, C, 16, 16) changed by what the last layer's tokens (N, 256, width) say."""
+        """Target latents (N, C, 16, 16) changed by what the last layer's tokens (N, 256, width)
+        say.
+        """
         change: Tensor = self.output(self.norm(tokens))
         return target + change.transpose(1, 2).reshape(target.shape)
 
@@ -133,7 +154,8 @@ class SwapTransformer(nn.Module):
         """What the source contributes, computed once for a whole video.
 
         Args:
-            source: latents (K, C, 16, 16) of K photos of one person; the target attends to all of them together.
+            source: latents (K, C, 16, 16) of K photos of one person; the target attends to all of
+                them together.
 
         Returns:
             Keys and values, each (layers, 1, heads, K * 256, width / heads).
@@ -143,14 +165,18 @@ class SwapTransformer(nn.Module):
         return torch.stack([k for k, _ in pairs]), torch.stack([v for _, v in pairs])
 
     def swap(self, target: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Swapped latents (N, C, 16, 16) of target latents (N, C, 16, 16) and the result of `identity`."""
+        """Swapped latents (N, C, 16, 16) of target latents (N, C, 16, 16) and the result of
+        `identity`.
+        """
         x = self.tokens(target, source=False)
         for index, layer in enumerate(self.layers):
             x = layer(x, keys[index], values[index], self.offsets)
         return self._added(target, x)
 
     def forward(self, target: Tensor, source: Tensor) -> Tensor:
-        """Pairs of latents (N, C, 16, 16), each target with its own source -> swapped latents (N, C, 16, 16)."""
+        """Pairs of latents (N, C, 16, 16), each target with its own source -> swapped latents (N,
+        C, 16, 16).
+        """
         x = self.tokens(target, source=False)
         tokens = self.tokens(source, source=True)
         for layer in self.layers:

@@ -1,7 +1,9 @@
-"""The project's own sync network, for reports only: do these pixels of a mouth belong to this sound?
+"""The project's own sync network, for reports only: do these pixels of a mouth belong to this
+sound?
 
-After SyncNet (Chung & Zisserman 2016), small enough for a CPU. It reads grey pixels and mel, so it shares nothing with
-the networks that it judges, and it takes part in no loss. Its numbers carry its own name, never LSE.
+After SyncNet (Chung & Zisserman 2016), small enough for a CPU. It reads grey pixels and mel, so it
+shares nothing with the networks that it judges, and it takes part in no loss. Its numbers carry its
+own name, never LSE.
 """
 
 from __future__ import annotations
@@ -43,8 +45,8 @@ class SyncScorerConfig:
 class SyncScorerNetwork(nn.Module):
     """Mouth views and mel of a clip -> unit embeddings of all their windows of 0.2 s.
 
-    Both towers are convolutions without padding in time, so a window's embedding depends on nothing outside of it, and
-    a clip costs no more than its frames.
+    Both towers are convolutions without padding in time, so a window's embedding depends on nothing
+    outside of it, and a clip costs no more than its frames.
     """
 
     def __init__(self, config: SyncScorerConfig | None = None) -> None:
@@ -53,22 +55,43 @@ class SyncScorerNetwork(nn.Module):
         width = config.width
         cells = (VIEW_HEIGHT // _DOWNSAMPLING) * (VIEW_WIDTH // _DOWNSAMPLING)
         self.frames = nn.Sequential(
-            nn.PixelUnshuffle(_UNSHUFFLE), nn.Conv2d(_STACK * _UNSHUFFLE**2, width, 1), activation(),
-            ResidualBlock(width), Downsample(width, 2 * width), ResidualBlock(2 * width),
-            nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(2 * width * cells, config.frame_features), activation(),
-        )  # fmt: skip
+            nn.PixelUnshuffle(_UNSHUFFLE),
+            nn.Conv2d(_STACK * _UNSHUFFLE**2, width, 1),
+            activation(),
+            ResidualBlock(width),
+            Downsample(width, 2 * width),
+            ResidualBlock(2 * width),
+            nn.Flatten(),
+            nn.Dropout(config.dropout),
+            nn.Linear(2 * width * cells, config.frame_features),
+            activation(),
+        )
         hidden = config.frame_features * 3 // 2
         self.lips = nn.Sequential(
-            nn.Conv1d(config.frame_features, hidden, WINDOW - _STACK + 1), activation(),
-            nn.Dropout(config.dropout), nn.Conv1d(hidden, config.embedding, 1),
-        )  # fmt: skip
-        first, second, third = config.audio_width, config.audio_width * 5 // 4, config.audio_width * 3 // 2
-        # Seen mel frames: 3, then 6, 12 and 20; one output for every four, which is one video frame.
+            nn.Conv1d(config.frame_features, hidden, WINDOW - _STACK + 1),
+            activation(),
+            nn.Dropout(config.dropout),
+            nn.Conv1d(hidden, config.embedding, 1),
+        )
+        first, second, third = (
+            config.audio_width,
+            config.audio_width * 5 // 4,
+            config.audio_width * 3 // 2,
+        )
+        # Seen mel frames: 3, then 6, 12 and 20; one output for every four, which is one video
+        # frame.
         self.sound = nn.Sequential(
-            nn.Conv1d(N_MELS, first, 3), activation(), nn.Conv1d(first, second, 4, stride=2), activation(),
-            nn.Conv1d(second, third, 4, stride=2), activation(), nn.Conv1d(third, third, 3), activation(),
-            nn.Dropout(config.dropout), nn.Conv1d(third, config.embedding, 1),
-        )  # fmt: skip
+            nn.Conv1d(N_MELS, first, 3),
+            activation(),
+            nn.Conv1d(first, second, 4, stride=2),
+            activation(),
+            nn.Conv1d(second, third, 4, stride=2),
+            activation(),
+            nn.Conv1d(third, third, 3),
+            activation(),
+            nn.Dropout(config.dropout),
+            nn.Conv1d(third, config.embedding, 1),
+        )
         #: Logarithm of the factor between cosine and logit.
         self.log_scale = nn.Parameter(torch.tensor(2.3))
 
@@ -79,10 +102,14 @@ class SyncScorerNetwork(nn.Module):
         return F.normalize(self.lips(features.transpose(1, 2)).transpose(1, 2).float(), dim=-1)
 
     def embed_sound(self, mel: Tensor) -> Tensor:
-        """Unit embeddings (N, T - 4, D) of log-mel (N, 4 T, 80): window t begins at mel frame 4 t."""
+        """Unit embeddings (N, T - 4, D) of log-mel (N, 4 T, 80): window t begins at mel frame 4
+        t.
+        """
         return F.normalize(self.sound(mel.transpose(1, 2)).transpose(1, 2).float(), dim=-1)
 
     def forward(self, views: Tensor, mel: Tensor) -> Tensor:
-        """Logits (N, W, W) of every window of lips against every window of sound of the same clip."""
+        """Logits (N, W, W) of every window of lips against every window of sound of the same
+        clip.
+        """
         cosines = self.embed_lips(views) @ self.embed_sound(mel).transpose(1, 2)
         return cosines * self.log_scale.exp()

@@ -1,4 +1,6 @@
-"""The face autoencoder (VQGAN): a shared encoder for both halves of the face, two codebooks, one decoder."""
+"""The face autoencoder (VQGAN): a shared encoder for both halves of the face, two codebooks, one
+decoder.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,16 @@ from swaptalk.models.quantizer import TwoCodebookQuantizer
 
 @dataclass(frozen=True)
 class VQGANConfig:
-    """Shape of the autoencoder. The defaults cost 9.6 GFLOP a frame at 256 px (encoder 3.5, decoder 6.1)."""
+    """Shape of the autoencoder. The defaults cost 9.6 GFLOP a frame at 256 px (encoder 3.5, decoder
+    6.1).
+    """
 
     patch: int = 4
-    """Pixels a side that the first layer turns into channels, and the last layer back into pixels."""
+    """Pixels a side that the first layer turns into channels, and the last layer back into
+    pixels."""
     encoder_widths: tuple[int, ...] = (64, 128, 256)
-    """Channels of the encoder at each resolution, finest first; each further entry halves the resolution."""
+    """Channels of the encoder at each resolution, finest first; each further entry halves the
+    resolution."""
     encoder_blocks: tuple[int, ...] = (1, 2, 2)
     """Residual blocks of the encoder at each resolution."""
     decoder_widths: tuple[int, ...] = (80, 160, 256)
@@ -43,9 +49,9 @@ class VQGANConfig:
 class Encoder(nn.Module):
     """Half a face (N, 3, 128, 256) in [-1, 1] -> embeddings (N, C, 8, 16) before quantisation.
 
-    Upper and lower half go through separately, as in the paper: no convolution crosses the cut, so the upper half's
-    embeddings know nothing of the mouth. The last layer normalises each channel by running statistics, because
-    features with a large common mean collapse codebooks.
+    Upper and lower half go through separately, as in the paper: no convolution crosses the cut, so
+    the upper half's embeddings know nothing of the mouth. The last layer normalises each channel by
+    running statistics, because features with a large common mean collapse codebooks.
     """
 
     def __init__(self, config: VQGANConfig) -> None:
@@ -71,12 +77,17 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Embeddings of a whole face (N, C, 16, 16) -> picture (N, 3, 256, 256), about [-1, 1], not clipped."""
+    """Embeddings of a whole face (N, C, 16, 16) -> picture (N, 3, 256, 256), about [-1, 1], not
+    clipped.
+    """
 
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
         widths = config.decoder_widths
-        layers: list[nn.Module] = [nn.Conv2d(config.latent_channels, widths[-1], 3, padding=1), activation()]
+        layers: list[nn.Module] = [
+            nn.Conv2d(config.latent_channels, widths[-1], 3, padding=1),
+            activation(),
+        ]
         for level in reversed(range(len(widths))):
             layers += [ResidualBlock(widths[level]) for _ in range(config.decoder_blocks[level])]
             if level:
@@ -94,7 +105,9 @@ class Decoder(nn.Module):
 
 @dataclass
 class VQGANOutput:
-    """What a training step needs: the picture (N, 3, H, W), the commitment loss, the latents (N, C, h, w)."""
+    """What a training step needs: the picture (N, 3, H, W), the commitment loss, the latents (N, C,
+    h, w).
+    """
 
     picture: Tensor
     commitment: Tensor
@@ -118,9 +131,11 @@ class VQGAN(nn.Module):
         self._encoder_frozen = False
 
     def freeze_encoder(self) -> None:
-        """Leave encoder and codebooks as they are from now on, also in training mode: only the decoder learns.
+        """Leave encoder and codebooks as they are from now on, also in training mode: only the
+        decoder learns.
 
-        Whatever was learned on the embeddings stays valid then, while the pictures made of them get better.
+        Whatever was learned on the embeddings stays valid then, while the pictures made of them get
+        better.
         """
         self._encoder_frozen = True
         self.encoder.requires_grad_(False)
@@ -128,7 +143,9 @@ class VQGAN(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> VQGAN:
-        """As any module, but what is frozen stays in evaluation mode: its averages would move otherwise."""
+        """As any module, but what is frozen stays in evaluation mode: its averages would move
+        otherwise.
+        """
         super().train(mode)
         if self._encoder_frozen:
             self.encoder.eval()
@@ -136,7 +153,9 @@ class VQGAN(nn.Module):
         return self
 
     def encode(self, faces: Tensor) -> Tensor:
-        """Unquantised latents (N, C, 16, 16) of faces (N, 3, 256, 256) in [-1, 1]; rows 0..7 are the upper half."""
+        """Unquantised latents (N, C, 16, 16) of faces (N, 3, 256, 256) in [-1, 1]; rows 0..7 are
+        the upper half.
+        """
         # Halves become neighbours in the batch, so that one pass of the shared encoder serves both.
         n, channels, height, width = faces.shape
         halves = faces.reshape(n, channels, 2, height // 2, width).transpose(1, 2).flatten(0, 1)
@@ -154,10 +173,11 @@ class VQGAN(nn.Module):
 
         Args:
             faces: the pictures.
-            quantized_share: chance that a picture is decoded from its codes; the others are decoded from their
-                unquantised latents. Below 1 the decoder learns to serve both the codes of a compiled template and
-                the continuous embeddings that the swap and lip-sync modules produce. 0 leaves the codebooks alone,
-                for the first steps: codes that start before the features have settled collapse.
+            quantized_share: chance that a picture is decoded from its codes; the others are decoded
+                from their unquantised latents. Below 1 the decoder learns to serve both the codes
+                of a compiled template and the continuous embeddings that the swap and lip-sync
+                modules produce. 0 leaves the codebooks alone, for the first steps: codes that start
+                before the features have settled collapse.
         """
         latents = self.encode(faces)
         if quantized_share == 0.0:

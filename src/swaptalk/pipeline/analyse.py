@@ -1,8 +1,9 @@
 """The first pass over the target: the chosen face, how it lies in each frame, and its codes.
 
-What it writes (``matrix``, ``mesh``, ``pose``, ``state``, all ``.npy`` with one row a frame, and the codes) depends on
-the target only, not on who shall be seen or what shall be said. The codes of all frames but the references are filled
-in by the second pass, which has the pictures at hand anyway.
+What it writes (``matrix``, ``mesh``, ``pose``, ``state``, all ``.npy`` with one row a frame, and
+the codes) depends on the target only, not on who shall be seen or what shall be said. The codes of
+all frames but the references are filled in by the second pass, which has the pictures at hand
+anyway.
 """
 
 from __future__ import annotations
@@ -36,7 +37,15 @@ from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.reference import assign_references, choose_references
 from swaptalk.pipeline.rows import Rows
 from swaptalk.pipeline.stats import Stopwatch
-from swaptalk.pipeline.survey import CANDIDATES, FACES, LOOKS, SURVEY, FaceLog, Survey, survey_record
+from swaptalk.pipeline.survey import (
+    CANDIDATES,
+    FACES,
+    LOOKS,
+    SURVEY,
+    FaceLog,
+    Survey,
+    survey_record,
+)
 from swaptalk.pipeline.vision import Vision
 
 #: Frames decoded ahead.
@@ -50,9 +59,16 @@ class Observer(Protocol):
         """Take the next frame's faces and its picture (H, W, 3)."""
 
 
-def analyse(plan: Plan, vision: Vision, networks: Networks, folder: Path, progress: Progress, stopwatch: Stopwatch,
-            ) -> None:
-    """Analyse the target frames that the plan needs, each of them once, or take them from its template.
+def analyse(
+    plan: Plan,
+    vision: Vision,
+    networks: Networks,
+    folder: Path,
+    progress: Progress,
+    stopwatch: Stopwatch,
+) -> None:
+    """Analyse the target frames that the plan needs, each of them once, or take them from its
+    template.
 
     Raises:
         InputError: nobody whose face could be replaced is seen, or the template is damaged.
@@ -67,7 +83,9 @@ def analyse(plan: Plan, vision: Vision, networks: Networks, folder: Path, progre
                 arrange(plan, networks, survey, folder, stopwatch)
 
 
-def write_survey(plan: Plan, vision: Vision, folder: Path, progress: Progress, stopwatch: Stopwatch) -> None:
+def write_survey(
+    plan: Plan, vision: Vision, folder: Path, progress: Progress, stopwatch: Stopwatch
+) -> None:
     """Find all faces of the target and note them in ``folder``."""
     with (
         FaceLog(folder / FACES) as log,
@@ -78,7 +96,9 @@ def write_survey(plan: Plan, vision: Vision, folder: Path, progress: Progress, s
     write_atomically(folder / SURVEY, survey_record(log.reasons, log.cuts, plan.width))
 
 
-def arrange(plan: Plan, networks: Networks, survey_folder: Path, folder: Path, stopwatch: Stopwatch) -> None:
+def arrange(
+    plan: Plan, networks: Networks, survey_folder: Path, folder: Path, stopwatch: Stopwatch
+) -> None:
     """From a survey of all faces to the analysis of the chosen one, in ``folder``.
 
     Codes that lie beside the survey are used for the frames whose crop is still the same.
@@ -106,19 +126,27 @@ def arrange(plan: Plan, networks: Networks, survey_folder: Path, folder: Path, s
             missing = [int(frame) for frame in references if store.get(int(frame)) is None]
             if missing:
                 crops = _reference_crops(plan, folder, survey_folder, tracks, missing)
-                for frame, codes in zip(missing, networks.quantize(networks.encode(crops)), strict=True):
+                for frame, codes in zip(
+                    missing, networks.quantize(networks.encode(crops)), strict=True
+                ):
                     store.put(frame, codes)
     record = {"reasons": survey.reasons, "references": references.tolist(), "cuts": survey.cuts}
     write_atomically(folder / ANALYSIS_RECORD, json.dumps(record))
 
 
 def _take_codes(known: Path, folder: Path, state: NDArray[np.uint8], store: CodeStore) -> None:
-    """Codes of the frames whose crop lies exactly as it did when they were encoded; notes which frames these are.
+    """Codes of the frames whose crop lies exactly as it did when they were encoded; notes which
+    frames these are.
 
-    Smoothing looks ahead: the last frames of a beginning lie a little differently than within the whole.
+    Smoothing looks ahead: the last frames of a beginning lie a little differently than within the
+    whole.
     """
     compiled = np.zeros(len(state), np.bool_)
-    with Rows(known / MATRIX) as before, Rows(folder / MATRIX) as now, closing(CodeStore(known / CODES)) as codes:
+    with (
+        Rows(known / MATRIX) as before,
+        Rows(folder / MATRIX) as now,
+        closing(CodeStore(known / CODES)) as codes,
+    ):
         for frame in np.flatnonzero(state == 0).tolist():
             if np.array_equal(before[frame], now[frame]):
                 found = codes.get(frame)
@@ -131,8 +159,12 @@ def _take_codes(known: Path, folder: Path, state: NDArray[np.uint8], store: Code
 def _refuse(plan: Plan, state: NDArray[np.uint8], reasons: list[str]) -> None:
     counted = Counter(reasons[number] for number in state.tolist())
     found = ", ".join(f"{count} frames: {reason}" for reason, count in counted.most_common(3))
-    raise InputError(f"no face that could be replaced ({found})", path=plan.options.target,
-                     remedy="give a target with a face that looks towards the camera, or choose another with --face")
+    raise InputError(
+        f"no face that could be replaced ({found})",
+        path=plan.options.target,
+        remedy="give a target with a face that looks towards the camera, or choose another with "
+        "--face",
+    )
 
 
 def _pictures(plan: Plan, stopwatch: Stopwatch) -> Iterator[NDArray[np.uint8]]:
@@ -140,8 +172,14 @@ def _pictures(plan: Plan, stopwatch: Stopwatch) -> Iterator[NDArray[np.uint8]]:
         yield from stopwatch.iterate("decode video", target.frames(range(plan.playback.length)))
 
 
-def find_faces(plan: Plan, vision: Vision, progress: Progress, stopwatch: Stopwatch, log: FaceLog | None = None,
-               appearances: Observer | None = None) -> FaceSelector:
+def find_faces(
+    plan: Plan,
+    vision: Vision,
+    progress: Progress,
+    stopwatch: Stopwatch,
+    log: FaceLog | None = None,
+    appearances: Observer | None = None,
+) -> FaceSelector:
     """Follow all faces through the target, noting where they are and how they look."""
     tracker, selector = vision.tracker(), FaceSelector()
     progress.begin("find faces", plan.playback.length)
@@ -159,12 +197,25 @@ def find_faces(plan: Plan, vision: Vision, progress: Progress, stopwatch: Stopwa
     return selector
 
 
-def _reference_crops(plan: Plan, folder: Path, survey_folder: Path, tracks: tuple[int, ...], frames: list[int],
-                     ) -> NDArray[np.uint8]:
-    """Crops (R, 256, 256, 3) of reference frames: from the pictures that the survey kept, else decoded again."""
-    with Rows(folder / MATRIX) as matrices, closing(Candidates(survey_folder / CANDIDATES)) as candidates:
+def _reference_crops(
+    plan: Plan,
+    folder: Path,
+    survey_folder: Path,
+    tracks: tuple[int, ...],
+    frames: list[int],
+) -> NDArray[np.uint8]:
+    """Crops (R, 256, 256, 3) of reference frames: from the pictures that the survey kept, else
+    decoded again.
+    """
+    with (
+        Rows(folder / MATRIX) as matrices,
+        closing(Candidates(survey_folder / CANDIDATES)) as candidates,
+    ):
         alignments = {frame: Alignment(matrices[frame]) for frame in frames}
-        crops = {frame: candidates.crop(tracks, frame, alignment) for frame, alignment in alignments.items()}
+        crops = {
+            frame: candidates.crop(tracks, frame, alignment)
+            for frame, alignment in alignments.items()
+        }
     missing = [frame for frame, crop in crops.items() if crop is None]
     if missing:
         with plan.open_target() as target:

@@ -18,17 +18,20 @@ from swaptalk.pipeline.rows import Rows
 CODES = "codes.bin"
 #: File with the alignments of the frames.
 MATRIX = "matrix.npy"
-#: File that says which frames lie as they did when a template was made of them; there only with a template.
+#: File that says which frames lie as they did when a template was made of them; there only with a
+#: template.
 COMPILED = "compiled.npy"
 #: File with the looks of the face.
 APPEARANCE = "appearance.npy"
-#: Usable frames at the beginning of a scene that its pose is taken from (5 s at 25 a second), so that it is the same
-#: however much more of the scene is shown; and how many of them, spread evenly.
+#: Usable frames at the beginning of a scene that its pose is taken from (5 s at 25 a second), so
+#: that it is the same however much more of the scene is shown; and how many of them, spread evenly.
 POSE_SPAN, POSE_FRAMES = 125, 50
 
 
 class Analysis:
-    """Reads a finished analysis. Not for use from several threads at once: open it once per thread."""
+    """Reads a finished analysis. Not for use from several threads at once: open it once per
+    thread.
+    """
 
     def __init__(self, folder: Path) -> None:
         record = json.loads((folder / ANALYSIS_RECORD).read_text(encoding="utf-8"))
@@ -38,7 +41,9 @@ class Analysis:
         self._state: NDArray[np.uint8] = np.load(folder / "state.npy")
         self._reference: NDArray[np.uint8] = np.load(folder / "reference.npy")
         compiled = folder / COMPILED
-        self._compiled: NDArray[np.bool_] = np.load(compiled) if compiled.exists() else np.zeros(len(self), np.bool_)
+        self._compiled: NDArray[np.bool_] = (
+            np.load(compiled) if compiled.exists() else np.zeros(len(self), np.bool_)
+        )
         self._cuts = np.array(record["cuts"], np.intp)
         #: Frames that serve as references, (R,).
         self.references = np.array(record["references"], np.intp)
@@ -68,7 +73,9 @@ class Analysis:
         return int(np.searchsorted(self._cuts, frame, side="right"))
 
     def appearance(self) -> AppearanceModel | None:
-        """How the face usually looks, to tell what lies in front of it; None if too little of it was seen."""
+        """How the face usually looks, to tell what lies in front of it; None if too little of it
+        was seen.
+        """
         path = self.folder / APPEARANCE
         return AppearanceModel(*np.load(path)) if path.exists() else None
 
@@ -81,7 +88,8 @@ class Analysis:
         return self._mesh[frame].astype(np.float32)
 
     def scene_pose(self, scene: int) -> Pose:
-        """How the face's head points as a scene begins: the median over some usable frames, zero where there is none.
+        """How the face's head points as a scene begins: the median over some usable frames, zero
+        where there is none.
 
         Roll is that of the aligned crop.
         """
@@ -90,8 +98,12 @@ class Analysis:
         frames = frames[self._state[frames] == 0][:POSE_SPAN]
         if not len(frames):
             return Pose(0.0, 0.0, 0.0)
-        chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), POSE_FRAMES)).astype(np.intp)]
-        yaw, pitch, roll = np.median([estimate_pose(self.mesh(int(frame))).vector for frame in chosen], axis=0)
+        chosen = frames[
+            np.linspace(0, len(frames) - 1, min(len(frames), POSE_FRAMES)).astype(np.intp)
+        ]
+        yaw, pitch, roll = np.median(
+            [estimate_pose(self.mesh(int(frame))).vector for frame in chosen], axis=0
+        )
         return Pose(float(yaw), float(pitch), float(roll))
 
     def reference(self, frame: int) -> int:

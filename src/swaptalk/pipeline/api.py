@@ -53,7 +53,8 @@ class FoundFace:
     @property
     def summary(self) -> str:
         """The numbers in words."""
-        return f"in {self.frames} frames from frame {self.first_frame} on, {self.usable_frames} of them usable"
+        where = f"in {self.frames} frames from frame {self.first_frame} on"
+        return f"{where}, {self.usable_frames} of them usable"
 
 
 class SwapTalk:
@@ -61,28 +62,42 @@ class SwapTalk:
 
     Example::
 
-        SwapTalk.from_pretrained().generate(source="me.jpg", target="scene.mp4", audio="words.wav", output="out.mp4")
+        SwapTalk.from_pretrained().generate(source="me.jpg", target="scene.mp4", audio="words.wav",
+        output="out.mp4")
 
     Args:
         networks: the models.
         vision: finds faces.
         progress: told how far a job is.
-        signer: signs the outputs instead of ``certificate`` or the self-made key, for instance in a key service.
+        signer: signs the outputs instead of ``certificate`` or the self-made key, for instance in a
+            key service.
 
     One instance runs one job at a time.
     """
 
-    def __init__(self, networks: Networks, vision: Vision, progress: Progress | None = None,
-                 signer: SigningIdentity | None = None) -> None:
+    def __init__(
+        self,
+        networks: Networks,
+        vision: Vision,
+        progress: Progress | None = None,
+        signer: SigningIdentity | None = None,
+    ) -> None:
         self._networks, self._vision, self._signer = networks, vision, signer
         self._progress = progress or Progress()
 
     @classmethod
-    def from_pretrained(cls, models: Path | str | None = None, device: str = "auto", threads: int = 0,
-                        progress: Progress | None = None, signer: SigningIdentity | None = None) -> SwapTalk:
+    def from_pretrained(
+        cls,
+        models: Path | str | None = None,
+        device: str = "auto",
+        threads: int = 0,
+        progress: Progress | None = None,
+        signer: SigningIdentity | None = None,
+    ) -> SwapTalk:
         """Load the weights that came with the package, or those in the folder ``models``.
 
-        Missing third-party files are fetched once. ``threads`` = 0 leaves some cores to the other stages.
+        Missing third-party files are fetched once. ``threads`` = 0 leaves some cores to the other
+        stages.
 
         Raises:
             SwapTalkError: weights are missing or damaged, or the device is not there.
@@ -95,7 +110,8 @@ class SwapTalk:
         """Make a video (or, from a photo without audio, a photo), whole or not at all.
 
         Args:
-            options: the job. Without ``source`` the target keeps its face, without ``audio`` its speech and mouth.
+            options: the job. Without ``source`` the target keeps its face, without ``audio`` its
+                speech and mouth.
             **settings: the fields of :class:`GenerateOptions`, instead of ``options``.
 
         Returns:
@@ -116,12 +132,15 @@ class SwapTalk:
             return None
         return self._render(plan, plan.options.output, source, stopwatch, marks)
 
-    def frames(self, options: GenerateOptions | None = None, **settings: Any) -> Iterator[NDArray[np.uint8]]:
+    def frames(
+        self, options: GenerateOptions | None = None, **settings: Any
+    ) -> Iterator[NDArray[np.uint8]]:
         """Yield the composited frames, RGB (H, W, 3) uint8, for those who write them themselves.
 
         They carry the watermark; the signed manifest is up to those who make the file.
 
-        Takes what :meth:`generate` takes, but needs no ``output``. Close the iterator to stop early.
+        Takes what :meth:`generate` takes, but needs no ``output``. Close the iterator to stop
+        early.
 
         Raises:
             InputError: an input or option is at fault.
@@ -131,22 +150,32 @@ class SwapTalk:
         stopwatch = Stopwatch()
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             with (
-                closing(self._prepare(plan, self._source(plan, stopwatch), Path(folder), stopwatch)) as faces,
-                closing(generate_frames(plan, faces, range(plan.frames), stopwatch, marks.apply)) as frames,
+                closing(
+                    self._prepare(plan, self._source(plan, stopwatch), Path(folder), stopwatch)
+                ) as faces,
+                closing(
+                    generate_frames(plan, faces, range(plan.frames), stopwatch, marks.apply)
+                ) as frames,
             ):
                 yield from frames
 
-    def stream(self, audio: Iterable[NDArray[np.floating[Any]]], options: GenerateOptions | None = None,
-               **settings: Any) -> Iterator[NDArray[np.uint8]]:
+    def stream(
+        self,
+        audio: Iterable[NDArray[np.floating[Any]]],
+        options: GenerateOptions | None = None,
+        **settings: Any,
+    ) -> Iterator[NDArray[np.uint8]]:
         """Yield frames while the words are still being spoken, for voice agents and calls.
 
-        A frame is made as soon as the speech up to ``swaptalk.pipeline.live.LOOK_AHEAD`` (0.2 s) after it has come:
-        pictures follow the sound at that distance, the length of a chunk, and the time one frame takes. The target is
-        played back and forth for as long as somebody speaks; give a template or a photo, or its analysis comes first.
-        The frames carry the watermark.
+        A frame is made as soon as the speech up to ``swaptalk.pipeline.live.LOOK_AHEAD`` (0.2 s)
+        after it has come: pictures follow the sound at that distance, the length of a chunk, and
+        the time one frame takes. The target is played back and forth for as long as somebody
+        speaks; give a template or a photo, or its analysis comes first. The frames carry the
+        watermark.
 
         Args:
-            audio: chunks of samples (n,) at 16 kHz, floats in [-1, 1] or 16-bit integers; 20 to 100 ms each are fit.
+            audio: chunks of samples (n,) at 16 kHz, floats in [-1, 1] or 16-bit integers; 20 to 100
+                ms each are fit.
             options: the job, without ``audio`` and ``output``.
             **settings: the fields of :class:`GenerateOptions`, instead of ``options``.
 
@@ -156,8 +185,11 @@ class SwapTalk:
         """
         plan = self._plan(options or GenerateOptions(**settings), "live")
         if plan.options.audio is not None:
-            raise InputError("is given where chunks of sound are expected", path=plan.options.audio,
-                             remedy="leave out audio, or use generate")
+            raise InputError(
+                "is given where chunks of sound are expected",
+                path=plan.options.audio,
+                remedy="leave out audio, or use generate",
+            )
         marks, stopwatch, speech = self._marks(plan), Stopwatch(), LiveSpeech(self._networks)
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             loading = self._load(plan, speaks=True)
@@ -169,8 +201,11 @@ class SwapTalk:
                     for picture in frames:
                         yield marks.apply(picture)
 
-    def list_faces(self, options: GenerateOptions | None = None, **settings: Any) -> list[FoundFace]:
-        """Find the people in the target, and write their numbered contact sheet to ``list_faces`` if it is given.
+    def list_faces(
+        self, options: GenerateOptions | None = None, **settings: Any
+    ) -> list[FoundFace]:
+        """Find the people in the target, and write their numbered contact sheet to ``list_faces``
+        if it is given.
 
         Raises:
             InputError: an input or option is at fault, or nobody is seen.
@@ -178,54 +213,78 @@ class SwapTalk:
         plan = make_plan(options or GenerateOptions(**settings), "faces")
         selector = find_faces(plan, self._vision, self._progress, Stopwatch())
         if not selector.faces:
-            raise InputError("no face was found in it", path=plan.options.target, remedy="give another target")
+            raise InputError(
+                "no face was found in it", path=plan.options.target, remedy="give another target"
+            )
         if plan.options.list_faces is not None:
             write_image(plan.options.list_faces, selector.contact_sheet())
-        return [FoundFace(face.number, face.frames, face.usable_frames, face.first_frame) for face in selector.faces]
+        return [
+            FoundFace(face.number, face.frames, face.usable_frames, face.first_frame)
+            for face in selector.faces
+        ]
 
     def _marks(self, plan: Plan) -> Marks:
         return Marks(plan, self._networks.fingerprint, self._signer)
 
-    def build_template(self, target: Path | str, output: Path | str, *, embed: bool = False, **settings: Any,
-                       ) -> Template:
+    def build_template(
+        self,
+        target: Path | str,
+        output: Path | str,
+        *,
+        embed: bool = False,
+        **settings: Any,
+    ) -> Template:
         """Compile a target once, for many jobs: its faces, alignments, looks and codes in one file.
 
-        With ``source`` the swap of every frame is in it too: jobs with the same photos and ``strength`` need not make
-        it again. A job without a source keeps the target's own face, as ever.
+        With ``source`` the swap of every frame is in it too: jobs with the same photos and
+        ``strength`` need not make it again. A job without a source keeps the target's own face, as
+        ever.
 
         Args:
             target: video or photo.
             output: file to write (.swaptalk), whole or not at all.
             embed: carry the target in the file instead of naming where it lies.
-            **settings: ``face``, ``start``, ``end``, ``fps``, ``resolution``, ``source``, ``source_face``,
-                ``strength`` and ``consent`` as of :class:`GenerateOptions`.
+            **settings: ``face``, ``start``, ``end``, ``fps``, ``resolution``, ``source``,
+                ``source_face``, ``strength`` and ``consent`` as of :class:`GenerateOptions`.
 
         Raises:
             InputError: an input or option is at fault; nothing is written.
         """
         options, output = GenerateOptions(target=Path(target), **settings), Path(output)
         if is_template(options.target):
-            raise InputError("is a template already", path=target, remedy="give the video it was made of")
+            raise InputError(
+                "is a template already", path=target, remedy="give the video it was made of"
+            )
         plan = make_plan(options, "template")
         check_output(output, (TEMPLATE_SUFFIX,), plan.inputs)
         if options.source:
             check_photos(options)
         with full_disk_explained(output.parent), unchanged(plan.inputs) as check:
             source = self._source(plan, Stopwatch())
-            return write_template(plan, output, embed, source, self._vision, self._networks, self._progress, check)
+            return write_template(
+                plan, output, embed, source, self._vision, self._networks, self._progress, check
+            )
 
     def _plan(self, options: GenerateOptions, purpose: Purpose) -> Plan:
         plan = make_plan(options, purpose)
         if plan.template is not None:
             plan.template.check_weights(self._networks.fingerprint)
-            plan = replace(plan, stored_swap=plan.template.holds_swap(plan.options, self._networks.arithmetic))
+            plan = replace(
+                plan, stored_swap=plan.template.holds_swap(plan.options, self._networks.arithmetic)
+            )
         return plan
 
     def _load(self, plan: Plan, speaks: bool) -> threading.Thread:
-        """Get the networks of a job ready while its target is analysed: compiling them takes a second."""
+        """Get the networks of a job ready while its target is analysed: compiling them takes a
+        second.
+        """
         swaps = bool(plan.options.source) and not (plan.compiled and plan.stored_swap)
-        wanted = [*(["encoder"] if swaps or not plan.compiled else []), *(["identity", "swap"] if swaps else []),
-                  *(["motion", "lipsync"] if speaks else []), "decoder"]
+        wanted = [
+            *(["encoder"] if swaps or not plan.compiled else []),
+            *(["identity", "swap"] if swaps else []),
+            *(["motion", "lipsync"] if speaks else []),
+            "decoder",
+        ]
         thread = threading.Thread(target=self._networks.load, args=wanted, name="load")
         thread.start()
         return thread
@@ -235,35 +294,61 @@ class SwapTalk:
 
         def read() -> Source:
             with stopwatch.stage("source"):
-                return read_source(options.source, options.source_face, self._vision, self._networks)
+                return read_source(
+                    options.source, options.source_face, self._vision, self._networks
+                )
 
         if not options.source:
             return None
         return UnreadSource(read) if plan.compiled and plan.stored_swap else read()
 
-    def _prepare(self, plan: Plan, source: AnySource | None, folder: Path, stopwatch: Stopwatch,
-                 motion: Motion | None = None) -> FaceGenerator:
-        """The first pass, unless an interrupted job has done it, and the mouth's motion unless it comes live."""
+    def _prepare(
+        self,
+        plan: Plan,
+        source: AnySource | None,
+        folder: Path,
+        stopwatch: Stopwatch,
+        motion: Motion | None = None,
+    ) -> FaceGenerator:
+        """The first pass, unless an interrupted job has done it, and the mouth's motion unless it
+        comes live.
+        """
         if not is_complete(folder):
             analyse(plan, self._vision, self._networks, folder, self._progress, stopwatch)
         if plan.options.audio is not None:
             with stopwatch.stage("audio"):
                 write_motion(self._networks, plan.options.audio, plan.samples, folder)
             motion = MotionTrack(folder, self._networks)
-        stored = plan.template.stored_swaps() if plan.template is not None and plan.stored_swap else None
+        stored = (
+            plan.template.stored_swaps() if plan.template is not None and plan.stored_swap else None
+        )
         return FaceGenerator(
-            self._networks, Analysis(folder), source, motion, plan.options.strength, plan.options.order, stored
+            self._networks,
+            Analysis(folder),
+            source,
+            motion,
+            plan.options.strength,
+            plan.options.order,
+            stored,
         )
 
-    def _render(self, plan: Plan, output: Path, source: AnySource | None, stopwatch: Stopwatch, marks: Marks) -> Report:
-        with full_disk_explained(output.parent), JobFolder(output, marks.job) as job, unchanged(plan.inputs) as check:
+    def _render(
+        self, plan: Plan, output: Path, source: AnySource | None, stopwatch: Stopwatch, marks: Marks
+    ) -> Report:
+        with (
+            full_disk_explained(output.parent),
+            JobFolder(output, marks.job) as job,
+            unchanged(plan.inputs) as check,
+        ):
             job.begin(plan.options.resume)
             done, unsigned = finished_frames(plan, job), job.unsigned(output.suffix)
             with closing(self._prepare(plan, source, job.analysis, stopwatch)) as faces:
                 self._progress.begin("generate", plan.frames, done)
                 states = SmoothingStates(job.smoothing, chunk_frames(plan))
                 indices = range(done, plan.frames)
-                with closing(generate_frames(plan, faces, indices, stopwatch, marks.apply, states)) as frames:
+                with closing(
+                    generate_frames(plan, faces, indices, stopwatch, marks.apply, states)
+                ) as frames:
                     if plan.image:
                         write_image(unsigned, next(frames))
                     else:
@@ -288,7 +373,9 @@ class SwapTalk:
             indices = preview_indices(short)
             with (
                 closing(self._prepare(short, source, Path(folder), stopwatch)) as faces,
-                closing(generate_frames(short, faces, indices, stopwatch, _left_to_the_sheet)) as results,
+                closing(
+                    generate_frames(short, faces, indices, stopwatch, _left_to_the_sheet)
+                ) as results,
             ):
                 made = list(results)
             with short.open_target() as target:
@@ -301,16 +388,25 @@ def _left_to_the_sheet(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return picture
 
 
-def _report(plan: Plan, output: Path, analysis: Analysis, done: int, stopwatch: Stopwatch, marks: Marks) -> Report:
+def _report(
+    plan: Plan, output: Path, analysis: Analysis, done: int, stopwatch: Stopwatch, marks: Marks
+) -> Report:
     passed = Counter(analysis.reason(plan.playback(index)) for index in range(plan.frames))
     changed = passed.pop("", 0)
     seconds = stopwatch.total
     return Report(
-        output=str(output), frames=plan.frames, duration=float(plan.seconds), frame_rate=str(plan.fps),
-        width=plan.width, height=plan.height, changed=changed, passed_through=dict(passed.most_common()),
-        resumed_frames=done, seconds=round(seconds, 3), fps=round((plan.frames - done) / seconds, 2),
+        output=str(output),
+        frames=plan.frames,
+        duration=float(plan.seconds),
+        frame_rate=str(plan.fps),
+        width=plan.width,
+        height=plan.height,
+        changed=changed,
+        passed_through=dict(passed.most_common()),
+        resumed_frames=done,
+        seconds=round(seconds, 3),
+        fps=round((plan.frames - done) / seconds, 2),
         watermark=None if marks.identifier is None else f"{marks.identifier:016x}",
-        stages=stopwatch.stages, peak_memory_bytes=peak_memory_bytes(),
+        stages=stopwatch.stages,
+        peak_memory_bytes=peak_memory_bytes(),
     )
-
-

@@ -1,4 +1,6 @@
-"""How each person in the target usually looks: samples noted while faces are followed, a model of the chosen one."""
+"""How each person in the target usually looks: samples noted while faces are followed, a model of
+the chosen one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.align import crop_face, estimate_alignment
-from swaptalk.faces.occlusion import AppearanceCollector, AppearanceModel, SampleSchedule, texel_count, unroll
+from swaptalk.faces.occlusion import (
+    AppearanceCollector,
+    AppearanceModel,
+    SampleSchedule,
+    texel_count,
+    unroll,
+)
 from swaptalk.faces.track import TrackedFrame
 from swaptalk.pipeline.candidates import CandidateWriter
 
@@ -17,7 +25,8 @@ from swaptalk.pipeline.candidates import CandidateWriter
 MAXIMUM_PEOPLE = 12
 #: One frame in so many is looked at: neighbours look alike.
 EVERY = 3
-#: One noted look in so many of a person may become a reference: its picture is kept until they are chosen.
+#: One noted look in so many of a person may become a reference: its picture is kept until they are
+#: chosen.
 CANDIDATE_EVERY = 2
 
 
@@ -53,8 +62,12 @@ class Appearances:
                 self._frames[face.track] = self._frames.get(face.track, 0) + 1
                 if self._schedules.setdefault(face.track, SampleSchedule()).take():
                     alignment = estimate_alignment(face.landmarks.xy)
-                    features = unroll(crop_face(picture, alignment), alignment.to_crop(face.landmarks.xy))
-                    self._file.write(np.array([(face.track, frame.index, features)], self._record).tobytes())
+                    features = unroll(
+                        crop_face(picture, alignment), alignment.to_crop(face.landmarks.xy)
+                    )
+                    self._file.write(
+                        np.array([(face.track, frame.index, features)], self._record).tobytes()
+                    )
                     count = self._noted.get(face.track, 0)
                     if count % CANDIDATE_EVERY == 0:
                         self._candidates.add(face.track, frame.index, picture, alignment)
@@ -78,15 +91,21 @@ def _looks(path: Path, tracks: Collection[int], frames: int) -> Iterator[np.void
 
 
 def candidate_frames(path: Path, tracks: Collection[int], frames: int) -> NDArray[np.intp]:
-    """Of the first ``frames`` frames those that may become references of these tracks, in order, (C,)."""
+    """Of the first ``frames`` frames those that may become references of these tracks, in order,
+    (C,).
+    """
     noted: dict[int, list[int]] = {}
     for look in _looks(path, tracks, frames):
         noted.setdefault(int(look["track"]), []).append(int(look["frame"]))
-    return np.unique(np.array([frame for one in noted.values() for frame in one[::CANDIDATE_EVERY]], np.intp))
+    return np.unique(
+        np.array([frame for one in noted.values() for frame in one[::CANDIDATE_EVERY]], np.intp)
+    )
 
 
 def read_appearance(path: Path, tracks: Collection[int], frames: int) -> AppearanceModel | None:
-    """Looks, in the first ``frames`` frames, of the first of these tracks that was seen often enough, or None."""
+    """Looks, in the first ``frames`` frames, of the first of these tracks that was seen often
+    enough, or None.
+    """
     collectors = {track: AppearanceCollector() for track in tracks}
     for look in _looks(path, tracks, frames):
         collectors[int(look["track"])].keep(look["features"])

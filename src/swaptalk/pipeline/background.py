@@ -1,4 +1,6 @@
-"""Runs an iterator in a thread of its own behind a bounded queue: the joint between two stages of the pipeline."""
+"""Runs an iterator in a thread of its own behind a bounded queue: the joint between two stages of
+the pipeline.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: How often a waiting stage looks whether it is still wanted, in seconds: the longest it takes a pipeline to stop.
+#: How often a waiting stage looks whether it is still wanted, in seconds: the longest it takes a
+#: pipeline to stop.
 POLL_SECONDS = 0.1
-#: How long a stage may keep Python's lock from the others, in seconds. Python's own 5 ms are as long as a stage needs
-#: for a frame: the networks waited for it, and two cores made 6 % fewer frames.
+#: How long a stage may keep Python's lock from the others, in seconds. Python's own 5 ms are as
+#: long as a stage needs for a frame: the networks waited for it, and two cores made 6 % fewer
+#: frames.
 TURN_SECONDS = 0.0005
 
 
@@ -42,12 +46,14 @@ class _End:
 def background(make: Callable[[], Iterable[T]], depth: int, name: str) -> Generator[T, None, None]:
     """Yield the items of ``make()``, produced by a thread that runs at most ``depth`` items ahead.
 
-    An exception in the producer reaches the consumer as itself, after the items made before it. Closing this
-    generator (or an exception in the consumer) stops the producer, which closes its own input, so that a chain of
-    stages comes down together. The thread has ended when this generator has.
+    An exception in the producer reaches the consumer as itself, after the items made before it.
+    Closing this generator (or an exception in the consumer) stops the producer, which closes its
+    own input, so that a chain of stages comes down together. The thread has ended when this
+    generator has.
 
     Args:
-        make: called in the thread; builds the iterator, so that files opened by it belong to that thread.
+        make: called in the thread; builds the iterator, so that files opened by it belong to that
+            thread.
         depth: bound of the queue, at least one.
         name: name of the thread, seen in tracebacks and debuggers.
     """
@@ -56,9 +62,15 @@ def background(make: Callable[[], Iterable[T]], depth: int, name: str) -> Genera
             yield from batch
 
 
-def background_batches(make: Callable[[], Iterable[T]], depth: int, name: str, most: int,
-                       ) -> Generator[list[T], None, None]:
-    """The same, in lists of up to ``most`` items: one is waited for, those that are ready by then come along."""
+def background_batches(
+    make: Callable[[], Iterable[T]],
+    depth: int,
+    name: str,
+    most: int,
+) -> Generator[list[T], None, None]:
+    """The same, in lists of up to ``most`` items: one is waited for, those that are ready by then
+    come along.
+    """
     items: queue.Queue[T | _Failure | _End] = queue.Queue(maxsize=max(1, depth))
     stop = threading.Event()
     thread = threading.Thread(target=_produce, args=(make, items, stop), name=name, daemon=True)
@@ -85,7 +97,9 @@ def background_batches(make: Callable[[], Iterable[T]], depth: int, name: str, m
         thread.join()
 
 
-def _produce(make: Callable[[], Iterable[T]], items: queue.Queue[T | _Failure | _End], stop: threading.Event) -> None:
+def _produce(
+    make: Callable[[], Iterable[T]], items: queue.Queue[T | _Failure | _End], stop: threading.Event
+) -> None:
     """The thread: everything into the queue, the end or the error behind it."""
 
     def put(item: T | _Failure | _End) -> bool:

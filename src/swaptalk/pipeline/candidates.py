@@ -1,7 +1,8 @@
 """Pictures of the faces that may become references, kept while faces are followed.
 
-Which frames serve as references is known only at the end of the first pass, and how their crops lie only after
-smoothing. The surroundings of some faces, kept until then, save decoding the target once more.
+Which frames serve as references is known only at the end of the first pass, and how their crops lie
+only after smoothing. The surroundings of some faces, kept until then, save decoding the target once
+more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.align import Alignment, crop_box, crop_part
 
-#: What precedes a picture in the file: track, frame, left, top, width, height, width and height of the whole picture.
+#: What precedes a picture in the file: track, frame, left, top, width, height, width and height of
+#: the whole picture.
 _HEADER = struct.Struct("<8i")
 #: Share of the box kept on each side, so that it still covers the crop after smoothing.
 _MARGIN = 0.08
@@ -39,9 +41,16 @@ class CandidateWriter:
         height, width = picture.shape[:2]
         left, top, right, bottom = crop_box(alignment, height, width)
         more = round(_MARGIN * max(right - left, bottom - top))
-        left, top, right, bottom = max(0, left - more), max(0, top - more), right + more, bottom + more
+        left, top, right, bottom = (
+            max(0, left - more),
+            max(0, top - more),
+            right + more,
+            bottom + more,
+        )
         part = np.ascontiguousarray(picture[top:bottom, left:right])
-        self._file.write(_HEADER.pack(track, frame, left, top, part.shape[1], part.shape[0], width, height))
+        self._file.write(
+            _HEADER.pack(track, frame, left, top, part.shape[1], part.shape[0], width, height)
+        )
         self._file.write(part.data)
 
     def close(self) -> None:
@@ -65,9 +74,15 @@ class Candidates:
                 self._places[track, frame] = self._file.tell() - _HEADER.size
                 self._file.seek(width * height * 3, 1)
 
-    def crop(self, tracks: tuple[int, ...], frame: int, alignment: Alignment) -> NDArray[np.uint8] | None:
-        """The crop (256, 256, 3) uint8 of one of the tracks as `crop_face` cuts it, or None if it was not kept."""
-        place = next((self._places[track, frame] for track in tracks if (track, frame) in self._places), None)
+    def crop(
+        self, tracks: tuple[int, ...], frame: int, alignment: Alignment
+    ) -> NDArray[np.uint8] | None:
+        """The crop (256, 256, 3) uint8 of one of the tracks as `crop_face` cuts it, or None if it
+        was not kept.
+        """
+        place = next(
+            (self._places[track, frame] for track in tracks if (track, frame) in self._places), None
+        )
         if place is None or self._file is None:
             return None
         self._file.seek(place)

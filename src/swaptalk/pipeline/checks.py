@@ -15,22 +15,27 @@ from swaptalk.pipeline.job import file_fingerprint
 
 VIDEO_SUFFIXES = (".mp4", ".m4v")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
-#: Rule of thumb for H.264 of talking people at a constant rate factor of 20: bits for every pixel of every frame;
-#: six steps of the factor double or halve it. The other codecs need less.
+#: Rule of thumb for H.264 of talking people at a constant rate factor of 20: bits for every pixel
+#: of every frame; six steps of the factor double or halve it. The other codecs need less.
 BITS_PER_PIXEL, RATED_FACTOR, STEPS_PER_DOUBLING = 0.12, 20, 6
 #: Room that must stay free on the disk, in bytes.
 DISK_RESERVE = 64 << 20
 
 
 def check_output(path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) -> None:
-    """Refuse an output that cannot be written or that would destroy an input, before any work is done.
+    """Refuse an output that cannot be written or that would destroy an input, before any work is
+    done.
 
     Raises:
-        InputError: unknown kind of file, missing folder, a folder itself, equal to an input, or not writable.
+        InputError: unknown kind of file, missing folder, a folder itself, equal to an input, or not
+            writable.
     """
     if path.suffix.lower() not in suffixes:
-        raise InputError(f"cannot write a file ending in '{path.suffix}'", path=path,
-                         remedy=f"let the name end in {', '.join(suffixes)}")
+        raise InputError(
+            f"cannot write a file ending in '{path.suffix}'",
+            path=path,
+            remedy=f"let the name end in {', '.join(suffixes)}",
+        )
     if path.is_dir():
         raise InputError("is a folder", path=path, remedy="give the name of a file in it")
     folder = path.parent
@@ -38,15 +43,20 @@ def check_output(path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) 
         raise InputError("the folder does not exist", path=path, remedy=f"create {folder} first")
     for other in inputs:
         if path.exists() and other.exists() and path.samefile(other):
-            raise InputError("is an input of this job too", path=path, remedy="write to another file")
+            raise InputError(
+                "is an input of this job too", path=path, remedy="write to another file"
+            )
     try:
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError("the file is write-protected")
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise InputError(f"not writable ({error.strerror or error})", path=path,
-                         remedy="choose a folder you may write to") from None
+        raise InputError(
+            f"not writable ({error.strerror or error})",
+            path=path,
+            remedy="choose a folder you may write to",
+        ) from None
 
 
 def check_distinct(outputs: Iterable[Path | None]) -> None:
@@ -60,7 +70,9 @@ def check_distinct(outputs: Iterable[Path | None]) -> None:
         if path is None:
             continue
         if path.resolve() in seen:
-            raise InputError("is asked for as two outputs", path=path, remedy="give each its own file")
+            raise InputError(
+                "is asked for as two outputs", path=path, remedy="give each its own file"
+            )
         seen.add(path.resolve())
 
 
@@ -79,8 +91,10 @@ def check_disk(output: Path, needed: int) -> None:
     free = shutil.disk_usage(output.parent).free
     if needed + DISK_RESERVE > free:
         raise InputError(
-            f"the job needs about {_megabytes(needed + DISK_RESERVE)}, {_megabytes(free)} are free", path=output.parent,
-            remedy="free some space, write elsewhere, or ask for less with --end, --resolution or --quality",
+            f"the job needs about {_megabytes(needed + DISK_RESERVE)}, {_megabytes(free)} are free",
+            path=output.parent,
+            remedy="free some space, write elsewhere, or ask for less with --end, --resolution or "
+            "--quality",
         )
 
 
@@ -101,15 +115,19 @@ def full_disk_explained(folder: Path) -> Iterator[None]:
 
 
 class ChangedInputError(InputError):
-    """An input was written to or replaced during the job: what the job has finished belongs to the old one."""
+    """An input was written to or replaced during the job: what the job has finished belongs to the
+    old one.
+    """
 
 
 @contextmanager
 def unchanged(inputs: Iterable[Path]) -> Iterator[Callable[[], None]]:
-    """Notice that a file is written to or replaced while a job reads it, which it does more than once.
+    """Notice that a file is written to or replaced while a job reads it, which it does more than
+    once.
 
     Yields:
-        A check, for when all has been read. An error in the block is explained by the change if there was one.
+        A check, for when all has been read. An error in the block is explained by the change if
+        there was one.
 
     Raises:
         ChangedInputError: naming the file.
@@ -123,8 +141,11 @@ def unchanged(inputs: Iterable[Path]) -> Iterator[Callable[[], None]]:
             except OSError:
                 same = False
             if not same:
-                raise ChangedInputError("changed while the job was reading it", path=path,
-                                        remedy="let nobody write to it, and start the job anew without --resume")
+                raise ChangedInputError(
+                    "changed while the job was reading it",
+                    path=path,
+                    remedy="let nobody write to it, and start the job anew without --resume",
+                )
 
     try:
         yield check

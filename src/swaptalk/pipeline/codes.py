@@ -1,4 +1,6 @@
-"""Codes of the target's frames on disk: encoded when a frame is first needed, read when it comes again."""
+"""Codes of the target's frames on disk: encoded when a frame is first needed, read when it comes
+again.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +17,22 @@ from numpy.typing import NDArray
 #: The file begins with shape and type of one frame's numbers, as JSON padded to this many bytes.
 _HEADER_BYTES = 128
 _CHECKSUM = struct.Struct("<I")
-#: Largest record in bytes: of codes sixteen times, of latents four times what the largest network in use makes.
+#: Largest record in bytes: of codes sixteen times, of latents four times what the largest network
+#: in use makes.
 _MAX_RECORD = 1 << 18
 
 
 class FrameStore:
-    """One record of numbers for every frame, all of the same shape (channels, rows, columns), filled in any order.
+    """One record of numbers for every frame, all of the same shape (channels, rows, columns),
+    filled in any order.
 
-    Each record carries a checksum, so that a record torn by a power cut counts as missing. Memory does not grow with
-    the number of frames. Not safe for use from several threads at once.
+    Each record carries a checksum, so that a record torn by a power cut counts as missing. Memory
+    does not grow with the number of frames. Not safe for use from several threads at once.
 
     Args:
         path: the file; it is gone on with if it exists.
-        start: where in the file the store begins. After the beginning of another file it can only be read.
+        start: where in the file the store begins. After the beginning of another file it can only
+            be read.
 
     Raises:
         ValueError: the file is something else.

@@ -1,4 +1,6 @@
-"""What can be said of a photo or video before anything is made of it: who is seen, how often, and how well."""
+"""What can be said of a photo or video before anything is made of it: who is seen, how often, and
+how well.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from swaptalk.pipeline.vision import Vision
 
 @dataclass(frozen=True)
 class Outline:
-    """A face in the picture that is shown: its ``face`` number, and the oval (N, 2) as shares of width and height."""
+    """A face in the picture that is shown: its ``face`` number, and the oval (N, 2) as shares of
+    width and height.
+    """
 
     number: int
     oval: NDArray[np.float32]
@@ -31,7 +35,9 @@ class Outline:
 
 @dataclass(frozen=True)
 class View:
-    """The picture (H, W, 3) that shows most people so far, where in the file it is, and the faces in it."""
+    """The picture (H, W, 3) that shows most people so far, where in the file it is, and the faces
+    in it.
+    """
 
     frame: int
     picture: NDArray[np.uint8]
@@ -40,7 +46,8 @@ class View:
 
 @dataclass(frozen=True)
 class Person:
-    """One person: in ``frames`` frames, of which ``usable`` can be changed; for the others ``reasons`` counts why.
+    """One person: in ``frames`` frames, of which ``usable`` can be changed; for the others
+    ``reasons`` counts why.
 
     ``number`` is what ``--face`` takes. ``thumbnail`` is a picture (192, 192, 3).
     """
@@ -63,7 +70,9 @@ class Inspection:
 
 
 class _Watcher:
-    """Counts why faces cannot be changed, and keeps the first picture with most usable, then most faces."""
+    """Counts why faces cannot be changed, and keeps the first picture with most usable, then most
+    faces.
+    """
 
     def __init__(self, shown: Callable[[View], object]) -> None:
         self.reasons: defaultdict[int, Counter[str]] = defaultdict(Counter)
@@ -81,20 +90,31 @@ class _Watcher:
             return
         self._best = rank
         size = np.array([picture.shape[1], picture.shape[0]], np.float32)
-        self.view = View(frame.index, picture.copy(), tuple(
-            Outline(face.track + 1, (face.landmarks.xy[FACE_OVAL] / size).astype(np.float32)) for face in frame.faces))
+        self.view = View(
+            frame.index,
+            picture.copy(),
+            tuple(
+                Outline(face.track + 1, (face.landmarks.xy[FACE_OVAL] / size).astype(np.float32))
+                for face in frame.faces
+            ),
+        )
         self._shown(self.view)
 
 
-def inspect_target(path: Path, vision: Vision, progress: Progress, shown: Callable[[View], object] = lambda view: None,
-                   ) -> Inspection:
+def inspect_target(
+    path: Path,
+    vision: Vision,
+    progress: Progress,
+    shown: Callable[[View], object] = lambda view: None,
+) -> Inspection:
     """Follow all faces through a video or photo, with the numbers that a job on it will use.
 
     Args:
         path: the file.
         vision: finds faces.
         progress: told about every frame.
-        shown: called with each picture that shows more people than those before, from the first face on.
+        shown: called with each picture that shows more people than those before, from the first
+            face on.
 
     Raises:
         InputError: the file cannot be a target.
@@ -107,14 +127,25 @@ def inspect_target(path: Path, vision: Vision, progress: Progress, shown: Callab
 
 def _people(selector: FaceSelector, watcher: _Watcher) -> tuple[Person, ...]:
     return tuple(
-        Person(found.number, found.frames, found.usable_frames, found.first_frame, dict(watcher.reasons[found.track]),
-               found.thumbnail)
-        for found in selector.faces)
+        Person(
+            found.number,
+            found.frames,
+            found.usable_frames,
+            found.first_frame,
+            dict(watcher.reasons[found.track]),
+            found.thumbnail,
+        )
+        for found in selector.faces
+    )
 
 
 def left_to_right(inspection: Inspection) -> list[int]:
-    """The faces of a photo in the order that ``--source-face`` counts them: their numbers, the leftmost first."""
+    """The faces of a photo in the order that ``--source-face`` counts them: their numbers, the
+    leftmost first.
+    """
     if inspection.view is None:
         return []
-    outlines = sorted(inspection.view.outlines, key=lambda outline: float(outline.oval[:, 0].mean()))
+    outlines = sorted(
+        inspection.view.outlines, key=lambda outline: float(outline.oval[:, 0].mean())
+    )
     return [outline.number for outline in outlines]

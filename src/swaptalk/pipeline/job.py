@@ -15,10 +15,11 @@ from typing import IO
 
 from swaptalk.errors import InputError
 
-#: Changes whenever the layout or meaning of the job folder does, so that an older one is not gone on with.
+#: Changes whenever the layout or meaning of the job folder does, so that an older one is not gone
+#: on with.
 FORMAT = 3
-#: How much of the beginning and of the end of an input goes into its fingerprint; with the size this tells files
-#: apart without reading gigabytes.
+#: How much of the beginning and of the end of an input goes into its fingerprint; with the size
+#: this tells files apart without reading gigabytes.
 HASHED_BYTES = 1 << 20
 #: Written into the analysis folder last: its presence says that the first pass is complete.
 ANALYSIS_RECORD = "analysis.json"
@@ -44,9 +45,15 @@ def file_fingerprint(path: Path) -> str:
 
 
 def job_fingerprint(inputs: Iterable[Path], settings: Mapping[str, str]) -> str:
-    """One hash over the inputs' contents and everything else that decides what the output looks like."""
-    parts = {"format": FORMAT, "version": version(), "settings": dict(sorted(settings.items())),
-             "inputs": [file_fingerprint(path) for path in inputs]}
+    """One hash over the inputs' contents and everything else that decides what the output looks
+    like.
+    """
+    parts = {
+        "format": FORMAT,
+        "version": version(),
+        "settings": dict(sorted(settings.items())),
+        "inputs": [file_fingerprint(path) for path in inputs],
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -66,13 +73,17 @@ def job_path(output: Path) -> Path:
 
 
 class OtherJobError(InputError):
-    """What would be gone on with was begun with other inputs, options, weights or another version."""
+    """What would be gone on with was begun with other inputs, options, weights or another
+    version.
+    """
 
 
 class JobFolder:
-    """``OUT.mp4.job`` beside ``OUT.mp4``: analysis and finished chunks of one job. Use it in a ``with`` block.
+    """``OUT.mp4.job`` beside ``OUT.mp4``: analysis and finished chunks of one job. Use it in a
+    ``with`` block.
 
-    On leaving the block the folder is deleted if the job is finished, or if nothing in it is worth going on from.
+    On leaving the block the folder is deleted if the job is finished, or if nothing in it is worth
+    going on from.
 
     Args:
         output: the video to be made.
@@ -89,17 +100,23 @@ class JobFolder:
         """Make the folder ready: empty, or with ``resume`` as the interrupted job left it.
 
         Raises:
-            InputError: resuming was asked for but the folder belongs to other inputs, options or weights; something
-                else lies where the folder must be; or another program works in it.
+            InputError: resuming was asked for but the folder belongs to other inputs, options or
+                weights; something else lies where the folder must be; or another program works in
+                it.
         """
         if self.path.exists():
             if not self._record.exists():
-                raise InputError("the job's working folder would have to go here", path=self.path,
-                                 remedy="move what is there away, or give another --output")
+                raise InputError(
+                    "the job's working folder would have to go here",
+                    path=self.path,
+                    remedy="move what is there away, or give another --output",
+                )
             if resume and self._recorded() != self._fingerprint:
                 raise OtherJobError(
-                    "this unfinished job has other inputs, options or weights", path=self.path,
-                    remedy="repeat the command it was started with, or leave out --resume to start afresh",
+                    "this unfinished job has other inputs, options or weights",
+                    path=self.path,
+                    remedy="repeat the command it was started with, or leave out --resume to start "
+                    "afresh",
                 )
         self.path.mkdir(exist_ok=True)
         self._lock = lock_file(self.path / "lock")
@@ -149,8 +166,12 @@ class JobFolder:
     def __enter__(self) -> JobFolder:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-                 ) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._lock is None:
             return  # never begun: what lies there is not ours
         self._lock.close()
@@ -189,6 +210,9 @@ def lock_file(path: Path) -> IO[bytes]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise InputError("another SwapTalk is working on this output", path=path.parent,
-                         remedy="wait for it, or give another --output") from None
+        raise InputError(
+            "another SwapTalk is working on this output",
+            path=path.parent,
+            remedy="wait for it, or give another --output",
+        ) from None
     return file

@@ -1,4 +1,6 @@
-"""How the chosen face lies in every frame: smoothed alignment, mesh in the crop, pose, and the frame's state."""
+"""How the chosen face lies in every frame: smoothed alignment, mesh in the crop, pose, and the
+frame's state.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from swaptalk.faces.topology import POINT_COUNT, mouth_openness
 from swaptalk.pipeline.rows import RowWriter
 from swaptalk.pipeline.survey import NO_FACE_NUMBER, Survey, by_frame
 
-#: Frames whose meshes are smoothed together, and frames on both sides that a smoothed mesh depends on.
+#: Frames whose meshes are smoothed together, and frames on both sides that a smoothed mesh depends
+#: on.
 _BLOCK, _CONTEXT = 64, int(TRUNCATE * SHORT_SIGMA) + 1
 _NO_MESH = np.zeros((POINT_COUNT, 3), np.float32)
 
@@ -36,19 +39,25 @@ def write_layout(survey: Survey, tracks: Collection[int], folder: Path) -> NDArr
     """Write ``matrix``, ``mesh``, ``pose`` and ``openness`` (one row a frame) of the chosen tracks.
 
     Returns:
-        (N,) state of every frame: 0 for a usable face, else the number of the reason. Rows of frames that are
-        not usable hold zeros.
+        (N,) state of every frame: 0 for a usable face, else the number of the reason. Rows of
+        frames that are not usable hold zeros.
     """
     count = survey.frames
     state = np.full(count, NO_FACE_NUMBER, np.uint8)
     with ExitStack() as stack:
+
         def rows(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> RowWriter:
             return stack.enter_context(RowWriter(folder / f"{name}.npy", count, shape, dtype))
 
-        matrix, mesh = rows("matrix", (2, 3), np.float64), rows("mesh", (POINT_COUNT, 3), np.float16)
+        matrix, mesh = (
+            rows("matrix", (2, 3), np.float64),
+            rows("mesh", (POINT_COUNT, 3), np.float16),
+        )
         pose, openness = rows("pose", (3,), np.float32), rows("openness", (), np.float32)
         for placed, points in _with_smooth_mesh(_placed(survey, tracks, state)):
-            matrix.append(np.zeros((1, 2, 3)) if placed.alignment is None else placed.alignment.matrix[None])
+            matrix.append(
+                np.zeros((1, 2, 3)) if placed.alignment is None else placed.alignment.matrix[None]
+            )
             mesh.append(points[None])
             pose.append(placed.pose[None])
             openness.append(np.array([placed.openness]))
@@ -56,19 +65,32 @@ def write_layout(survey: Survey, tracks: Collection[int], folder: Path) -> NDArr
 
 
 def _placed(survey: Survey, tracks: Collection[int], state: NDArray[np.uint8]) -> Iterator[_Placed]:
-    """Go through the survey twice at once: ahead for the smoothed alignments, behind for what they apply to."""
+    """Go through the survey twice at once: ahead for the smoothed alignments, behind for what they
+    apply to.
+    """
     cuts = set(survey.cuts)
     behind = by_frame(survey.faces(tracks), len(state))
-    for frame, (alignment, record) in enumerate(zip(_smooth_alignments(survey, tracks, state), behind, strict=True)):
+    for frame, (alignment, record) in enumerate(
+        zip(_smooth_alignments(survey, tracks, state), behind, strict=True)
+    ):
         if alignment is None or record is None:
             yield _Placed(None, _NO_MESH, np.zeros(3, np.float32), 0.0, frame in cuts)
         else:
             mesh = record["mesh"]
-            yield _Placed(alignment, alignment.to_crop(mesh), record["pose"], mouth_openness(mesh), frame in cuts)
+            yield _Placed(
+                alignment,
+                alignment.to_crop(mesh),
+                record["pose"],
+                mouth_openness(mesh),
+                frame in cuts,
+            )
 
 
-def _smooth_alignments(survey: Survey, tracks: Collection[int], state: NDArray[np.uint8],
-                       ) -> Iterator[Alignment | None]:
+def _smooth_alignments(
+    survey: Survey,
+    tracks: Collection[int],
+    state: NDArray[np.uint8],
+) -> Iterator[Alignment | None]:
     """Smoothed alignment of every frame; fills in ``state``."""
     smoother, cuts = AlignmentSmoother(), set(survey.cuts)
     for frame, record in enumerate(by_frame(survey.faces(tracks), len(state))):
@@ -87,9 +109,11 @@ def _with_smooth_mesh(frames: Iterable[_Placed]) -> Iterator[tuple[_Placed, NDAr
     done = 0  # at the front of `waiting`: given out already, there for context
 
     def smoothed(stop: int) -> Iterator[tuple[_Placed, NDArray[np.float32]]]:
-        points = smooth_points(np.stack([frame.points for frame in waiting]),
-                               [frame.alignment is not None for frame in waiting],
-                               [index for index, frame in enumerate(waiting) if frame.cut])
+        points = smooth_points(
+            np.stack([frame.points for frame in waiting]),
+            [frame.alignment is not None for frame in waiting],
+            [index for index, frame in enumerate(waiting) if frame.cut],
+        )
         for index in range(done, stop):
             frame = waiting[index]
             yield frame, _NO_MESH if frame.alignment is None else points[index]

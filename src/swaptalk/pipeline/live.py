@@ -13,20 +13,30 @@ from numpy.typing import NDArray
 
 from swaptalk.media.mel import FRAME_RATE, HOP_LENGTH, SAMPLE_RATE, log_mel
 from swaptalk.pipeline.background import background, background_batches, short_turns
-from swaptalk.pipeline.generate import BATCH, QUEUE, FaceGenerator, Frame, batched, composite_frames, generate_faces
+from swaptalk.pipeline.generate import (
+    BATCH,
+    QUEUE,
+    FaceGenerator,
+    Frame,
+    batched,
+    composite_frames,
+    generate_faces,
+)
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.silence import level, speech_weight
 from swaptalk.pipeline.stats import Stopwatch
 from swaptalk.pipeline.timeline import MOTION_RATE, frame_count, interpolate, motion_positions
 
-#: How much of the speech after a frame is heard before the frame is made (seconds): half of the lip-sync network's
-#: window (80 ms), and as much again and a half for the audio encoder, which otherwise guesses at closing lips.
+#: How much of the speech after a frame is heard before the frame is made (seconds): half of the
+#: lip-sync network's window (80 ms), and as much again and a half for the audio encoder, which
+#: otherwise guesses at closing lips.
 LOOK_AHEAD = 0.2
 #: How much before it the audio encoder hears (seconds): beyond its reach of 18 tokens.
 _CONTEXT = 0.8
-#: Frames at the beginning of the scene whose faces are swapped before anybody speaks, if it is a template: 20 s of it,
-#: 32 MB, and a third less for the networks to do for each frame that is shown.
+#: Frames at the beginning of the scene whose faces are swapped before anybody speaks, if it is a
+#: template: 20 s of it, 32 MB, and a third less for the networks to do for each frame that is
+#: shown.
 PREPARED_FRAMES = 500
 #: Faces that may be ready before their frames are composited: one on each side of the joint.
 LEAD = 1
@@ -39,8 +49,9 @@ _TOKEN_SAMPLES = SAMPLE_RATE // MOTION_RATE
 class LiveSpeech:
     """Turns chunks of a recording into mouth motion as they come; memory does not grow.
 
-    Gives what :class:`swaptalk.pipeline.speech.MotionTrack` gives, but for what has not been heard yet. The future
-    beyond ``LOOK_AHEAD`` counts as silence, and loud and silent are told apart by the last half minute.
+    Gives what :class:`swaptalk.pipeline.speech.MotionTrack` gives, but for what has not been heard
+    yet. The future beyond ``LOOK_AHEAD`` counts as silence, and loud and silent are told apart by
+    the last half minute.
 
     Args:
         encoder: the audio encoder, and the silent motion.
@@ -69,7 +80,9 @@ class LiveSpeech:
         scale = 32768 if samples.dtype.kind == "i" else 1
         samples = samples.astype(np.float32) / np.float32(scale)
         if samples.ndim != 1 or not np.isfinite(samples).all():
-            raise ValueError(f"a chunk must be samples (n,) of one channel, not {np.shape(chunk)}, and numbers")
+            raise ValueError(
+                f"a chunk must be samples (n,) of one channel, not {np.shape(chunk)}, and numbers"
+            )
         self._samples = np.concatenate([self._samples, samples])
         self._heard += len(samples)
 
@@ -84,8 +97,13 @@ class LiveSpeech:
         mel = log_mel(self._samples[begin:end])
         motion = self._encoder.motion(mel)
         weight = self._weight(mel, first, len(motion))
-        motion = weight * motion + (1 - weight) * np.asarray(self._encoder.silent_motion, np.float32)
-        return interpolate(motion, np.clip(motion_positions(time, window, token + window) - first, 0, len(motion) - 1))
+        motion = weight * motion + (1 - weight) * np.asarray(
+            self._encoder.silent_motion, np.float32
+        )
+        return interpolate(
+            motion,
+            np.clip(motion_positions(time, window, token + window) - first, 0, len(motion) - 1),
+        )
 
     def _weight(self, mel: NDArray[np.float32], first: int, tokens: int) -> NDArray[np.float32]:
         """How much each token counts (tokens, 1), after noting how loud the new mel frames are."""
@@ -105,13 +123,19 @@ class LiveSpeech:
         """Nothing is held."""
 
 
-def live_frames(plan: Plan, faces: FaceGenerator, speech: LiveSpeech, audio: Iterable[NDArray[np.floating]],
-                stopwatch: Stopwatch) -> Generator[NDArray[np.uint8], None, None]:
-    """The composited frames, each as soon as the speech up to ``LOOK_AHEAD`` after it has been heard.
+def live_frames(
+    plan: Plan,
+    faces: FaceGenerator,
+    speech: LiveSpeech,
+    audio: Iterable[NDArray[np.floating]],
+    stopwatch: Stopwatch,
+) -> Generator[NDArray[np.uint8], None, None]:
+    """The composited frames, each as soon as the speech up to ``LOOK_AHEAD`` after it has been
+    heard.
 
-    Sound is taken, faces are made and frames are decoded in threads of their own; the caller's composites. Of sound
-    that comes faster than it is spoken ``QUEUE`` chunks wait at most, and as many are taken together. Closing waits for
-    the chunk that is being waited for.
+    Sound is taken, faces are made and frames are decoded in threads of their own; the caller's
+    composites. Of sound that comes faster than it is spoken ``QUEUE`` chunks wait at most, and as
+    many are taken together. Closing waits for the chunk that is being waited for.
     """
 
     def spoken() -> Iterator[Frame]:
@@ -129,12 +153,20 @@ def _endless(plan: Plan) -> Iterator[Frame]:
             yield Frame(index, plan.playback(index), picture)
 
 
-def _spoken(plan: Plan, faces: FaceGenerator, speech: LiveSpeech, audio: Iterable[NDArray[np.floating]],
-            decoded: Iterator[Frame], stopwatch: Stopwatch) -> Iterator[Frame]:
+def _spoken(
+    plan: Plan,
+    faces: FaceGenerator,
+    speech: LiveSpeech,
+    audio: Iterable[NDArray[np.floating]],
+    decoded: Iterator[Frame],
+    stopwatch: Stopwatch,
+) -> Iterator[Frame]:
     ahead, made = Fraction(LOOK_AHEAD).limit_denominator(1000), 0
 
     def until(wanted: int) -> Iterator[Frame]:
-        """The frames up to number ``wanted``; together where several are due, which costs less for each."""
+        """The frames up to number ``wanted``; together where several are due, which costs less for
+        each.
+        """
         nonlocal made
         for batch in batched(islice(decoded, max(0, wanted - made)), BATCH):
             made += len(batch)

@@ -1,4 +1,6 @@
-"""What every output is given before it leaves: consent and policy are checked, pictures marked, the file signed."""
+"""What every output is given before it leaves: consent and policy are checked, pictures marked, the
+file signed.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,8 @@ from swaptalk.provenance.watermark_embed import Watermarker
 from swaptalk.runtime import assets
 from swaptalk.runtime.packages import sha256_of
 
-#: Switches the invisible watermark and the visible label off, for research on the pictures themselves. The manifest
-#: stays, and says so.
+#: Switches the invisible watermark and the visible label off, for research on the pictures
+#: themselves. The manifest stays, and says so.
 RESEARCH_VARIABLE = "SWAPTALK_RESEARCH_UNMARKED"
 
 
@@ -56,15 +58,21 @@ def authorise(options: GenerateOptions) -> Authorisation:
     """Check consent and policy before any work is done.
 
     Raises:
-        InputError: the policy demands what is missing, a credential is not valid, or a photo is reserved from AI.
+        InputError: the policy demands what is missing, a credential is not valid, or a photo is
+            reserved from AI.
     """
     authorisation = check_photos(options)
     policy = authorisation.policy
     if policy.require_label and not options.label:
-        raise InputError("--label is missing, which the policy demands", path=policy.path, remedy="give --label")
+        raise InputError(
+            "--label is missing, which the policy demands", path=policy.path, remedy="give --label"
+        )
     if policy.require_certificate and options.certificate is None:
-        raise InputError("--certificate is missing, which the policy demands", path=policy.path,
-                         remedy="give --certificate and --key")
+        raise InputError(
+            "--certificate is missing, which the policy demands",
+            path=policy.path,
+            remedy="give --certificate and --key",
+        )
     return authorisation
 
 
@@ -72,8 +80,8 @@ def check_photos(options: GenerateOptions) -> Authorisation:
     """Check that the source may be used, before any work is done.
 
     Raises:
-        InputError: the policy demands consent and there is none, a credential is not valid, or a photo is reserved
-            from AI.
+        InputError: the policy demands consent and there is none, a credential is not valid, or a
+            photo is reserved from AI.
     """
     policy = load_policy()
     consent = None if options.consent is None else consent_statement(options.consent)
@@ -87,14 +95,23 @@ def check_photos(options: GenerateOptions) -> Authorisation:
         if credential is not None and (vouched or not policy.trusted_signers):
             credentials.append(credential)
         elif policy.require_consent == "credential":
-            raise InputError("carries no consent credential of a signer that the policy trusts", path=photo,
-                             remedy=f"have it signed with 'swaptalk consent' ({policy.path})")
+            raise InputError(
+                "carries no consent credential of a signer that the policy trusts",
+                path=photo,
+                remedy=f"have it signed with 'swaptalk consent' ({policy.path})",
+            )
         if reserves_ai_use(reading) and credential is None and consent is None:
-            raise InputError("its manifest says that it must not be used by AI", path=photo,
-                             remedy="ask its publisher, and state the permission with --consent")
+            raise InputError(
+                "its manifest says that it must not be used by AI",
+                path=photo,
+                remedy="ask its publisher, and state the permission with --consent",
+            )
     if policy.require_consent == "statement" and consent is None:
-        raise InputError("--consent is missing, which the policy demands", path=policy.path,
-                         remedy="give the release form as a file, or a sentence")
+        raise InputError(
+            "--consent is missing, which the policy demands",
+            path=policy.path,
+            remedy="give the release form as a file, or a sentence",
+        )
     return Authorisation(policy, consent, tuple(credentials))
 
 
@@ -116,7 +133,9 @@ class Marks:
         self._plan, self._weights = plan, weights
         self._authorisation = authorise(options)
         # Now rather than after the work.
-        self._signer = signer or signing_identity(options.certificate, options.key, options.timestamp_url)
+        self._signer = signer or signing_identity(
+            options.certificate, options.key, options.timestamp_url
+        )
         settings = {**fingerprinted(options), "weights": weights, "marked": str(not is_research())}
         #: Fingerprint of the job: inputs, options and weights.
         self.job = job_fingerprint(plan.inputs, settings)
@@ -154,7 +173,9 @@ class Marks:
             InputError: the place cannot be written.
         """
         height, width = picture.shape[:2]
-        marked = _applied(picture, self._watermarker_for(width, height), self._label_for(width, height))
+        marked = _applied(
+            picture, self._watermarker_for(width, height), self._label_for(width, height)
+        )
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             unsigned = Path(folder) / path.name
             write_image(unsigned, marked)
@@ -165,14 +186,23 @@ class Marks:
         roles: list[tuple[Role, Path]] = [("target", options.target)]
         roles += [("source", photo) for photo in options.source]
         roles += [("audio", options.audio)] if options.audio is not None else []
-        weights = {"swaptalk": self._weights, **{one.name: one.sha256 for one in assets.catalogue("run-time")}}
+        weights = {
+            "swaptalk": self._weights,
+            **{one.name: one.sha256 for one in assets.catalogue("run-time")},
+        }
         return OutputRecord(
-            version=version(), job=self.job, weights=weights,
+            version=version(),
+            job=self.job,
+            weights=weights,
             inputs=tuple(UsedInput(role, path, sha256_of(path)) for role, path in roles),
-            edits=_edits(options), watermark=self.identifier,
-            unmarked_because=f"switched off for research with {RESEARCH_VARIABLE}" if is_research() else None,
+            edits=_edits(options),
+            watermark=self.identifier,
+            unmarked_because=f"switched off for research with {RESEARCH_VARIABLE}"
+            if is_research()
+            else None,
             label=options.label_text if options.label and not is_research() else None,
-            consent=self._authorisation.consent, credentials=self._authorisation.credentials,
+            consent=self._authorisation.consent,
+            credentials=self._authorisation.credentials,
         )
 
 
@@ -181,8 +211,11 @@ def identifier_of(job: str) -> int:
     return int.from_bytes(hashlib.sha256(f"swaptalk watermark {job}".encode()).digest()[:8], "big")
 
 
-def _applied(picture: NDArray[np.uint8], watermarker: Watermarker | None, label: VisibleLabel | None,
-             ) -> NDArray[np.uint8]:
+def _applied(
+    picture: NDArray[np.uint8],
+    watermarker: Watermarker | None,
+    label: VisibleLabel | None,
+) -> NDArray[np.uint8]:
     if watermarker is not None:
         picture = watermarker(picture)
     return picture if label is None else label(picture)

@@ -15,7 +15,9 @@ Codes = NDArray[Any]
 
 
 class Networks(Protocol):
-    """Encoder, quantiser, decoder, swapper, audio encoder and lip-sync network. Everything is NumPy."""
+    """Encoder, quantiser, decoder, swapper, audio encoder and lip-sync network. Everything is
+    NumPy.
+    """
 
     @property
     def motion_window(self) -> int:
@@ -34,14 +36,17 @@ class Networks(Protocol):
 
     @property
     def arithmetic(self) -> str:
-        """Changes with whatever else decides the last bit of a result: engine, its version, processor."""
+        """Changes with whatever else decides the last bit of a result: engine, its version,
+        processor.
+        """
         ...
 
     def load(self, *graphs: str) -> None:
         """Read networks from disk now rather than at first use; may run beside all else.
 
         Args:
-            *graphs: of ``encoder``, ``identity``, ``swap``, ``motion``, ``lipsync``, ``decoder``, in this order.
+            *graphs: of ``encoder``, ``identity``, ``swap``, ``motion``, ``lipsync``, ``decoder``,
+                in this order.
         """
         ...
 

@@ -21,7 +21,8 @@ LONGEST_SIDE = 8192
 SMALLEST_SIDE = 64
 
 Region = Literal["face", "mouth"]
-#: What a job is for: a video, frames for the caller's own use, only the list of faces, a template, or live frames.
+#: What a job is for: a video, frames for the caller's own use, only the list of faces, a template,
+#: or live frames.
 Purpose = Literal["render", "frames", "faces", "template", "live"]
 Order = Literal["swap-first", "sync-first"]
 Device = Literal["auto", "cpu", "openvino", "cuda", "coreml", "directml"]
@@ -36,7 +37,8 @@ class TargetOptions:
     """What is seen of the target: these decide its analysis, and a template holds them."""
 
     target: Path
-    """Video (or photo) that gives the scene, the head movement and the expression, or a template made of one."""
+    """Video (or photo) that gives the scene, the head movement and the expression, or a template
+    made of one."""
     face: str | None = None
     """Whose face in the target: largest (default), left, right, or a number from --list-faces."""
     start: float = 0.0
@@ -44,14 +46,17 @@ class TargetOptions:
     end: float | None = None
     """Stop at this time of the target video, in seconds."""
     fps: str | None = None
-    """Frames per second of the output, such as 25 or 30000/1001, instead of the target's (25 for a photo)."""
+    """Frames per second of the output, such as 25 or 30000/1001, instead of the target's (25 for a
+    photo)."""
     resolution: str | None = None
     """Size of the output instead of the target's: WIDTHxHEIGHT, or only the height such as 720."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a job is run and reported; nothing here changes what comes out but for rounding on another device."""
+    """How a job is run and reported; nothing here changes what comes out but for rounding on
+    another device.
+    """
 
     device: Device = "auto"
     """Where the networks run; auto takes the fastest that is installed."""
@@ -70,25 +75,31 @@ class RenderOptions(TargetOptions):
     """Options about what is written."""
 
     output: Path | None = None
-    """Video to write (.mp4; .png or .jpg for a swapped photo). Replaced only when all is finished."""
+    """Video to write (.mp4; .png or .jpg for a swapped photo). Replaced only when all is
+    finished."""
     list_faces: Path | None = None
     """Only look for faces: write a numbered contact sheet (.png) here and stop."""
     preview: Path | None = None
-    """Write a picture with a few target frames above their results here first; without --output, stop there."""
+    """Write a picture with a few target frames above their results here first; without --output,
+    stop there."""
     region: Region | None = None
-    """What is replaced: the whole face (default with a source), or mouth and jaw only (default without)."""
+    """What is replaced: the whole face (default with a source), or mouth and jaw only (default
+    without)."""
     quality: str = "high"
-    """Quality of the encoded video: low, medium, high, best, or a constant rate factor (lower is better)."""
+    """Quality of the encoded video: low, medium, high, best, or a constant rate factor (lower is
+    better)."""
     codec: str = "h264"
     """Video codec of the output: h264 (plays everywhere), hevc, vp9 or av1."""
     stats: Path | None = None
-    """Write a JSON report here: frames, seconds, speed, time per stage, peak memory, frames passed through."""
+    """Write a JSON report here: frames, seconds, speed, time per stage, peak memory, frames passed
+    through."""
     resume: bool = False
     """Go on from the last finished chunk of an interrupted job with the same inputs and options."""
     allow_long: bool = False
     """Confirm that a job of more than an hour of video is meant."""
     consent: str | None = None
-    """Why this may be made: a file (release form, contract) or a sentence. Recorded in the output with its hash."""
+    """Why this may be made: a file (release form, contract) or a sentence. Recorded in the output
+    with its hash."""
     label: bool = False
     """Show a label in the lower left corner of the picture, too."""
     label_text: str = "AI-generated"
@@ -110,7 +121,8 @@ class SourceOptions:
     source: tuple[Path, ...] = ()
     """Photo of the person who shall be seen; several photos of one person are averaged."""
     source_face: str | None = None
-    """Whose face in a photo with several people: largest, left, right, or a number counted from the left."""
+    """Whose face in a photo with several people: largest, left, right, or a number counted from the
+    left."""
     strength: float = 1.0
     """How much of the source's identity is taken: 0 keeps the target's face, 1 is the source's."""
 
@@ -120,11 +132,14 @@ class AudioOptions:
     """Options about the words that shall be spoken."""
 
     audio: Path | None = None
-    """Recording (or a video with sound) of the words to be spoken; it becomes the sound of the output."""
+    """Recording (or a video with sound) of the words to be spoken; it becomes the sound of the
+    output."""
     length: LengthPolicy = "audio"
-    """What decides the length of the output: the audio, the video (audio is cut or padded), or the shortest."""
+    """What decides the length of the output: the audio, the video (audio is cut or padded), or the
+    shortest."""
     extend: Extend = "pingpong"
-    """When the audio is longer than the video: play the video back and forth, or freeze its last frame."""
+    """When the audio is longer than the video: play the video back and forth, or freeze its last
+    frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,15 +154,28 @@ class SyncOptions(RunOptions, RenderOptions, AudioOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
-    """A whole job. Without a source the target keeps its face; without audio it keeps its speech and mouth."""
+    """A whole job. Without a source the target keeps its face; without audio it keeps its speech
+    and mouth.
+    """
 
     order: Order = "swap-first"
-    """Which of the two comes first in latent space, where both are done; sync-first is for comparisons."""
+    """Which of the two comes first in latent space, where both are done; sync-first is for
+    comparisons."""
 
     def __post_init__(self) -> None:
         """Let callers from Python pass strings and single photos."""
-        for field in ("target", "output", "list_faces", "preview", "models", "stats", "audio", "certificate",
-                      "key", "label_font"):
+        for field in (
+            "target",
+            "output",
+            "list_faces",
+            "preview",
+            "models",
+            "stats",
+            "audio",
+            "certificate",
+            "key",
+            "label_font",
+        ):
             value = getattr(self, field)
             if isinstance(value, str):
                 object.__setattr__(self, field, Path(value))
@@ -172,38 +200,71 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
             InputError: naming the option and what it takes.
         """
         if purpose in ("render", "frames") and not self.source and self.audio is None:
-            raise InputError("nothing to do without a source face and without audio", remedy="give --source or --audio")
+            raise InputError(
+                "nothing to do without a source face and without audio",
+                remedy="give --source or --audio",
+            )
         if purpose == "render" and self.output is None and self.preview is None:
             raise InputError("no place to write to", remedy="give --output OUT.mp4")
         _check_range("--strength", self.strength, 0.0, 1.0)
         _check_range("--start", self.start, 0.0, math.inf)
         if self.end is not None and not self.end > self.start:
-            raise InputError(f"--end {self.end} is not after --start {self.start}", remedy="give a later --end")
+            raise InputError(
+                f"--end {self.end} is not after --start {self.start}", remedy="give a later --end"
+            )
         _check_range("--threads", self.threads, 0, 1024)
         rate_factor(self.quality, self.codec)
-        for option, value, known in (("--region", self.region, ("face", "mouth")),
-                                     ("--length", self.length, ("audio", "video", "shortest")),
-                                     ("--extend", self.extend, ("pingpong", "freeze")),
-                                     ("--order", self.order, get_args(Order)),
-                                     ("--device", self.device, get_args(Device))):
+        for option, value, known in (
+            ("--region", self.region, ("face", "mouth")),
+            ("--length", self.length, ("audio", "video", "shortest")),
+            ("--extend", self.extend, ("pingpong", "freeze")),
+            ("--order", self.order, get_args(Order)),
+            ("--device", self.device, get_args(Device)),
+        ):
             if value is not None and value not in known:
-                raise InputError(f"{option} {value} is unknown", remedy=f"give one of {', '.join(known)}")
+                raise InputError(
+                    f"{option} {value} is unknown", remedy=f"give one of {', '.join(known)}"
+                )
         for option, choice in (("--face", self.face), ("--source-face", self.source_face)):
             if choice is not None and not re.fullmatch(r"largest|left|right|[0-9]{1,4}", choice):
-                raise InputError(f"{option} {choice} is unknown", remedy="give largest, left, right or a number")
+                raise InputError(
+                    f"{option} {choice} is unknown", remedy="give largest, left, right or a number"
+                )
         parse_fps(self.fps)
         output_size(self.resolution, 1280, 720)
 
 
 def fingerprinted(options: GenerateOptions) -> dict[str, str]:
-    """The options that change what the output looks like, as text: what a resumed job must have in common.
+    """The options that change what the output looks like, as text: what a resumed job must have in
+    common.
 
     Input files are compared by content, not by this; how a job is run and reported does not matter.
     """
-    left_out = {"target", "source", "audio", "output", "list_faces", "preview", "models", "device", "threads", "stats",
-                "consent", "certificate", "key", "timestamp_url", "resume", "allow_long", "quiet", "json"}
-    return {field.name: str(getattr(options, field.name)) for field in dataclasses.fields(options)
-            if field.name not in left_out}
+    left_out = {
+        "target",
+        "source",
+        "audio",
+        "output",
+        "list_faces",
+        "preview",
+        "models",
+        "device",
+        "threads",
+        "stats",
+        "consent",
+        "certificate",
+        "key",
+        "timestamp_url",
+        "resume",
+        "allow_long",
+        "quiet",
+        "json",
+    }
+    return {
+        field.name: str(getattr(options, field.name))
+        for field in dataclasses.fields(options)
+        if field.name not in left_out
+    }
 
 
 def rate_factor(quality: str, codec: str) -> float:
@@ -213,16 +274,20 @@ def rate_factor(quality: str, codec: str) -> float:
         InputError: unknown codec, a codec that cannot be encoded here, or unknown quality.
     """
     if codec not in available_codecs():
-        raise InputError(f"--codec {codec} is unknown or has no encoder here",
-                         remedy=f"give one of {', '.join(available_codecs())}")
+        raise InputError(
+            f"--codec {codec} is unknown or has no encoder here",
+            remedy=f"give one of {', '.join(available_codecs())}",
+        )
     known = CODECS[codec]
     try:
         value = float(known.quality.get(quality, quality))
     except ValueError:
         value = math.nan
     if not 0 <= value <= known.worst:
-        raise InputError(f"--quality {quality} is unknown",
-                         remedy=f"give {', '.join(known.quality)}, or a number from 0 to {known.worst}")
+        raise InputError(
+            f"--quality {quality} is unknown",
+            remedy=f"give {', '.join(known.quality)}, or a number from 0 to {known.worst}",
+        )
     return value
 
 
@@ -233,7 +298,8 @@ def _check_range(option: str, value: float, low: float, high: float) -> None:
 
 
 def parse_fps(text: str | None) -> Fraction | None:
-    """Read ``25``, ``29.97`` or ``30000/1001``; the decimal forms of the NTSC rates mean the exact ones.
+    """Read ``25``, ``29.97`` or ``30000/1001``; the decimal forms of the NTSC rates mean the exact
+    ones.
 
     Raises:
         InputError: not a number, or not between 1 and 240.
@@ -244,7 +310,9 @@ def parse_fps(text: str | None) -> Fraction | None:
         # Fraction itself also takes exponents, and would work on a large one for hours.
         fps = Fraction(text if re.fullmatch(r"\d{1,9}(\.\d{1,9}|/\d{1,9})?", text) else "")
     except (ValueError, ZeroDivisionError):
-        raise InputError(f"--fps {text} is not a number", remedy="give for example 25 or 30000/1001") from None
+        raise InputError(
+            f"--fps {text} is not a number", remedy="give for example 25 or 30000/1001"
+        ) from None
     ntsc = Fraction(round(fps) * 1000, 1001)
     if fps.denominator != 1 and abs(fps - ntsc) < Fraction(1, 200):
         fps = ntsc
@@ -255,7 +323,8 @@ def parse_fps(text: str | None) -> Fraction | None:
 def output_size(text: str | None, width: int, height: int) -> tuple[int, int]:
     """Width and height of the output for a target of ``width`` x ``height`` pixels.
 
-    A height alone keeps the shape of the picture. Sizes asked for are rounded to even numbers, as 4:2:0 video has them.
+    A height alone keeps the shape of the picture. Sizes asked for are rounded to even numbers, as
+    4:2:0 video has them.
 
     Raises:
         InputError: not a size, or beyond what can be encoded.
@@ -264,11 +333,15 @@ def output_size(text: str | None, width: int, height: int) -> tuple[int, int]:
         return width, height
     match = re.fullmatch(r"(?:(\d{1,6})x)?(\d{1,6})p?", text.lower())
     if match is None:
-        raise InputError(f"--resolution {text} is not a size", remedy="give for example 1280x720 or 720")
+        raise InputError(
+            f"--resolution {text} is not a size", remedy="give for example 1280x720 or 720"
+        )
     new_height = int(match[2])
     new_width = int(match[1]) if match[1] else width * new_height / height
     size = (round(new_width / 2) * 2, round(new_height / 2) * 2)
     if not (SMALLEST_SIDE <= min(size) and max(size) <= LONGEST_SIDE):
-        raise InputError(f"--resolution {text} is out of range",
-                         remedy=f"give sides from {SMALLEST_SIDE} to {LONGEST_SIDE} pixels")
+        raise InputError(
+            f"--resolution {text} is out of range",
+            remedy=f"give sides from {SMALLEST_SIDE} to {LONGEST_SIDE} pixels",
+        )
     return size

@@ -1,4 +1,6 @@
-"""What will be made: everything that can be decided, or refused, before the first frame is analysed."""
+"""What will be made: everything that can be decided, or refused, before the first frame is
+analysed.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,14 @@ from swaptalk.pipeline.target import TargetFrames
 from swaptalk.pipeline.template import Template, template_of
 from swaptalk.pipeline.timeline import Playback, frame_count, output_seconds
 
-#: Jobs longer than this (seconds of video) must be confirmed: they take hours and are mostly mistakes.
+#: Jobs longer than this (seconds of video) must be confirmed: they take hours and are mostly
+#: mistakes.
 LONG_SECONDS = 3600.0
-#: Upper estimate of what the analysis of one frame takes on disk: the mesh of several faces, codes, alignment.
+#: Upper estimate of what the analysis of one frame takes on disk: the mesh of several faces, codes,
+#: alignment.
 ANALYSIS_BYTES_PER_FRAME = 20_000
-#: 16-bit stereo at 48 kHz is the most that a sound track being encoded takes; in truth it is a tenth.
+#: 16-bit stereo at 48 kHz is the most that a sound track being encoded takes; in truth it is a
+#: tenth.
 AUDIO_BYTES_PER_SECOND = 24_000
 
 
@@ -73,12 +78,17 @@ class Plan:
     def compiled(self) -> bool:
         """Whether the template holds what is needed of every frame, and not only of most."""
         held = None if self.template is None else self.template.header
-        return held is not None and (held.frames, held.face) == (self.playback.length, self.options.face)
+        return held is not None and (held.frames, held.face) == (
+            self.playback.length,
+            self.options.face,
+        )
 
     def open_target(self) -> TargetFrames:
         """Open the target at the output's rate and size."""
         options = self.options
-        return TargetFrames(options.target, self.fps, options.start, options.end, (self.width, self.height))
+        return TargetFrames(
+            options.target, self.fps, options.start, options.end, (self.width, self.height)
+        )
 
 
 def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
@@ -96,7 +106,11 @@ def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
     photo = is_image(target)
     image = output is not None and output.suffix.lower() in IMAGE_SUFFIXES
     inputs = (target, *options.source, *((options.audio,) if options.audio is not None else ()))
-    _check_outputs(options, photo and options.audio is None, inputs if template is None else (*inputs, template.path))
+    _check_outputs(
+        options,
+        photo and options.audio is None,
+        inputs if template is None else (*inputs, template.path),
+    )
     if not photo:
         _check_whole(options)
     with TargetFrames(target, parse_fps(options.fps), options.start, options.end) as frames:
@@ -117,9 +131,16 @@ def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
         seconds = output_seconds(options.length, video_seconds, audio_seconds)
         count = available if audio_seconds is None else frame_count(seconds, fps)
     plan = Plan(
-        options=options, fps=fps, width=size[0], height=size[1], frames=count,
-        playback=Playback(min(available, count), options.extend), sound=_sound(options, photo),
-        sound_start=options.start if options.audio is None else 0.0, samples=samples, image=image,
+        options=options,
+        fps=fps,
+        width=size[0],
+        height=size[1],
+        frames=count,
+        playback=Playback(min(available, count), options.extend),
+        sound=_sound(options, photo),
+        sound_start=options.start if options.audio is None else 0.0,
+        samples=samples,
+        image=image,
         template=template,
     )
     if output is not None:
@@ -130,11 +151,17 @@ def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
 def _check_outputs(options: GenerateOptions, still: bool, inputs: tuple[Path, ...]) -> None:
     if options.output is not None:
         if still and options.output.suffix.lower() in VIDEO_SUFFIXES:
-            raise InputError("a photo without audio has no length", path=options.target,
-                             remedy="give --audio, or an --output ending in .png or .jpg")
+            raise InputError(
+                "a photo without audio has no length",
+                path=options.target,
+                remedy="give --audio, or an --output ending in .png or .jpg",
+            )
         check_output(options.output, IMAGE_SUFFIXES if still else VIDEO_SUFFIXES, inputs)
-    for path, suffixes in ((options.preview, IMAGE_SUFFIXES), (options.list_faces, IMAGE_SUFFIXES),
-                           (options.stats, (".json",))):
+    for path, suffixes in (
+        (options.preview, IMAGE_SUFFIXES),
+        (options.list_faces, IMAGE_SUFFIXES),
+        (options.stats, (".json",)),
+    ):
         if path is not None:
             check_output(path, suffixes, inputs)
     check_distinct((options.output, options.preview, options.list_faces, options.stats))
@@ -142,8 +169,11 @@ def _check_outputs(options: GenerateOptions, still: bool, inputs: tuple[Path, ..
 
 def _check_photo(path: Path) -> None:
     if not is_image(path):
-        raise InputError("the source must be a photo (.jpg, .png, .webp)", path=path,
-                         remedy="save one frame of the person as a photo and give that")
+        raise InputError(
+            "the source must be a photo (.jpg, .png, .webp)",
+            path=path,
+            remedy="save one frame of the person as a photo and give that",
+        )
 
 
 def _sound(options: GenerateOptions, photo: bool) -> Path | None:
@@ -155,15 +185,23 @@ def _sound(options: GenerateOptions, photo: bool) -> Path | None:
 def _check_whole(options: GenerateOptions) -> None:
     video = probe(options.target).video
     if video is None:
-        raise InputError("holds sound but no pictures", path=options.target, remedy="give a video or a photo as target")
+        raise InputError(
+            "holds sound but no pictures",
+            path=options.target,
+            remedy="give a video or a photo as target",
+        )
     if video.truncated and (options.end is None or options.end > video.duration):
-        raise InputError(f"the video breaks off after {video.duration:.1f} s", path=options.target,
-                         remedy=f"copy or download it again, or use the part that is there with --end "
-                                f"{int(video.duration * 10) / 10:g}")
+        raise InputError(
+            f"the video breaks off after {video.duration:.1f} s",
+            path=options.target,
+            remedy=f"copy or download it again, or use the part that is there with --end "
+            f"{int(video.duration * 10) / 10:g}",
+        )
 
 
 def measure_audio(path: Path) -> int:
-    """Samples of a recording at 16 kHz, by decoding it: headers of compressed files are often wrong.
+    """Samples of a recording at 16 kHz, by decoding it: headers of compressed files are often
+    wrong.
 
     Raises:
         InputError: no sound in it, or samples that are not numbers.
@@ -177,10 +215,16 @@ def _check_amount(plan: Plan, output: Path) -> None:
         raise InputError(
             f"the output would be {float(plan.seconds) / 3600:.1f} hours long",
             path=plan.options.audio if by_audio else plan.options.target,
-            remedy=("give --length shortest and --end SECONDS" if by_audio else "cut it with --end SECONDS")
+            remedy=(
+                "give --length shortest and --end SECONDS"
+                if by_audio
+                else "cut it with --end SECONDS"
+            )
             + ", or confirm with --allow-long",
         )
-    video = video_bytes(plan.width, plan.height, plan.frames, rate_factor(plan.options.quality, plan.options.codec))
+    video = video_bytes(
+        plan.width, plan.height, plan.frames, rate_factor(plan.options.quality, plan.options.codec)
+    )
     sound = int(plan.seconds * AUDIO_BYTES_PER_SECOND)
     # Chunks, then the whole, then its signed copy.
     check_disk(output, 3 * video + 2 * sound + plan.playback.length * ANALYSIS_BYTES_PER_FRAME)

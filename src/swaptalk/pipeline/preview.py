@@ -32,9 +32,14 @@ def preview_indices(plan: Plan) -> list[int]:
     return [(2 * column + 1) * plan.frames // (2 * shown) for column in range(shown)]
 
 
-def side_by_side(above: Sequence[NDArray[np.uint8]], below: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def side_by_side(
+    above: Sequence[NDArray[np.uint8]], below: Sequence[NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
     """One picture of two rows of frames (H, W, 3), scaled down to a common height."""
     height = min(PREVIEW_HEIGHT, above[0].shape[0])
     width = max(1, round(above[0].shape[1] * height / above[0].shape[0]))
-    rows = [np.concatenate([resized(frame, width, height) for frame in row], axis=1) for row in (above, below)]
+    rows = [
+        np.concatenate([resized(frame, width, height) for frame in row], axis=1)
+        for row in (above, below)
+    ]
     return np.concatenate(rows, axis=0)

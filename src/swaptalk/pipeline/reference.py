@@ -9,20 +9,23 @@ from numpy.typing import NDArray
 POSE_STEP = 10.0
 #: References per clip: their latents stay in memory, and a head turning further gets the nearest.
 MAXIMUM_REFERENCES = 8
-#: A frame keeps the reference of the frame before until another is closer by this (degrees), so that texture does not
-#: flicker between two references.
+#: A frame keeps the reference of the frame before until another is closer by this (degrees), so
+#: that texture does not flicker between two references.
 HYSTERESIS = 4.0
-#: The reference shall show an open mouth with teeth, unlike most target frames, but not a yawn: this quantile of the
-#: clip's mouth openness.
+#: The reference shall show an open mouth with teeth, unlike most target frames, but not a yawn:
+#: this quantile of the clip's mouth openness.
 OPENNESS_QUANTILE = 0.85
 
 
-def choose_references(pose: NDArray[np.floating], openness: NDArray[np.floating], usable: NDArray[np.bool_],
-                      ) -> NDArray[np.intp]:
+def choose_references(
+    pose: NDArray[np.floating],
+    openness: NDArray[np.floating],
+    usable: NDArray[np.bool_],
+) -> NDArray[np.intp]:
     """Frames to be used as references: similar pose to the frames they serve, different mouth.
 
-    Poses are covered greedily, the one furthest from all references so far comes next; around each the frame with an
-    open mouth is taken.
+    Poses are covered greedily, the one furthest from all references so far comes next; around each
+    the frame with an open mouth is taken.
 
     Args:
         pose: (N, 3) yaw, pitch, roll in degrees.
@@ -54,10 +57,16 @@ def choose_references(pose: NDArray[np.floating], openness: NDArray[np.floating]
     return candidates[np.unique(chosen)]
 
 
-def assign_references(pose: NDArray[np.floating], references: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """For every frame the position in ``references`` of the one it uses, (N,): nearest pose, with hysteresis."""
+def assign_references(
+    pose: NDArray[np.floating], references: NDArray[np.intp]
+) -> NDArray[np.uint8]:
+    """For every frame the position in ``references`` of the one it uses, (N,): nearest pose, with
+    hysteresis.
+    """
     angles = pose[:, :2].astype(np.float32)
-    distance = np.stack([np.linalg.norm(angles - angles[reference], axis=1) for reference in references], axis=1)
+    distance = np.stack(
+        [np.linalg.norm(angles - angles[reference], axis=1) for reference in references], axis=1
+    )
     nearest = np.argmin(distance, axis=1)
     assigned = np.empty(len(pose), np.uint8)
     current = int(nearest[0]) if len(pose) else 0

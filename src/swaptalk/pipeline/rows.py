@@ -1,4 +1,6 @@
-"""Per-frame records on disk, appended one by one and read by index, without holding them in memory."""
+"""Per-frame records on disk, appended one by one and read by index, without holding them in
+memory.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,9 @@ from numpy.typing import DTypeLike, NDArray
 class RowWriter:
     """Writes rows to a ``.npy`` file as they come.
 
-    Rows are appended with ordinary writes and not through a memory map: a full disk is then an error to report
-    (ENOSPC) instead of a killed process (SIGBUS), and pages written do not count as memory of this process.
+    Rows are appended with ordinary writes and not through a memory map: a full disk is then an
+    error to report (ENOSPC) instead of a killed process (SIGBUS), and pages written do not count as
+    memory of this process.
 
     Args:
         path: the file, replaced if it exists.
@@ -30,8 +33,11 @@ class RowWriter:
         self._left = count
         self._path = path
         self._file = path.open("wb")
-        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False,
-                  "shape": (count, *self._shape)}
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": (count, *self._shape),
+        }
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def append(self, rows: NDArray[Any]) -> None:
@@ -42,24 +48,34 @@ class RowWriter:
             OSError: the disk is full.
         """
         if rows.shape[1:] != self._shape or len(rows) > self._left:
-            raise ValueError(f"rows {rows.shape} do not fit {self._path.name}: {self._left} rows of {self._shape} left")
+            raise ValueError(
+                f"rows {rows.shape} do not fit {self._path.name}: {self._left} rows of "
+                f"{self._shape} left"
+            )
         self._file.write(np.ascontiguousarray(rows, self._dtype).tobytes())
         self._left -= len(rows)
 
     def close(self) -> None:
-        """Write out what is buffered. The file is complete only if every announced row was appended."""
+        """Write out what is buffered. The file is complete only if every announced row was
+        appended.
+        """
         self._file.close()
 
     def __enter__(self) -> RowWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-                 ) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
 class Rows:
-    """Reads rows of a ``.npy`` file by index with plain reads, so that memory does not grow with the file.
+    """Reads rows of a ``.npy`` file by index with plain reads, so that memory does not grow with
+    the file.
 
     Not safe for use from several threads at once: open it once per thread.
     """
@@ -109,6 +125,10 @@ class Rows:
     def __enter__(self) -> Rows:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-                 ) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()

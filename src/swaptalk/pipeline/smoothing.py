@@ -1,4 +1,6 @@
-"""What the compositor smooths over time, kept at the end of every chunk: a resumed job then goes on bit by bit."""
+"""What the compositor smooths over time, kept at the end of every chunk: a resumed job then goes on
+bit by bit.
+"""
 
 from __future__ import annotations
 

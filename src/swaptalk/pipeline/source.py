@@ -1,7 +1,7 @@
 """The person who shall be seen: from photos to what the swap network needs to know.
 
-The network follows the target's pose better if the source points the same way, so each photo is turned there first
-(measured in docs/evaluation.md).
+The network follows the target's pose better if the source points the same way, so each photo is
+turned there first (measured in docs/evaluation.md).
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ from swaptalk.media.image import read_image
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.vision import Vision
 
-#: Faces smaller than this share of the largest one in a photo are passers-by, not a second person to choose from.
+#: Faces smaller than this share of the largest one in a photo are passers-by, not a second person
+#: to choose from.
 BYSTANDER_SHARE = 0.4
 #: Outer eye corners nearer than this (pixels) give a source too blurred to be recognised.
 SMALLEST_EYE_DISTANCE = 16.0
 
 
 class SourceFace(NamedTuple):
-    """The person in a photo: aligned crop (256, 256, 3) uint8 RGB, and mesh (468, 3) in its pixels."""
+    """The person in a photo: aligned crop (256, 256, 3) uint8 RGB, and mesh (468, 3) in its
+    pixels.
+    """
 
     crop: NDArray[np.uint8]
     mesh: NDArray[np.float32]
@@ -41,8 +44,8 @@ def source_face(path: Path, choice: str | None, vision: Vision) -> SourceFace:
 
     Args:
         path: the photo.
-        choice: ``largest``, ``left``, ``right``, a number counted from the left (1-based), or None where only one
-            person may be seen.
+        choice: ``largest``, ``left``, ``right``, a number counted from the left (1-based), or None
+            where only one person may be seen.
         vision: finds the faces.
 
     Raises:
@@ -51,11 +54,18 @@ def source_face(path: Path, choice: str | None, vision: Vision) -> SourceFace:
     photo = read_image(path)
     faces = vision.faces(photo)
     if not faces:
-        raise InputError("no face was found in it", path=path,
-                         remedy="give a photo that shows one face from the front, larger and in better light")
+        raise InputError(
+            "no face was found in it",
+            path=path,
+            remedy="give a photo that shows one face from the front, larger and in better light",
+        )
     face = _choose(faces, choice, path)
     if eye_distance(face.points) < SMALLEST_EYE_DISTANCE:
-        raise InputError("the face is too small to be recognised", path=path, remedy="give a larger photo of the face")
+        raise InputError(
+            "the face is too small to be recognised",
+            path=path,
+            remedy="give a larger photo of the face",
+        )
     alignment = estimate_alignment(face.xy)
     return SourceFace(crop_face(photo, alignment), alignment.to_crop(face.points))
 
@@ -65,13 +75,24 @@ def _choose(faces: Sequence[Landmarks], choice: str | None, path: Path) -> Landm
     sizes = [eye_distance(face.points) for face in faces]
     if choice is not None and choice.isdigit():
         if not 1 <= int(choice) <= len(faces):
-            raise InputError(f"there is no face {choice}, {len(faces)} were found", path=path,
-                             remedy=f"give --source-face a number from 1 (left) to {len(faces)} (right)")
+            raise InputError(
+                f"there is no face {choice}, {len(faces)} were found",
+                path=path,
+                remedy=f"give --source-face a number from 1 (left) to {len(faces)} (right)",
+            )
         return faces[int(choice) - 1]
-    people = [face for face, size in zip(faces, sizes, strict=True) if size >= BYSTANDER_SHARE * max(sizes)]
+    people = [
+        face
+        for face, size in zip(faces, sizes, strict=True)
+        if size >= BYSTANDER_SHARE * max(sizes)
+    ]
     if choice is None and len(people) > 1:
-        raise InputError(f"{len(people)} people are in the photo", path=path,
-                         remedy="say who with --source-face largest, left, right or a number from the left, or crop it")
+        raise InputError(
+            f"{len(people)} people are in the photo",
+            path=path,
+            remedy="say who with --source-face largest, left, right or a number from the left, or "
+            "crop it",
+        )
     if choice in ("left", "right"):
         return people[0] if choice == "left" else people[-1]
     return faces[int(np.argmax(sizes))]
@@ -90,15 +111,23 @@ class Source:
         self._poses = [estimate_pose(face.mesh) for face in faces]
 
     def identity(self, pose: Pose) -> Any:
-        """What ``networks.swap`` needs to know for targets in about this pose, averaged over the photos."""
+        """What ``networks.swap`` needs to know for targets in about this pose, averaged over the
+        photos.
+        """
         turned = [
-            turn_face(face.crop, face.mesh, Pose(pose.yaw - own.yaw, pose.pitch - own.pitch, pose.roll - own.roll))
+            turn_face(
+                face.crop,
+                face.mesh,
+                Pose(pose.yaw - own.yaw, pose.pitch - own.pitch, pose.roll - own.roll),
+            )
             for face, own in zip(self._faces, self._poses, strict=True)
         ]
         return self._networks.identity(self._networks.encode(np.stack(turned)))
 
 
-def read_source(paths: Sequence[Path], choice: str | None, vision: Vision, networks: Networks) -> Source:
+def read_source(
+    paths: Sequence[Path], choice: str | None, vision: Vision, networks: Networks
+) -> Source:
     """The person in all of the photos.
 
     Raises:

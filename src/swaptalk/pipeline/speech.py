@@ -16,12 +16,10 @@ from swaptalk.pipeline.rows import Rows, RowWriter
 from swaptalk.pipeline.silence import level, speech_weight
 from swaptalk.pipeline.timeline import MOTION_RATE, interpolate, motion_positions
 
-#: The audio encoder gets this many seconds at a time, and this many more on both sides so that it hears at the seams
-#: what it would hear in the whole recording.
+#: The audio encoder gets this many seconds at a time, and this many more on both sides so that it
+#: hears at the seams what it would hear in the whole recording.
 BLOCK_SECONDS, CONTEXT_SECONDS = 30, 3
 MELS_PER_TOKEN = FRAME_RATE // MOTION_RATE
-
-
 
 
 def _mel_blocks(path: Path) -> Iterator[tuple[NDArray[np.float32], int, int]]:
@@ -40,10 +38,11 @@ def _mel_blocks(path: Path) -> Iterator[tuple[NDArray[np.float32], int, int]]:
 
 
 def write_motion(encoder: Networks, audio: Path, samples: int, folder: Path) -> None:
-    """Encode a recording into ``motion.npy`` (M, D) and ``speech.npy`` (M,), the weight of speech against silence.
+    """Encode a recording into ``motion.npy`` (M, D) and ``speech.npy`` (M,), the weight of speech
+    against silence.
 
-    ``samples`` is the recording's exact length at 16 kHz. Memory does not depend on it but for 100 loudness values a
-    second.
+    ``samples`` is the recording's exact length at 16 kHz. Memory does not depend on it but for 100
+    loudness values a second.
     """
     total = -(-frame_count(samples) // MELS_PER_TOKEN)
     loudness: list[NDArray[np.float32]] = []

@@ -18,7 +18,9 @@ T = TypeVar("T")
 
 
 class Stopwatch:
-    """Adds up the working time of every stage. Stages run at the same time, so their sum may exceed the whole."""
+    """Adds up the working time of every stage. Stages run at the same time, so their sum may exceed
+    the whole.
+    """
 
     def __init__(self) -> None:
         self._begun = time.perf_counter()
@@ -62,7 +64,8 @@ class Stopwatch:
 def peak_memory_bytes() -> int:
     """Largest resident memory that this process and its decoding processes have had so far.
 
-    An upper bound: the peaks need not have come at the same time, and libraries that both load are counted twice.
+    An upper bound: the peaks need not have come at the same time, and libraries that both load are
+    counted twice.
     """
     return peak_resident_bytes() + pool.peak_memory_bytes()
 

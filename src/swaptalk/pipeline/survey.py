@@ -1,6 +1,8 @@
-"""First look at the target: every face in every frame, kept on disk until it is known who and how much is wanted.
+"""First look at the target: every face in every frame, kept on disk until it is known who and how
+much is wanted.
 
-A survey of a whole target serves each job on its beginning: what is noted of a frame never depends on later ones.
+A survey of a whole target serves each job on its beginning: what is noted of a frame never depends
+on later ones.
 """
 
 from __future__ import annotations
@@ -19,16 +21,25 @@ from swaptalk.faces.topology import POINT_COUNT
 from swaptalk.faces.track import TrackedFace, TrackedFrame
 from swaptalk.pipeline.appearance import candidate_frames, read_appearance
 
-#: One face in one frame. Meshes stay in float32: half precision is too coarse for pixels of large pictures.
-RECORD = np.dtype([("frame", "<i4"), ("track", "<i4"), ("reason", "u1"), ("pose", "<f4", (3,)),
-                   ("mesh", "<f4", (POINT_COUNT, 3))])
+#: One face in one frame. Meshes stay in float32: half precision is too coarse for pixels of large
+#: pictures.
+RECORD = np.dtype(
+    [
+        ("frame", "<i4"),
+        ("track", "<i4"),
+        ("reason", "u1"),
+        ("pose", "<f4", (3,)),
+        ("mesh", "<f4", (POINT_COUNT, 3)),
+    ]
+)
 #: Files of a survey: faces, looks, and what is known of the whole.
 FACES, LOOKS, SURVEY = "faces.log", "looks.log", "survey.json"
 #: Pictures of faces that may become references; a template has the codes instead.
 CANDIDATES = "candidates.bin"
 #: Records read at once.
 _BLOCK = 256
-#: Reason of a frame in which the chosen person is not seen, and its number; number 0 is a usable face.
+#: Reason of a frame in which the chosen person is not seen, and its number; number 0 is a usable
+#: face.
 NO_FACE, NO_FACE_NUMBER = "no face", 1
 
 
@@ -47,13 +58,23 @@ class FaceLog:
         if frame.cut:
             self.cuts.append(frame.index)
         if frame.faces:
-            self._file.write(np.array([self._record(frame.index, face) for face in frame.faces], RECORD).tobytes())
+            self._file.write(
+                np.array(
+                    [self._record(frame.index, face) for face in frame.faces], RECORD
+                ).tobytes()
+            )
 
     def _record(self, index: int, face: TrackedFace) -> tuple[object, ...]:
         reason = "" if face.usable else face.reason
         if reason not in self.reasons:
             self.reasons.append(reason)
-        return index, face.track, self.reasons.index(reason), face.pose.vector, face.landmarks.points
+        return (
+            index,
+            face.track,
+            self.reasons.index(reason),
+            face.pose.vector,
+            face.landmarks.points,
+        )
 
     def close(self) -> None:
         """Write out what is buffered."""
@@ -62,8 +83,12 @@ class FaceLog:
     def __enter__(self) -> FaceLog:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-                 ) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -111,8 +136,13 @@ class Survey:
         selector = FaceSelector()
         for block in self._records():
             for record in block:
-                selector.count(int(record["track"]), record["mesh"], record["reason"] == 0, int(record["frame"]),
-                               self._width)
+                selector.count(
+                    int(record["track"]),
+                    record["mesh"],
+                    record["reason"] == 0,
+                    int(record["frame"]),
+                    self._width,
+                )
         return selector
 
     def appearance(self, tracks: tuple[int, ...]) -> AppearanceModel | None:

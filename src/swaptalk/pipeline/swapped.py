@@ -1,4 +1,6 @@
-"""The swap of a template's frames, made once for one source: what the lip-sync network gets to see of each."""
+"""The swap of a template's frames, made once for one source: what the lip-sync network gets to see
+of each.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,15 @@ SWAPPED = "swapped.bin"
 
 
 class SwapStore(FrameStore):
-    """Latents after the swap, without loss: in two bytes a number as the change from the target's own, or in four."""
+    """Latents after the swap, without loss: in two bytes a number as the change from the target's
+    own, or in four.
+    """
 
     NAME, TYPES = "swapped faces", ("<u2", "<f4")
 
     def latents(self, frame: int, own: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """Latents (C, 16, 16) of a frame after the swap, or None if they are not there or cannot be.
+        """Latents (C, 16, 16) of a frame after the swap, or None if they are not there or cannot
+        be.
 
         Args:
             frame: number in the target.
@@ -37,7 +42,9 @@ class SwapStore(FrameStore):
 
 @dataclass(frozen=True)
 class StoredSwaps:
-    """The stored swap of a template, and the pose that the source was turned to in each of its scenes."""
+    """The stored swap of a template, and the pose that the source was turned to in each of its
+    scenes.
+    """
 
     store: SwapStore
     poses: list[Pose]
@@ -46,8 +53,8 @@ class StoredSwaps:
 class SwapWriter:
     """Writes a `SwapStore`; that two bytes suffice is known only when every frame has been seen.
 
-    They do where the engine computes in bfloat16 and the identity is taken wholly: the network's last step adds its
-    change, in bfloat16, to the target.
+    They do where the engine computes in bfloat16 and the identity is taken wholly: the network's
+    last step adds its change, in bfloat16, to the target.
 
     Args:
         folder: an empty one, for both ways to write it.
@@ -72,7 +79,9 @@ class SwapWriter:
         self._long.put(frame, swapped)
         if self._suffices:
             change = _to_half(swapped - own)
-            self._suffices = (own + _from_half(change)).tobytes() == swapped.tobytes()  # tells -0.0 from 0.0
+            self._suffices = (
+                own + _from_half(change)
+            ).tobytes() == swapped.tobytes()  # tells -0.0 from 0.0
             self._short.put(frame, change)
 
     def close(self) -> None:

@@ -27,7 +27,8 @@ def resized(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
 
 
 class TargetFrames:
-    """Reads the frames of one target; not for use from several threads at once, but cheap to open again.
+    """Reads the frames of one target; not for use from several threads at once, but cheap to open
+    again.
 
     Args:
         path: video or photo.
@@ -39,8 +40,14 @@ class TargetFrames:
         InputError: the file cannot be used.
     """
 
-    def __init__(self, path: Path, fps: Fraction | None = None, start: float = 0.0, end: float | None = None,
-                 size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        fps: Fraction | None = None,
+        start: float = 0.0,
+        end: float | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
         self.is_photo = is_image(path)
         self._video: VideoReader | None = None
         if self.is_photo:
@@ -61,7 +68,9 @@ class TargetFrames:
         return self._length
 
     def frames(self, indices: Iterable[int]) -> Iterator[NDArray[np.uint8]]:
-        """Yield RGB frames (height, width, 3) uint8 in the order of ``indices``; each is the caller's own copy."""
+        """Yield RGB frames (height, width, 3) uint8 in the order of ``indices``; each is the
+        caller's own copy.
+        """
         if self._video is None:
             for _ in indices:
                 yield self._photo.copy()

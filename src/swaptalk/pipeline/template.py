@@ -1,4 +1,6 @@
-"""A target that was analysed once: opened, checked against what is asked, and unpacked for a job."""
+"""A target that was analysed once: opened, checked against what is asked, and unpacked for a
+job.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ class Template:
         path = Path(path)
         header = read_header(path)
         swap = header.swap
-        if set(header.members) - {VIDEO_MEMBER} != MEMBERS | ({SWAPPED} if swap is not None else set()):
+        if set(header.members) - {VIDEO_MEMBER} != MEMBERS | (
+            {SWAPPED} if swap is not None else set()
+        ):
             raise damaged(path, "it has other members than a template")
         if swap is not None and len(swap.poses) != len(header.cuts) + 1:
             raise damaged(path, "its stored swap has other scenes")
@@ -79,31 +83,43 @@ class Template:
             InputError: the template was made by other weights.
         """
         if self.header.weights != fingerprint:
-            raise InputError("was made with other weights", path=self.path,
-                             remedy="make it anew with 'swaptalk template build', or give those weights with --models")
+            raise InputError(
+                "was made with other weights",
+                path=self.path,
+                remedy="make it anew with 'swaptalk template build', or give those weights with "
+                "--models",
+            )
 
     def holds_swap(self, options: GenerateOptions, arithmetic: str) -> bool:
         """Whether the stored swap is, bit by bit, what this job would compute for the same frames.
 
         Args:
             options: the job; its photos are compared by content and order.
-            arithmetic: of the networks that would compute it; that their weights fit has been checked.
+            arithmetic: of the networks that would compute it; that their weights fit has been
+                checked.
         """
         header, swap = self.header, self.header.swap
         if swap is None or len(options.source) != len(swap.photos):
             return False
         held = version(), swap.arithmetic, swap.strength, swap.source_face
-        if header.software != held[0] or held[1:] != (arithmetic, options.strength, options.source_face):
+        if header.software != held[0] or held[1:] != (
+            arithmetic,
+            options.strength,
+            options.source_face,
+        ):
             return False
-        return all(describe_file(photo).sha256 == known
-                   for photo, known in zip(options.source, swap.photos, strict=True))
+        return all(
+            describe_file(photo).sha256 == known
+            for photo, known in zip(options.source, swap.photos, strict=True)
+        )
 
     def stored_swaps(self) -> StoredSwaps:
-        """Open the stored swap. Its records carry checksums of their own: only what is used is read.
+        """Open the stored swap. Its records carry checksums of their own: only what is used is
+        read.
 
         Raises:
-            InputError: there is none, it is damaged, or the template was replaced since it was opened: it could be
-                somebody else's swap.
+            InputError: there is none, it is damaged, or the template was replaced since it was
+                opened: it could be somebody else's swap.
         """
         try:
             store = SwapStore(self.path, member_start(self.path, SWAPPED))
@@ -111,20 +127,23 @@ class Template:
             raise damaged(self.path, " ".join(str(error).split())[:80]) from error
         if read_header(self.path) != self.header:
             store.close()
-            raise InputError("was replaced while the job began", path=self.path, remedy="start the job again")
+            raise InputError(
+                "was replaced while the job began", path=self.path, remedy="start the job again"
+            )
         poses = [] if self.header.swap is None else self.header.swap.poses
         return StoredSwaps(store, [Pose(*angles) for angles in poses])
 
     def applied(self, options: GenerateOptions) -> GenerateOptions:
-        """The options with the template's own target, part, rate and size, and its choice of face unless one is made.
+        """The options with the template's own target, part, rate and size, and its choice of face
+        unless one is made.
 
         They are what would be asked for without the template, so that it is the same job,
         resumed, marked and signed alike.
         Codes are there for the template's own face only; those of another are made on the way.
 
         Raises:
-            InputError: an option asks for something else than the template holds, or the target is not there or has
-                changed.
+            InputError: an option asks for something else than the template holds, or the target is
+                not there or has changed.
         """
         header = self.header
         asked_fps = parse_fps(options.fps)
@@ -137,12 +156,20 @@ class Template:
             if not agrees:
                 self._refuse(option, asked, "the target's end" if held is None else held)
         return dataclasses.replace(
-            options, target=self.target(), face=options.face or header.face, start=header.start, end=header.end,
-            fps=header.asked_fps, resolution=header.asked_resolution,
-        )  # fmt: skip
+            options,
+            target=self.target(),
+            face=options.face or header.face,
+            start=header.start,
+            end=header.end,
+            fps=header.asked_fps,
+            resolution=header.asked_resolution,
+        )
 
-    def check_frames(self, asked: str | None, own: tuple[int, int], frames: int, fps: Fraction) -> None:
-        """Refuse another size than the analysis was made for, and a target that is not as the template says.
+    def check_frames(
+        self, asked: str | None, own: tuple[int, int], frames: int, fps: Fraction
+    ) -> None:
+        """Refuse another size than the analysis was made for, and a target that is not as the
+        template says.
 
         Args:
             asked: ``--resolution``, None to leave the template's.
@@ -163,8 +190,11 @@ class Template:
             raise damaged(self.path, "its target has another rate or size")
 
     def _refuse(self, option: str, asked: object, held: object) -> None:
-        raise InputError(f"{option} {asked} differs from the template's ({held})", path=self.path,
-                         remedy=f"leave out {option}, or build another template")
+        raise InputError(
+            f"{option} {asked} differs from the template's ({held})",
+            path=self.path,
+            remedy=f"leave out {option}, or build another template",
+        )
 
     def target(self) -> Path:
         """The video or photo, found and verified; an embedded one is unpacked into the cache.
@@ -175,18 +205,32 @@ class Template:
         target = self.header.target
         if target.relative is None or target.absolute is None:
             return self._unpacked_target()
-        places = (self.path.parent / target.relative, Path(target.absolute), self.path.parent / target.name)
+        places = (
+            self.path.parent / target.relative,
+            Path(target.absolute),
+            self.path.parent / target.name,
+        )
         found = next((place for place in places if place.is_file()), None)
         if found is None:
-            raise InputError(f"its target {target.name} is not to be found", path=self.path,
-                             remedy="put it beside the template, or build the template with --embed")
-        if found.stat().st_size != target.size or describe_file(found) != Member(target.size, target.sha256):
-            raise InputError("has changed since the template was made of it", path=found,
-                             remedy=f"restore it, or make {self.path.name} anew with 'swaptalk template build'")
+            raise InputError(
+                f"its target {target.name} is not to be found",
+                path=self.path,
+                remedy="put it beside the template, or build the template with --embed",
+            )
+        if found.stat().st_size != target.size or describe_file(found) != Member(
+            target.size, target.sha256
+        ):
+            raise InputError(
+                "has changed since the template was made of it",
+                path=found,
+                remedy=f"restore it, or make {self.path.name} anew with 'swaptalk template build'",
+            )
         return found
 
     def _unpacked_target(self) -> Path:
-        """The embedded target's copy in the cache, under its checksum; a damaged copy is replaced."""
+        """The embedded target's copy in the cache, under its checksum; a damaged copy is
+        replaced.
+        """
         member = self.header.members[VIDEO_MEMBER]
         folder = cache_folder("templates")
         folder.mkdir(parents=True, exist_ok=True)
@@ -216,7 +260,9 @@ class Template:
             for name in MEMBERS:
                 extract(self.path, name, header.members[name], folder / name)
             check_content(folder, header)
-            write_atomically(folder / SURVEY, survey_record(header.reasons, header.cuts, header.width))
+            write_atomically(
+                folder / SURVEY, survey_record(header.reasons, header.cuts, header.width)
+            )
             yield
         except ValueError as error:
             raise damaged(self.path, " ".join(str(error).split())[:80]) from error

@@ -1,4 +1,6 @@
-"""Whether the content of a template is such that the pipeline can work with it: shapes, ranges and order."""
+"""Whether the content of a template is such that the pipeline can work with it: shapes, ranges and
+order.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def check_content(folder: Path, header: TemplateHeader) -> None:
     """
     if header.reasons[:2] != ["", NO_FACE]:
         raise ValueError("states of frames are unknown")
-    if sorted(set(header.cuts)) != header.cuts or (header.cuts and not 0 <= header.cuts[0] <= header.cuts[-1]):
+    if sorted(set(header.cuts)) != header.cuts or (
+        header.cuts and not 0 <= header.cuts[0] <= header.cuts[-1]
+    ):
         raise ValueError("scene cuts are out of order")
     _check_faces(folder / FACES, header)
     _check_looks(folder / LOOKS, header.frames)
@@ -63,10 +67,16 @@ def _check_faces(path: Path, header: TemplateHeader) -> None:
         if frames[0] < last or (np.diff(frames) < 0).any() or frames[-1] >= header.frames:
             raise ValueError("faces are out of order")
         last = int(frames[-1])
-        if tracks.min() < 0 or tracks.max() > _MAX_TRACKS or block["reason"].max() >= len(header.reasons):
+        if (
+            tracks.min() < 0
+            or tracks.max() > _MAX_TRACKS
+            or block["reason"].max() >= len(header.reasons)
+        ):
             raise ValueError("faces are out of range")
         mesh, pose = block["mesh"], block["pose"]
-        if not (np.isfinite(pose).all() and (np.abs(mesh) < _FARTHEST).all()):  # also refuses what is not a number
+        if not (
+            np.isfinite(pose).all() and (np.abs(mesh) < _FARTHEST).all()
+        ):  # also refuses what is not a number
             raise ValueError("landmarks are out of range")
 
 

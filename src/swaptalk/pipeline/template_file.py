@@ -1,7 +1,8 @@
-"""The template file: a ZIP archive without compression, a JSON header, and a SHA-256 of every member.
+"""The template file: a ZIP archive without compression, a JSON header, and a SHA-256 of every
+member.
 
-Nothing in a file is believed: names, sizes and sums are checked before a byte of a member is used, there is no
-compression to expand and nothing that runs.
+Nothing in a file is believed: names, sizes and sums are checked before a byte of a member is used,
+there is no compression to expand and nothing that runs.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from typing import Any, TypeVar
 from swaptalk.errors import InputError
 from swaptalk.media.files import AtomicFile, check_input_file
 
-#: Version of the layout and of what the faces were measured with: the first one's lips were the mesh's. Others are
-#: refused.
+#: Version of the layout and of what the faces were measured with: the first one's lips were the
+#: mesh's. Others are refused.
 TEMPLATE_FORMAT = 2
 TEMPLATE_SUFFIX = ".swaptalk"
 _HEADER = "template.json"
@@ -38,10 +39,12 @@ _BLOCK = 1 << 20
 #: The archive holds no times, so that the same analysis gives the same file.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
-#: What precedes a member in the archive ends with the lengths of its name and of an extra field, which follow.
+#: What precedes a member in the archive ends with the lengths of its name and of an extra field,
+#: which follow.
 _LOCAL_HEADER = struct.Struct("<26xHH")
 
-#: What ``zipfile`` and ``json`` raise for damaged input; RuntimeError includes too deep nesting and encryption.
+#: What ``zipfile`` and ``json`` raise for damaged input; RuntimeError includes too deep nesting and
+#: encryption.
 _UNREADABLE = (zipfile.BadZipFile, ValueError, RuntimeError, EOFError, struct.error, OverflowError)
 
 T = TypeVar("T")
@@ -126,8 +129,11 @@ class TemplateHeader:
 
 def damaged(path: Path, what: str) -> InputError:
     """The error for a file that cannot be what it says."""
-    return InputError(f"is not a usable template ({what})", path=path,
-                      remedy="copy it again, or make it anew with 'swaptalk template build'")
+    return InputError(
+        f"is not a usable template ({what})",
+        path=path,
+        remedy="copy it again, or make it anew with 'swaptalk template build'",
+    )
 
 
 def _said(error: Exception) -> str:
@@ -140,11 +146,17 @@ def write_template_file(path: Path, header: TemplateHeader, files: Mapping[str, 
     Raises:
         InputError: the place cannot be written, or the disk is full.
     """
-    with AtomicFile(path) as file, zipfile.ZipFile(file.part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+    with (
+        AtomicFile(path) as file,
+        zipfile.ZipFile(file.part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
+    ):
         text = json.dumps({"format": TEMPLATE_FORMAT, **asdict(header)}, indent=1)
         archive.writestr(zipfile.ZipInfo(_HEADER, _EPOCH), text)
         for name, source in files.items():
-            with source.open("rb") as reader, archive.open(zipfile.ZipInfo(name, _EPOCH), "w", force_zip64=True) as out:
+            with (
+                source.open("rb") as reader,
+                archive.open(zipfile.ZipInfo(name, _EPOCH), "w", force_zip64=True) as out,
+            ):
                 while block := reader.read(_BLOCK):
                     out.write(block)
 
@@ -170,9 +182,15 @@ def read_header(path: Path) -> TemplateHeader:
         with zipfile.ZipFile(path) as archive:
             entries = {entry.filename: entry for entry in archive.infolist()}
             if len(entries) != len(archive.infolist()) or _HEADER not in entries:
-                raise damaged(path, "it has no header" if _HEADER not in entries else "members appear twice")
-            if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 or
-                   entry.file_size != entry.compress_size for entry in entries.values()):
+                raise damaged(
+                    path, "it has no header" if _HEADER not in entries else "members appear twice"
+                )
+            if any(
+                entry.compress_type != zipfile.ZIP_STORED
+                or entry.flag_bits & 1
+                or entry.file_size != entry.compress_size
+                for entry in entries.values()
+            ):
                 raise damaged(path, "a member is compressed or encrypted")
             if entries[_HEADER].file_size > _MAX_HEADER_BYTES:
                 raise damaged(path, "its header is too large")
@@ -236,22 +254,39 @@ def _parse(record: Any, path: Path) -> TemplateHeader:
     if not isinstance(record, dict) or not isinstance(record.get("format"), int):
         raise damaged(path, "its header says no version")
     if record["format"] != TEMPLATE_FORMAT:
-        raise InputError(f"is a template of format {record['format']}, this version reads {TEMPLATE_FORMAT}", path=path,
-                         remedy="make it anew with 'swaptalk template build'")
+        raise InputError(
+            f"is a template of format {record['format']}, this version reads {TEMPLATE_FORMAT}",
+            path=path,
+            remedy="make it anew with 'swaptalk template build'",
+        )
     target = _get(record, "target", dict)
     frames = _number(record, "frames", 1, _MAX_FRAMES)
     header = TemplateHeader(
-        software=_text(record, "software"), weights=_text(record, "weights"),
-        target=TargetFile(_file_name(target), _number(target, "size", 1, 1 << 62), _sha256(target),
-                          _optional_text(target, "relative"), _optional_text(target, "absolute")),
-        face=_optional_text(record, "face"), asked_fps=_optional_text(record, "asked_fps"),
-        asked_resolution=_optional_text(record, "asked_resolution"), start=_time(record, "start"),
-        end=None if record.get("end") is None else _time(record, "end"), fps=_fps(record),
-        width=_number(record, "width", 1, 1 << 16), height=_number(record, "height", 1, 1 << 16), frames=frames,
-        usable_frames=_number(record, "usable_frames", 1, frames), reasons=_list(record, "reasons", str, 255),
+        software=_text(record, "software"),
+        weights=_text(record, "weights"),
+        target=TargetFile(
+            _file_name(target),
+            _number(target, "size", 1, 1 << 62),
+            _sha256(target),
+            _optional_text(target, "relative"),
+            _optional_text(target, "absolute"),
+        ),
+        face=_optional_text(record, "face"),
+        asked_fps=_optional_text(record, "asked_fps"),
+        asked_resolution=_optional_text(record, "asked_resolution"),
+        start=_time(record, "start"),
+        end=None if record.get("end") is None else _time(record, "end"),
+        fps=_fps(record),
+        width=_number(record, "width", 1, 1 << 16),
+        height=_number(record, "height", 1, 1 << 16),
+        frames=frames,
+        usable_frames=_number(record, "usable_frames", 1, frames),
+        reasons=_list(record, "reasons", str, 255),
         cuts=_list(record, "cuts", int, frames),
-        members={str(name): Member(_number(_as(one, dict), "size", 0, 1 << 62), _sha256(one))
-                 for name, one in _get(record, "members", dict).items()},
+        members={
+            str(name): Member(_number(_as(one, dict), "size", 0, 1 << 62), _sha256(one))
+            for name, one in _get(record, "members", dict).items()
+        },
         swap=None if record.get("swap") is None else _swap(_get(record, "swap", dict)),
     )
     if header.target.embedded != (VIDEO_MEMBER in header.members):
@@ -260,12 +295,17 @@ def _parse(record: Any, path: Path) -> TemplateHeader:
 
 
 def _swap(record: Mapping[str, Any]) -> StoredSwap:
-    poses = [[_finite(angle) for angle in _as(pose, list)] for pose in _list(record, "poses", list, _MAX_FRAMES)]
+    poses = [
+        [_finite(angle) for angle in _as(pose, list)]
+        for pose in _list(record, "poses", list, _MAX_FRAMES)
+    ]
     strength = _finite(record.get("strength"))
     if any(len(pose) != 3 for pose in poses) or not 0 <= strength <= 1:
         raise ValueError("its stored swap is out of range")
     photos = [_sha256({"sha256": photo}) for photo in _list(record, "photos", str, _MAX_PHOTOS)]
-    return StoredSwap(photos, _optional_text(record, "source_face"), strength, _text(record, "arithmetic"), poses)
+    return StoredSwap(
+        photos, _optional_text(record, "source_face"), strength, _text(record, "arithmetic"), poses
+    )
 
 
 def _finite(value: Any) -> float:

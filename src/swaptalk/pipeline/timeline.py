@@ -1,4 +1,6 @@
-"""Which picture and which sound belong to which output frame: pure arithmetic on times and indices."""
+"""Which picture and which sound belong to which output frame: pure arithmetic on times and
+indices.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +14,27 @@ from numpy.typing import NDArray
 #: Motion tokens lie on this grid (per second), as the models were trained.
 MOTION_RATE = 25
 
-#: What happens when the output is longer than the target: play it back and forth, or hold its last picture.
+#: What happens when the output is longer than the target: play it back and forth, or hold its last
+#: picture.
 Extend = Literal["pingpong", "freeze"]
 #: What decides the length of the output.
 LengthPolicy = Literal["audio", "video", "shortest"]
 
 
 def frame_count(seconds: float | Fraction, fps: Fraction) -> int:
-    """Number of frames that last ``seconds``: round(seconds x fps), halves upwards, never below one."""
+    """Number of frames that last ``seconds``: round(seconds x fps), halves upwards, never below
+    one.
+    """
     return max(1, int(Fraction(seconds) * fps + Fraction(1, 2)))
 
 
-def output_seconds(policy: LengthPolicy, video: Fraction | None, audio: Fraction | None) -> Fraction:
+def output_seconds(
+    policy: LengthPolicy, video: Fraction | None, audio: Fraction | None
+) -> Fraction:
     """Length of the output in seconds under ``policy``.
 
-    ``video`` is None for a photograph, ``audio`` is None when no recording drives the mouth; what is missing cannot
-    decide, so the other one does.
+    ``video`` is None for a photograph, ``audio`` is None when no recording drives the mouth; what
+    is missing cannot decide, so the other one does.
 
     Raises:
         ValueError: both are None.
@@ -44,7 +51,8 @@ def output_seconds(policy: LengthPolicy, video: Fraction | None, audio: Fraction
 class Playback:
     """Order in which the ``length`` frames of the target are played.
 
-    Ping-pong turns round without showing the first or last frame twice, so the motion never jumps: 0 1 2 3 2 1 0 1 ...
+    Ping-pong turns round without showing the first or last frame twice, so the motion never jumps:
+    0 1 2 3 2 1 0 1 ...
     """
 
     length: int
@@ -61,17 +69,23 @@ class Playback:
 
 
 def motion_positions(time: float, window: int, length: int) -> NDArray[np.float64]:
-    """Where the motion tokens around ``time`` seconds lie on the 25 Hz grid of ``length`` tokens, (window,).
+    """Where the motion tokens around ``time`` seconds lie on the 25 Hz grid of ``length`` tokens,
+    (window,).
 
-    They are one token (40 ms) apart, the middle one at ``time`` itself; beyond the ends the nearest token is held.
+    They are one token (40 ms) apart, the middle one at ``time`` itself; beyond the ends the nearest
+    token is held.
     """
     positions = time * MOTION_RATE + np.arange(window, dtype=np.float64) - window // 2
     return np.clip(positions, 0.0, length - 1)
 
 
 def interpolate(tokens: NDArray[np.float32], positions: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Values (P, D) at fractional ``positions`` (P,) of ``tokens`` (M, D), linear between neighbours."""
-    low = np.floor(positions + 1e-6).astype(np.intp)  # a frame that meets its token up to rounding gets it unblurred
+    """Values (P, D) at fractional ``positions`` (P,) of ``tokens`` (M, D), linear between
+    neighbours.
+    """
+    low = np.floor(positions + 1e-6).astype(
+        np.intp
+    )  # a frame that meets its token up to rounding gets it unblurred
     high = np.minimum(low + 1, len(tokens) - 1)
     weight = np.clip(positions - low, 0.0, 1.0).astype(np.float32)[:, None]
     return np.asarray(tokens[low] * (1 - weight) + tokens[high] * weight, np.float32)

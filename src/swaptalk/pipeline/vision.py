@@ -19,7 +19,8 @@ from swaptalk.runtime.assets import resolve, resolve_all
 class Vision:
     """Detector, mesh and recogniser, loaded at first use. Not for use from several threads at once.
 
-    Where the recogniser's file is not to be had (an offline folder without it) every scene numbers its faces anew.
+    Where the recogniser's file is not to be had (an offline folder without it) every scene numbers
+    its faces anew.
 
     Args:
         threads: CPU threads for each network.
@@ -29,14 +30,18 @@ class Vision:
     def __init__(self, threads: int = 1, progress: bool = True) -> None:
         self._threads = threads
         # Now rather than when a job is under way: what is missing is fetched.
-        self._files = resolve_all(("blazeface-back", "blazeface-full-range", "face-mesh"), progress=progress)
+        self._files = resolve_all(
+            ("blazeface-back", "blazeface-full-range", "face-mesh"), progress=progress
+        )
         with contextlib.suppress(SwapTalkError):
             self._files["mobilefacenet"] = resolve("mobilefacenet", progress=progress)
 
     @cached_property
     def detector(self) -> FaceDetector:
         """Finds faces in a picture."""
-        return FaceDetector(self._files["blazeface-back"], self._files["blazeface-full-range"], self._threads)
+        return FaceDetector(
+            self._files["blazeface-back"], self._files["blazeface-full-range"], self._threads
+        )
 
     @cached_property
     def mesh(self) -> FaceMesh:
@@ -56,4 +61,6 @@ class Vision:
     def faces(self, image: NDArray[np.uint8]) -> list[Landmarks]:
         """The faces of a single picture (H, W, 3), from left to right."""
         tracked = FaceTracker(self.detector, self.mesh).update(image)
-        return sorted((face.landmarks for face in tracked.faces), key=lambda face: float(face.xy[:, 0].mean()))
+        return sorted(
+            (face.landmarks for face in tracked.faces), key=lambda face: float(face.xy[:, 0].mean())
+        )

@@ -16,15 +16,18 @@ from swaptalk.pipeline.stats import Stopwatch
 
 #: Seconds of video in one chunk: what an interruption can cost at most.
 CHUNK_SECONDS = 10
-#: Faster than the writer's own choice: on 720p with film grain x264 then takes 17 instead of 34 ms of a core for a
-#: frame, at the same PSNR (41.3 against 40.9 dB) and up to twice the size; the networks need the cores more.
+#: Faster than the writer's own choice: on 720p with film grain x264 then takes 17 instead of 34 ms
+#: of a core for a frame, at the same PSNR (41.3 against 40.9 dB) and up to twice the size; the
+#: networks need the cores more.
 PRESETS = {"h264": "superfast"}
 
 
 def metadata() -> dict[str, str]:
     """Container tags that say what the output is."""
-    return {"comment": f"AI-generated video: face or speech synthesised by SwapTalk {version()}",
-            "software": f"SwapTalk {version()}"}
+    return {
+        "comment": f"AI-generated video: face or speech synthesised by SwapTalk {version()}",
+        "software": f"SwapTalk {version()}",
+    }
 
 
 def chunk_frames(plan: Plan) -> int:
@@ -42,9 +45,16 @@ def finished_frames(plan: Plan, job: JobFolder) -> int:
     return min(number * size, plan.frames)
 
 
-def write_chunks(plan: Plan, job: JobFolder, frames: Iterator[NDArray[np.uint8]], first: int, stopwatch: Stopwatch,
-                 progress: Callable[[int], object]) -> None:
-    """Encode the output's frames from ``first`` (a chunk's beginning) on, one durable file every ten seconds.
+def write_chunks(
+    plan: Plan,
+    job: JobFolder,
+    frames: Iterator[NDArray[np.uint8]],
+    first: int,
+    stopwatch: Stopwatch,
+    progress: Callable[[int], object],
+) -> None:
+    """Encode the output's frames from ``first`` (a chunk's beginning) on, one durable file every
+    ten seconds.
 
     Raises:
         InputError: the disk is full.
@@ -53,8 +63,16 @@ def write_chunks(plan: Plan, job: JobFolder, frames: Iterator[NDArray[np.uint8]]
     options = plan.options
     for begin in range(first, plan.frames, size):
         path = job.chunk(begin // size)
-        with VideoWriter(path, plan.width, plan.height, plan.fps, options.codec, options.quality, metadata(),
-                         preset=PRESETS.get(options.codec)) as writer:
+        with VideoWriter(
+            path,
+            plan.width,
+            plan.height,
+            plan.fps,
+            options.codec,
+            options.quality,
+            metadata(),
+            preset=PRESETS.get(options.codec),
+        ) as writer:
             for _ in range(begin, min(begin + size, plan.frames)):
                 frame = next(frames)
                 with stopwatch.stage("encode video"):

@@ -1,1 +1,3 @@
-"""What an output says about itself: signed manifest, invisible watermark, label, consent; and how to read them."""
+"""What an output says about itself: signed manifest, invisible watermark, label, consent; and how
+to read them.
+"""

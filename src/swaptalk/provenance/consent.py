@@ -1,8 +1,8 @@
 """Consent: what the maker states about it, and credentials that source photos carry.
 
-A statement goes into the manifest of every output: a text as it is, a file by name and hash, because contracts are
-confidential. A credential is a signed C2PA assertion inside the photo itself; as its signature covers the picture, it
-cannot be moved to another one.
+A statement goes into the manifest of every output: a text as it is, a file by name and hash,
+because contracts are confidential. A credential is a signed C2PA assertion inside the photo itself;
+as its signature covers the picture, it cannot be moved to another one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ STATEMENT_LABEL = "swaptalk.consent"
 CREDENTIAL_LABEL = "swaptalk.consent-credential"
 #: Longest text of a statement in characters: it is copied into every output.
 LONGEST_TEXT = 2000
-#: Assertions by which a publisher reserves a work from use by AI, and the entries that speak of use as an input.
+#: Assertions by which a publisher reserves a work from use by AI, and the entries that speak of use
+#: as an input.
 _RESERVATIONS = ("cawg.training-mining", "c2pa.training-mining")
 _INFERENCE = ("cawg.ai_inference", "c2pa.ai_inference")
 
@@ -52,7 +53,9 @@ def consent_statement(given: str) -> ConsentStatement:
         InputError: empty, too long, or a file that is not there or cannot be read.
     """
     if not given.strip():
-        raise InputError("--consent is empty", remedy="give a file (contract, release form) or a sentence")
+        raise InputError(
+            "--consent is empty", remedy="give a file (contract, release form) or a sentence"
+        )
     path = Path(given)
     try:
         is_file = path.is_file()
@@ -65,9 +68,15 @@ def consent_statement(given: str) -> ConsentStatement:
                 digest.update(block)
         return ConsentStatement(digest.hexdigest(), file=path.name)
     if path.suffix and not any(space in given.strip() for space in " \n"):
-        raise InputError("no such file", path=given, remedy="correct --consent, or write the statement out in words")
+        raise InputError(
+            "no such file",
+            path=given,
+            remedy="correct --consent, or write the statement out in words",
+        )
     if len(given) > LONGEST_TEXT:
-        raise InputError(f"--consent of {len(given)} characters is too long", remedy="put the text into a file")
+        raise InputError(
+            f"--consent of {len(given)} characters is too long", remedy="put the text into a file"
+        )
     return ConsentStatement(hashlib.sha256(given.encode()).hexdigest(), text=given)
 
 
@@ -101,12 +110,17 @@ class ConsentCredential:
         except (TypeError, ValueError):
             end, person = None, None
         if not isinstance(person, str) or not isinstance(statement, str):
-            raise InputError("carries a consent credential that cannot be read", path=path,
-                             remedy="sign it again with 'swaptalk consent'")
+            raise InputError(
+                "carries a consent credential that cannot be read",
+                path=path,
+                remedy="sign it again with 'swaptalk consent'",
+            )
         return cls(person, statement, end)
 
 
-def photo_credential(path: Path, reading: ManifestReading | None, today: datetime.date) -> ConsentCredential | None:
+def photo_credential(
+    path: Path, reading: ManifestReading | None, today: datetime.date
+) -> ConsentCredential | None:
     """The credential of a source photo, if it carries one.
 
     Args:
@@ -115,18 +129,25 @@ def photo_credential(path: Path, reading: ManifestReading | None, today: datetim
         today: the date that counts.
 
     Raises:
-        InputError: the photo was changed after it was signed, the credential has run out or cannot be read.
+        InputError: the photo was changed after it was signed, the credential has run out or cannot
+            be read.
     """
     data = None if reading is None else reading.assertions.get(CREDENTIAL_LABEL)
     if reading is None or data is None:
         return None
     if not reading.valid:
-        raise InputError(f"its consent credential is not valid ({'; '.join(reading.problems)})", path=path,
-                         remedy="give the photo as it was signed, unchanged")
+        raise InputError(
+            f"its consent credential is not valid ({'; '.join(reading.problems)})",
+            path=path,
+            remedy="give the photo as it was signed, unchanged",
+        )
     credential = ConsentCredential.from_assertion(data, path)
     if credential.until is not None and credential.until < today:
-        raise InputError(f"the consent of {credential.person} ended on {credential.until}", path=path,
-                         remedy="ask for a new one and sign the photo again")
+        raise InputError(
+            f"the consent of {credential.person} ended on {credential.until}",
+            path=path,
+            remedy="ask for a new one and sign the photo again",
+        )
     return credential
 
 

@@ -27,12 +27,16 @@ class VisibleLabel:
     Pillow's own font has plain Latin letters only; ``font_file`` (.ttf, .otf) is for all others.
 
     Raises:
-        InputError: the text is empty, too long, has letters that the font lacks, or does not fit into the picture.
+        InputError: the text is empty, too long, has letters that the font lacks, or does not fit
+            into the picture.
     """
 
     def __init__(self, text: str, width: int, height: int, font_file: Path | None = None) -> None:
         if not text.strip() or len(text) > LONGEST_LABEL or not text.isprintable():
-            raise InputError(f"--label-text of {len(text)} characters", remedy=f"give 1 to {LONGEST_LABEL} in one line")
+            raise InputError(
+                f"--label-text of {len(text)} characters",
+                remedy=f"give 1 to {LONGEST_LABEL} in one line",
+            )
         side = min(width, height)
         font = _font(font_file, max(_SMALLEST, round(side * _LETTERS)))
         _check_letters(text, font)
@@ -40,7 +44,10 @@ class VisibleLabel:
         left, top, right, bottom = font.getbbox(text)
         size = (round(right - left) + 2 * padding, round(bottom - top) + 2 * padding)
         if size[0] + padding > width or size[1] + padding > height:
-            raise InputError(f"the label '{text}' does not fit into {width}x{height}", remedy="give a shorter one")
+            raise InputError(
+                f"the label '{text}' does not fit into {width}x{height}",
+                remedy="give a shorter one",
+            )
         box = Image.new("L", size, 0)
         ImageDraw.Draw(box).text((padding - left, padding - top), text, 255, font)
         letters = np.asarray(box, np.float32)[..., None] / 255
@@ -52,7 +59,9 @@ class VisibleLabel:
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Label a picture (H, W, 3) in place; returns it."""
         corner = picture[self._rows, self._columns]
-        picture[self._rows, self._columns] = (corner * self._share + self._light + 0.5).astype(np.uint8)
+        picture[self._rows, self._columns] = (corner * self._share + self._light + 0.5).astype(
+            np.uint8
+        )
         return picture
 
 
@@ -62,13 +71,19 @@ def _font(path: Path | None, size: int) -> ImageFont.FreeTypeFont | ImageFont.Im
     try:
         return ImageFont.truetype(str(path), size)
     except (OSError, ValueError) as error:
-        raise InputError("is not a readable font", path=path, remedy="give a .ttf or .otf file") from error
+        raise InputError(
+            "is not a readable font", path=path, remedy="give a .ttf or .otf file"
+        ) from error
 
 
 def _check_letters(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> None:
     """Refuse what would be drawn as empty boxes."""
     box = bytes(font.getmask(_NO_LETTER))
-    lacking = sorted({letter for letter in text if not letter.isspace() and bytes(font.getmask(letter)) == box})
+    lacking = sorted(
+        {letter for letter in text if not letter.isspace() and bytes(font.getmask(letter)) == box}
+    )
     if lacking:
-        raise InputError(f"the label's font has no '{''.join(lacking)}'",
-                         remedy="write --label-text in plain Latin letters, or give a --label-font that has it")
+        raise InputError(
+            f"the label's font has no '{''.join(lacking)}'",
+            remedy="write --label-text in plain Latin letters, or give a --label-font that has it",
+        )

@@ -1,8 +1,10 @@
-"""Writes the signed C2PA manifest of an output: what it is, what it was made from, with what, and by whom.
+"""Writes the signed C2PA manifest of an output: what it is, what it was made from, with what, and
+by whom.
 
-After the C2PA Technical Specification 2.2: an opened parent (the target), an edit whose digital source type is IPTC's
-``compositeWithTrainedAlgorithmicMedia`` (a generated face in footage of something else; nothing that SwapTalk makes is
-wholly generated), and the other inputs as ingredients. The library keeps the manifests that the inputs bring along.
+After the C2PA Technical Specification 2.2: an opened parent (the target), an edit whose digital
+source type is IPTC's ``compositeWithTrainedAlgorithmicMedia`` (a generated face in footage of
+something else; nothing that SwapTalk makes is wholly generated), and the other inputs as
+ingredients. The library keeps the manifests that the inputs bring along.
 """
 
 from __future__ import annotations
@@ -17,7 +19,12 @@ import c2pa
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.files import AtomicFile, output_error
-from swaptalk.provenance.consent import CREDENTIAL_LABEL, STATEMENT_LABEL, ConsentCredential, ConsentStatement
+from swaptalk.provenance.consent import (
+    CREDENTIAL_LABEL,
+    STATEMENT_LABEL,
+    ConsentCredential,
+    ConsentStatement,
+)
 from swaptalk.provenance.manifest_read import read_manifest
 from swaptalk.provenance.manifest_store import SETTINGS
 from swaptalk.provenance.media_type import UNKNOWN, media_type
@@ -31,9 +38,13 @@ if TYPE_CHECKING:
 JOB_LABEL = "swaptalk.job"
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 Role = Literal["target", "source", "audio"]
-#: How an input relates to the output: the target is what was edited, the recording is heard in it, a photo only told a
-#: network what to make.
-_RELATIONSHIPS: Mapping[Role, str] = {"target": "parentOf", "audio": "componentOf", "source": "inputTo"}
+#: How an input relates to the output: the target is what was edited, the recording is heard in it,
+#: a photo only told a network what to make.
+_RELATIONSHIPS: Mapping[Role, str] = {
+    "target": "parentOf",
+    "audio": "componentOf",
+    "source": "inputTo",
+}
 
 
 @dataclass(frozen=True)
@@ -69,20 +80,31 @@ class OutputRecord:
     """Valid consent credentials of the source photos."""
 
 
-def sign_output(unsigned: Path, output: Path, record: OutputRecord, identity: SigningIdentity) -> None:
+def sign_output(
+    unsigned: Path, output: Path, record: OutputRecord, identity: SigningIdentity
+) -> None:
     """Copy ``unsigned`` to ``output`` with a manifest; the output appears whole or not at all.
 
-    Pictures and sound stay bit for bit as they are. The manifest differs from run to run: C2PA demands random salts.
+    Pictures and sound stay bit for bit as they are. The manifest differs from run to run: C2PA
+    demands random salts.
 
     Raises:
         InputError: the place cannot be written.
         SwapTalkError: the signer refused, or a time-stamping service did not answer.
     """
-    definition = _definition(output.name, _agent(record), [
-        {"label": "c2pa.actions.v2", "data": {"actions": _actions(record)}},
-        {"label": JOB_LABEL, "data": _job(record)},
-        *([{"label": STATEMENT_LABEL, "data": record.consent.assertion}] if record.consent else []),
-    ])
+    definition = _definition(
+        output.name,
+        _agent(record),
+        [
+            {"label": "c2pa.actions.v2", "data": {"actions": _actions(record)}},
+            {"label": JOB_LABEL, "data": _job(record)},
+            *(
+                [{"label": STATEMENT_LABEL, "data": record.consent.assertion}]
+                if record.consent
+                else []
+            ),
+        ],
+    )
     with c2pa.Builder(definition, context=_context()) as builder:
         builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
         for number, used in enumerate(record.inputs):
@@ -90,24 +112,36 @@ def sign_output(unsigned: Path, output: Path, record: OutputRecord, identity: Si
         _sign(builder, unsigned, output, identity)
 
 
-def sign_consent(photo: Path, output: Path, credential: ConsentCredential, version: str, identity: SigningIdentity,
-                 ) -> None:
+def sign_consent(
+    photo: Path,
+    output: Path,
+    credential: ConsentCredential,
+    version: str,
+    identity: SigningIdentity,
+) -> None:
     """Copy a photo with a consent credential signed into it; the pixels stay as they are.
 
     Raises:
         InputError: the place cannot be written.
         SwapTalkError: the photo is of a kind that cannot carry one, or the signer refused.
     """
-    definition = _definition(output.name, {"name": "SwapTalk", "version": version},
-                             [{"label": CREDENTIAL_LABEL, "data": credential.assertion}])
+    definition = _definition(
+        output.name,
+        {"name": "SwapTalk", "version": version},
+        [{"label": CREDENTIAL_LABEL, "data": credential.assertion}],
+    )
     with c2pa.Builder(definition, context=_context()) as builder:
         builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
         with photo.open("rb") as file:
-            builder.add_ingredient({"title": photo.name, "relationship": "parentOf"}, media_type(photo), file)
+            builder.add_ingredient(
+                {"title": photo.name, "relationship": "parentOf"}, media_type(photo), file
+            )
         _sign(builder, photo, output, identity)
 
 
-def _definition(title: str, agent: Mapping[str, str], assertions: list[dict[str, Any]]) -> dict[str, Any]:
+def _definition(
+    title: str, agent: Mapping[str, str], assertions: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {"title": title, "claim_generator_info": [agent], "assertions": assertions}
 
 
@@ -118,15 +152,32 @@ def _agent(record: OutputRecord) -> dict[str, str]:
 def _actions(record: OutputRecord) -> list[dict[str, Any]]:
     used = [f"input-{number}" for number, one in enumerate(record.inputs) if one.role != "target"]
     actions: list[dict[str, Any]] = [
-        {"action": "c2pa.edited", "digitalSourceType": _SOURCE_TYPE, "softwareAgent": _agent(record),
-         "description": edit, "parameters": {"ingredientIds": used}} for edit in record.edits]
+        {
+            "action": "c2pa.edited",
+            "digitalSourceType": _SOURCE_TYPE,
+            "softwareAgent": _agent(record),
+            "description": edit,
+            "parameters": {"ingredientIds": used},
+        }
+        for edit in record.edits
+    ]
     if record.watermark is not None:
         # "Unbound": the identifier leads to the job, not to a public store of manifests.
-        actions.append({"action": "c2pa.watermarked.unbound", "softwareAgent": _agent(record),
-                        "description": f"invisible identifier {record.watermark:016x} ({SCHEME})"})
+        actions.append(
+            {
+                "action": "c2pa.watermarked.unbound",
+                "softwareAgent": _agent(record),
+                "description": f"invisible identifier {record.watermark:016x} ({SCHEME})",
+            }
+        )
     if record.label is not None:
-        actions.append({"action": "c2pa.edited", "softwareAgent": _agent(record),
-                        "description": f"visible label '{record.label}'"})
+        actions.append(
+            {
+                "action": "c2pa.edited",
+                "softwareAgent": _agent(record),
+                "description": f"visible label '{record.label}'",
+            }
+        )
     return actions
 
 
@@ -137,8 +188,13 @@ def _job(record: OutputRecord) -> dict[str, Any]:
     else:
         watermark |= {"reason": record.unmarked_because or "not applicable"}
     return {
-        "fingerprint": record.job, "weights": dict(record.weights), "watermark": watermark, "label": record.label,
-        "inputs": [{"role": one.role, "name": one.path.name, "sha256": one.sha256} for one in record.inputs],
+        "fingerprint": record.job,
+        "weights": dict(record.weights),
+        "watermark": watermark,
+        "label": record.label,
+        "inputs": [
+            {"role": one.role, "name": one.path.name, "sha256": one.sha256} for one in record.inputs
+        ],
         "credentials": [credential.assertion for credential in record.credentials],
     }
 
@@ -148,8 +204,12 @@ def _context() -> Any:
 
 
 def _add_ingredient(builder: Any, used: UsedInput, number: int) -> None:
-    described = {"title": used.path.name, "relationship": _RELATIONSHIPS[used.role], "label": f"input-{number}",
-                 "instance_id": f"sha256:{used.sha256}"}
+    described = {
+        "title": used.path.name,
+        "relationship": _RELATIONSHIPS[used.role],
+        "label": f"input-{number}",
+        "instance_id": f"sha256:{used.sha256}",
+    }
     try:
         read_manifest(used.path)  # what brings the library down shall do so there and not here
         with used.path.open("rb") as file:
@@ -173,8 +233,12 @@ def _sign(builder: Any, unsigned: Path, output: Path, identity: SigningIdentity)
 
     try:
         with (
-            c2pa.Signer.from_callback(sign, c2pa.C2paSigningAlg[identity.algorithm], identity.certificates,
-                                      identity.timestamp_url) as signer,
+            c2pa.Signer.from_callback(
+                sign,
+                c2pa.C2paSigningAlg[identity.algorithm],
+                identity.certificates,
+                identity.timestamp_url,
+            ) as signer,
             AtomicFile(output) as target,
             unsigned.open("rb") as source,
             _Written(io.FileIO(target.part, "w+b"), unwritten) as part,
@@ -185,8 +249,11 @@ def _sign(builder: Any, unsigned: Path, output: Path, identity: SigningIdentity)
         if unwritten:
             raise output_error(unwritten[0], output) from error
         service = " or the time-stamping service" if identity.timestamp_url else ""
-        raise SwapTalkError(f"the manifest could not be signed ({cause})", path=output,
-                            remedy=f"check --certificate and --key{service}") from cause
+        raise SwapTalkError(
+            f"the manifest could not be signed ({cause})",
+            path=output,
+            remedy=f"check --certificate and --key{service}",
+        ) from cause
 
 
 class _Written(io.BufferedRandom):

@@ -1,4 +1,6 @@
-"""Reads and validates the C2PA manifest of any file, without asking the network, in a process that can do little."""
+"""Reads and validates the C2PA manifest of any file, without asking the network, in a process that
+can do little.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,11 @@ from swaptalk.provenance.media_type import UNKNOWN, media_type
 from swaptalk.provenance.signing import own_authority
 
 #: Digital source types (IPTC NewsCodes) of pictures and sound made by AI, wholly or partly.
-AI_SOURCE_TYPES = ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
+AI_SOURCE_TYPES = (
+    "trainedAlgorithmicMedia",
+    "compositeWithTrainedAlgorithmicMedia",
+    "compositeSynthetic",
+)
 #: Says that nobody we trust vouches for the signer; what was signed is intact all the same.
 _UNTRUSTED = "signingCredential.untrusted"
 
@@ -36,7 +42,8 @@ class ManifestReading:
     valid: bool
     """Signature intact and the file unchanged since; says nothing about who signed."""
     trusted: bool
-    """The signer's certificate leads to one of the given authorities, or to this installation's own."""
+    """The signer's certificate leads to one of the given authorities, or to this installation's
+    own."""
     problems: tuple[str, ...]
     """Why it is not valid."""
     signer: str
@@ -69,7 +76,8 @@ def read_manifest(path: Path, anchors: Sequence[str] = ()) -> ManifestReading | 
         anchors: certificates (PEM) of authorities that are trusted beside this installation's own.
 
     Raises:
-        InputError: the file cannot be read, or makes the reading process crash, hang or take too much memory.
+        InputError: the file cannot be read, or makes the reading process crash, hang or take too
+            much memory.
     """
     kind = media_type(path)
     if kind == UNKNOWN:
@@ -88,7 +96,13 @@ def read_manifest(path: Path, anchors: Sequence[str] = ()) -> ManifestReading | 
         return _unreadable(str(answer["problem"]))
     try:
         return _reading(answer["store"], answer["state"], is_own)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError):  # whoever signs may write what they like
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        IndexError,
+    ):  # whoever signs may write what they like
         return _unreadable("its parts are not what the C2PA specification wants them to be")
 
 
@@ -99,25 +113,44 @@ def _unreadable(problem: str) -> ManifestReading:
 def _reading(store: Mapping[str, Any], state: str, own: bool) -> ManifestReading:
     manifest = store["manifests"].get(store.get("active_manifest"), {})
     assertions = {one["label"]: one.get("data", {}) for one in manifest.get("assertions", [])}
-    actions = [action for label, data in assertions.items() if label.startswith("c2pa.actions")
-               for action in data.get("actions", [])]
+    actions = [
+        action
+        for label, data in assertions.items()
+        if label.startswith("c2pa.actions")
+        for action in data.get("actions", [])
+    ]
     signature = manifest.get("signature_info", {})
-    failures = [status for status in store.get("validation_status", []) if status.get("code") != _UNTRUSTED]
+    failures = [
+        status for status in store.get("validation_status", []) if status.get("code") != _UNTRUSTED
+    ]
     generator = (manifest.get("claim_generator_info") or [{}])[0]
     valid = state in ("Valid", "Trusted")
     return ManifestReading(
-        valid=valid, trusted=state == "Trusted",
+        valid=valid,
+        trusted=state == "Trusted",
         problems=() if valid else tuple(_problem(status) for status in failures) or ("not valid",),
-        signer=signature.get("issuer", ""), own=own,
+        signer=signature.get("issuer", ""),
+        own=own,
         generator=f"{generator.get('name', '')} {generator.get('version', '')}".strip(),
         signed_at=signature.get("time"),
-        source_types=tuple(action["digitalSourceType"].rsplit("/", 1)[-1] for action in actions
-                           if "digitalSourceType" in action),
-        actions=tuple(": ".join(filter(None, (action.get("action"), action.get("description")))) for action in actions),
+        source_types=tuple(
+            action["digitalSourceType"].rsplit("/", 1)[-1]
+            for action in actions
+            if "digitalSourceType" in action
+        ),
+        actions=tuple(
+            ": ".join(filter(None, (action.get("action"), action.get("description"))))
+            for action in actions
+        ),
         ingredients=tuple(
-            IngredientReading(one.get("title", ""), one.get("relationship", ""), one.get("format", ""),
-                              one.get("active_manifest"))
-            for one in manifest.get("ingredients", [])),
+            IngredientReading(
+                one.get("title", ""),
+                one.get("relationship", ""),
+                one.get("format", ""),
+                one.get("active_manifest"),
+            )
+            for one in manifest.get("ingredients", [])
+        ),
         assertions=assertions,
     )
 

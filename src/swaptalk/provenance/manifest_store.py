@@ -1,7 +1,7 @@
 """Takes the manifests out of a file and checks them, with the C2PA library; never asks the network.
 
-Runs in the decoding process (:data:`swaptalk.media.sandbox.child.READERS`), because the library parses what strangers
-wrote in native code; :mod:`swaptalk.provenance.manifest_read` asks it.
+Runs in the decoding process (:data:`swaptalk.media.sandbox.child.READERS`), because the library
+parses what strangers wrote in native code; :mod:`swaptalk.provenance.manifest_read` asks it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 import c2pa
 
-#: Signing keeps larger files on disk (the system's temporary folder), MB. By its own choice the library holds them in
-#: memory, twice: 580 MB for a video of 290.
+#: Signing keeps larger files on disk (the system's temporary folder), MB. By its own choice the
+#: library holds them in memory, twice: 580 MB for a video of 290.
 LARGEST_IN_MEMORY_MB = 16
 #: A file from a stranger shall neither make us call home nor have thumbnails decoded.
 SETTINGS: Mapping[str, Any] = {
@@ -24,7 +24,8 @@ SETTINGS: Mapping[str, Any] = {
     "builder": {"thumbnail": {"enabled": False}},
     "core": {"backing_store_memory_threshold_in_mb": LARGEST_IN_MEMORY_MB},
 }
-#: Characters of a file's manifests as JSON. Ours have some 5,000, those of cameras and editors up to 100,000.
+#: Characters of a file's manifests as JSON. Ours have some 5,000, those of cameras and editors up
+#: to 100,000.
 LONGEST_STORE = 900_000
 # The library logs what it raises as well.
 logging.getLogger("c2pa").setLevel(logging.CRITICAL)
@@ -39,8 +40,9 @@ def read_store(path: Path, kind: str, anchors: Sequence[str]) -> dict[str, Any] 
         anchors: certificates (PEM) of authorities that are trusted.
 
     Returns:
-        ``store``, all manifests as the library describes them, and ``state``: Trusted, Valid or Invalid; or
-        ``problem`` if there is something that cannot be read. None if there is nothing, or the kind carries none.
+        ``store``, all manifests as the library describes them, and ``state``: Trusted, Valid or
+        Invalid; or ``problem`` if there is something that cannot be read. None if there is nothing,
+        or the kind carries none.
     """
     try:
         with path.open("rb") as file:

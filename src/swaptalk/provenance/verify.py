@@ -17,7 +17,8 @@ from swaptalk.provenance.watermark_detect import WatermarkDetector, WatermarkRea
 
 #: Frames of a video are looked at in runs of this many, ...
 RUN_FRAMES = 25
-#: ... so many runs spread over the video, the search being repeated after these numbers of runs until it succeeds.
+#: ... so many runs spread over the video, the search being repeated after these numbers of runs
+#: until it succeeds.
 SEARCH_AFTER = (2, 6, 12)
 
 
@@ -55,7 +56,9 @@ class Verification:
     @property
     def marked(self) -> bool:
         """Whether a mark says that AI made or changed this file."""
-        by_manifest = self.manifest is not None and self.manifest.valid and self.manifest.declares_ai
+        by_manifest = (
+            self.manifest is not None and self.manifest.valid and self.manifest.declares_ai
+        )
         return by_manifest or (self.watermark is not None and self.watermark.identifier is not None)
 
     @property
@@ -66,15 +69,26 @@ class Verification:
     @property
     def record(self) -> dict[str, Any]:
         """As JSON."""
-        manifest = None if self.manifest is None else {
-            **asdict(self.manifest), "assertions": dict(self.manifest.assertions),
-            "declares_ai": self.manifest.declares_ai,
-        }
+        manifest = (
+            None
+            if self.manifest is None
+            else {
+                **asdict(self.manifest),
+                "assertions": dict(self.manifest.assertions),
+                "declares_ai": self.manifest.declares_ai,
+            }
+        )
         watermark = None
         if self.watermark is not None:
             watermark = {**asdict(self.watermark), "identifier": self.watermark.text}
-        return {"file": str(self.path), "ok": self.ok, "marked": self.marked, "problems": list(self.problems),
-                "manifest": manifest, "watermark": watermark}
+        return {
+            "file": str(self.path),
+            "ok": self.ok,
+            "marked": self.marked,
+            "problems": list(self.problems),
+            "manifest": manifest,
+            "watermark": watermark,
+        }
 
 
 def verify(path: Path, anchors: Sequence[str] = (), pixels: bool = True) -> Verification:
@@ -110,7 +124,9 @@ def _watermark(path: Path, image: bool) -> WatermarkReading:
 
 
 def runs(length: int) -> list[range]:
-    """Runs of frames spread evenly over a video: the mark is the same in all of them, what moves is not."""
+    """Runs of frames spread evenly over a video: the mark is the same in all of them, what moves is
+    not.
+    """
     count = min(SEARCH_AFTER[-1], -(-length // RUN_FRAMES))
     starts = np.linspace(0, max(0, length - RUN_FRAMES), count).round().astype(int).tolist()
     return [range(start, min(start + RUN_FRAMES, length)) for start in starts]
@@ -123,4 +139,3 @@ def _spread(items: Sequence[range]) -> Iterator[range]:
         yield items[first]
         if first + half < len(items):
             yield items[first + half]
-

@@ -1,8 +1,10 @@
-"""The 64-bit identifier as a word that survives noise: checksum, convolutional code, soft Viterbi decoding.
+"""The 64-bit identifier as a word that survives noise: checksum, convolutional code, soft Viterbi
+decoding.
 
-CRC-24 as in RFC 4880 section 6.1 (it does not start from zero, so that a blank picture is no word), and the rate 1/3
-code of constraint length 9 of IS-95 (generators 557, 663 and 711 octal), closed with zeros. The telecommunication
-packages that offer these bring SciPy and Matplotlib along; here they are a hundred lines.
+CRC-24 as in RFC 4880 section 6.1 (it does not start from zero, so that a blank picture is no word),
+and the rate 1/3 code of constraint length 9 of IS-95 (generators 557, 663 and 711 octal), closed
+with zeros. The telecommunication packages that offer these bring SciPy and Matplotlib along; here
+they are a hundred lines.
 """
 
 from __future__ import annotations
@@ -41,9 +43,13 @@ def _bits(value: int, count: int) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _trellis() -> NDArray[np.int8]:
-    """Signs that leave the encoder, (256 states, 2 inputs, 3). State: the last eight bits, newest on top."""
+    """Signs that leave the encoder, (256 states, 2 inputs, 3). State: the last eight bits, newest
+    on top.
+    """
     registers = (np.arange(2)[None, :] << _MEMORY) | np.arange(1 << _MEMORY)[:, None]
-    parity = [[[bin(int(r) & g).count("1") & 1 for g in _GENERATORS] for r in row] for row in registers]
+    parity = [
+        [[bin(int(r) & g).count("1") & 1 for g in _GENERATORS] for r in row] for row in registers
+    ]
     return (2 * np.array(parity) - 1).astype(np.int8)
 
 
@@ -74,11 +80,14 @@ class Decoded:
 
 
 def decode(soft: NDArray[np.floating]) -> Decoded:
-    """Maximum-likelihood decoding of (288,) soft values, positive for a one; their scale does not matter."""
+    """Maximum-likelihood decoding of (288,) soft values, positive for a one; their scale does not
+    matter.
+    """
     signs = _trellis().astype(np.float64)
     states = 1 << _MEMORY
     numbers = np.arange(states)
-    # A state was reached with its top bit as input, from one of the two states that differ in the bit that fell out.
+    # A state was reached with its top bit as input, from one of the two states that differ in the
+    # bit that fell out.
     bit, before = numbers >> (_MEMORY - 1), (numbers << 1) & (states - 1)
     metric = np.full(states, -np.inf)
     metric[0] = 0.0

@@ -1,12 +1,14 @@
-"""Finds and reads the invisible watermark in pictures that were encoded, scaled, cropped or re-recorded since.
+"""Finds and reads the invisible watermark in pictures that were encoded, scaled, cropped or
+re-recorded since.
 
-Frames are added up after their content has been flattened: the mark is the same in all of them, what moves averages
-out. Then the tile's scale and shift are searched for with the pilot, and the code word is read at the best places, and
-where it lies in a video that was at most scaled.
+Frames are added up after their content has been flattened: the mark is the same in all of them,
+what moves averages out. Then the tile's scale and shift are searched for with the pilot, and the
+code word is read at the best places, and where it lies in a video that was at most scaled.
 
-Strong compression draws moving content from frame to frame and the mark with it: it then lies where it should only in
-and soon after key frames. So frames are added up in short groups, and where the pilot says that a group holds more of
-the mark, it counts more (maximum ratio combining, Brennan 1959).
+Strong compression draws moving content from frame to frame and the mark with it: it then lies where
+it should only in and soon after key frames. So frames are added up in short groups, and where the
+pilot says that a group holds more of the mark, it counts more (maximum ratio combining, Brennan
+1959).
 """
 
 from __future__ import annotations
@@ -21,20 +23,25 @@ from numpy.typing import NDArray
 from swaptalk.provenance.watermark_code import WORD_BITS, decode, encode
 from swaptalk.provenance.watermark_tile import CELLS, TILE, bins, cell_pixels, half_spectrum
 
-#: Lengths of the shorter side at which frames are added up. A picture that was never scaled or cropped has 360 cells
-#: there, or fewer if it is small; the coarser levels find the larger cells of these.
+#: Lengths of the shorter side at which frames are added up. A picture that was never scaled or
+#: cropped has 360 cells there, or fewer if it is small; the coarser levels find the larger cells of
+#: these.
 LEVELS = (CELLS, CELLS // 2, CELLS // 4)
 #: Pixels of a level to a cell: from a picture shown with a border around it to one cropped to 70 %.
 _SCALES = (0.7, 1.45)
-#: Cells finer than this many pixels have not survived: such pictures are not enlarged to look for them.
+#: Cells finer than this many pixels have not survived: such pictures are not enlarged to look for
+#: them.
 _FINEST_CELL = 0.8
-#: Ratio of neighbouring scales: over half a picture of 640 cells they drift apart by little more than a cell.
+#: Ratio of neighbouring scales: over half a picture of 640 cells they drift apart by little more
+#: than a cell.
 _SCALE_STEP = 1.004
-#: The best scale is refined in both directions by up to this much: sizes are rounded to even numbers when scaling.
+#: The best scale is refined in both directions by up to this much: sizes are rounded to even
+#: numbers when scaling.
 _REFINEMENT = (-0.004, -0.002, 0.0, 0.002, 0.004)
 #: How many of the likeliest scales are tried to be read.
 _CANDIDATES = 3
-#: A video that was scaled to these parts of its size, or not, has its tile's corner in its own: no search is needed ...
+#: A video that was scaled to these parts of its size, or not, has its tile's corner in its own: no
+#: search is needed ...
 _KNOWN_SCALES = (0.5, 2 / 3, 0.75, 1.0, 1.25, 1.5, 2.0)
 #: ... and it is looked at where a cell has this many pixels of a level.
 _KNOWN_PIXELS = (0.7, 2.0)
@@ -42,14 +49,16 @@ _KNOWN_PIXELS = (0.7, 2.0)
 _GROUP_FRAMES, _MOST_GROUPS = 5, 32
 #: A group counts by its pilot's strength less what noise has, but not less than the second number.
 _GROUP_NOISE, _LEAST_WEIGHT = 0.03, 0.01
-#: Standard deviations by which a pilot stands out that is no accident, even if the identifier cannot be read: see the
-#: measured rate of false alarms in docs/provenance.md.
+#: Standard deviations by which a pilot stands out that is no accident, even if the identifier
+#: cannot be read: see the measured rate of false alarms in docs/provenance.md.
 PRESENCE_SCORE = 8.0
-#: Detail (pixels of a level) that is compared with its surroundings, and surroundings that decide how much it counts.
+#: Detail (pixels of a level) that is compared with its surroundings, and surroundings that decide
+#: how much it counts.
 _DETAIL, _SURROUNDINGS, _REGION = 11, 9, 31
 #: Camera noise (grey levels squared): flatter areas than this are not amplified further.
 _NOISE_VARIANCE = 9.0
-#: Detail counts by its contrast to this power less: the mark grows with texture, but more slowly than texture does.
+#: Detail counts by its contrast to this power less: the mark grows with texture, but more slowly
+#: than texture does.
 _FLATTENING = 1.5
 #: No single place counts more than this many standard deviations.
 _CLIP = 3.0
@@ -68,7 +77,8 @@ class WatermarkReading:
     score: float
     """Standard deviations by which the pilot stands out."""
     scale: float
-    """Cells of the whole frame were this much larger: 1 for a whole large picture, 1.25 for 80 % of one."""
+    """Cells of the whole frame were this much larger: 1 for a whole large picture, 1.25 for 80 % of
+    one."""
     frames: int
     """Frames that were added up."""
 
@@ -102,7 +112,9 @@ class _Level:
 
 
 class WatermarkDetector:
-    """Adds up frames of one size; :meth:`result` may be asked at any time. Memory does not grow with the frames."""
+    """Adds up frames of one size; :meth:`result` may be asked at any time. Memory does not grow
+    with the frames.
+    """
 
     def __init__(self) -> None:
         self._levels: dict[int, _Level] = {}
@@ -122,7 +134,9 @@ class WatermarkDetector:
         begins = self._frames == 0 or self._in_group == self._group_frames
         if begins and len(self._levels[len(LEVELS) - 1].groups) == _MOST_GROUPS:
             for level in self._levels.values():
-                level.groups = [a + b for a, b in zip(level.groups[::2], level.groups[1::2], strict=True)]
+                level.groups = [
+                    a + b for a, b in zip(level.groups[::2], level.groups[1::2], strict=True)
+                ]
             self._group_frames *= 2
         for number, level in self._levels.items():
             flat = _flattened(_at_level(grey, LEVELS[number]))
@@ -144,8 +158,11 @@ class WatermarkDetector:
         evened = {number: level.evened() for number, level in self._levels.items()}
         levels = {number: whole for number, (whole, _) in evened.items()}
         count = round(np.log(_SCALES[1] / _SCALES[0]) / np.log(_SCALE_STEP)) + 1
-        places = [_look(picture, level, scale, scale) for level, picture in levels.items()
-                  for scale in np.geomspace(*_SCALES, count).tolist()]
+        places = [
+            _look(picture, level, scale, scale)
+            for level, picture in levels.items()
+            for scale in np.geomspace(*_SCALES, count).tolist()
+        ]
         best = [_refined(levels, place) for place in _likeliest(places)]
         for place in [*best, *_known_places(levels, *self._size)]:
             for word in _soft_words(place, *evened[place.level]):
@@ -159,7 +176,9 @@ class WatermarkDetector:
     def _reading(self, place: _Place, identifier: int | None) -> WatermarkReading:
         scale = float(place.scale_x) * CELLS / LEVELS[place.level]
         present = identifier is not None or place.score >= PRESENCE_SCORE
-        return WatermarkReading(identifier, present, round(place.score, 2), round(scale, 3), self._frames)
+        return WatermarkReading(
+            identifier, present, round(place.score, 2), round(scale, 3), self._frames
+        )
 
 
 def read_watermark(pictures: Iterable[NDArray[np.uint8]]) -> WatermarkReading:
@@ -194,16 +213,25 @@ def _even(total: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _waves(picture: NDArray[np.float32], scale_x: float, scale_y: float) -> NDArray[np.complex128]:
-    """The bins that the mark uses (K,), of the picture brought to one pixel a cell and folded into one tile.
+    """The bins that the mark uses (K,), of the picture brought to one pixel a cell and folded into
+    one tile.
 
-    All frequencies are made equally strong: what the content leaves behind is strongest in the low ones.
+    All frequencies are made equally strong: what the content leaves behind is strongest in the low
+    ones.
     """
     height, width = picture.shape
     size = (max(1, round(width / scale_x)), max(1, round(height / scale_y)))
     # Centres of pixels lie at half numbers.
-    shrink = np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2]], np.float64)
-    cells = cv2.warpAffine(picture, shrink, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                           borderMode=cv2.BORDER_REPLICATE)
+    shrink = np.array(
+        [[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2]], np.float64
+    )
+    cells = cv2.warpAffine(
+        picture,
+        shrink,
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     tiles_down, tiles_across = -(-size[1] // TILE), -(-size[0] // TILE)
     padded = np.zeros((tiles_down * TILE, tiles_across * TILE), np.float32)
     padded[: size[1], : size[0]] = cells
@@ -216,8 +244,10 @@ def _waves(picture: NDArray[np.float32], scale_x: float, scale_y: float) -> NDAr
 
 def _look(picture: NDArray[np.float32], level: int, scale_x: float, scale_y: float) -> _Place:
     where = bins()
-    matched = np.fft.irfft2(half_spectrum(_waves(picture, scale_x, scale_y) * np.conj(where.phases) * where.pilot),
-                            (TILE, TILE))
+    matched = np.fft.irfft2(
+        half_spectrum(_waves(picture, scale_x, scale_y) * np.conj(where.phases) * where.pilot),
+        (TILE, TILE),
+    )
     place = int(matched.argmax())
     score = float(matched.flat[place] / (matched.std() + 1e-12))
     return _Place(score, level, scale_x, scale_y, *divmod(place, TILE))
@@ -227,8 +257,12 @@ def _likeliest(places: list[_Place]) -> list[_Place]:
     """The best places that are not neighbours of a better one."""
     chosen: list[_Place] = []
     for place in sorted(places, key=lambda one: -one.score):
-        near = [one for one in chosen if one.level == place.level
-                and abs(one.scale_x / place.scale_x - 1) < 2 * (_SCALE_STEP - 1)]
+        near = [
+            one
+            for one in chosen
+            if one.level == place.level
+            and abs(one.scale_x / place.scale_x - 1) < 2 * (_SCALE_STEP - 1)
+        ]
         if not near:
             chosen.append(place)
         if len(chosen) == _CANDIDATES:
@@ -238,13 +272,20 @@ def _likeliest(places: list[_Place]) -> list[_Place]:
 
 def _refined(levels: Mapping[int, NDArray[np.float32]], place: _Place) -> _Place:
     picture = levels[place.level]
-    tried = [_look(picture, place.level, place.scale_x * (1 + x), place.scale_y * (1 + y))
-             for x in _REFINEMENT for y in _REFINEMENT]
+    tried = [
+        _look(picture, place.level, place.scale_x * (1 + x), place.scale_y * (1 + y))
+        for x in _REFINEMENT
+        for y in _REFINEMENT
+    ]
     return max(tried, key=lambda one: one.score)
 
 
-def _known_places(levels: Mapping[int, NDArray[np.float32]], width: int, height: int) -> Iterator[_Place]:
-    """Where the mark lies in a video of this size that was not cropped, unless the pilot speaks against it."""
+def _known_places(
+    levels: Mapping[int, NDArray[np.float32]], width: int, height: int
+) -> Iterator[_Place]:
+    """Where the mark lies in a video of this size that was not cropped, unless the pilot speaks
+    against it.
+    """
     side, pilots = min(width, height), bins().pilot
     for scale in _KNOWN_SCALES:
         cell = cell_pixels(round(width / scale), round(height / scale)) * scale
@@ -260,7 +301,9 @@ def _known_places(levels: Mapping[int, NDArray[np.float32]], width: int, height:
 
 
 def _aligned(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64]:
-    """How much of each of the mark's waves is in a picture at a place, (K,): noise has a mean of 0 in the pilot's."""
+    """How much of each of the mark's waves is in a picture at a place, (K,): noise has a mean of 0
+    in the pilot's.
+    """
     where = bins()
     turns = np.fft.fftfreq(TILE)[where.rows] * place.row + where.columns / TILE * place.column
     waves = _waves(picture, place.scale_x, place.scale_y) * np.exp(2j * np.pi * turns)
@@ -270,7 +313,9 @@ def _aligned(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64]
 def _word(values: NDArray[np.float64]) -> NDArray[np.float64]:
     where = bins()
     carriers = ~where.pilot
-    return np.bincount(where.bits[carriers], values[carriers], minlength=WORD_BITS).astype(np.float64)
+    return np.bincount(where.bits[carriers], values[carriers], minlength=WORD_BITS).astype(
+        np.float64
+    )
 
 
 def soft_word(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64]:
@@ -278,9 +323,14 @@ def soft_word(picture: NDArray[np.float32], place: _Place) -> NDArray[np.float64
     return _word(_aligned(picture, place))
 
 
-def _soft_words(place: _Place, whole: NDArray[np.float32], groups: list[NDArray[np.float32]],
-                ) -> Iterator[NDArray[np.float64]]:
-    """The word of all frames alike, then that of groups which count by what they hold of the pilot."""
+def _soft_words(
+    place: _Place,
+    whole: NDArray[np.float32],
+    groups: list[NDArray[np.float32]],
+) -> Iterator[NDArray[np.float64]]:
+    """The word of all frames alike, then that of groups which count by what they hold of the
+    pilot.
+    """
     yield soft_word(whole, place)
     if len(groups) > 1:
         values = np.array([_aligned(group, place) for group in groups])

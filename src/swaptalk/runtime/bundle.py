@@ -23,14 +23,17 @@ MEL_FRAMES_PER_TOKEN = 4
 
 @dataclass(frozen=True)
 class SourceIdentity:
-    """What the source photos contribute to every frame: keys and values of the swap transformer's layers."""
+    """What the source photos contribute to every frame: keys and values of the swap transformer's
+    layers.
+    """
 
     keys: NDArray[np.float32]
     values: NDArray[np.float32]
 
 
 class ModelBundle:
-    """The four networks. Arrays are NumPy; latents are (N, C, 16, 16) float32, rows 0..7 the upper half of the face.
+    """The four networks. Arrays are NumPy; latents are (N, C, 16, 16) float32, rows 0..7 the upper
+    half of the face.
 
     Use `from_pretrained`. Sessions may be called from several threads.
     """
@@ -43,21 +46,26 @@ class ModelBundle:
         lower = quantizer.get("quantizer.lower.codebook", quantizer["quantizer.upper.codebook"])
         self._codebooks = Codebooks([quantizer["quantizer.upper.codebook"], lower])
         self._mean, self._spread, self._silence = (
-            np.array(self._config["motion"][key], np.float32) for key in ("mean", "spread", "silence")
+            np.array(self._config["motion"][key], np.float32)
+            for key in ("mean", "spread", "silence")
         )
 
     @classmethod
-    def from_pretrained(cls, directory: Path | None = None, threads: int = 0, device: str = "auto") -> ModelBundle:
+    def from_pretrained(
+        cls, directory: Path | None = None, threads: int = 0, device: str = "auto"
+    ) -> ModelBundle:
         """Load a bundle; without a directory, the default weights inside the package.
 
         Args:
             directory: folder with ``bundle.json``.
-            threads: CPU threads of the networks; 0 leaves some cores to the other stages of the pipeline.
-            device: a name of `swaptalk.runtime.engines.available_devices`, or ``auto`` for the fastest of them.
+            threads: CPU threads of the networks; 0 leaves some cores to the other stages of the
+                pipeline.
+            device: a name of `swaptalk.runtime.engines.available_devices`, or ``auto`` for the
+                fastest of them.
 
         Raises:
-            InputError: the folder holds no bundle that passes :mod:`swaptalk.runtime.validate`, or the device is not
-                available.
+            InputError: the folder holds no bundle that passes :mod:`swaptalk.runtime.validate`, or
+                the device is not available.
         """
         return cls(directory or default_directory(), threads, device)
 
@@ -74,11 +82,15 @@ class ModelBundle:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the hashes of all files: names these weights exactly."""
-        return hashlib.sha256(json.dumps(self._config["sha256"], sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps(self._config["sha256"], sort_keys=True).encode()
+        ).hexdigest()
 
     @property
     def arithmetic(self) -> str:
-        """Names the engine, its version and the processor: where it is the same, results are the same bit by bit."""
+        """Names the engine, its version and the processor: where it is the same, results are the
+        same bit by bit.
+        """
         return self._engine.arithmetic
 
     @property
@@ -103,7 +115,9 @@ class ModelBundle:
         return self._run("decoder", {"latents": latents})[0]
 
     def quantize(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Codes uint8 (N, heads, 16, 16): each sub-vector's nearest entry in its half's codebook."""
+        """Codes uint8 (N, heads, 16, 16): each sub-vector's nearest entry in its half's
+        codebook.
+        """
         return self._codebooks.quantize(latents)
 
     def embed(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -118,7 +132,9 @@ class ModelBundle:
     def swap(
         self, latents: NDArray[np.float32], identity: SourceIdentity, strength: float = 1.0
     ) -> NDArray[np.float32]:
-        """Give target latents the source's identity; ``strength`` 0 changes nothing, 1 is the full swap."""
+        """Give target latents the source's identity; ``strength`` 0 changes nothing, 1 is the full
+        swap.
+        """
         return self._run(
             "swap",
             {
@@ -130,21 +146,29 @@ class ModelBundle:
         )[0]
 
     def motion(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Motion tokens (ceil(M / 4), D) of log-mel frames (M, 80); token j describes the picture at j * 40 ms."""
+        """Motion tokens (ceil(M / 4), D) of log-mel frames (M, 80); token j describes the picture
+        at j * 40 ms.
+        """
         missing = -len(mel) % MEL_FRAMES_PER_TOKEN
         if missing or not len(mel):
-            mel = np.concatenate([mel, np.full((missing or MEL_FRAMES_PER_TOKEN, mel.shape[1]), -1.0, np.float32)])
+            mel = np.concatenate(
+                [mel, np.full((missing or MEL_FRAMES_PER_TOKEN, mel.shape[1]), -1.0, np.float32)]
+            )
         tokens: NDArray[np.float32] = self._run("motion", {"mel": mel[None]})[0][0]
         return tokens
 
     def lipsync(
-        self, target: NDArray[np.float32], reference: NDArray[np.float32], motion: NDArray[np.float32]
+        self,
+        target: NDArray[np.float32],
+        reference: NDArray[np.float32],
+        motion: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """Replace the lower half of target latents.
 
         Args:
             target: latents (N, C, 16, 16), whose upper half is kept.
-            reference: latents (N, C, 16, 16) of other frames of the same person, which give the lower half's looks.
+            reference: latents (N, C, 16, 16) of other frames of the same person, which give the
+                lower half's looks.
             motion: motion tokens (N, W, D) around each frame.
         """
         return self._run("lipsync", {"target": target, "reference": reference, "motion": motion})[0]

@@ -16,9 +16,15 @@ UNUSED_SECONDS = 7 * 24 * 3600.0
 
 
 def cache_folder(part: str) -> Path:
-    """Folder of one kind of content in ``SWAPTALK_CACHE_DIR`` or the user's cache folder; it need not exist yet."""
+    """Folder of one kind of content in ``SWAPTALK_CACHE_DIR`` or the user's cache folder; it need
+    not exist yet.
+    """
     chosen = os.environ.get(CACHE_VARIABLE)
-    return (Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("swaptalk", False))) / part
+    return (
+        Path(chosen).expanduser()
+        if chosen
+        else Path(platformdirs.user_cache_dir("swaptalk", False))
+    ) / part
 
 
 def delete_unused(folder: Path) -> None:

@@ -1,4 +1,6 @@
-"""Latents to codes and back, in NumPy: exact, and four times as fast as an inference engine's bfloat16 graph of it."""
+"""Latents to codes and back, in NumPy: exact, and four times as fast as an inference engine's
+bfloat16 graph of it.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ class Codebooks:
     """The codebooks of both halves (paper, "VQGAN": one for the upper face, one for the lower).
 
     Args:
-        books: for the upper and the lower half, codes (heads, size, width) float32; each head quantises ``width``
-            channels of its own.
+        books: for the upper and the lower half, codes (heads, size, width) float32; each head
+            quantises ``width`` channels of its own.
 
     Raises:
         ValueError: more codes than a byte can tell apart.
@@ -24,14 +26,19 @@ class Codebooks:
         self.heads, self.size, self.width = self._books[0].shape
         if self.size > 256:
             raise ValueError(f"codes are bytes, but a codebook has {self.size}")
-        # |z - c|^2 is least where z c - |c|^2 / 2 is largest; the last column meets a channel of ones.
+        # |z - c|^2 is least where z c - |c|^2 / 2 is largest; the last column meets a channel of
+        # ones.
         self._scores = [
-            np.concatenate([book, -0.5 * (book**2).sum(axis=2, keepdims=True)], axis=2).transpose(0, 2, 1).copy()
+            np.concatenate([book, -0.5 * (book**2).sum(axis=2, keepdims=True)], axis=2)
+            .transpose(0, 2, 1)
+            .copy()
             for book in self._books
         ]
 
     def quantize(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Codes uint8 (N, heads, H, W) of latents (N, heads * width, H, W): the nearest of each half's codebook."""
+        """Codes uint8 (N, heads, H, W) of latents (N, heads * width, H, W): the nearest of each
+        half's codebook.
+        """
         n, _, height, width = latents.shape
         codes = np.empty((n, self.heads, height, width), np.uint8)
         for rows, scores in zip(_halves(height), self._scores, strict=True):
@@ -47,7 +54,9 @@ class Codebooks:
         n, heads, height, width = codes.shape
         latents = np.empty((n, heads * self.width, height, width), np.float32)
         for rows, book in zip(_halves(height), self._books, strict=True):
-            picked = book[np.arange(heads)[None, :, None, None], codes[:, :, rows]]  # (N, heads, H / 2, W, width)
+            picked = book[
+                np.arange(heads)[None, :, None, None], codes[:, :, rows]
+            ]  # (N, heads, H / 2, W, width)
             latents[:, :, rows] = picked.transpose(0, 1, 4, 2, 3).reshape(n, -1, height // 2, width)
         return latents
 

@@ -1,7 +1,8 @@
 """Compiled graphs kept between runs: compiling takes longer than the frames of a short video.
 
-What is kept is named after the weights, the engine and the processor, so that it fits or is not found. A file that is
-damaged, or that another user wrote, counts as not there: graphs can always be compiled again.
+What is kept is named after the weights, the engine and the processor, so that it fits or is not
+found. A file that is damaged, or that another user wrote, counts as not there: graphs can always be
+compiled again.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ class CompiledGraphs:
 
     Args:
         weights: fingerprint of the weights.
-        engine: everything that must be equal for a compiled graph to fit: version, processor, precision.
+        engine: everything that must be equal for a compiled graph to fit: version, processor,
+            precision.
     """
 
     def __init__(self, weights: str, engine: str) -> None:
-        self.folder = cache_folder("compiled") / hashlib.sha256(f"{weights}|{engine}".encode()).hexdigest()[:32]
+        self.folder = (
+            cache_folder("compiled")
+            / hashlib.sha256(f"{weights}|{engine}".encode()).hexdigest()[:32]
+        )
 
     def _path(self, graph: str) -> Path:
         return self.folder / f"{graph}.blob"

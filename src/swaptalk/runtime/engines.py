@@ -1,7 +1,9 @@
-"""Inference engines for the same ONNX graphs: OpenVINO on x86-64 processors, ONNX Runtime on others and on GPUs.
+"""Inference engines for the same ONNX graphs: OpenVINO on x86-64 processors, ONNX Runtime on others
+and on GPUs.
 
-OpenVINO computes in bfloat16 where the processor has units for it, several times as fast as ONNX Runtime's float32.
-Either engine is imported only when it is used, since an installation needs just one.
+OpenVINO computes in bfloat16 where the processor has units for it, several times as fast as ONNX
+Runtime's float32. Either engine is imported only when it is used, since an installation needs just
+one.
 """
 
 from __future__ import annotations
@@ -34,10 +36,12 @@ PROVIDERS = {
 }
 #: The device name that selects OpenVINO on the CPU.
 OPENVINO = "openvino"
-#: What ``auto`` tries, in this order. CoreML is left out: it compiles a graph anew for every batch size.
+#: What ``auto`` tries, in this order. CoreML is left out: it compiles a graph anew for every batch
+#: size.
 FASTEST_FIRST = ("cuda", "directml", OPENVINO, "cpu")
-#: Share of the cores that decoding, compositing and encoding want. Threads that compute one network together wait for
-#: the slowest of them, so that networks on all cores stand still whenever another stage has one (7 % slower on two).
+#: Share of the cores that decoding, compositing and encoding want. Threads that compute one network
+#: together wait for the slowest of them, so that networks on all cores stand still whenever another
+#: stage has one (7 % slower on two).
 OTHER_STAGES = 0.5
 
 
@@ -45,8 +49,8 @@ class Engine(ABC):
     """Runs the ONNX graphs of a folder; each is opened once, when it is first needed.
 
     Args:
-        arithmetic: engine, version and processor: where they are the same, results are the same bit by bit. Threads
-            and the size of a batch do not count.
+        arithmetic: engine, version and processor: where they are the same, results are the same bit
+            by bit. Threads and the size of a batch do not count.
     """
 
     def __init__(self, arithmetic: str) -> None:
@@ -88,11 +92,16 @@ class OnnxRuntimeEngine(Engine):
         # Which graphics card it is nobody says; that of another machine may be another.
         where = _processor() if device == "cpu" else f"{_processor()} of {platform.node()}"
         super().__init__(f"onnxruntime {ort.__version__} {device} on {where}")
-        self._providers = [PROVIDERS[device]] if device == "cpu" else [PROVIDERS[device], PROVIDERS["cpu"]]
+        self._providers = (
+            [PROVIDERS[device]] if device == "cpu" else [PROVIDERS[device], PROVIDERS["cpu"]]
+        )
         self._options = ort.SessionOptions()
         self._options.intra_op_num_threads = threads
-        self._options.log_severity_level = 3  # errors only: warnings about a graph are not for users
-        # Workers that spin while they wait would take the cores from video decoding and compositing.
+        self._options.log_severity_level = (
+            3  # errors only: warnings about a graph are not for users
+        )
+        # Workers that spin while they wait would take the cores from video decoding and
+        # compositing.
         self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = ort.InferenceSession
 
@@ -109,8 +118,10 @@ class OpenVINOEngine(Engine):
     """OpenVINO on the CPU, in bfloat16 where the processor computes it.
 
     Args:
-        threads: CPU threads; 0 leaves `OTHER_STAGES` of the cores to the other stages of the pipeline.
-        weights: fingerprint of the graphs' weights, under which compiled graphs are kept; None keeps none.
+        threads: CPU threads; 0 leaves `OTHER_STAGES` of the cores to the other stages of the
+            pipeline.
+        weights: fingerprint of the graphs' weights, under which compiled graphs are kept; None
+            keeps none.
         exact: compute in float32 even where the processor computes bfloat16.
     """
 
@@ -118,13 +129,19 @@ class OpenVINOEngine(Engine):
         import openvino
 
         self._core = openvino.Core()
-        properties = [str(self._core.get_property("CPU", name)) for name in ("FULL_DEVICE_NAME",
-                                                                             "OPTIMIZATION_CAPABILITIES")]
+        properties = [
+            str(self._core.get_property("CPU", name))
+            for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
+        ]
         precision = "float32" if exact else "its own precision"
-        super().__init__(f"openvino {openvino.__version__} in {precision} on {' '.join(properties)}, {_processor()}")
+        super().__init__(
+            f"openvino {openvino.__version__} in {precision} on {' '.join(properties)}, "
+            f"{_processor()}"
+        )
         self._config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads or max(1, round(available_cores() * (1 - OTHER_STAGES))),
+            "INFERENCE_NUM_THREADS": threads
+            or max(1, round(available_cores() * (1 - OTHER_STAGES))),
         }
         if exact:
             self._config["INFERENCE_PRECISION_HINT"] = "f32"
@@ -134,7 +151,9 @@ class OpenVINOEngine(Engine):
         blob = self._kept.read(path.stem) if self._kept is not None else None
         if blob is not None:
             with contextlib.suppress(RuntimeError):  # what the engine refuses is compiled again
-                return self._core.import_model(io.BytesIO(blob), "CPU", self._config).create_infer_request()
+                return self._core.import_model(
+                    io.BytesIO(blob), "CPU", self._config
+                ).create_infer_request()
         compiled = self._core.compile_model(str(path), "CPU", self._config)
         if self._kept is not None:
             self._kept.keep(path.stem, compiled.export_model().getvalue())
@@ -151,13 +170,20 @@ class OpenVINOEngine(Engine):
 def _processor() -> str:
     """Model of the processor and what it can compute, as far as the system says."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # its first paragraph is the first core
-            facts = {name.strip(): value.strip() for name, _, value in
-                     (line.partition(":") for line in itertools.takewhile(str.strip, file))}
+        with open(
+            "/proc/cpuinfo", encoding="utf-8", errors="replace"
+        ) as file:  # its first paragraph is the first core
+            facts = {
+                name.strip(): value.strip()
+                for name, _, value in (
+                    line.partition(":") for line in itertools.takewhile(str.strip, file)
+                )
+            }
     except OSError:
         return f"{platform.machine()} {platform.processor()}"
     flags = facts.get("flags", facts.get("Features", ""))
-    return f"{facts.get('model name', platform.machine())} {hashlib.sha256(flags.encode()).hexdigest()[:16]}"
+    model = facts.get("model name", platform.machine())
+    return f"{model} {hashlib.sha256(flags.encode()).hexdigest()[:16]}"
 
 
 def available_cores() -> int:
@@ -178,7 +204,9 @@ def available_devices() -> list[str]:
     return sorted(usable, key=lambda device: (FASTEST_FIRST + tuple(PROVIDERS)).index(device))
 
 
-def create_engine(device: str = "auto", threads: int = 0, weights: str | None = None, exact: bool = False) -> Engine:
+def create_engine(
+    device: str = "auto", threads: int = 0, weights: str | None = None, exact: bool = False
+) -> Engine:
     """The engine for a device name: ``auto``, ``openvino`` or a key of `PROVIDERS`.
 
     Args:
@@ -194,5 +222,12 @@ def create_engine(device: str = "auto", threads: int = 0, weights: str | None = 
     if device == "auto":
         device = next(name for name in usable if name in FASTEST_FIRST)
     if device not in usable:
-        raise InputError(f"device {device} is not available here", remedy=f"choose one of auto, {', '.join(usable)}")
-    return OpenVINOEngine(threads, weights, exact) if device == OPENVINO else OnnxRuntimeEngine(device, threads)
+        raise InputError(
+            f"device {device} is not available here",
+            remedy=f"choose one of auto, {', '.join(usable)}",
+        )
+    return (
+        OpenVINOEngine(threads, weights, exact)
+        if device == OPENVINO
+        else OnnxRuntimeEngine(device, threads)
+    )

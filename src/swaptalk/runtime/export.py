@@ -1,7 +1,9 @@
-"""Writes the run-time bundle: fp16 safetensors, a config beside them, and ONNX graphs that point into the same file.
+"""Writes the run-time bundle: fp16 safetensors, a config beside them, and ONNX graphs that point
+into the same file.
 
-A weight is stored once. An ONNX graph keeps no weights of its own: each is an external tensor at its offset inside the
-safetensors file, cast to float32 where it is used; ONNX Runtime folds the cast away when it loads the graph.
+A weight is stored once. An ONNX graph keeps no weights of its own: each is an external tensor at
+its offset inside the safetensors file, cast to float32 where it is used; ONNX Runtime folds the
+cast away when it loads the graph.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ OPSET = 20
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
-    """Write a module's parameters and persistent buffers as fp16 safetensors (integers and flags keep their type)."""
+    """Write a module's parameters and persistent buffers as fp16 safetensors (integers and flags
+    keep their type).
+    """
     tensors = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in module.state_dict().items()
@@ -50,7 +54,10 @@ def _offsets(path: Path) -> dict[str, tuple[int, int]]:
         header: dict[str, Any] = json.loads(file.read(size))
     start = 8 + size
     return {
-        name: (start + entry["data_offsets"][0], entry["data_offsets"][1] - entry["data_offsets"][0])
+        name: (
+            start + entry["data_offsets"][0],
+            entry["data_offsets"][1] - entry["data_offsets"][0],
+        )
         for name, entry in header.items()
         if name != "__metadata__"
     }
@@ -59,39 +66,60 @@ def _offsets(path: Path) -> dict[str, tuple[int, int]]:
 def _trace(module: nn.Module, spec: GraphSpec) -> onnx.ModelProto:
     """The module's ONNX graph with its weights inside."""
     shapes = {
-        name: {axis: torch.export.Dim(label) for axis, label in spec.dynamic.get(name, {}).items()} or None
+        name: {axis: torch.export.Dim(label) for axis, label in spec.dynamic.get(name, {}).items()}
+        or None
         for name in spec.inputs
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
         torch.onnx.export(
-            module, tuple(spec.inputs.values()), path, input_names=list(spec.inputs), output_names=list(spec.outputs),
-            dynamic_shapes=tuple(shapes.values()) if any(shapes.values()) else None, opset_version=OPSET, dynamo=True,
-            external_data=False, optimize=False, verbose=False,
-        )  # fmt: skip
+            module,
+            tuple(spec.inputs.values()),
+            path,
+            input_names=list(spec.inputs),
+            output_names=list(spec.outputs),
+            dynamic_shapes=tuple(shapes.values()) if any(shapes.values()) else None,
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            optimize=False,
+            verbose=False,
+        )
         return onnx.load(str(path))
 
 
 def _point_into(model: onnx.ModelProto, weights: Path, prefix: str) -> None:
-    """Replace each weight of the graph by an external fp16 tensor inside ``weights`` and a cast to its type."""
+    """Replace each weight of the graph by an external fp16 tensor inside ``weights`` and a cast to
+    its type.
+    """
     offsets = _offsets(weights)
 
     def stored(tensor: TensorProto) -> TensorProto | None:
         name = tensor.name.removeprefix(prefix)
         if name not in offsets:
             return None
-        half = TensorProto(name=f"{tensor.name}.fp16", data_type=TensorProto.FLOAT16, dims=tensor.dims)
+        half = TensorProto(
+            name=f"{tensor.name}.fp16", data_type=TensorProto.FLOAT16, dims=tensor.dims
+        )
         half.data_location = TensorProto.EXTERNAL
         offset, length = offsets[name]
-        for key, value in (("location", weights.name), ("offset", str(offset)), ("length", str(length))):
+        for key, value in (
+            ("location", weights.name),
+            ("offset", str(offset)),
+            ("length", str(length)),
+        ):
             half.external_data.add(key=key, value=value)
         return half
 
     _replace_weights(model, stored)
 
 
-def _replace_weights(model: onnx.ModelProto, stored: Callable[[TensorProto], TensorProto | None]) -> None:
-    """Let a graph's float32 weights be what ``stored`` makes of them (None: as they are) and a cast to float32."""
+def _replace_weights(
+    model: onnx.ModelProto, stored: Callable[[TensorProto], TensorProto | None]
+) -> None:
+    """Let a graph's float32 weights be what ``stored`` makes of them (None: as they are) and a cast
+    to float32.
+    """
     kept, casts = [], []
     for tensor in model.graph.initializer:
         half = stored(tensor) if tensor.data_type == TensorProto.FLOAT else None
@@ -111,7 +139,9 @@ def _replace_weights(model: onnx.ModelProto, stored: Callable[[TensorProto], Ten
 
 
 def save_graph(module: nn.Module, spec: GraphSpec, path: Path) -> None:
-    """Write one network as a file of its own: an ONNX graph that computes in float32 from weights kept in fp16."""
+    """Write one network as a file of its own: an ONNX graph that computes in float32 from weights
+    kept in fp16.
+    """
 
     def stored(tensor: TensorProto) -> TensorProto:
         values = numpy_helper.to_array(tensor).astype(np.float16)
@@ -131,7 +161,8 @@ def export_bundle(
     statistics: MotionStatistics,
     description: dict[str, Any] | None = None,
 ) -> None:
-    """Write a complete bundle into ``directory`` (made if absent; files of an older bundle are replaced).
+    """Write a complete bundle into ``directory`` (made if absent; files of an older bundle are
+    replaced).
 
     Args:
         directory: where the bundle goes.
@@ -143,7 +174,12 @@ def export_bundle(
         description: what else the config records (training data, commit, measured numbers).
     """
     directory.mkdir(parents=True, exist_ok=True)
-    modules: dict[str, nn.Module] = {"vqgan": vqgan, "swap": swap, "lipsync": lipsync, "audio": audio}
+    modules: dict[str, nn.Module] = {
+        "vqgan": vqgan,
+        "swap": swap,
+        "lipsync": lipsync,
+        "audio": audio,
+    }
     for name, module in modules.items():
         module.eval()
         save_weights(module, directory / f"{name}.safetensors")
@@ -176,7 +212,8 @@ def load_weights(module: nn.Module, path: Path) -> None:
     """
     from safetensors.torch import load_file
 
-    tensors = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    tensors = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in load_file(path).items()
+    }
     module.load_state_dict(tensors, strict=True)
-
-

@@ -1,6 +1,8 @@
-"""The networks as ONNX Runtime sees them: each graph's inputs and outputs, in PyTorch, ready for export.
+"""The networks as ONNX Runtime sees them: each graph's inputs and outputs, in PyTorch, ready for
+export.
 
-Pictures cross the border as uint8 (N, 256, 256, 3), so that scaling and layout run inside the graph.
+Pictures cross the border as uint8 (N, 256, 256, 3), so that scaling and layout run inside the
+graph.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ class DecoderGraph(nn.Module):
 
 
 class IdentityGraph(nn.Module):
-    """Source latents (K, C, 16, 16) -> keys and values (layers, 1, heads, K * 256, width / heads)."""
+    """Source latents (K, C, 16, 16) -> keys and values (layers, 1, heads, K * 256, width /
+    heads).
+    """
 
     def __init__(self, swap: SwapTransformer) -> None:
         super().__init__()
@@ -69,7 +73,9 @@ class SwapGraph(nn.Module):
 
 @dataclass(frozen=True)
 class GraphSpec:
-    """One ONNX graph: which weights file it reads, its module, example inputs, names, and the axes that vary."""
+    """One ONNX graph: which weights file it reads, its module, example inputs, names, and the axes
+    that vary.
+    """
 
     weights: str
     build: Callable[[Any], nn.Module]
@@ -78,7 +84,9 @@ class GraphSpec:
     dynamic: dict[str, dict[int, str]]
 
 
-def graph_specs(vqgan: VQGAN, swap: SwapTransformer, lipsync: LipSync, audio: MelEncoder) -> dict[str, GraphSpec]:
+def graph_specs(
+    vqgan: VQGAN, swap: SwapTransformer, lipsync: LipSync, audio: MelEncoder
+) -> dict[str, GraphSpec]:
     """All run-time graphs by name. The networks only give the shapes of the example inputs."""
     c, grid = swap.config.latent_channels, swap.config.grid
     latents = torch.randn(2, c, grid, grid)
@@ -89,10 +97,18 @@ def graph_specs(vqgan: VQGAN, swap: SwapTransformer, lipsync: LipSync, audio: Me
     faces = torch.randint(0, 256, (2, 256, 256, 3), dtype=torch.uint8)
     source_tokens = {3: "source_tokens"}
     return {
-        "encoder": GraphSpec("vqgan", EncoderGraph, {"faces": faces}, ("latents",), {"faces": batch}),
-        "decoder": GraphSpec("vqgan", DecoderGraph, {"latents": latents}, ("faces",), {"latents": batch}),
+        "encoder": GraphSpec(
+            "vqgan", EncoderGraph, {"faces": faces}, ("latents",), {"faces": batch}
+        ),
+        "decoder": GraphSpec(
+            "vqgan", DecoderGraph, {"latents": latents}, ("faces",), {"latents": batch}
+        ),
         "identity": GraphSpec(
-            "swap", IdentityGraph, {"source": latents}, ("keys", "values"), {"source": {0: "photos"}}
+            "swap",
+            IdentityGraph,
+            {"source": latents},
+            ("keys", "values"),
+            {"source": {0: "photos"}},
         ),
         "swap": GraphSpec(
             "swap",
@@ -109,6 +125,10 @@ def graph_specs(vqgan: VQGAN, swap: SwapTransformer, lipsync: LipSync, audio: Me
             {"target": batch, "reference": batch, "motion": batch},
         ),
         "motion": GraphSpec(
-            "audio", lambda module: module, {"mel": torch.randn(1, 40, 80)}, ("motion",), {"mel": {1: "mel_frames"}}
+            "audio",
+            lambda module: module,
+            {"mel": torch.randn(1, 40, 80)},
+            ("motion",),
+            {"mel": {1: "mel_frames"}},
         ),
     }

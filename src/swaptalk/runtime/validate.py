@@ -1,8 +1,9 @@
-"""A bundle of weights checked before an inference engine or anything else reads it: it may come from a stranger.
+"""A bundle of weights checked before an inference engine or anything else reads it: it may come
+from a stranger.
 
-Afterwards its files are what its config says (SHA-256), the config's numbers are in range, graphs consist of known
-operators of a known version with the inputs and outputs that the pipeline uses, and weights lie in the bundle's own
-safetensors files and nowhere else.
+Afterwards its files are what its config says (SHA-256), the config's numbers are in range, graphs
+consist of known operators of a known version with the inputs and outputs that the pipeline uses,
+and weights lie in the bundle's own safetensors files and nowhere else.
 """
 
 from __future__ import annotations
@@ -23,24 +24,34 @@ from swaptalk.runtime.onnx_file import Graph, Tensor
 BUNDLE_FORMAT = 1
 #: The config that makes a folder a bundle.
 BUNDLE_NAME = "bundle.json"
-#: Weights and graphs of a bundle; the name of a file says what is in it. ``quantizer`` is in older bundles only.
+#: Weights and graphs of a bundle; the name of a file says what is in it. ``quantizer`` is in older
+#: bundles only.
 WEIGHTS = ("vqgan", "swap", "lipsync", "audio")
 GRAPHS = ("encoder", "decoder", "identity", "swap", "lipsync", "motion")
 FORMER_GRAPHS = ("quantizer",)
-#: Bytes: a config is 5 kB and a graph without its weights 0.6 MB; the largest network imaginable here is far below.
+#: Bytes: a config is 5 kB and a graph without its weights 0.6 MB; the largest network imaginable
+#: here is far below.
 MAX_CONFIG_BYTES, MAX_GRAPH_BYTES, MAX_WEIGHTS_BYTES = 1 << 20, 16 << 20, 512 << 20
 #: Operator sets that both engines implement.
 OPSETS = range(17, 24)
-#: Operators that compute and do nothing else: no loops or branches with graphs inside, no other domains.
+#: Operators that compute and do nothing else: no loops or branches with graphs inside, no other
+#: domains.
 OPERATORS = frozenset(
     (
-        "Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast CastLike Ceil Clip Concat ConcatFromSequence "
-        "Constant ConstantOfShape Conv ConvTranspose Cos CumSum DepthToSpace Div Einsum Elu Equal Erf Exp Expand "
-        "Flatten Floor Gather GatherElements GatherND Gelu Gemm GlobalAveragePool Greater GreaterOrEqual GridSample "
-        "GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Less "
-        "LessOrEqual Log LogSoftmax MatMul Max MaxPool Mean Min Mish Mod Mul Neg Not OneHot Or PRelu Pad Pow Range "
-        "Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize Round ScatterND SequenceAt "
-        "SequenceConstruct Shape Sigmoid Sign Sin Size Slice Softmax Softplus SpaceToDepth Split SplitToSequence Sqrt "
+        "Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast CastLike Ceil Clip Concat "
+        "ConcatFromSequence "
+        "Constant ConstantOfShape Conv ConvTranspose Cos CumSum DepthToSpace Div Einsum Elu Equal "
+        "Erf Exp Expand "
+        "Flatten Floor Gather GatherElements GatherND Gelu Gemm GlobalAveragePool Greater "
+        "GreaterOrEqual GridSample "
+        "GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization "
+        "LayerNormalization LeakyRelu Less "
+        "LessOrEqual Log LogSoftmax MatMul Max MaxPool Mean Min Mish Mod Mul Neg Not OneHot Or "
+        "PRelu Pad Pow Range "
+        "Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize Round "
+        "ScatterND SequenceAt "
+        "SequenceConstruct Shape Sigmoid Sign Sin Size Slice Softmax Softplus SpaceToDepth Split "
+        "SplitToSequence Sqrt "
         "Squeeze Sub Sum Tanh Tile TopK Transpose Trilu Unsqueeze Where"
     ).split()
 )
@@ -61,9 +72,11 @@ def validated_config(directory: Path) -> dict[str, Any]:
     config = _read_config(directory)
     if config.get("format") != BUNDLE_FORMAT:
         raise InputError(
-            f"has bundle format {str(config.get('format'))[:20]}, this version reads {BUNDLE_FORMAT}",
-            path=directory / BUNDLE_NAME, remedy="export it again with this version",
-        )  # fmt: skip
+            f"has bundle format {str(config.get('format'))[:20]}, this version reads "
+            f"{BUNDLE_FORMAT}",
+            path=directory / BUNDLE_NAME,
+            remedy="export it again with this version",
+        )
     part: Path = directory / BUNDLE_NAME
     try:
         _check_config(config)
@@ -75,9 +88,13 @@ def validated_config(directory: Path) -> dict[str, Any]:
         part = directory / "vqgan.safetensors"
         _check_codebooks(part, config)
     except _WrongError as error:
-        raise InputError(str(error), path=part, remedy="export the bundle again, or get it from its maker") from error
+        raise InputError(
+            str(error), path=part, remedy="export the bundle again, or get it from its maker"
+        ) from error
     except (ValueError, SafetensorError) as error:
-        raise InputError(f"is damaged ({error})", path=part, remedy="get the bundle again") from error
+        raise InputError(
+            f"is damaged ({error})", path=part, remedy="get the bundle again"
+        ) from error
     return config
 
 
@@ -96,13 +113,17 @@ def _read_config(directory: Path) -> dict[str, Any]:
 
 def _no_bundle(path: Path) -> InputError:
     return InputError(
-        "is not a readable weights bundle", path=path, remedy="reinstall swaptalk, or point at an exported bundle"
+        "is not a readable weights bundle",
+        path=path,
+        remedy="reinstall swaptalk, or point at an exported bundle",
     )
 
 
 def _check_config(config: dict[str, Any]) -> None:
     hashes, motion = config.get("sha256"), config.get("motion")
-    known = {f"{name}.safetensors" for name in WEIGHTS} | {f"{name}.onnx" for name in (*GRAPHS, *FORMER_GRAPHS)}
+    known = {f"{name}.safetensors" for name in WEIGHTS} | {
+        f"{name}.onnx" for name in (*GRAPHS, *FORMER_GRAPHS)
+    }
     if not isinstance(hashes, dict) or not set(hashes) <= known:
         raise _WrongError("names files that no bundle has")
     needed = {f"{name}.safetensors" for name in WEIGHTS} | {f"{name}.onnx" for name in GRAPHS}
@@ -127,7 +148,11 @@ def _statistics(motion: Any, key: str) -> list[float]:
     if not isinstance(values, list) or not 1 <= len(values) <= 4096:
         raise _WrongError(f"holds no list of motion statistics '{key}'")
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= _MAX_STATISTIC:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not abs(value) <= _MAX_STATISTIC
+        ):
             raise _WrongError(f"holds motion statistics '{key}' out of range")
     return values
 
@@ -142,10 +167,14 @@ def _size(config: dict[str, Any], network: str, key: str, most: int) -> int:
 
 
 def _check_files(directory: Path, hashes: dict[str, str]) -> dict[str, int]:
-    """Sizes of the files, which are regular, inside the folder, not too large and of the sums stated."""
+    """Sizes of the files, which are regular, inside the folder, not too large and of the sums
+    stated.
+    """
     missing = [name for name in hashes if not (directory / name).is_file()]
     if missing:
-        raise InputError(f"lacks {', '.join(missing)}", path=directory, remedy="export or install it again")
+        raise InputError(
+            f"lacks {', '.join(missing)}", path=directory, remedy="export or install it again"
+        )
     sizes = {}
     for name, expected in hashes.items():
         path = directory / name
@@ -166,7 +195,9 @@ def _check_files(directory: Path, hashes: dict[str, str]) -> dict[str, int]:
 def _check_graph(name: str, graph: Graph, config: dict[str, Any], sizes: dict[str, int]) -> None:
     if set(graph.opsets) != {"ai.onnx"} or graph.opsets["ai.onnx"] not in OPSETS:
         found = ", ".join(f"{domain} {version}" for domain, version in graph.opsets.items())
-        raise _WrongError(f"uses operator sets {found[:100]}, known are ai.onnx {OPSETS[0]} to {OPSETS[-1]}")
+        raise _WrongError(
+            f"uses operator sets {found[:100]}, known are ai.onnx {OPSETS[0]} to {OPSETS[-1]}"
+        )
     unknown = sorted(graph.operators - OPERATORS)
     if unknown:
         raise _WrongError(f"uses the operators {', '.join(unknown)[:100]}, which are not allowed")
@@ -185,19 +216,29 @@ def _check_graph(name: str, graph: Graph, config: dict[str, Any], sizes: dict[st
 
 
 def _fits(found: Tensor, expected: Tensor) -> bool:
-    if (found.name, found.kind, len(found.shape)) != (expected.name, expected.kind, len(expected.shape)):
+    if (found.name, found.kind, len(found.shape)) != (
+        expected.name,
+        expected.kind,
+        len(expected.shape),
+    ):
         return False
-    return all(want is None or have == want for have, want in zip(found.shape, expected.shape, strict=True))
+    return all(
+        want is None or have == want for have, want in zip(found.shape, expected.shape, strict=True)
+    )
 
 
 def _check_place(weight: Tensor, external: dict[str, str], sizes: dict[str, int]) -> None:
-    """An external weight must lie inside one of the bundle's own files and have the length that its shape asks for."""
+    """An external weight must lie inside one of the bundle's own files and have the length that its
+    shape asks for.
+    """
     place = external.get("location", "")
     if place not in sizes or not place.endswith(".safetensors"):
         raise _WrongError(f"points at weights outside of the bundle ({place[:100]!r})")
     width = onnx_file.ELEMENT_BYTES.get(weight.kind)
     numbers = [external.get(key, "") for key in ("offset", "length")]
-    if width is None or not all(number.isascii() and number.isdigit() and len(number) < 20 for number in numbers):
+    if width is None or not all(
+        number.isascii() and number.isdigit() and len(number) < 20 for number in numbers
+    ):
         raise _WrongError(f"states no place for the weight {weight.name[:60]}")
     offset, length = map(int, numbers)
     if any(side is None or side < 0 for side in weight.shape) or offset + length > sizes[place]:
@@ -207,7 +248,9 @@ def _check_place(weight: Tensor, external: dict[str, str], sizes: dict[str, int]
 
 
 def _interface(config: dict[str, Any]) -> dict[str, tuple[list[Tensor], list[Tensor]]]:
-    """Inputs and outputs of every graph, as :class:`swaptalk.runtime.bundle.ModelBundle` calls it."""
+    """Inputs and outputs of every graph, as :class:`swaptalk.runtime.bundle.ModelBundle` calls
+    it.
+    """
     networks, motion = config["networks"], len(config["motion"]["mean"])
     channels, window = networks["vqgan"]["latent_channels"], networks["lipsync"]["motion_window"]
     width, heads = networks["swap"]["width"], networks["swap"]["heads"]
@@ -225,11 +268,20 @@ def _interface(config: dict[str, Any]) -> dict[str, tuple[list[Tensor], list[Ten
         "quantizer": ([latents("latents")], [Tensor("codes", "uint8", (None, None, 16, 16))]),
         "identity": ([latents("source")], [tokens("keys"), tokens("values")]),
         "swap": (
-            [latents("target"), tokens("keys"), tokens("values"), Tensor("strength", "float32", ())],
+            [
+                latents("target"),
+                tokens("keys"),
+                tokens("values"),
+                Tensor("strength", "float32", ()),
+            ],
             [latents("latents")],
         ),
         "lipsync": (
-            [latents("target"), latents("reference"), Tensor("motion", "float32", (None, window, motion))],
+            [
+                latents("target"),
+                latents("reference"),
+                Tensor("motion", "float32", (None, window, motion)),
+            ],
             [latents("latents")],
         ),
         "motion": (
@@ -247,7 +299,12 @@ def _check_codebooks(path: Path, config: dict[str, Any]) -> None:
     lower = shapes.get("quantizer.lower.codebook", upper)
     channels = config["networks"]["vqgan"]["latent_channels"]
     for shape in (upper, lower):
-        if shape is None or len(shape) != 3 or shape[0] * shape[2] != channels or not 1 <= shape[1] <= 256:
+        if (
+            shape is None
+            or len(shape) != 3
+            or shape[0] * shape[2] != channels
+            or not 1 <= shape[1] <= 256
+        ):
             raise _WrongError(f"has no codebook of at most 256 codes for {channels} channels")
     if upper != lower:
         raise _WrongError("has two codebooks of different shapes")

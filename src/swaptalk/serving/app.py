@@ -30,10 +30,20 @@ WEBHOOK_SECONDS = 1.0
 
 def create_app(settings: ServeOptions, places: Places) -> FastAPI:
     """The application of one server; workers are started elsewhere."""
-    context = Context(settings, places, KeyStore(places.database), Changes(places.store), Metrics(places))
-    app = FastAPI(title="SwapTalk", version=version(), openapi_url="/api/openapi.json", docs_url=None, redoc_url=None,
-                  description="One photo, one video, one recording in; that person, in that scene, saying those words "
-                  "out. Errors are problem documents (RFC 9457).", lifespan=_lifespan)
+    context = Context(
+        settings, places, KeyStore(places.database), Changes(places.store), Metrics(places)
+    )
+    app = FastAPI(
+        title="SwapTalk",
+        version=version(),
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        description="One photo, one video, one recording in; that person, in that scene, saying "
+        "those words "
+        "out. Errors are problem documents (RFC 9457).",
+        lifespan=_lifespan,
+    )
     app.state.context = context
     problems.install(app)
     for module in (uploads, jobs, templates, system):
@@ -59,8 +69,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     def deliver() -> None:
         deliver_due(places.database, settings.webhook_host)
 
-    tasks = [asyncio.create_task(_repeat(tidy, housekeeping.EVERY_SECONDS)),
-             asyncio.create_task(_repeat(deliver, WEBHOOK_SECONDS))]
+    tasks = [
+        asyncio.create_task(_repeat(tidy, housekeeping.EVERY_SECONDS)),
+        asyncio.create_task(_repeat(deliver, WEBHOOK_SECONDS)),
+    ]
     yield
     for task in tasks:
         task.cancel()
@@ -72,7 +84,9 @@ async def _repeat(work: Callable[[], None], seconds: float) -> None:
         try:
             await asyncio.to_thread(work)
         except Exception as error:
-            print(f"swaptalk: {getattr(work, '__name__', 'task')} failed: {error}", file=sys.stderr, flush=True)
+            print(
+                f"swaptalk: {getattr(work, '__name__', 'task')} failed: {error}",
+                file=sys.stderr,
+                flush=True,
+            )
         await asyncio.sleep(seconds)
-
-

@@ -14,8 +14,9 @@ from swaptalk.serving.jobs import Job
 
 #: Seconds between heartbeats, which also carry the progress; many fit into a lease.
 HEARTBEAT_SECONDS = 0.5
-#: An attempt that finishes no frame for so long (seconds) hangs in a decoder: its process ends itself, and the lease
-#: runs out. Long enough for the sound of a long video, which reports no progress.
+#: An attempt that finishes no frame for so long (seconds) hangs in a decoder: its process ends
+#: itself, and the lease runs out. Long enough for the sound of a long video, which reports no
+#: progress.
 STALL_SECONDS = 900.0
 EXIT_STALLED = 75
 
@@ -62,12 +63,16 @@ class Attempt(Progress):
         self.check()
 
     def check(self) -> None:
-        """Note that the work is alive, and see whether it shall go on; raises as :meth:`advance`."""
+        """Note that the work is alive, and see whether it shall go on; raises as
+        :meth:`advance`.
+        """
         self._moved = time.monotonic()
         self.obey()
 
     def obey(self) -> None:
-        """See whether the work shall go on, without a sign that it does; raises as :meth:`advance`."""
+        """See whether the work shall go on, without a sign that it does; raises as
+        :meth:`advance`.
+        """
         if self._signal is Signal.LOST:
             raise LeaseLostError(self._job.id)
         if self._signal is Signal.CANCEL:
@@ -76,7 +81,9 @@ class Attempt(Progress):
             raise StoppedError
 
     def begin_afresh(self) -> None:
-        """Give the job back, which is no failed attempt, and end this worker process; raises StoppedError."""
+        """Give the job back, which is no failed attempt, and end this worker process; raises
+        StoppedError.
+        """
         self._stopping.set()
         self.obey()
 
@@ -90,14 +97,20 @@ class Attempt(Progress):
     def _beat_once(self) -> None:
         try:
             self._signal = self._claims.heartbeat(self._job, self._step)
-        except Exception as error:  # a full disk must not end the thread: the lease runs out if it stays full
+        except (
+            Exception
+        ) as error:  # a full disk must not end the thread: the lease runs out if it stays full
             print(f"job {self._job.id}: heartbeat failed: {error}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Attempt:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-                 ) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._over.set()
         self._thread.join()

@@ -1,7 +1,8 @@
 """Has the frames of a job made on a Ray cluster, by the same workers as a batch.
 
-Only the making goes there. The claim with its heartbeats, and the publication, stay with the worker process beside the
-database: an actor writes into the folder of one attempt and nowhere else, and is killed as soon as that is not wanted.
+Only the making goes there. The claim with its heartbeats, and the publication, stay with the worker
+process beside the database: an actor writes into the folder of one attempt and nowhere else, and is
+killed as soon as that is not wanted.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from swaptalk.serving.settings import ServeOptions
 if TYPE_CHECKING:
     from swaptalk.batch.cluster import ClusterPool
 
-#: Jobs that are made on the cluster. The others take seconds and somebody waits for them at the screen.
+#: Jobs that are made on the cluster. The others take seconds and somebody waits for them at the
+#: screen.
 ON_CLUSTER: tuple[Kind, ...] = ("render", "template")
 #: Seconds between two looks at the actor.
 LOOK_SECONDS = 0.3
-#: An actor that has not started after so many seconds waits for room, or for a cluster that is gone, which
-#: Ray does not tell: the worker process then joins again, which does.
+#: An actor that has not started after so many seconds waits for room, or for a cluster that is
+#: gone, which Ray does not tell: the worker process then joins again, which does.
 ROOM_SECONDS = 300.0
 #: Every worker process has one actor.
 _PLACE = 0
@@ -49,8 +51,10 @@ def connect(settings: ServeOptions) -> ClusterPool | None:
     try:
         from swaptalk.batch.cluster import ClusterPool
     except ModuleNotFoundError as error:
-        raise InputError(f"--ray needs a package that is not installed ({error.name})",
-                         remedy="pip install 'swaptalk[cluster]'") from None
+        raise InputError(
+            f"--ray needs a package that is not installed ({error.name})",
+            remedy="pip install 'swaptalk[cluster]'",
+        ) from None
     return ClusterPool(settings.ray, 1, settings.threads or CORES_PER_WORKER)
 
 
@@ -68,7 +72,9 @@ class ClusterMaker:
         self._last, self._begun = Reached(), time.monotonic()
 
     def generate(self, options: GenerateOptions) -> None:
-        """See :meth:`SwapTalk.generate`; raises also what :meth:`Attempt.check` does, and WorkerLostError."""
+        """See :meth:`SwapTalk.generate`; raises also what :meth:`Attempt.check` does, and
+        WorkerLostError.
+        """
         self._make("row", options)
 
     def build_template(self, target: Path, output: Path, *, face: str) -> None:
@@ -78,11 +84,17 @@ class ClusterMaker:
     def _make(self, kind: Literal["row", "template"], options: GenerateOptions) -> None:
         output, settings = options.output, self._settings
         assert output is not None
-        options = replace(options, device=settings.device, models=settings.models,
-                          threads=settings.threads or CORES_PER_WORKER)
+        options = replace(
+            options,
+            device=settings.device,
+            models=settings.models,
+            threads=settings.threads or CORES_PER_WORKER,
+        )
         # The folder is this job's alone, so its status file can be about nothing else.
         status = output.with_name("status.json")
-        self._pool.submit(_PLACE, Task(output.name, kind, options, status, fingerprint=output.name, frames=0))
+        self._pool.submit(
+            _PLACE, Task(output.name, kind, options, status, fingerprint=output.name, frames=0)
+        )
         ended: list[tuple[int, Status | None]] = []
         try:
             while not ended:
@@ -94,7 +106,9 @@ class ClusterMaker:
         _raise_for(ended[0][1])
 
     def _follow(self, reached: Reached | None) -> None:
-        """Pass on what is new. No news from an actor is no sign of life; waiting for room on the cluster is one."""
+        """Pass on what is new. No news from an actor is no sign of life; waiting for room on the
+        cluster is one.
+        """
         attempt, last = self._attempt, self._last
         if reached is None and last == Reached():
             if time.monotonic() - self._begun > ROOM_SECONDS:
@@ -103,7 +117,11 @@ class ClusterMaker:
         elif reached is None or reached == last:
             attempt.obey()
         else:
-            if (reached.stage, reached.total, reached.first) != (last.stage, last.total, last.first):
+            if (reached.stage, reached.total, reached.first) != (
+                last.stage,
+                last.total,
+                last.first,
+            ):
                 attempt.begin(reached.stage, reached.total, reached.first)
                 last = replace(reached, done=reached.first)
             attempt.advance(reached.done - last.done)
@@ -114,7 +132,11 @@ def _raise_for(status: Status | None) -> None:
     if status is None:
         raise WorkerLostError
     if status.fault is not None:
-        problem, path, remedy = status.fault["problem"], status.fault["path"], status.fault["remedy"]
+        problem, path, remedy = (
+            status.fault["problem"],
+            status.fault["path"],
+            status.fault["remedy"],
+        )
         raise SwapTalkError(problem or "", path=path, remedy=remedy or "")
     if status.state != "done":
         raise RuntimeError(f"on the cluster: {status.error}")

@@ -1,4 +1,6 @@
-"""HTTP connections that may not be held open by sending nothing: uvicorn itself waits for headers for ever."""
+"""HTTP connections that may not be held open by sending nothing: uvicorn itself waits for headers
+for ever.
+"""
 
 from __future__ import annotations
 

@@ -37,8 +37,13 @@ class Context:
         """
         reserve = self.settings.reserve_bytes
         if shutil.disk_usage(self.places.folder).free < reserve:
-            raise ProblemError(507, "disk-full", "The server's disk is full",
-                               "Nothing new is accepted until whoever runs the server has made room.", limit=reserve)
+            raise ProblemError(
+                507,
+                "disk-full",
+                "The server's disk is full",
+                "Nothing new is accepted until whoever runs the server has made room.",
+                limit=reserve,
+            )
 
 
 def context(request: Request) -> Context:
@@ -65,8 +70,14 @@ def owner(request: Request, server: Server) -> str:
     if found is None and cookie is not None:
         found = server.keys.session_owner(cookie)
     if found is None:
-        raise ProblemError(401, "no-key", "An API key is needed", "Send 'Authorization: Bearer KEY' with a key that "
-                           "'swaptalk keys add NAME' made.", {"WWW-Authenticate": "Bearer"}, field="Authorization")
+        raise ProblemError(
+            401,
+            "no-key",
+            "An API key is needed",
+            "Send 'Authorization: Bearer KEY' with a key that 'swaptalk keys add NAME' made.",
+            {"WWW-Authenticate": "Bearer"},
+            field="Authorization",
+        )
     return found
 
 

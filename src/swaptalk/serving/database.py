@@ -86,16 +86,16 @@ CREATE TABLE deliveries (
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE totals (name TEXT PRIMARY KEY, value REAL NOT NULL) STRICT;
 """
-#: Each brings a file from the version that is its index to the next; what was released once is never changed. A file's
-#: version is SQLite's ``user_version``.
+#: Each brings a file from the version that is its index to the next; what was released once is
+#: never changed. A file's version is SQLite's ``user_version``.
 MIGRATIONS: tuple[str, ...] = (_FIRST,)
 
 
 class Database:
     """One connection for each thread to one file; create it in every process anew.
 
-    Write-ahead logging lets readers and a writer work at once, ``synchronous=FULL`` makes a commit survive a power
-    cut, ``secure_delete`` overwrites what is deleted.
+    Write-ahead logging lets readers and a writer work at once, ``synchronous=FULL`` makes a commit
+    survive a power cut, ``secure_delete`` overwrites what is deleted.
 
     Args:
         path: the file; it is made if it is not there.
@@ -119,11 +119,18 @@ class Database:
                 if found < len(MIGRATIONS):
                     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         except sqlite3.DatabaseError as error:
-            raise InputError(f"cannot be used as the server's database ({error})", path=self._path,
-                             remedy="move it away, or name another folder with --data") from error
+            raise InputError(
+                f"cannot be used as the server's database ({error})",
+                path=self._path,
+                remedy="move it away, or name another folder with --data",
+            ) from error
         if found > len(MIGRATIONS):
-            raise InputError(f"was written by a newer SwapTalk (version {found}, this one knows {len(MIGRATIONS)})",
-                             path=self._path, remedy="upgrade, or name another folder with --data")
+            raise InputError(
+                f"was written by a newer SwapTalk (version {found}, this one knows "
+                f"{len(MIGRATIONS)})",
+                path=self._path,
+                remedy="upgrade, or name another folder with --data",
+            )
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -132,14 +139,21 @@ class Database:
         if connection is None:
             connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
             connection.row_factory = sqlite3.Row
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+            for pragma in (
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "foreign_keys = ON",
+                "secure_delete = ON",
+            ):
                 connection.execute(f"PRAGMA {pragma}")
             self._local.connection = connection
         return connection
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """The only writer for the length of the ``with`` block; all of it is kept or, after an error, nothing."""
+        """The only writer for the length of the ``with`` block; all of it is kept or, after an
+        error, nothing.
+        """
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -150,10 +164,16 @@ class Database:
         connection.execute("COMMIT")
 
     def forget(self) -> None:
-        """Make what was deleted unreadable: also the write-ahead log is emptied, as far as no reader needs it."""
+        """Make what was deleted unreadable: also the write-ahead log is emptied, as far as no
+        reader needs it.
+        """
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def next_revision(connection: sqlite3.Connection) -> int:
-    """A number above all that were given before; every change that users shall hear of takes one."""
-    return int(connection.execute("UPDATE revisions SET last = last + 1 RETURNING last").fetchone()[0])
+    """A number above all that were given before; every change that users shall hear of takes
+    one.
+    """
+    return int(
+        connection.execute("UPDATE revisions SET last = last + 1 RETURNING last").fetchone()[0]
+    )

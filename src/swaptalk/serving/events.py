@@ -11,7 +11,8 @@ from swaptalk.serving.schemas import JobView
 
 #: Seconds between two looks for changes.
 POLL_SECONDS = 0.3
-#: A comment goes out after so many silent seconds, so that proxies keep the connection and dead ones are noticed.
+#: A comment goes out after so many silent seconds, so that proxies keep the connection and dead
+#: ones are noticed.
 KEEP_ALIVE_SECONDS = 15.0
 #: Streams open at the same time; each is a connection and a task, so this bounds memory.
 MOST_STREAMS = 200
@@ -56,7 +57,9 @@ class Changes:
                     yield _event("job", one.revision, JobView.of(one).model_dump_json())
                 for name, revision in gone:
                     yield _event("removed", revision, json.dumps({"id": name}))
-                after = max([after, *(one.revision for one in jobs), *(revision for _, revision in gone)])
+                after = max(
+                    [after, *(one.revision for one in jobs), *(revision for _, revision in gone)]
+                )
                 if job is not None and (gone or (jobs and jobs[-1].has_ended)):
                     return
                 if not await self._wait(seen):
@@ -68,8 +71,10 @@ class Changes:
         """Wait for a change after the state that was seen; False if there was none for long."""
         async with self._changed:
             try:
-                await asyncio.wait_for(self._changed.wait_for(lambda: self._revision != seen or self.closing),
-                                       KEEP_ALIVE_SECONDS)
+                await asyncio.wait_for(
+                    self._changed.wait_for(lambda: self._revision != seen or self.closing),
+                    KEEP_ALIVE_SECONDS,
+                )
             except asyncio.TimeoutError:
                 return False
         return True

@@ -1,4 +1,6 @@
-"""Errors of the pipeline, which speak of files and command line options, in words for the page and the API."""
+"""Errors of the pipeline, which speak of files and command line options, in words for the page and
+the API.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +11,30 @@ from typing import Any
 
 from swaptalk.errors import SwapTalkError
 
-#: What the page calls the things that the command line has options for; other options keep their names.
+#: What the page calls the things that the command line has options for; other options keep their
+#: names.
 WORDS = {
-    "--source-face": "“who in the photo”", "--face": "“whose face”", "--source": "the photo", "--audio": "the words",
-    "--target": "the scene", "--start": "“from”", "--end": "“to”", "--list-faces": "the page",
-    "--allow-long": "a longer limit on the server", "--preview": "the preview", "--output": "the result",
+    "--source-face": "“who in the photo”",
+    "--face": "“whose face”",
+    "--source": "the photo",
+    "--audio": "the words",
+    "--target": "the scene",
+    "--start": "“from”",
+    "--end": "“to”",
+    "--list-faces": "the page",
+    "--allow-long": "a longer limit on the server",
+    "--preview": "the preview",
+    "--output": "the result",
 }
 
 
 def in_words(text: str) -> str:
     """Replace the command line's options by what users of the page see."""
-    return re.sub(r"--[a-z]+(?:-[a-z]+)*", lambda found: WORDS.get(found[0], found[0][2:].replace("-", " ")), text)
+    return re.sub(
+        r"--[a-z]+(?:-[a-z]+)*",
+        lambda found: WORDS.get(found[0], found[0][2:].replace("-", " ")),
+        text,
+    )
 
 
 def field_of(text: str) -> str | None:
@@ -29,17 +44,24 @@ def field_of(text: str) -> str | None:
 
 
 def explain(error: SwapTalkError, inputs: Mapping[Path, tuple[str, str]]) -> dict[str, Any]:
-    """An error as stored with the job: ``title``, ``detail``, ``remedy``, and ``field`` if one is at fault.
+    """An error as stored with the job: ``title``, ``detail``, ``remedy``, and ``field`` if one is
+    at fault.
 
     Args:
         error: what was raised.
         inputs: field and user's name of each input file, by path.
     """
-    field, name = inputs.get(Path(error.path), (None, None)) if error.path is not None else (None, None)
+    field, name = (
+        inputs.get(Path(error.path), (None, None)) if error.path is not None else (None, None)
+    )
     if name is None:
         field = field_of(error.problem)
     detail = in_words(f"“{name}”: {error.problem}" if name else error.problem)
-    said = {"title": "This could not be made", "detail": sentence(detail), "remedy": sentence(in_words(error.remedy))}
+    said = {
+        "title": "This could not be made",
+        "detail": sentence(detail),
+        "remedy": sentence(in_words(error.remedy)),
+    }
     return said if field is None else {**said, "field": field}
 
 

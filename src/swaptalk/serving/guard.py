@@ -1,4 +1,6 @@
-"""What every request must pass: it is meant for this server, no other web page sent it, and it is not too large."""
+"""What every request must pass: it is meant for this server, no other web page sent it, and it is
+not too large.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swaptalk.serving.problems import ProblemError
 from swaptalk.serving.settings import LOOPBACK_NAMES, ServeOptions
 
-#: Largest request that is not an upload, in bytes, and the seconds within which it must have arrived.
+#: Largest request that is not an upload, in bytes, and the seconds within which it must have
+#: arrived.
 BODY_BYTES, BODY_SECONDS = 256 * 1024, 20.0
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
-    # Everything comes from here; pictures chosen by the user are shown from memory (blob:) before they are sent.
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:;"
-    " media-src 'self' blob:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    # Everything comes from here; pictures chosen by the user are shown from memory (blob:) before
+    # they are sent.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src "
+    "'self' blob:;"
+    " media-src 'self' blob:; connect-src 'self'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -32,9 +38,10 @@ _HEADERS = {
 class Guard:
     """Around the whole application.
 
-    A web page elsewhere can make a visitor's browser send requests to this server, also to one that listens on the
-    loopback address only. It cannot forge ``Host``, ``Origin`` and ``Sec-Fetch-Site``: requests with a foreign name
-    (DNS rebinding), or that a browser says come from elsewhere, are refused.
+    A web page elsewhere can make a visitor's browser send requests to this server, also to one that
+    listens on the loopback address only. It cannot forge ``Host``, ``Origin`` and
+    ``Sec-Fetch-Site``: requests with a foreign name (DNS rebinding), or that a browser says come
+    from elsewhere, are refused.
 
     Args:
         app: what is guarded.
@@ -76,8 +83,14 @@ class Guard:
     def _check_host(self, headers: Headers) -> None:
         name = _host_name(headers.get("host", ""))
         if self._names is not None and name not in self._names:
-            raise ProblemError(421, "wrong-host", "Wrong host name", "This server does not go by the name in the Host "
-                               "header; whoever runs it can allow it with --allowed-host.", field="Host")
+            raise ProblemError(
+                421,
+                "wrong-host",
+                "Wrong host name",
+                "This server does not go by the name in the Host "
+                "header; whoever runs it can allow it with --allowed-host.",
+                field="Host",
+            )
 
 
 def served_names(settings: ServeOptions) -> frozenset[str] | None:
@@ -89,8 +102,12 @@ def served_names(settings: ServeOptions) -> frozenset[str] | None:
 
 
 def needs_key(settings: ServeOptions) -> bool:
-    """Whether others than this machine's users may reach the server, directly or through a proxy."""
-    return not settings.is_local or any(name.lower() not in LOOPBACK_NAMES for name in settings.allowed_host)
+    """Whether others than this machine's users may reach the server, directly or through a
+    proxy.
+    """
+    return not settings.is_local or any(
+        name.lower() not in LOOPBACK_NAMES for name in settings.allowed_host
+    )
 
 
 def _host_name(host: str) -> str:
@@ -101,8 +118,13 @@ def _host_name(host: str) -> str:
 
 
 def _check_origin(method: str, headers: Headers) -> None:
-    refused = ProblemError(403, "foreign-origin", "Refused", "Another web page may not use this server.",
-                           field="Origin")
+    refused = ProblemError(
+        403,
+        "foreign-origin",
+        "Refused",
+        "Another web page may not use this server.",
+        field="Origin",
+    )
     site = headers.get("sec-fetch-site")
     opens_page = method in ("GET", "HEAD") and headers.get("sec-fetch-mode") == "navigate"
     if site in ("cross-site", "same-site") and not opens_page:
@@ -118,10 +140,17 @@ def _check_origin(method: str, headers: Headers) -> None:
 
 
 def _bounded(headers: Headers, receive: Receive) -> Receive:
-    """Refuse bodies above the limit, whether or not their length was announced, and those that do not arrive."""
-    too_large = ProblemError(413, "body-too-large", "The request is too large",
-                             f"The body of this request may have at most {BODY_BYTES} bytes.", field="body",
-                             limit=BODY_BYTES)
+    """Refuse bodies above the limit, whether or not their length was announced, and those that do
+    not arrive.
+    """
+    too_large = ProblemError(
+        413,
+        "body-too-large",
+        "The request is too large",
+        f"The body of this request may have at most {BODY_BYTES} bytes.",
+        field="body",
+        limit=BODY_BYTES,
+    )
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length[:20]) > BODY_BYTES:
         raise too_large
@@ -134,12 +163,17 @@ def _bounded(headers: Headers, receive: Receive) -> Receive:
         try:
             message = await asyncio.wait_for(receive(), until - time.monotonic())
         except asyncio.TimeoutError:
-            raise HTTPException(408, f"The request did not arrive within {BODY_SECONDS:.0f} seconds.",
-                                {"Connection": "close"}) from None
+            raise HTTPException(
+                408,
+                f"The request did not arrive within {BODY_SECONDS:.0f} seconds.",
+                {"Connection": "close"},
+            ) from None
         is_complete = not message.get("more_body", False)
         seen += len(message.get("body", b""))
         if seen > BODY_BYTES:
-            raise HTTPException(too_large.status, str(too_large))  # the only kind that the framework lets through
+            raise HTTPException(
+                too_large.status, str(too_large)
+            )  # the only kind that the framework lets through
         return message
 
     return bounded

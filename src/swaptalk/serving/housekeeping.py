@@ -13,7 +13,8 @@ from swaptalk.serving.workspace import Workspace
 
 #: Seconds between two rounds.
 EVERY_SECONDS = 60.0
-#: Files that no row speaks of are left alone for so long (seconds): they may belong to a request on its way.
+#: Files that no row speaks of are left alone for so long (seconds): they may belong to a request on
+#: its way.
 ORPHAN_SECONDS = 3600.0
 #: What was removed is told to listeners that come back within this time (seconds).
 _REMOVALS_SECONDS = 86400.0
@@ -47,7 +48,10 @@ def delete_upload(places: Places, owner: str, upload: str) -> None:
 def tidy(places: Places, limits: Limits, now: float | None = None) -> None:
     """One round: jobs and uploads past their time, then files without a row."""
     now = time.time() if now is None else now
-    for job in [*places.store.ended_before(now - limits.keep_seconds), *places.store.derived_from_nothing()]:
+    for job in [
+        *places.store.ended_before(now - limits.keep_seconds),
+        *places.store.derived_from_nothing(),
+    ]:
         try:
             delete_job(places, job.owner, job.id)
         except (JobNotFoundError, JobBusyError):  # somebody else was faster
@@ -65,7 +69,10 @@ def tidy(places: Places, limits: Limits, now: float | None = None) -> None:
 
 
 def _sweep_jobs(places: Places, now: float) -> None:
-    states = {row["id"]: row["state"] for row in places.database.connection.execute("SELECT id, state FROM jobs")}
+    states = {
+        row["id"]: row["state"]
+        for row in places.database.connection.execute("SELECT id, state FROM jobs")
+    }
     for folder in places.jobs.iterdir():
         if folder.name not in states:
             if folder.stat().st_mtime < now - ORPHAN_SECONDS:

@@ -1,4 +1,6 @@
-"""Jobs as users see them: submitted, listed, cancelled, deleted. What workers do with them is in ``claims``."""
+"""Jobs as users see them: submitted, listed, cancelled, deleted. What workers do with them is in
+``claims``.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ KINDS: tuple[Kind, ...] = ("inspect", "preview", "render", "template")
 DERIVED: tuple[Kind, ...] = ("inspect", "template")
 #: States that a job does not leave again.
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
-#: Finding faces takes this share of the time that making the frames takes, as long as nothing is measured.
+#: Finding faces takes this share of the time that making the frames takes, as long as nothing is
+#: measured.
 _SURVEY_SHARE = 0.35
 #: Seconds of a stage before its speed is believed.
 _SETTLING = 1.5
@@ -96,7 +99,12 @@ class Job:
     def seconds_left(self, now: float) -> float | None:
         """An estimate from the speed of the running stage; None as long as there is none."""
         made = self.stage_done - self.stage_first
-        if self.state != "running" or self.stage_begun is None or made <= 0 or now - self.stage_begun < _SETTLING:
+        if (
+            self.state != "running"
+            or self.stage_begun is None
+            or made <= 0
+            or now - self.stage_begun < _SETTLING
+        ):
             return None
         each = (now - self.stage_begun) / made
         left = (self.stage_total - self.stage_done) * each
@@ -115,15 +123,26 @@ def job_from(row: sqlite3.Row) -> Job:
 
 
 class JobStore:
-    """The jobs of all users; every method is one transaction and safe from any thread and process."""
+    """The jobs of all users; every method is one transaction and safe from any thread and
+    process.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def submit(self, owner: str, kind: Kind, request: Mapping[str, Any], *, inputs: Iterable[tuple[str, str]] = (),
-               consent: Mapping[str, Any] | None = None, webhook: str | None = None,
-               idempotency_key: str | None = None, most_waiting: int | None = None, template: str | None = None,
-               ) -> tuple[Job, bool]:
+    def submit(
+        self,
+        owner: str,
+        kind: Kind,
+        request: Mapping[str, Any],
+        *,
+        inputs: Iterable[tuple[str, str]] = (),
+        consent: Mapping[str, Any] | None = None,
+        webhook: str | None = None,
+        idempotency_key: str | None = None,
+        most_waiting: int | None = None,
+        template: str | None = None,
+    ) -> tuple[Job, bool]:
         """Queue a job, once.
 
         Args:
@@ -133,9 +152,12 @@ class JobStore:
             inputs: (upload, role) of every file it needs; they are not deleted before it.
             consent: the statement that was given.
             webhook: address to tell when it has ended.
-            idempotency_key: a repetition with the same key and request gives the job that is there already.
-            template: name of the job that made the template to be used; no part of what a repetition must repeat.
-            most_waiting: refuse if the owner has so many jobs that have not ended, inspections not counted.
+            idempotency_key: a repetition with the same key and request gives the job that is there
+                already.
+            template: name of the job that made the template to be used; no part of what a
+                repetition must repeat.
+            most_waiting: refuse if the owner has so many jobs that have not ended, inspections not
+                counted.
 
         Returns:
             The job, and whether it is new.
@@ -149,8 +171,10 @@ class JobStore:
         digest = hashlib.sha256(f"{kind}\n{text}\n{webhook}".encode()).hexdigest()
         with self._database.transaction() as connection:
             if idempotency_key is not None:
-                known = connection.execute("SELECT * FROM jobs WHERE owner = ? AND idempotency_key = ?",
-                                           (owner, idempotency_key)).fetchone()
+                known = connection.execute(
+                    "SELECT * FROM jobs WHERE owner = ? AND idempotency_key = ?",
+                    (owner, idempotency_key),
+                ).fetchone()
                 if known is not None:
                     if known["request_hash"] != digest:
                         raise KeyReusedError(idempotency_key)
@@ -159,20 +183,38 @@ class JobStore:
                 raise TooManyJobsError(most_waiting)
             job = secrets.token_hex(10)
             connection.execute(
-                "INSERT INTO jobs (id, owner, kind, state, request, request_hash, consent, webhook, template,"
-                " idempotency_key, created, revision) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
-                (job, owner, kind, text, digest, None if consent is None else json.dumps(consent), webhook,
-                 template, idempotency_key, time.time(), next_revision(connection)))
+                "INSERT INTO jobs (id, owner, kind, state, request, request_hash, consent, "
+                "webhook, template,"
+                " idempotency_key, created, revision) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, "
+                "?, ?)",
+                (
+                    job,
+                    owner,
+                    kind,
+                    text,
+                    digest,
+                    None if consent is None else json.dumps(consent),
+                    webhook,
+                    template,
+                    idempotency_key,
+                    time.time(),
+                    next_revision(connection),
+                ),
+            )
             try:
-                connection.executemany("INSERT OR IGNORE INTO job_inputs VALUES (?, ?, ?, ?)",
-                                       [(job, owner, upload, role) for upload, role in inputs])
+                connection.executemany(
+                    "INSERT OR IGNORE INTO job_inputs VALUES (?, ?, ?, ?)",
+                    [(job, owner, upload, role) for upload, role in inputs],
+                )
             except sqlite3.IntegrityError as error:
                 raise InputGoneError(job) from error
             return self._read(connection, owner, job), True
 
     @staticmethod
     def _read(connection: sqlite3.Connection, owner: str, job: str) -> Job:
-        row = connection.execute("SELECT * FROM jobs WHERE id = ? AND owner = ?", (job, owner)).fetchone()
+        row = connection.execute(
+            "SELECT * FROM jobs WHERE id = ? AND owner = ?", (job, owner)
+        ).fetchone()
         if row is None:
             raise JobNotFoundError(job)
         return job_from(row)
@@ -185,8 +227,14 @@ class JobStore:
         """
         return self._read(self._database.connection, owner, job)
 
-    def newest(self, owner: str, kinds: Iterable[Kind] = KINDS, states: Iterable[State] | None = None, limit: int = 50,
-             before: float | None = None) -> list[Job]:
+    def newest(
+        self,
+        owner: str,
+        kinds: Iterable[Kind] = KINDS,
+        states: Iterable[State] | None = None,
+        limit: int = 50,
+        before: float | None = None,
+    ) -> list[Job]:
         """The newest jobs first; ``before`` goes on where the last list ended."""
         kinds, states = list(kinds), None if states is None else list(states)
         query = f"SELECT * FROM jobs WHERE owner = ? AND kind IN ({_marks(kinds)})"
@@ -197,14 +245,19 @@ class JobStore:
         if before is not None:
             query += " AND created < ?"
             values.append(before)
-        rows = self._database.connection.execute(query + " ORDER BY created DESC, id LIMIT ?", (*values, limit))
+        rows = self._database.connection.execute(
+            query + " ORDER BY created DESC, id LIMIT ?", (*values, limit)
+        )
         return [job_from(row) for row in rows]
 
     def for_upload(self, owner: str, upload: str, kind: Kind) -> Job | None:
         """The latest job of a kind that has this upload among its inputs."""
         row = self._database.connection.execute(
-            "SELECT jobs.* FROM jobs JOIN job_inputs ON job = jobs.id WHERE jobs.owner = ? AND upload = ? AND kind = ?"
-            " ORDER BY created DESC LIMIT 1", (owner, upload, kind)).fetchone()
+            "SELECT jobs.* FROM jobs JOIN job_inputs ON job = jobs.id WHERE jobs.owner = ? AND "
+            "upload = ? AND kind = ?"
+            " ORDER BY created DESC LIMIT 1",
+            (owner, upload, kind),
+        ).fetchone()
         return None if row is None else job_from(row)
 
     def cancel(self, owner: str, job: str) -> Job:
@@ -218,8 +271,10 @@ class JobStore:
             if found.state == "queued":
                 end_job(connection, found, "cancelled")
             elif found.state == "running":
-                connection.execute("UPDATE jobs SET cancel = 1, revision = ? WHERE id = ?",
-                                   (next_revision(connection), job))
+                connection.execute(
+                    "UPDATE jobs SET cancel = 1, revision = ? WHERE id = ?",
+                    (next_revision(connection), job),
+                )
             return self._read(connection, owner, job)
 
     def remove(self, owner: str, job: str) -> None:
@@ -233,32 +288,46 @@ class JobStore:
             if not self._read(connection, owner, job).has_ended:
                 raise JobBusyError(job)
             connection.execute("DELETE FROM jobs WHERE id = ?", (job,))
-            connection.execute("INSERT INTO removals VALUES (?, ?, ?, ?)",
-                               (job, owner, next_revision(connection), time.time()))
+            connection.execute(
+                "INSERT INTO removals VALUES (?, ?, ?, ?)",
+                (job, owner, next_revision(connection), time.time()),
+            )
         self._database.forget()
 
     def ended_before(self, moment: float) -> list[Job]:
         """Jobs of all owners that ended before a time (seconds since 1970)."""
         rows = self._database.connection.execute(
-            f"SELECT * FROM jobs WHERE state IN ({_marks(ENDED)}) AND finished < ?", (*ENDED, moment))
+            f"SELECT * FROM jobs WHERE state IN ({_marks(ENDED)}) AND finished < ?",
+            (*ENDED, moment),
+        )
         return [job_from(row) for row in rows]
 
     def derived_from_nothing(self) -> list[Job]:
         """Inspections and templates that have ended and whose upload has been deleted."""
         rows = self._database.connection.execute(
             f"SELECT * FROM jobs WHERE kind IN ({_marks(DERIVED)}) AND state IN ({_marks(ENDED)})"
-            " AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE job = jobs.id)", (*DERIVED, *ENDED))
+            " AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE job = jobs.id)",
+            (*DERIVED, *ENDED),
+        )
         return [job_from(row) for row in rows]
 
-    def changes(self, owner: str, after: int, job: str | None = None) -> tuple[list[Job], list[tuple[str, int]]]:
-        """Jobs of an owner changed after a revision, and (job, revision) of those removed, oldest change first."""
+    def changes(
+        self, owner: str, after: int, job: str | None = None
+    ) -> tuple[list[Job], list[tuple[str, int]]]:
+        """Jobs of an owner changed after a revision, and (job, revision) of those removed, oldest
+        change first.
+        """
         only, values = ("", (owner, after)) if job is None else (" AND id = ?", (owner, after, job))
         connection = self._database.connection
-        rows = connection.execute(f"SELECT * FROM jobs WHERE owner = ? AND revision > ?{only} ORDER BY revision",
-                                  values).fetchall()
+        rows = connection.execute(
+            f"SELECT * FROM jobs WHERE owner = ? AND revision > ?{only} ORDER BY revision", values
+        ).fetchall()
         gone = connection.execute(
-            f"SELECT job, revision FROM removals WHERE owner = ? AND revision > ?{only.replace('id', 'job')}"
-            " ORDER BY revision", values).fetchall()
+            "SELECT job, revision FROM removals WHERE owner = ? AND revision > "
+            f"?{only.replace('id', 'job')}"
+            " ORDER BY revision",
+            values,
+        ).fetchall()
         return [job_from(row) for row in rows], [(row["job"], row["revision"]) for row in gone]
 
     def revision(self) -> int:
@@ -266,35 +335,61 @@ class JobStore:
         return int(self._database.connection.execute("SELECT last FROM revisions").fetchone()[0])
 
 
-def end_job(connection: sqlite3.Connection, job: Job, state: State, result: Mapping[str, Any] | None = None,
-            error: Mapping[str, Any] | None = None) -> None:
-    """Bring a job into a state that it does not leave again, count it, and have its webhook called."""
+def end_job(
+    connection: sqlite3.Connection,
+    job: Job,
+    state: State,
+    result: Mapping[str, Any] | None = None,
+    error: Mapping[str, Any] | None = None,
+) -> None:
+    """Bring a job into a state that it does not leave again, count it, and have its webhook
+    called.
+    """
     now = time.time()
     connection.execute(
         "UPDATE jobs SET state = ?, finished = ?, lease_until = NULL, worker = NULL, revision = ?,"
         " result = coalesce(?, result), error = ? WHERE id = ?",
-        (state, now, next_revision(connection), None if result is None else json.dumps(result),
-         None if error is None else json.dumps(error), job.id))
+        (
+            state,
+            now,
+            next_revision(connection),
+            None if result is None else json.dumps(result),
+            None if error is None else json.dumps(error),
+            job.id,
+        ),
+    )
     count_up(connection, f"jobs_{job.kind}_{state}", 1)
     if job.started is not None:
         count_up(connection, f"seconds_{job.kind}", now - job.started)
     if job.kind == "render" and state == "done" and result is not None:
         count_up(connection, "frames", float(result.get("frames", 0)))
     if job.webhook is not None:
-        body = {"type": f"job.{state}", "timestamp": now, "data": {"id": job.id, "kind": job.kind, "state": state}}
-        connection.execute("INSERT INTO deliveries (id, url, body, next, job) VALUES (?, ?, ?, ?, ?)",
-                           (f"msg_{secrets.token_hex(12)}", job.webhook, json.dumps(body), now, job.id))
+        body = {
+            "type": f"job.{state}",
+            "timestamp": now,
+            "data": {"id": job.id, "kind": job.kind, "state": state},
+        }
+        connection.execute(
+            "INSERT INTO deliveries (id, url, body, next, job) VALUES (?, ?, ?, ?, ?)",
+            (f"msg_{secrets.token_hex(12)}", job.webhook, json.dumps(body), now, job.id),
+        )
 
 
 def count_up(connection: sqlite3.Connection, name: str, amount: float) -> None:
     """Add to a total that outlives the jobs it counts."""
-    connection.execute("INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value"
-                       " + excluded.value", (name, amount))
+    connection.execute(
+        "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value"
+        " + excluded.value",
+        (name, amount),
+    )
 
 
 def _waiting(connection: sqlite3.Connection, owner: str) -> int:
-    row = connection.execute("SELECT count(*) FROM jobs WHERE owner = ? AND state IN ('queued', 'running')"
-                             " AND kind != 'inspect'", (owner,)).fetchone()
+    row = connection.execute(
+        "SELECT count(*) FROM jobs WHERE owner = ? AND state IN ('queued', 'running')"
+        " AND kind != 'inspect'",
+        (owner,),
+    ).fetchone()
     return int(row[0])
 
 

@@ -31,7 +31,9 @@ class Key:
 
 
 def _hash(secret: str) -> str:
-    """Keys are 256 random bits: no dictionary holds them, so one round of SHA-256 hides them well enough."""
+    """Keys are 256 random bits: no dictionary holds them, so one round of SHA-256 hides them well
+    enough.
+    """
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -50,15 +52,21 @@ class KeyStore:
         key = PREFIX + secrets.token_urlsafe(32)
         try:
             with self._database.transaction() as connection:
-                connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, NULL)",
-                                   (secrets.token_hex(6), name, _hash(key), time.time()))
+                connection.execute(
+                    "INSERT INTO keys VALUES (?, ?, ?, ?, NULL)",
+                    (secrets.token_hex(6), name, _hash(key), time.time()),
+                )
         except sqlite3.IntegrityError:
-            raise InputError(f"there is a key named {name}", remedy="give another name, or remove it first") from None
+            raise InputError(
+                f"there is a key named {name}", remedy="give another name, or remove it first"
+            ) from None
         return key
 
     def list(self) -> list[Key]:
         """All keys, the oldest first."""
-        rows = self._database.connection.execute("SELECT id, name, created, used FROM keys ORDER BY created")
+        rows = self._database.connection.execute(
+            "SELECT id, name, created, used FROM keys ORDER BY created"
+        )
         return [Key(**dict(row)) for row in rows]
 
     def remove(self, name: str) -> None:
@@ -69,12 +77,16 @@ class KeyStore:
         """
         with self._database.transaction() as connection:
             if not connection.execute("DELETE FROM keys WHERE name = ?", (name,)).rowcount:
-                raise InputError(f"there is no key named {name}", remedy="'swaptalk keys list' shows them")
+                raise InputError(
+                    f"there is no key named {name}", remedy="'swaptalk keys list' shows them"
+                )
         self._database.forget()
 
     def owner(self, key: str) -> str | None:
         """Who has this key; None if nobody does."""
-        row = self._database.connection.execute("SELECT id, used FROM keys WHERE hash = ?", (_hash(key),)).fetchone()
+        row = self._database.connection.execute(
+            "SELECT id, used FROM keys WHERE hash = ?", (_hash(key),)
+        ).fetchone()
         if row is None:
             return None
         now = time.time()
@@ -88,13 +100,17 @@ class KeyStore:
         token, now = secrets.token_urlsafe(32), time.time()
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE until < ?", (now,))
-            connection.execute("INSERT INTO sessions VALUES (?, ?, ?)", (_hash(token), owner, now + SESSION_SECONDS))
+            connection.execute(
+                "INSERT INTO sessions VALUES (?, ?, ?)",
+                (_hash(token), owner, now + SESSION_SECONDS),
+            )
         return token
 
     def session_owner(self, token: str) -> str | None:
         """Whose session this is; None if it is over."""
-        row = self._database.connection.execute("SELECT key FROM sessions WHERE hash = ? AND until >= ?",
-                                                (_hash(token), time.time())).fetchone()
+        row = self._database.connection.execute(
+            "SELECT key FROM sessions WHERE hash = ? AND until >= ?", (_hash(token), time.time())
+        ).fetchone()
         return None if row is None else str(row["key"])
 
     def end_session(self, token: str) -> None:

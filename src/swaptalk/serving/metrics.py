@@ -1,4 +1,6 @@
-"""Metrics for Prometheus: counts of jobs from the database, latencies of requests from this process."""
+"""Metrics for Prometheus: counts of jobs from the database, latencies of requests from this
+process.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,25 @@ class _Collector:
     def collect(self) -> Iterable[Metric]:
         """All metrics that are rows."""
         rows = self._places.database.connection
-        jobs = GaugeMetricFamily("swaptalk_jobs", "Jobs by kind and state.", labels=("kind", "state"))
+        jobs = GaugeMetricFamily(
+            "swaptalk_jobs", "Jobs by kind and state.", labels=("kind", "state")
+        )
         for row in rows.execute("SELECT kind, state, count(*) AS n FROM jobs GROUP BY kind, state"):
             jobs.add_metric((row["kind"], row["state"]), row["n"])
-        oldest = rows.execute("SELECT min(created) AS at FROM jobs WHERE state = 'queued'").fetchone()["at"]
-        waiting = GaugeMetricFamily("swaptalk_oldest_waiting_seconds", "How long the oldest queued job has waited.",
-                                    0.0 if oldest is None else time.time() - oldest)
-        ended = CounterMetricFamily("swaptalk_jobs_ended", "Jobs that have ended.", labels=("kind", "state"))
-        working = CounterMetricFamily("swaptalk_job_seconds", "From first claim to end.", labels=("kind",))
+        oldest = rows.execute(
+            "SELECT min(created) AS at FROM jobs WHERE state = 'queued'"
+        ).fetchone()["at"]
+        waiting = GaugeMetricFamily(
+            "swaptalk_oldest_waiting_seconds",
+            "How long the oldest queued job has waited.",
+            0.0 if oldest is None else time.time() - oldest,
+        )
+        ended = CounterMetricFamily(
+            "swaptalk_jobs_ended", "Jobs that have ended.", labels=("kind", "state")
+        )
+        working = CounterMetricFamily(
+            "swaptalk_job_seconds", "From first claim to end.", labels=("kind",)
+        )
         frames = 0.0
         for row in rows.execute("SELECT name, value FROM totals"):
             name, *labels = str(row["name"]).split("_")
@@ -42,14 +55,26 @@ class _Collector:
                 working.add_metric(labels, row["value"])
             elif name == "frames":
                 frames = row["value"]
-        alive = rows.execute("SELECT count(*) FROM workers WHERE seen > ?", (time.time() - WORKER_SECONDS,)).fetchone()
-        stored = rows.execute("SELECT coalesce(sum(bytes), 0) FROM (SELECT DISTINCT id, bytes FROM uploads)").fetchone()
-        yield from (jobs, waiting, ended, working,
-                    CounterMetricFamily("swaptalk_frames", "Frames of finished renders.", frames),
-                    GaugeMetricFamily("swaptalk_workers", "Worker processes.", alive[0]),
-                    GaugeMetricFamily("swaptalk_upload_bytes", "Size of all uploads.", stored[0]),
-                    GaugeMetricFamily("swaptalk_disk_free_bytes", "Room on the disk.",
-                                      shutil.disk_usage(self._places.folder).free))
+        alive = rows.execute(
+            "SELECT count(*) FROM workers WHERE seen > ?", (time.time() - WORKER_SECONDS,)
+        ).fetchone()
+        stored = rows.execute(
+            "SELECT coalesce(sum(bytes), 0) FROM (SELECT DISTINCT id, bytes FROM uploads)"
+        ).fetchone()
+        yield from (
+            jobs,
+            waiting,
+            ended,
+            working,
+            CounterMetricFamily("swaptalk_frames", "Frames of finished renders.", frames),
+            GaugeMetricFamily("swaptalk_workers", "Worker processes.", alive[0]),
+            GaugeMetricFamily("swaptalk_upload_bytes", "Size of all uploads.", stored[0]),
+            GaugeMetricFamily(
+                "swaptalk_disk_free_bytes",
+                "Room on the disk.",
+                shutil.disk_usage(self._places.folder).free,
+            ),
+        )
 
 
 class Metrics:
@@ -62,8 +87,13 @@ class Metrics:
     def __init__(self, places: Places) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Collector(places))
-        self.requests = Histogram("swaptalk_request_seconds", "Time until a response began.", ("method", "status"),
-                                  buckets=_BUCKETS, registry=self._registry)
+        self.requests = Histogram(
+            "swaptalk_request_seconds",
+            "Time until a response began.",
+            ("method", "status"),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
 
     def text(self) -> bytes:
         """All metrics in Prometheus's text format."""
@@ -82,8 +112,14 @@ class RequestTimes:
 
         async def measured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST", "DELETE") else "other"
-                self._requests.labels(method, message["status"]).observe(time.perf_counter() - begun)
+                method = (
+                    scope["method"]
+                    if scope["method"] in ("GET", "HEAD", "POST", "DELETE")
+                    else "other"
+                )
+                self._requests.labels(method, message["status"]).observe(
+                    time.perf_counter() - begun
+                )
             await send(message)
 
         await self._app(scope, receive, measured if scope["type"] == "http" else send)

@@ -11,15 +11,18 @@ import time
 
 #: Seconds between two looks at who the parent process is.
 LOOK_SECONDS = 1.0
-#: Linux's prctl option: the signal that this process gets when the thread that started it ends (prctl(2)).
+#: Linux's prctl option: the signal that this process gets when the thread that started it ends
+#: (prctl(2)).
 _PR_SET_PDEATHSIG = 1
 
 
 def end_with(server: int) -> None:
-    """End this process at once when its server is gone. A killed worker loses nothing but its unfinished chunk.
+    """End this process at once when its server is gone. A killed worker loses nothing but its
+    unfinished chunk.
 
-    On Linux the kernel does it, also while native code lets no other thread run; on all POSIX systems it is seen that
-    an orphan gets another parent. Call :func:`end_with_input`, too, as soon as standard input has been read.
+    On Linux the kernel does it, also while native code lets no other thread run; on all POSIX
+    systems it is seen that an orphan gets another parent. Call :func:`end_with_input`, too, as soon
+    as standard input has been read.
 
     Args:
         server: process id of the server, whose standing thread has started this process.
@@ -31,7 +34,9 @@ def end_with(server: int) -> None:
 
 
 def end_with_input() -> None:
-    """End this process at once when standard input does, whose other end only the server holds. Works everywhere."""
+    """End this process at once when standard input does, whose other end only the server holds.
+    Works everywhere.
+    """
     threading.Thread(target=_watch_input, daemon=True).start()
 
 

@@ -1,4 +1,6 @@
-"""The data folder: one database, uploads by content, a folder for each job. Only its owner may look into it."""
+"""The data folder: one database, uploads by content, a folder for each job. Only its owner may look
+into it.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,11 @@ class Places:
             self.jobs.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
         except OSError as error:
-            raise InputError(f"cannot be used ({error.strerror})", path=folder,
-                             remedy="name another folder with --data") from error
+            raise InputError(
+                f"cannot be used ({error.strerror})",
+                path=folder,
+                remedy="name another folder with --data",
+            ) from error
         self.database = Database(folder / "swaptalk.sqlite")
         self.uploads = UploadStore(self.database, folder / "uploads")
         self.store = JobStore(self.database)

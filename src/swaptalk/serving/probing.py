@@ -1,4 +1,6 @@
-"""What is in an uploaded file, from its headers; nothing of it is decoded in the server's own process."""
+"""What is in an uploaded file, from its headers; nothing of it is decoded in the server's own
+process.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,22 @@ def describe(path: Path) -> dict[str, Any]:
         width, height = image_size(path)
         return {"kind": "photo", "width": width, "height": height}
     info = probe(path)
-    sound = None if info.audio is None else {"codec": info.audio.codec, "sample_rate": info.audio.sample_rate}
+    sound = (
+        None
+        if info.audio is None
+        else {"codec": info.audio.codec, "sample_rate": info.audio.sample_rate}
+    )
     if info.video is None:
         return {"kind": "audio", "seconds": round(info.duration, 3), "sound": sound}
     video = info.video
-    return {"kind": "video", "width": video.width, "height": video.height, "seconds": round(video.duration, 3),
-            "fps": round(float(video.average_fps), 3), "frames": video.frame_count_estimate, "codec": video.codec,
-            "truncated": video.truncated, "sound": sound}
+    return {
+        "kind": "video",
+        "width": video.width,
+        "height": video.height,
+        "seconds": round(video.duration, 3),
+        "fps": round(float(video.average_fps), 3),
+        "frames": video.frame_count_estimate,
+        "codec": video.codec,
+        "truncated": video.truncated,
+        "sound": sound,
+    }

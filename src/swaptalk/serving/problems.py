@@ -1,4 +1,6 @@
-"""Errors as problem documents (RFC 9457): what is wrong, with which field, and which limit it meets."""
+"""Errors as problem documents (RFC 9457): what is wrong, with which field, and which limit it
+meets.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Problem(BaseModel):
     remedy: str | None = Field(None, description="What to do about it.")
     field: str | None = Field(None, description="The field, parameter or header that is at fault.")
     limit: float | None = Field(None, description="The limit that was passed.")
-    errors: list[FieldProblem] | None = Field(None, description="All fields that are at fault, if there are several.")
+    errors: list[FieldProblem] | None = Field(
+        None, description="All fields that are at fault, if there are several."
+    )
 
 
 class ProblemError(Exception):
@@ -49,12 +53,24 @@ class ProblemError(Exception):
         **more: other members of :class:`Problem`.
     """
 
-    def __init__(self, status: int, kind: str, title: str, detail: str, headers: Mapping[str, str] | None = None,
-                 **more: Any) -> None:
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        title: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
         super().__init__(detail)
         self.status, self.headers = status, headers
-        self.document = {"type": f"urn:swaptalk:problem:{kind}", "title": title, "status": status, "detail": detail,
-                         **{name: value for name, value in more.items() if value is not None}}
+        self.document = {
+            "type": f"urn:swaptalk:problem:{kind}",
+            "title": title,
+            "status": status,
+            "detail": detail,
+            **{name: value for name, value in more.items() if value is not None},
+        }
 
     def response(self) -> JSONResponse:
         """The document as a response."""
@@ -66,26 +82,47 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "content": {MEDIA_TYPE: {}}} for status in statuses}
 
 
-def invalid(field: str, detail: str, *, limit: float | None = None, remedy: str | None = None) -> ProblemError:
+def invalid(
+    field: str, detail: str, *, limit: float | None = None, remedy: str | None = None
+) -> ProblemError:
     """422 for a value of the request."""
-    return ProblemError(422, "invalid-request", "The request is not valid", detail, field=field, limit=limit,
-                        remedy=remedy)
+    return ProblemError(
+        422,
+        "invalid-request",
+        "The request is not valid",
+        detail,
+        field=field,
+        limit=limit,
+        remedy=remedy,
+    )
 
 
 def not_found(what: str, field: str) -> ProblemError:
-    """404 for something that is not there or belongs to somebody else, which shall look the same."""
+    """404 for something that is not there or belongs to somebody else, which shall look the
+    same.
+    """
     return ProblemError(404, "not-found", "Not found", f"There is no such {what}.", field=field)
 
 
 def too_many_jobs(most: int) -> ProblemError:
     """429 for a job beyond those that may wait."""
-    return ProblemError(429, "too-many-jobs", "Too many jobs are waiting", f"At most {most} jobs may wait or run.",
-                        {"Retry-After": "30"}, field="body", limit=most, remedy="Wait for one, or cancel one.")
+    return ProblemError(
+        429,
+        "too-many-jobs",
+        "Too many jobs are waiting",
+        f"At most {most} jobs may wait or run.",
+        {"Retry-After": "30"},
+        field="body",
+        limit=most,
+        remedy="Wait for one, or cancel one.",
+    )
 
 
 def install(app: FastAPI) -> None:
     """Make the app answer every error with a problem document."""
-    app.add_exception_handler(ProblemError, lambda request, error: _as(error, ProblemError).response())
+    app.add_exception_handler(
+        ProblemError, lambda request, error: _as(error, ProblemError).response()
+    )
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unforeseen)
@@ -98,34 +135,61 @@ def _as(error: Exception, kind: type[ProblemError]) -> ProblemError:
 
 def _place(location: Sequence[str | int]) -> str:
     """``("body", "options", "strength")`` as ``options.strength``."""
-    parts = location[1:] if location and location[0] in ("body", "query", "path", "header") else location
+    parts = (
+        location[1:]
+        if location and location[0] in ("body", "query", "path", "header")
+        else location
+    )
     return ".".join(str(part) for part in parts) or "body"
 
 
 def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # What was sent is not repeated: it may be of any size, or not be JSON.
-    errors = [{"field": _place(one["loc"])[:200], "detail": str(one["msg"])[:300]} for one in error.errors()[:20]]
+    errors = [
+        {"field": _place(one["loc"])[:200], "detail": str(one["msg"])[:300]}
+        for one in error.errors()[:20]
+    ]
     first = errors[0] if errors else {"field": "body", "detail": "The request is not valid."}
-    limits = [value for one in error.errors()[:1] for name, value in one.get("ctx", {}).items()
-              if name in ("le", "ge", "lt", "gt", "max_length", "min_length") and isinstance(value, (int, float))]
-    return ProblemError(422, "invalid-request", "The request is not valid", f"{first['field']}: {first['detail']}",
-                        field=first["field"], errors=errors, limit=limits[0] if limits else None).response()
+    limits = [
+        value
+        for one in error.errors()[:1]
+        for name, value in one.get("ctx", {}).items()
+        if name in ("le", "ge", "lt", "gt", "max_length", "min_length")
+        and isinstance(value, (int, float))
+    ]
+    return ProblemError(
+        422,
+        "invalid-request",
+        "The request is not valid",
+        f"{first['field']}: {first['detail']}",
+        field=first["field"],
+        errors=errors,
+        limit=limits[0] if limits else None,
+    ).response()
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status, detail, headers = error.status_code, str(error.detail), error.headers
     allowed = _allowed(request) if status in (404, 405) else None
-    if allowed is not None or status == 405:  # routes raise ProblemError: 404 here is the page's folder that was asked
-        status, detail, headers = 405, "Method Not Allowed", {"Allow": ", ".join(allowed or ["GET", "HEAD"])}
+    if (
+        allowed is not None or status == 405
+    ):  # routes raise ProblemError: 404 here is the page's folder that was asked
+        status, detail, headers = (
+            405,
+            "Method Not Allowed",
+            {"Allow": ", ".join(allowed or ["GET", "HEAD"])},
+        )
     titles = {404: "Not found", 405: "Method not allowed", 400: "The request is not valid"}
     title = titles.get(status, "The request was refused")
     return ProblemError(status, f"http-{status}", title, detail, headers).response()
 
 
 def _allowed(request: Request) -> list[str] | None:
-    """Methods of a path of the API (the router itself names those of one route only); None for other paths."""
+    """Methods of a path of the API (the router itself names those of one route only); None for
+    other paths.
+    """
     for path, operations in request.app.openapi()["paths"].items():
         if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", path), request.url.path):
             return sorted(method.upper() for method in operations)
@@ -134,5 +198,9 @@ def _allowed(request: Request) -> list[str] | None:
 
 def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     traceback.print_exception(error, file=sys.stderr)
-    return ProblemError(500, "internal", "Something went wrong in the server",
-                        "This is a fault of the program, not of the request; its log says more.").response()
+    return ProblemError(
+        500,
+        "internal",
+        "Something went wrong in the server",
+        "This is a fault of the program, not of the request; its log says more.",
+    ).response()

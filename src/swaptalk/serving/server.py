@@ -30,16 +30,26 @@ GRACE_SECONDS = 3
 
 
 class WebServer(uvicorn.Server):
-    """Bounds connections, and tells event streams to end when the server shall instead of waiting for their listeners.
+    """Bounds connections, and tells event streams to end when the server shall instead of waiting
+    for their listeners.
 
     Args:
         app: of :func:`create_app`.
     """
 
     def __init__(self, app: FastAPI) -> None:
-        super().__init__(uvicorn.Config(
-            app, http=TimedProtocol, log_level="warning", limit_concurrency=MOST_CONNECTIONS, server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=False, date_header=False))
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=TimedProtocol,
+                log_level="warning",
+                limit_concurrency=MOST_CONNECTIONS,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                proxy_headers=False,
+                date_header=False,
+            )
+        )
         self._changes = app.state.context.changes
 
     def handle_exit(self, sig: int, frame: object) -> None:
@@ -52,22 +62,27 @@ def serve(settings: ServeOptions) -> int:
     """Serve until a signal says stop; returns the exit code.
 
     Raises:
-        InputError: the address, the data folder or the cluster cannot be used, or an API key is needed and there is
-            none.
+        InputError: the address, the data folder or the cluster cannot be used, or an API key is
+            needed and there is none.
     """
     settings.check_values()
-    cluster = connect(settings)  # to refuse before anything is started; the workers join for themselves
+    cluster = connect(
+        settings
+    )  # to refuse before anything is started; the workers join for themselves
     if cluster is not None:
         cluster.close()
     places = Places(settings.folder)
     if needs_key(settings) and not KeyStore(places.database).list():
-        raise InputError("others than you could reach this server, and it has no API key",
-                         remedy=f"make one with 'swaptalk keys add NAME --data {settings.folder}' first")
+        raise InputError(
+            "others than you could reach this server, and it has no API key",
+            remedy=f"make one with 'swaptalk keys add NAME --data {settings.folder}' first",
+        )
     with _only_server(places), _bound(settings) as listening:
         app = create_app(settings, places)
         address = f"http://{_shown_host(settings.host)}:{listening.getsockname()[1]}/"
         supervisor = Supervisor(settings, places.database)
-        # The web server repeats the signal that ended it, which would end this process before its workers have stopped.
+        # The web server repeats the signal that ended it, which would end this process before its
+        # workers have stopped.
         signal.signal(signal.SIGTERM, _interrupt)
         supervisor.start()
         print(f"SwapTalk is at {address}", flush=True)
@@ -91,8 +106,11 @@ def _only_server(places: Places) -> IO[bytes]:
     try:
         return lock_file(places.folder / "lock")
     except InputError:
-        raise InputError("another server uses this folder", path=places.folder,
-                         remedy="stop it, or name another folder with --data") from None
+        raise InputError(
+            "another server uses this folder",
+            path=places.folder,
+            remedy="stop it, or name another folder with --data",
+        ) from None
 
 
 def _bound(settings: ServeOptions) -> socket.socket:
@@ -105,8 +123,10 @@ def _bound(settings: ServeOptions) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        raise InputError(f"cannot listen on {settings.host} port {settings.port} ({error.strerror or error})",
-                         remedy="name another --port (0 takes a free one) or --host") from error
+        raise InputError(
+            f"cannot listen on {settings.host} port {settings.port} ({error.strerror or error})",
+            remedy="name another --port (0 takes a free one) or --host",
+        ) from error
     return listening
 
 
@@ -114,5 +134,3 @@ def _shown_host(host: str) -> str:
     if host in ("0.0.0.0", "::"):
         return "localhost"
     return f"[{host}]" if ":" in host else host
-
-

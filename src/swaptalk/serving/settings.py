@@ -19,7 +19,9 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one user may take. A user is one API key; without keys everybody on this machine is one user."""
+    """What one user may take. A user is one API key; without keys everybody on this machine is one
+    user.
+    """
 
     max_upload_mb: int = 2000
     """Largest file that can be uploaded, in megabytes."""
@@ -74,10 +76,11 @@ class ServeOptions(Limits):
     device: Device = "auto"
     """Where the networks run; auto takes the fastest that is installed."""
     threads: int = 0
-    """CPU threads for the networks of each worker; 0 leaves some cores to the other stages (on a cluster: two)."""
+    """CPU threads for the networks of each worker; 0 leaves some cores to the other stages (on a
+    cluster: two)."""
     ray: str | None = None
-    """Render on the Ray cluster at this address (auto, HOST:PORT), whose machines see the data folder under the same
-    path, instead of here; needs swaptalk[cluster]."""
+    """Render on the Ray cluster at this address (auto, HOST:PORT), whose machines see the data
+    folder under the same path, instead of here; needs swaptalk[cluster]."""
     models: Path | None = None
     """Folder with other SwapTalk weights than those that came with the program."""
     certificate: Path | None = None
@@ -85,9 +88,11 @@ class ServeOptions(Limits):
     key: Path | None = None
     """Private key (.pem) of the certificate."""
     allowed_host: tuple[str, ...] = ()
-    """Names under which the server may be called, such as video.example.org, when it is not only local."""
+    """Names under which the server may be called, such as video.example.org, when it is not only
+    local."""
     webhook_host: tuple[str, ...] = ()
-    """Hosts (name or name:port) that may be told when a job is done; none are if this is left out."""
+    """Hosts (name or name:port) that may be told when a job is done; none are if this is left
+    out."""
     open: bool = False
     """Open the page in a browser."""
 
@@ -107,15 +112,29 @@ class ServeOptions(Limits):
         Raises:
             InputError: naming the option and what it takes.
         """
-        for option, value, low, high in (("--port", self.port, 0, 65535), ("--workers", self.workers, 1, 64),
-                                         ("--attempts", self.attempts, 1, 1000), ("--threads", self.threads, 0, 1024)):
+        for option, value, low, high in (
+            ("--port", self.port, 0, 65535),
+            ("--workers", self.workers, 1, 64),
+            ("--attempts", self.attempts, 1, 1000),
+            ("--threads", self.threads, 0, 1024),
+        ):
             if not low <= value <= high:
-                raise InputError(f"{option} {value} is out of range", remedy=f"give a number from {low} to {high}")
-        for option, amount in (("--max-upload-mb", self.max_upload_mb), ("--max-seconds", self.max_seconds),
-                               ("--max-pixels", self.max_pixels), ("--max-waiting", self.max_waiting),
-                               ("--max-disk-gb", self.max_disk_gb), ("--keep-days", self.keep_days)):
+                raise InputError(
+                    f"{option} {value} is out of range",
+                    remedy=f"give a number from {low} to {high}",
+                )
+        for option, amount in (
+            ("--max-upload-mb", self.max_upload_mb),
+            ("--max-seconds", self.max_seconds),
+            ("--max-pixels", self.max_pixels),
+            ("--max-waiting", self.max_waiting),
+            ("--max-disk-gb", self.max_disk_gb),
+            ("--keep-days", self.keep_days),
+        ):
             if not amount > 0:
-                raise InputError(f"{option} {amount} is out of range", remedy="give a number above 0")
+                raise InputError(
+                    f"{option} {amount} is out of range", remedy="give a number above 0"
+                )
 
 
 def data_folder(folder: Path | None) -> Path:
@@ -123,7 +142,11 @@ def data_folder(folder: Path | None) -> Path:
     if folder is not None:
         return folder
     named = os.environ.get("SWAPTALK_DATA_DIR")
-    return Path(named) if named else Path(platformdirs.user_data_dir("swaptalk", appauthor=False)) / "server"
+    return (
+        Path(named)
+        if named
+        else Path(platformdirs.user_data_dir("swaptalk", appauthor=False)) / "server"
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -1,4 +1,6 @@
-"""Words from text, by a speech program of this machine if there is one. Nothing is sent anywhere."""
+"""Words from text, by a speech program of this machine if there is one. Nothing is sent
+anywhere.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +38,23 @@ def speak(text: str, language: str, output: Path) -> None:
     """
     program = speech_program()
     if program is None:
-        raise InputError("no speech program is installed", remedy="record the words, or install espeak-ng")
+        raise InputError(
+            "no speech program is installed", remedy="record the words, or install espeak-ng"
+        )
     arguments = [part.format(language=language, output=output) for part in PROGRAMS[program]]
     try:
-        run = subprocess.run([program, *arguments], input=text.encode("utf-8", "replace"), capture_output=True,
-                             timeout=TIMEOUT_SECONDS, check=False)
+        run = subprocess.run(
+            [program, *arguments],
+            input=text.encode("utf-8", "replace"),
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise InputError("speaking the text took too long", remedy="give a shorter text") from None
     if run.returncode != 0 or not output.exists():
         said = run.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise InputError(f"the text could not be spoken ({said[0][:200] if said else 'no reason given'})",
-                         remedy="try another language")
+        raise InputError(
+            f"the text could not be spoken ({said[0][:200] if said else 'no reason given'})",
+            remedy="try another language",
+        )

@@ -18,12 +18,14 @@ from swaptalk.serving.database import Database
 from swaptalk.serving.jobs import Kind
 from swaptalk.serving.settings import ServeOptions
 
-#: Jobs that a user waits for at the screen have a process of their own, so that a long render does not hold them up.
+#: Jobs that a user waits for at the screen have a process of their own, so that a long render does
+#: not hold them up.
 QUICK: tuple[Kind, ...] = ("inspect", "preview")
 SLOW: tuple[Kind, ...] = ("render", "template")
 #: Seconds between two looks at the processes.
 WATCH_SECONDS = 0.3
-#: A process that lived shorter than this (seconds) is started again only after as long a wait: it may die at once.
+#: A process that lived shorter than this (seconds) is started again only after as long a wait: it
+#: may die at once.
 SHORT_LIFE = 5.0
 #: Seconds that processes have to give their jobs back when the server stops.
 STOP_SECONDS = 8.0
@@ -63,7 +65,9 @@ class Supervisor:
         self._thread.join()
 
     def _watch(self) -> None:
-        """What the thread does. It outlives the workers, which on Linux end with the thread that started them."""
+        """What the thread does. It outlives the workers, which on Linux end with the thread that
+        started them.
+        """
         _release_dead(self._database)
         while not self._stopping.is_set():
             for place in self._places:
@@ -90,19 +94,31 @@ class Supervisor:
             code = place.process.poll()
             if code is None:
                 return
-            print(f"swaptalk: a worker ended with code {code}, another takes its place", file=sys.stderr, flush=True)
+            print(
+                f"swaptalk: a worker ended with code {code}, another takes its place",
+                file=sys.stderr,
+                flush=True,
+            )
             release_worker(self._database, place.name)
             place.process = None
         if time.monotonic() - place.begun >= SHORT_LIFE or not place.begun:
             self._start(place)
 
     def _start(self, place: _Process) -> None:
-        settings = {name: str(value) if isinstance(value, Path) else value
-                    for name, value in dataclasses.asdict(self._settings).items()}
+        settings = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in dataclasses.asdict(self._settings).items()
+        }
         place.name, place.begun = secrets.token_hex(6), time.monotonic()
-        order = {"name": place.name, "kinds": place.kinds, "settings": {**settings, "data": str(self._settings.folder)}}
-        place.process = subprocess.Popen([sys.executable, "-m", "swaptalk.serving.worker_process", str(os.getpid())],
-                                         stdin=subprocess.PIPE)
+        order = {
+            "name": place.name,
+            "kinds": place.kinds,
+            "settings": {**settings, "data": str(self._settings.folder)},
+        }
+        place.process = subprocess.Popen(
+            [sys.executable, "-m", "swaptalk.serving.worker_process", str(os.getpid())],
+            stdin=subprocess.PIPE,
+        )
         assert place.process.stdin is not None
         try:
             place.process.stdin.write(json.dumps(order).encode() + b"\n")
@@ -112,10 +128,11 @@ class Supervisor:
 
 
 def _release_dead(database: Database) -> None:
-    """Let the jobs of workers that died with an earlier server be claimed now instead of after their lease.
+    """Let the jobs of workers that died with an earlier server be claimed now instead of after
+    their lease.
 
-    Only one server uses a folder, so whatever is registered here has worked for one that is gone. A process that has
-    got the number of a dead one only means waiting for the lease.
+    Only one server uses a folder, so whatever is registered here has worked for one that is gone. A
+    process that has got the number of a dead one only means waiting for the lease.
     """
     if os.name != "posix":  # elsewhere there is no harmless signal to ask with
         return

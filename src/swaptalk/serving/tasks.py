@@ -30,7 +30,13 @@ from swaptalk.serving.workspace import Workspace
 
 #: Longest side of the picture that shows who was found, in pixels.
 VIEW_SIDE = 960
-PICTURE, PREVIEW, VIDEO, STILL, REPORT = "picture.jpg", "preview.png", "output.mp4", "output.png", "report.json"
+PICTURE, PREVIEW, VIDEO, STILL, REPORT = (
+    "picture.jpg",
+    "preview.png",
+    "output.mp4",
+    "output.png",
+    "report.json",
+)
 TEMPLATE = f"scene{TEMPLATE_SUFFIX}"
 
 
@@ -48,8 +54,14 @@ class Tasks:
         InputError: the Ray cluster that the settings name cannot be joined.
     """
 
-    def __init__(self, settings: ServeOptions, kinds: Sequence[Kind], uploads: UploadStore, jobs: Path, claims: Claims,
-                 ) -> None:
+    def __init__(
+        self,
+        settings: ServeOptions,
+        kinds: Sequence[Kind],
+        uploads: UploadStore,
+        jobs: Path,
+        claims: Claims,
+    ) -> None:
         self._settings, self._uploads, self._jobs, self._claims = settings, uploads, jobs, claims
         self._cluster = connect(settings) if any(kind in ON_CLUSTER for kind in kinds) else None
         self._loaded_vision: Vision | None = None
@@ -66,7 +78,9 @@ class Tasks:
             return ClusterMaker(self._cluster, self._settings, attempt)
         if self._loaded_networks is None:
             settings = self._settings
-            self._loaded_networks = ModelBundle.from_pretrained(settings.models, settings.threads, settings.device)
+            self._loaded_networks = ModelBundle.from_pretrained(
+                settings.models, settings.threads, settings.device
+            )
         attempt.check()
         return SwapTalk(self._loaded_networks, self._vision, attempt)
 
@@ -77,8 +91,12 @@ class Tasks:
             InputError: the inputs or options are at fault.
             LeaseLostError, CancelledError, StoppedError: see :class:`Attempt`.
         """
-        {"inspect": self._inspect, "preview": self._preview, "render": self._render,
-         "template": self._template}[job.kind](job, attempt)
+        {
+            "inspect": self._inspect,
+            "preview": self._preview,
+            "render": self._render,
+            "template": self._template,
+        }[job.kind](job, attempt)
 
     def inputs(self, job: Job) -> dict[Path, tuple[str, str]]:
         """Field and user's name of every input file of a job that is still there, by path."""
@@ -87,24 +105,34 @@ class Tasks:
             value = job.request.get(field) or []
             for upload in [value] if isinstance(value, str) else value:
                 try:
-                    found[self._uploads.path(upload)] = (field, self._uploads.get(job.owner, upload).name)
+                    found[self._uploads.path(upload)] = (
+                        field,
+                        self._uploads.get(job.owner, upload).name,
+                    )
                 except UploadNotFoundError:
                     continue
         return found
 
     def _options(self, job: Job, **more: Any) -> GenerateOptions:
         request = job.request
-        values = {**request["options"], "target": self._target(job),
-                  "source": tuple(self._uploads.path(upload) for upload in request["source"]),
-                  "audio": None if request["audio"] is None else self._uploads.path(request["audio"]),
-                  "certificate": self._settings.certificate, "key": self._settings.key}
+        values = {
+            **request["options"],
+            "target": self._target(job),
+            "source": tuple(self._uploads.path(upload) for upload in request["source"]),
+            "audio": None if request["audio"] is None else self._uploads.path(request["audio"]),
+            "certificate": self._settings.certificate,
+            "key": self._settings.key,
+        }
         if job.consent is not None:
-            # The option also takes the name of a file; with words in front no text of a user's can be one.
+            # The option also takes the name of a file; with words in front no text of a user's can
+            # be one.
             values["consent"] = f"Stated with the request: {job.consent['statement']}"
         return GenerateOptions(**values, **more)
 
     def _target(self, job: Job) -> Path:
-        """The scene, or the template of it that was there when the job was submitted and still is."""
+        """The scene, or the template of it that was there when the job was submitted and still
+        is.
+        """
         if job.template is not None:
             template = Workspace(self._jobs, job.template).file(TEMPLATE)
             if template.exists():
@@ -114,10 +142,14 @@ class Tasks:
     def _template(self, job: Job, attempt: Attempt) -> None:
         space = Workspace(self._jobs, job.id)
         folder = space.begin(job.token, VIDEO)
-        self._maker(attempt).build_template(self._uploads.path(job.request["target"]), folder / TEMPLATE,
-                                            face=job.request["face"])
-        self._claims.finish(job, {"bytes": (folder / TEMPLATE).stat().st_size},
-                            lambda: space.publish(job.token, [TEMPLATE]))
+        self._maker(attempt).build_template(
+            self._uploads.path(job.request["target"]), folder / TEMPLATE, face=job.request["face"]
+        )
+        self._claims.finish(
+            job,
+            {"bytes": (folder / TEMPLATE).stat().st_size},
+            lambda: space.publish(job.token, [TEMPLATE]),
+        )
         space.clear(job.token)
 
     def _inspect(self, job: Job, attempt: Attempt) -> None:
@@ -131,7 +163,9 @@ class Tasks:
             space.publish(job.token, [PICTURE])
             self._claims.show(job, {"view": _view(view)})
 
-        found = inspect_target(self._uploads.path(job.request["upload"]), self._vision, attempt, show)
+        found = inspect_target(
+            self._uploads.path(job.request["upload"]), self._vision, attempt, show
+        )
         names = []
         for person in found.people:
             names.append(f"person-{person.number}.jpg")
@@ -143,20 +177,29 @@ class Tasks:
         space = Workspace(self._jobs, job.id)
         folder = space.begin(job.token, VIDEO)
         self._maker(attempt).generate(self._options(job, preview=folder / PREVIEW))
-        self._claims.finish(job, {"bytes": (folder / PREVIEW).stat().st_size},
-                            lambda: space.publish(job.token, [PREVIEW]))
+        self._claims.finish(
+            job,
+            {"bytes": (folder / PREVIEW).stat().st_size},
+            lambda: space.publish(job.token, [PREVIEW]),
+        )
         space.clear(job.token)
 
     def _render(self, job: Job, attempt: Attempt) -> None:
         space = Workspace(self._jobs, job.id)
         name = STILL if job.request["still"] else VIDEO
-        if space.file(name).exists():  # the last attempt died after publishing, before it could say so
+        if space.file(
+            name
+        ).exists():  # the last attempt died after publishing, before it could say so
             self._claims.finish(job, self._result(space.file(name), space.file(REPORT)))
             space.clear(job.token)
             return
         folder = space.begin(job.token, name)
-        if not (folder / name).exists():  # else the last attempt died after making it, before publishing
-            options = self._options(job, output=folder / name, stats=folder / REPORT, resume=True, allow_long=True)
+        if not (
+            folder / name
+        ).exists():  # else the last attempt died after making it, before publishing
+            options = self._options(
+                job, output=folder / name, stats=folder / REPORT, resume=True, allow_long=True
+            )
             self._check_length(options)
             try:
                 self._maker(attempt).generate(options)
@@ -171,7 +214,10 @@ class Tasks:
         """Headers may lie about the length; the plan has measured it."""
         seconds, most = float(make_plan(options).seconds), self._settings.max_seconds
         if seconds > most:
-            raise InputError(f"the result would be {seconds:.0f} seconds long", remedy=f"make at most {most} of it")
+            raise InputError(
+                f"the result would be {seconds:.0f} seconds long",
+                remedy=f"make at most {most} of it",
+            )
 
     @staticmethod
     def _result(output: Path, report: Path) -> dict[str, Any]:
@@ -190,13 +236,30 @@ def _fitted(view: View) -> Any:
 
 def _view(view: View) -> dict[str, Any]:
     height, width = view.picture.shape[:2]
-    faces = [{"number": one.number, "oval": [[round(float(x), 4), round(float(y), 4)] for x, y in one.oval]}
-             for one in view.outlines]
+    faces = [
+        {
+            "number": one.number,
+            "oval": [[round(float(x), 4), round(float(y), 4)] for x, y in one.oval],
+        }
+        for one in view.outlines
+    ]
     return {"width": width, "height": height, "frame": view.frame, "faces": faces}
 
 
 def _inspected(found: Inspection) -> dict[str, Any]:
-    people = [{"number": one.number, "frames": one.frames, "usable": one.usable, "first_frame": one.first_frame,
-               "reasons": dict(Counter(one.reasons).most_common())} for one in found.people]
-    return {"frames": found.frames, "people": people, "left_to_right": left_to_right(found),
-            "view": None if found.view is None else _view(found.view)}
+    people = [
+        {
+            "number": one.number,
+            "frames": one.frames,
+            "usable": one.usable,
+            "first_frame": one.first_frame,
+            "reasons": dict(Counter(one.reasons).most_common()),
+        }
+        for one in found.people
+    ]
+    return {
+        "frames": found.frames,
+        "people": people,
+        "left_to_right": left_to_right(found),
+        "view": None if found.view is None else _view(found.view),
+    }

@@ -1,4 +1,6 @@
-"""Files that users gave: stored once by content, listed for each owner, deleted with the last one who has them."""
+"""Files that users gave: stored once by content, listed for each owner, deleted with the last one
+who has them.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class DiskQuotaError(Exception):
 
 @dataclass(frozen=True)
 class Upload:
-    """One file of one owner. ``id`` is the SHA-256 of its contents, ``media`` what was read from its headers."""
+    """One file of one owner. ``id`` is the SHA-256 of its contents, ``media`` what was read from
+    its headers.
+    """
 
     id: str
     owner: str
@@ -51,9 +55,14 @@ def _upload_from(row: sqlite3.Row) -> Upload:
 
 
 def clean_name(name: str) -> str:
-    """The last part of a path, without control characters: for people to read, never used as a path."""
+    """The last part of a path, without control characters: for people to read, never used as a
+    path.
+    """
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(character for character in last if character.isprintable()).strip()[-NAME_LENGTH:] or "unnamed"
+    return (
+        "".join(character for character in last if character.isprintable()).strip()[-NAME_LENGTH:]
+        or "unnamed"
+    )
 
 
 class UploadStore:
@@ -81,8 +90,16 @@ class UploadStore:
         """Where the contents of an upload lie; ``upload`` must come from the database."""
         return self._folder / upload[:2] / upload
 
-    def add(self, owner: str, name: str, kind: UploadKind, part: Path, digest: str, media: Mapping[str, Any],
-            room: int) -> tuple[Upload, bool]:
+    def add(
+        self,
+        owner: str,
+        name: str,
+        kind: UploadKind,
+        part: Path,
+        digest: str,
+        media: Mapping[str, Any],
+        room: int,
+    ) -> tuple[Upload, bool]:
         """Take a complete file in.
 
         Args:
@@ -104,7 +121,9 @@ class UploadStore:
         place = self.path(digest)
         place.parent.mkdir(exist_ok=True)
         with self._database.transaction() as connection:
-            known = connection.execute("SELECT 1 FROM uploads WHERE id = ? AND owner = ?", (digest, owner)).fetchone()
+            known = connection.execute(
+                "SELECT 1 FROM uploads WHERE id = ? AND owner = ?", (digest, owner)
+            ).fetchone()
             if known is None and used_bytes(connection, owner) + size > room:
                 raise DiskQuotaError(owner)
             if place.exists():
@@ -115,7 +134,8 @@ class UploadStore:
             connection.execute(
                 "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id, owner) DO UPDATE SET used = excluded.used",
-                (digest, owner, clean_name(name), kind, size, json.dumps(media), now, now))
+                (digest, owner, clean_name(name), kind, size, json.dumps(media), now, now),
+            )
         return self.get(owner, digest), known is None
 
     def get(self, owner: str, upload: str) -> Upload:
@@ -124,22 +144,27 @@ class UploadStore:
         Raises:
             UploadNotFoundError: none of this owner has the name.
         """
-        row = self._database.connection.execute("SELECT * FROM uploads WHERE id = ? AND owner = ?",
-                                                (upload, owner)).fetchone()
+        row = self._database.connection.execute(
+            "SELECT * FROM uploads WHERE id = ? AND owner = ?", (upload, owner)
+        ).fetchone()
         if row is None:
             raise UploadNotFoundError(upload)
         return _upload_from(row)
 
     def newest(self, owner: str, limit: int = 100) -> list[Upload]:
         """The owner's uploads, those used last first."""
-        rows = self._database.connection.execute("SELECT * FROM uploads WHERE owner = ? ORDER BY used DESC LIMIT ?",
-                                                 (owner, limit))
+        rows = self._database.connection.execute(
+            "SELECT * FROM uploads WHERE owner = ? ORDER BY used DESC LIMIT ?", (owner, limit)
+        )
         return [_upload_from(row) for row in rows]
 
     def touch(self, owner: str, upload: str) -> None:
         """Note that it is used: retention counts from here."""
         with self._database.transaction() as connection:
-            connection.execute("UPDATE uploads SET used = ? WHERE id = ? AND owner = ?", (time.time(), upload, owner))
+            connection.execute(
+                "UPDATE uploads SET used = ? WHERE id = ? AND owner = ?",
+                (time.time(), upload, owner),
+            )
 
     def remove(self, owner: str, upload: str) -> None:
         """Forget an upload and, if nobody else has it, delete its contents.
@@ -150,22 +175,35 @@ class UploadStore:
         """
         with self._database.transaction() as connection:
             needed = connection.execute(
-                "SELECT 1 FROM job_inputs JOIN jobs ON jobs.id = job WHERE upload = ? AND jobs.owner = ?"
-                " AND state IN ('queued', 'running') AND kind != 'inspect'", (upload, owner)).fetchone()
+                "SELECT 1 FROM job_inputs JOIN jobs ON jobs.id = job WHERE upload = ? AND "
+                "jobs.owner = ?"
+                " AND state IN ('queued', 'running') AND kind != 'inspect'",
+                (upload, owner),
+            ).fetchone()
             if needed is not None:
                 raise UploadBusyError(upload)
-            deleted = connection.execute("DELETE FROM uploads WHERE id = ? AND owner = ?", (upload, owner)).rowcount
+            deleted = connection.execute(
+                "DELETE FROM uploads WHERE id = ? AND owner = ?", (upload, owner)
+            ).rowcount
             if not deleted:
                 raise UploadNotFoundError(upload)
-            if connection.execute("SELECT 1 FROM uploads WHERE id = ?", (upload,)).fetchone() is None:
+            if (
+                connection.execute("SELECT 1 FROM uploads WHERE id = ?", (upload,)).fetchone()
+                is None
+            ):
                 self.path(upload).unlink(missing_ok=True)
         self._database.forget()
 
     def unused_since(self, moment: float) -> list[Upload]:
-        """Uploads of all owners that were last used before a time and that no job refers to but its inspection."""
+        """Uploads of all owners that were last used before a time and that no job refers to but its
+        inspection.
+        """
         rows = self._database.connection.execute(
-            "SELECT * FROM uploads WHERE used < ? AND NOT EXISTS (SELECT 1 FROM job_inputs JOIN jobs ON jobs.id = job"
-            " WHERE upload = uploads.id AND jobs.owner = uploads.owner AND jobs.kind != 'inspect')", (moment,))
+            "SELECT * FROM uploads WHERE used < ? AND NOT EXISTS (SELECT 1 FROM job_inputs JOIN "
+            "jobs ON jobs.id = job"
+            " WHERE upload = uploads.id AND jobs.owner = uploads.owner AND jobs.kind != 'inspect')",
+            (moment,),
+        )
         return [_upload_from(row) for row in rows]
 
     def used_bytes(self, owner: str) -> int:
@@ -173,7 +211,9 @@ class UploadStore:
         return used_bytes(self._database.connection, owner)
 
     def sweep(self, older_than: float) -> None:
-        """Delete files that no row speaks of, left by processes that died; younger ones may be on their way."""
+        """Delete files that no row speaks of, left by processes that died; younger ones may be on
+        their way.
+        """
         with self._database.transaction() as connection:
             known = {row["id"] for row in connection.execute("SELECT DISTINCT id FROM uploads")}
             for path in self._folder.glob("??/*"):
@@ -188,8 +228,10 @@ def used_bytes(connection: sqlite3.Connection, owner: str) -> int:
     """See :meth:`UploadStore.used_bytes`."""
     row = connection.execute(
         "SELECT (SELECT coalesce(sum(bytes), 0) FROM uploads WHERE owner = ?1) + (SELECT"
-        " coalesce(sum(json_extract(result, '$.bytes')), 0) FROM jobs WHERE owner = ?1 AND state = 'done')",
-        (owner,)).fetchone()
+        " coalesce(sum(json_extract(result, '$.bytes')), 0) FROM jobs WHERE owner = ?1 AND state = "
+        "'done')",
+        (owner,),
+    ).fetchone()
     return int(row[0])
 
 

@@ -1,7 +1,7 @@
 """Tells other servers when a job has ended, as the Standard Webhooks specification says.
 
-Deliveries are rows, written in the transaction that ends the job: none is lost when the server dies, and one may
-arrive twice, with the same ``webhook-id``.
+Deliveries are rows, written in the transaction that ends the job: none is lost when the server
+dies, and one may arrive twice, with the same ``webhook-id``.
 """
 
 from __future__ import annotations
@@ -36,17 +36,24 @@ _OPENER = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler(
 
 
 def is_allowed(url: str, hosts: Iterable[str]) -> bool:
-    """Whether an address is http(s) on one of the hosts (``name`` or ``name:port``) that the operator named.
+    """Whether an address is http(s) on one of the hosts (``name`` or ``name:port``) that the
+    operator named.
 
-    Only named hosts are called: what users give must not make the server send requests into its own network.
+    Only named hosts are called: what users give must not make the server send requests into its own
+    network.
     """
     try:
         parts = urlsplit(url)
         name, port = parts.hostname, parts.port
     except ValueError:
         return False
-    if parts.scheme not in ("http", "https") or not name or "@" in parts.netloc or not url.isascii() \
-            or any(character <= " " for character in url):
+    if (
+        parts.scheme not in ("http", "https")
+        or not name
+        or "@" in parts.netloc
+        or not url.isascii()
+        or any(character <= " " for character in url)
+    ):
         return False
     known = {host.lower() for host in hosts}
     return (name in known and port is None) or f"{name}:{port}" in known
@@ -73,26 +80,40 @@ def signature(secret: str, message: str, timestamp: int, body: str) -> str:
 def deliver_due(database: Database, hosts: Iterable[str]) -> int:
     """Try every delivery whose time has come; returns how many arrived."""
     hosts = tuple(hosts)
-    rows = database.connection.execute("SELECT * FROM deliveries WHERE next <= ? ORDER BY next LIMIT 20",
-                                       (time.time(),)).fetchall()
+    rows = database.connection.execute(
+        "SELECT * FROM deliveries WHERE next <= ? ORDER BY next LIMIT 20", (time.time(),)
+    ).fetchall()
     arrived = 0
     for row in rows:
-        ok = is_allowed(row["url"], hosts) and _send(row["url"], row["id"], row["body"], webhook_secret(database))
+        ok = is_allowed(row["url"], hosts) and _send(
+            row["url"], row["id"], row["body"], webhook_secret(database)
+        )
         arrived += ok
         with database.transaction() as connection:
             if ok or row["attempts"] >= len(RETRIES):
                 connection.execute("DELETE FROM deliveries WHERE id = ?", (row["id"],))
             else:
-                connection.execute("UPDATE deliveries SET attempts = attempts + 1, next = ? WHERE id = ?",
-                                   (time.time() + RETRIES[row["attempts"]], row["id"]))
+                connection.execute(
+                    "UPDATE deliveries SET attempts = attempts + 1, next = ? WHERE id = ?",
+                    (time.time() + RETRIES[row["attempts"]], row["id"]),
+                )
     return arrived
 
 
 def _send(url: str, message: str, body: str, secret: str) -> bool:
     now = int(time.time())
-    request = urllib.request.Request(url, body.encode(), {
-        "Content-Type": "application/json", "User-Agent": "swaptalk", "webhook-id": message,
-        "webhook-timestamp": str(now), "webhook-signature": signature(secret, message, now, body)}, method="POST")
+    request = urllib.request.Request(
+        url,
+        body.encode(),
+        {
+            "Content-Type": "application/json",
+            "User-Agent": "swaptalk",
+            "webhook-id": message,
+            "webhook-timestamp": str(now),
+            "webhook-signature": signature(secret, message, now, body),
+        },
+        method="POST",
+    )
     try:
         with _OPENER.open(request, timeout=TIMEOUT_SECONDS) as response:
             return bool(200 <= response.status < 300)

@@ -1,7 +1,8 @@
 """A worker process: claims jobs and does them, until it is told to stop or its server is gone.
 
-It is started by ``worker_process`` with one line of JSON on its standard input: name, kinds of jobs, and the server's
-settings. Standard input then stays open; its end means that the server has died.
+It is started by ``worker_process`` with one line of JSON on its standard input: name, kinds of
+jobs, and the server's settings. Standard input then stays open; its end means that the server has
+died.
 """
 
 from __future__ import annotations
@@ -100,12 +101,20 @@ class Worker:
         space.clear(job.token)
 
     def _again(self, job: Job) -> None:
-        """Something that nobody foresaw: another attempt may do better, and keeps what this one has finished."""
+        """Something that nobody foresaw: another attempt may do better, and keeps what this one has
+        finished.
+        """
         try:
-            self._claims.fail(job, {
-                "title": "Something went wrong in the server", "detail": "This is a fault of the program, not yours.",
-                "remedy": "Try again; if it happens again, tell whoever runs the server to look into its log.",
-            }, retry=True)
+            self._claims.fail(
+                job,
+                {
+                    "title": "Something went wrong in the server",
+                    "detail": "This is a fault of the program, not yours.",
+                    "remedy": "Try again; if it happens again, tell whoever runs the server to "
+                    "look into its log.",
+                },
+                retry=True,
+            )
         except LeaseLostError:
             pass
 
@@ -116,13 +125,18 @@ def main() -> NoReturn:
     end_with_input()
     settings: dict[str, Any] = {
         name: Path(value) if name in _PATHS and value is not None else value
-        for name, value in said["settings"].items()}
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
+        for name, value in said["settings"].items()
+    }
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the server decides
     limit_arenas()
     code = 0
     try:
         worker = Worker(said["name"], said["kinds"], ServeOptions(**settings))
-        signal.signal(signal.SIGTERM, lambda number, frame: worker.stopping.set())  # Ray, once joined, had its own
+        signal.signal(
+            signal.SIGTERM, lambda number, frame: worker.stopping.set()
+        )  # Ray, once joined, had its own
         worker.run()
     except SwapTalkError as error:
         print(f"swaptalk: a worker cannot work: {error}", file=sys.stderr)

@@ -32,8 +32,9 @@ class Workspace:
     def begin(self, token: int, output: str) -> Path:
         """Make the attempt's folder, with what the latest attempt before it left.
 
-        If that one's process is gone its folder is taken as it is. If it still lives (it slept through its lease)
-        finished chunks are copied, so that whatever it does when it wakes up happens elsewhere.
+        If that one's process is gone its folder is taken as it is. If it still lives (it slept
+        through its lease) finished chunks are copied, so that whatever it does when it wakes up
+        happens elsewhere.
 
         Args:
             token: of the claim.
@@ -47,7 +48,9 @@ class Workspace:
         if not before:
             folder.mkdir()
         elif is_worked_on(self.attempt(max(before)) / output):
-            shutil.copytree(self.attempt(max(before)), folder, ignore=shutil.ignore_patterns("*.part", "lock"))
+            shutil.copytree(
+                self.attempt(max(before)), folder, ignore=shutil.ignore_patterns("*.part", "lock")
+            )
         else:
             self.attempt(max(before)).rename(folder)
         return folder
@@ -57,7 +60,9 @@ class Workspace:
         return [int(name) for name in names if name.isdecimal()]
 
     def publish(self, token: int, names: Iterable[str]) -> None:
-        """Move an attempt's files to their place, durably; call it only while the claim is known to hold."""
+        """Move an attempt's files to their place, durably; call it only while the claim is known to
+        hold.
+        """
         for name in names:
             made = self.attempt(token) / name
             if made.exists():

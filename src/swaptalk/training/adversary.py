@@ -11,17 +11,23 @@ from swaptalk.models.discriminator import frozen_logits
 
 
 def adversarial_rise(step: int, start: int, length: int) -> float:
-    """Factor 0..1 of the generator's adversarial loss: 0 up to step ``start``, 1 from ``length`` steps later on."""
+    """Factor 0..1 of the generator's adversarial loss: 0 up to step ``start``, 1 from ``length``
+    steps later on.
+    """
     return min(1.0, max(0.0, (step - start) / max(1, length)))
 
 
 def fooling_loss(discriminator: nn.Module, made: Tensor) -> Tensor:
-    """What the generator minimises: how little its pictures (N, 3, H, W) look real; no gradient for the judge."""
+    """What the generator minimises: how little its pictures (N, 3, H, W) look real; no gradient for
+    the judge.
+    """
     return generator_loss(frozen_logits(discriminator, made))
 
 
 def judging_terms(discriminator: nn.Module, real: Tensor, made: Tensor) -> Terms:
-    """What the discriminator minimises, on real and made pictures (N, 3, H, W); no gradient for the generator."""
+    """What the discriminator minimises, on real and made pictures (N, 3, H, W); no gradient for the
+    generator.
+    """
     terms = Terms({"discriminator": 1.0})
     logits = discriminator(torch.cat([real, made.detach()]))
     terms.add("discriminator", lambda: discriminator_loss(*logits.chunk(2)))

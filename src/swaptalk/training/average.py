@@ -1,4 +1,6 @@
-"""Exponential moving averages of weights (Polyak & Juditsky 1992), which are what gets evaluated and exported."""
+"""Exponential moving averages of weights (Polyak & Juditsky 1992), which are what gets evaluated
+and exported.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +11,25 @@ from torch import nn
 
 
 class WeightAverage:
-    """Averages of networks by name. Buffers are copied, since codebooks and statistics are averages already.
+    """Averages of networks by name. Buffers are copied, since codebooks and statistics are averages
+    already.
 
     Args:
         networks: the networks in training.
-        decay: decay a step in the long run; early on the average follows faster, so that it forgets the start.
+        decay: decay a step in the long run; early on the average follows faster, so that it forgets
+            the start.
     """
 
     def __init__(self, networks: dict[str, nn.Module], decay: float) -> None:
         self._decay = decay
-        self.networks = {n: copy.deepcopy(m).eval().requires_grad_(False) for n, m in networks.items()}
+        self.networks = {
+            n: copy.deepcopy(m).eval().requires_grad_(False) for n, m in networks.items()
+        }
 
     def decay(self, step: int) -> float:
-        """Decay at a step: the average spans about a tenth of the steps so far, at most that of ``decay``."""
+        """Decay at a step: the average spans about a tenth of the steps so far, at most that of
+        ``decay``.
+        """
         return min(self._decay, 1 - 1 / (0.1 * step + 2))
 
     @torch.no_grad()

@@ -1,4 +1,6 @@
-"""Everything a run needs to go on as if it had never stopped, in one file that appears whole or not at all."""
+"""Everything a run needs to go on as if it had never stopped, in one file that appears whole or not
+at all.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ CONFIG_NAME = "config.json"
 class Checkpoint:
     """State of a run after ``step`` optimiser steps.
 
-    The data position and the random numbers follow from ``step`` and the seed, so they need no place here. ``elapsed``
-    are seconds of training; ``pending`` the losses since the last row of the log, with their ``pending_steps``.
+    The data position and the random numbers follow from ``step`` and the seed, so they need no
+    place here. ``elapsed`` are seconds of training; ``pending`` the losses since the last row of
+    the log, with their ``pending_steps``.
     """
 
     step: int = 0
@@ -35,7 +38,9 @@ class Checkpoint:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
-        """Steps and minutes of the run; of the mean of runs (`training.soup`) also those of its parts."""
+        """Steps and minutes of the run; of the mean of runs (`training.soup`) also those of its
+        parts.
+        """
         parts = {"mean_of": self.extra["mean_of"]} if "mean_of" in self.extra else {}
         return {"steps": self.step, "minutes": round(self.elapsed / 60, 1), **parts}
 
@@ -60,7 +65,9 @@ def load_full_state(module: nn.Module, state: dict[str, Tensor]) -> None:
     with torch.no_grad():
         for name, value in own.items():
             if value.shape != state[name].shape:
-                raise ValueError(f"{name} has shape {tuple(state[name].shape)} instead of {tuple(value.shape)}")
+                raise ValueError(
+                    f"{name} has shape {tuple(state[name].shape)} instead of {tuple(value.shape)}"
+                )
             value.copy_(state[name])
 
 
@@ -83,15 +90,18 @@ def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpo
         return Checkpoint(**torch.load(path, map_location=device, weights_only=True))
     except Exception as error:
         raise SwapTalkError(
-            f"the checkpoint cannot be read ({type(error).__name__})", path=path,
+            f"the checkpoint cannot be read ({type(error).__name__})",
+            path=path,
             remedy="restore it from a copy, or begin anew with --restart",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def write_config(folder: Path, stage: str, options: str) -> None:
     """Record a run's stage and options (JSON) as ``config.json``."""
     with AtomicFile(folder / CONFIG_NAME) as target:
-        target.part.write_text(json.dumps({"stage": stage, "options": json.loads(options)}, indent=1) + "\n")
+        target.part.write_text(
+            json.dumps({"stage": stage, "options": json.loads(options)}, indent=1) + "\n"
+        )
 
 
 def read_config(folder: Path) -> tuple[str, dict[str, Any]]:
@@ -102,7 +112,11 @@ def read_config(folder: Path) -> tuple[str, dict[str, Any]]:
     """
     values = read_json(folder / CONFIG_NAME)
     if not isinstance(values.get("stage"), str) or not isinstance(values.get("options"), dict):
-        raise InputError("is not the config of a run", path=folder / CONFIG_NAME, remedy="name the folder of a run")
+        raise InputError(
+            "is not the config of a run",
+            path=folder / CONFIG_NAME,
+            remedy="name the folder of a run",
+        )
     return values["stage"], values["options"]
 
 

@@ -1,4 +1,6 @@
-"""Stage ``expert``: the VQ-Lip expert learns which lips and which sound belong together, on cached embeddings."""
+"""Stage ``expert``: the VQ-Lip expert learns which lips and which sound belong together, on cached
+embeddings.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ from swaptalk.training.swap import announce
 
 #: First layers, scale and shift, which AdamW trains.
 OUTER_LAYERS = (r"^lips\.0\.", r"^sound\.0\.")
-#: Shifts of the same clip's sound (frames) that count as out of sync; nearer ones are left out as too like.
+#: Shifts of the same clip's sound (frames) that count as out of sync; nearer ones are left out as
+#: too like.
 SHIFT_RANGE = (3, 15)
 #: Shifts compared by the evaluation, and windows of each test clip.
 JUDGED_SHIFT, JUDGED_WINDOWS = 7, 40
@@ -50,7 +53,8 @@ class ExpertOptions(LoopOptions):
     """Train the VQ-Lip expert on a finished autoencoder."""
 
     out: Path = Path("runs/expert")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there is resumed."""
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
+    is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     vqgan: Path = Path("runs/vqgan")
@@ -68,8 +72,8 @@ class ExpertOptions(LoopOptions):
     sharpness: float = 0.5
     """Preference for sharp clips; 0: none."""
     embed_frames: int = 0
-    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is encoded
-    before the first step, so hours of footage want some dozens a clip."""
+    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of
+    them is encoded before the first step, so hours of footage want some dozens a clip."""
 
 
 class ExpertStage(Stage):
@@ -84,19 +88,26 @@ class ExpertStage(Stage):
         self._vqgan = load_network("vqgan", options.vqgan)
         if options.model.latent_channels != self._vqgan.config.latent_channels:
             raise InputError(
-                f"its embeddings have {self._vqgan.config.latent_channels} channels", path=options.vqgan,
+                f"its embeddings have {self._vqgan.config.latent_channels} channels",
+                path=options.vqgan,
                 remedy=f"give --model.latent-channels {self._vqgan.config.latent_channels}",
-            )  # fmt: skip
+            )
         torch.manual_seed(options.seed)
         self.networks = {"expert": VQLipExpert(options.model)}
         self.frozen = {}
         self._dataset = Dataset(options.data, options.validation_share)
-        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan.encoder), options.embed_frames)
+        self._latents = LatentCache(
+            self._dataset, fingerprint(self._vqgan.encoder), options.embed_frames
+        )
         train = trusted_clips(self._dataset)
-        self._sampler = WindowSampler(self._latents.usable, train, options.model.frames, options.sharpness)
+        self._sampler = WindowSampler(
+            self._latents.usable, train, options.model.frames, options.sharpness
+        )
         if not self._sampler.items:
             raise InputError(
-                "no clip's sound can be trusted", path=options.data, remedy="see untrusted.csv in it"
+                "no clip's sound can be trusted",
+                path=options.data,
+                remedy="see untrusted.csv in it",
             )
         judged = trusted_clips(self._dataset, "validation") or self._sampler.items[:8]
         self._judged = WindowSampler(self._latents.usable, judged, options.model.frames, 0.0)
@@ -104,7 +115,9 @@ class ExpertStage(Stage):
     def prepare(self) -> None:
         """Embeddings of the clips."""
         wanted = [*self._sampler.items, *self._judged.items]
-        self._latents.build(wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set"))
+        self._latents.build(
+            wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set")
+        )
 
     def players(self) -> dict[str, tuple[str, ...]]:
         """The expert alone."""
@@ -115,20 +128,31 @@ class ExpertStage(Stage):
         options = self.options
         return {
             "expert": build_optimizers(
-                self.networks["expert"], options.optimizer, options.learning_rate, options.other_rate, OUTER_LAYERS
+                self.networks["expert"],
+                options.optimizer,
+                options.learning_rate,
+                options.other_rate,
+                OUTER_LAYERS,
             )
         }
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Windows: lips (N, 5, C, 8, 16), their sound, shifted sounds (N, K, M, 80), and which are near each other."""
+        """Windows: lips (N, 5, C, 8, 16), their sound, shifted sounds (N, K, M, 80), and which are
+        near each other.
+        """
         windows = [self._sampler.draw(rng) for _ in range(self.options.batch_size)]
         sounds = [augment_mel(self._sound(w), rng) for w in windows]
         shifted = [
-            np.stack([augment_mel(self._sound(w, _shift(rng)), rng) for _ in range(self.options.shifts)])
+            np.stack(
+                [augment_mel(self._sound(w, _shift(rng)), rng) for _ in range(self.options.shifts)]
+            )
             for w in windows
         ]
         near = np.array(
-            [[a.item == b.item and abs(a.start - b.start) < SHIFT_RANGE[0] for b in windows] for a in windows]
+            [
+                [a.item == b.item and abs(a.start - b.start) < SHIFT_RANGE[0] for b in windows]
+                for a in windows
+            ]
         )
         return {
             "lips": torch.from_numpy(np.stack([self._lips(w) for w in windows])),
@@ -152,7 +176,9 @@ class ExpertStage(Stage):
         lips, heard = expert.embed_lips(batch["lips"]), expert.embed_sound(sounds)
         count = len(lips)
         matching = expert.logit(lips @ heard[:count].T)
-        off = expert.logit((lips[:, None] * heard[count:].reshape(count, -1, heard.shape[1])).sum(dim=-1))
+        off = expert.logit(
+            (lips[:, None] * heard[count:].reshape(count, -1, heard.shape[1])).sum(dim=-1)
+        )
         own = F.softplus(-matching.diagonal()).mean()
         terms = Terms(self.options.weights)
         terms.add("others", lambda: own + F.softplus(matching[~batch["near"]]).mean())
@@ -163,9 +189,13 @@ class ExpertStage(Stage):
     methods = (("expert", "embed_lips"), ("expert", "embed_sound"), ("expert", "logit"))
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
-        """Unseen people: how often sound in sync beats shifted sound, and how often a clip's offset is found."""
+        """Unseen people: how often sound in sync beats shifted sound, and how often a clip's offset
+        is found.
+        """
         expert = networks["expert"]
-        return Evaluation(judge_expert(expert, self._dataset, self._latents, self._judged, self.device))
+        return Evaluation(
+            judge_expert(expert, self._dataset, self._latents, self._judged, self.device)
+        )
 
 
 def trusted_clips(dataset: Dataset, split: Any = "train") -> list[Item]:
@@ -180,18 +210,25 @@ def lower_halves(latents: LatentCache, window: ClipWindow, frames: int) -> NDArr
     return np.asarray(part[:, :, part.shape[2] // 2 :], np.float32)
 
 
-def expert_mel(dataset: Dataset, item: Item, start: int, config: ExpertConfig) -> NDArray[np.float32]:
+def expert_mel(
+    dataset: Dataset, item: Item, start: int, config: ExpertConfig
+) -> NDArray[np.float32]:
     """The expert's mel window (mel_frames, 80) of the frames from ``start``."""
     return mel_window(dataset.mel(item), start - config.margin, config.frames + 2 * config.margin)
 
 
 def judge_expert(
-    expert: Any, dataset: Dataset, latents: LatentCache, sampler: WindowSampler, device: torch.device | str
+    expert: Any,
+    dataset: Dataset,
+    latents: LatentCache,
+    sampler: WindowSampler,
+    device: torch.device | str,
 ) -> dict[str, float]:
     """Accuracy of an expert over the clips of a sampler.
 
-    ``pair_accuracy``: windows whose own sound beats the sound of the same clip 3 .. 7 frames off; ``offset_found``:
-    clips whose mean cosine is highest within one frame of the right offset; ``cosine``: mean of windows in sync.
+    ``pair_accuracy``: windows whose own sound beats the sound of the same clip 3 .. 7 frames off;
+    ``offset_found``: clips whose mean cosine is highest within one frame of the right offset;
+    ``cosine``: mean of windows in sync.
     """
     if not sampler.items:
         return {}
@@ -205,7 +242,9 @@ def judge_expert(
         embedded = expert.embed_lips(torch.from_numpy(lips).to(device))
         curve = []
         for shift in shifts:
-            mel = np.stack([expert_mel(dataset, item, w.start + shift, expert.config) for w in windows])
+            mel = np.stack(
+                [expert_mel(dataset, item, w.start + shift, expert.config) for w in windows]
+            )
             heard = expert.embed_sound(torch.from_numpy(mel).to(device))
             curve.append((embedded * heard).sum(dim=1).cpu())
         table: Tensor = torch.stack(curve)  # (shifts, windows)
@@ -215,8 +254,10 @@ def judge_expert(
         found.append(float(abs(int(table.mean(dim=1).argmax()) - JUDGED_SHIFT) <= 1))
         cosines.append(float(right.mean()))
     return {
-        "pair_accuracy": float(np.mean(wins)), "offset_found": float(np.mean(found)), "cosine": float(np.mean(cosines)),
-    }  # fmt: skip
+        "pair_accuracy": float(np.mean(wins)),
+        "offset_found": float(np.mean(found)),
+        "cosine": float(np.mean(cosines)),
+    }
 
 
 def _shift(rng: np.random.Generator) -> int:

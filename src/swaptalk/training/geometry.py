@@ -1,4 +1,6 @@
-"""Fits the geometry regressor to a dataset's cached embeddings and measured mouths: two minutes, kept beside them."""
+"""Fits the geometry regressor to a dataset's cached embeddings and measured mouths: two minutes,
+kept beside them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ from swaptalk.models.motion import ABSOLUTE_CHANNELS
 from swaptalk.runtime.export import load_weights
 
 BATCH, RATE = 64, 1e-3
-#: Noise on the embeddings (their spread is 1): the regressor must not hang on details that a swap could counterfeit.
+#: Noise on the embeddings (their spread is 1): the regressor must not hang on details that a swap
+#: could counterfeit.
 NOISE = 0.3
 #: Share of samples that show video: photos smile, speaking mouths are in the clips.
 VIDEO_SHARE = 0.5
@@ -47,7 +50,9 @@ class GeometrySampler:
 
     def _geometry(self, item: Item) -> NDArray[np.float32]:
         """(count, GEOMETRY_CHANNELS) of an item; NaN where the face is not usable."""
-        return np.concatenate([self._motion.raw(item)[:, :ABSOLUTE_CHANNELS], self._motion.pose(item)], axis=1)
+        return np.concatenate(
+            [self._motion.raw(item)[:, :ABSOLUTE_CHANNELS], self._motion.pose(item)], axis=1
+        )
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
         """Embeddings (N, C, 16, 16) and geometry (N, GEOMETRY_CHANNELS)."""
@@ -64,9 +69,14 @@ class GeometrySampler:
 
 
 def geometry_regressor(
-    latents: LatentCache, motion: MotionTable, items: list[Item], steps: int,
-    seed: int, device: torch.device | str = "cpu", say: Callable[[str], object] = print,
-) -> GeometryRegressor:  # fmt: skip
+    latents: LatentCache,
+    motion: MotionTable,
+    items: list[Item],
+    steps: int,
+    seed: int,
+    device: torch.device | str = "cpu",
+    say: Callable[[str], object] = print,
+) -> GeometryRegressor:
     """The frozen regressor of a cache: read from beside it, or fitted now.
 
     Args:
@@ -95,9 +105,13 @@ def geometry_regressor(
 
 
 def _fit(
-    regressor: GeometryRegressor, sampler: GeometrySampler, steps: int, seed: int, device: torch.device | str,
+    regressor: GeometryRegressor,
+    sampler: GeometrySampler,
+    steps: int,
+    seed: int,
+    device: torch.device | str,
     say: Callable[[str], object],
-) -> None:  # fmt: skip
+) -> None:
     rng, optimizer = np.random.default_rng(seed), torch.optim.AdamW(regressor.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(1, steps + 1):

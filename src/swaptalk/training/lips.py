@@ -1,7 +1,8 @@
-"""Stage ``lips``: the lip network learns from a teacher where lips are, in photos and clips of every kind.
+"""Stage ``lips``: the lip network learns from a teacher where lips are, in photos and clips of
+every kind.
 
-Its answers correct the mesh's mouth wherever a face is measured (`swaptalk.faces.lips`), so nothing that is trained or
-judged depends on whose lips they are: labels come from the teacher alone.
+Its answers correct the mesh's mouth wherever a face is measured (`swaptalk.faces.lips`), so nothing
+that is trained or judged depends on whose lips they are: labels come from the teacher alone.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ from swaptalk.training.swap import announce
 
 #: First and last layers, which AdamW trains.
 OUTER_LAYERS = (r"^trunk\.0\.", r"^points\.")
-#: How wrong the mesh, which places the view, may be: shift and size in parts of the view's side, turn in degrees.
+#: How wrong the mesh, which places the view, may be: shift and size in parts of the view's side,
+#: turn in degrees.
 SHIFT, SCALE, TURN = 0.08, 0.12, 8.0
-#: Change of contrast (of 1) and brightness (of 255); share of softened views and their largest blur in view pixels:
-#: generated mouths are softer than real ones.
+#: Change of contrast (of 1) and brightness (of 255); share of softened views and their largest blur
+#: in view pixels: generated mouths are softer than real ones.
 CONTRAST, BRIGHTNESS, SOFT_SHARE, SOFT_SIGMA = 0.35, 40.0, 0.4, 1.3
 #: Share of noisy views, and the largest noise (standard deviation, of 255).
 NOISE_SHARE, NOISE = 0.3, 8.0
@@ -68,7 +70,8 @@ class LipOptions(LoopOptions):
     """Distil the network that measures lips."""
 
     out: Path = Path("runs/lips")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there is resumed."""
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
+    is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     teacher: Path = Path("face_landmarks_detector.tflite")
@@ -119,7 +122,11 @@ class LipStage(Stage):
         options = self.options
         return {
             "lips": build_optimizers(
-                self.networks["lips"], options.optimizer, options.learning_rate, options.other_rate, OUTER_LAYERS
+                self.networks["lips"],
+                options.optimizer,
+                options.learning_rate,
+                options.other_rate,
+                OUTER_LAYERS,
             )
         }
 
@@ -134,7 +141,9 @@ class LipStage(Stage):
     def _draw(self, rng: np.random.Generator) -> tuple[Item, int]:
         """A face that the teacher has seen: an item and its frame."""
         while True:
-            from_clips = bool(self._clips) and (not self._photos or rng.random() < self.options.clip_share)
+            from_clips = bool(self._clips) and (
+                not self._photos or rng.random() < self.options.clip_share
+            )
             items = self._clips if from_clips else self._photos
             item = items[int(rng.integers(len(items)))]
             known = self._labels.known(item)
@@ -144,19 +153,25 @@ class LipStage(Stage):
     def _varied(
         self, item: Item, frame: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The view of a face, placed as a mesh that errs would place it, in another light, perhaps mirrored."""
+        """The view of a face, placed as a mesh that errs would place it, in another light, perhaps
+        mirrored.
+        """
         picture, lips = self._dataset.picture(item, frame), self._labels(item, frame)
         mesh = np.asarray(self._dataset.landmarks(item)[frame])
         if rng.random() < 0.5:
-            lips = lips[_MIRROR] * np.array([-1, 1], np.float32) + np.array([picture.shape[1] - 1, 0], np.float32)
+            lips = lips[_MIRROR] * np.array([-1, 1], np.float32) + np.array(
+                [picture.shape[1] - 1, 0], np.float32
+            )
             picture, mesh = mirrored(picture, mesh)
         if rng.random() < 0.5:
             picture = np.pad(picture, ((0, CHIN_ROOM), (0, 0), (0, 0)), mode="edge")
         exact = lip_region(mesh)
         region = CropRegion(
-            exact.centre + np.float32(exact.side * SHIFT) * rng.uniform(-1, 1, 2).astype(np.float32),
-            exact.side * (1 + SCALE * rng.uniform(-1, 1)), exact.rotation + np.deg2rad(TURN) * rng.uniform(-1, 1),
-        )  # fmt: skip
+            exact.centre
+            + np.float32(exact.side * SHIFT) * rng.uniform(-1, 1, 2).astype(np.float32),
+            exact.side * (1 + SCALE * rng.uniform(-1, 1)),
+            exact.rotation + np.deg2rad(TURN) * rng.uniform(-1, 1),
+        )
         return _weathered(lip_view(picture, region), rng), to_view(lips, region)
 
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
@@ -168,9 +183,14 @@ class LipStage(Stage):
         yield "lips", terms
 
     def evaluate(self, networks: dict[str, Any], step: int) -> Evaluation:
-        """Faces of unseen people: how far from the teacher network and mesh are, in % of the eye distance."""
+        """Faces of unseen people: how far from the teacher network and mesh are, in % of the eye
+        distance.
+        """
         faces = [(item, int(frame)) for item in self._judged for frame in self._labels.known(item)]
-        faces = [faces[k] for k in np.linspace(0, len(faces) - 1, min(JUDGED, len(faces))).round().astype(int)]
+        faces = [
+            faces[k]
+            for k in np.linspace(0, len(faces) - 1, min(JUDGED, len(faces))).round().astype(int)
+        ]
         views, real, mesh = [], [], []
         for item, frame in faces:
             points = np.asarray(self._dataset.landmarks(item)[frame])
@@ -185,7 +205,9 @@ class LipStage(Stage):
             metrics[f"{name}_points"] = PERCENT * float(landmark_loss(guess, right))
             metrics[f"{name}_opening"] = PERCENT * float(opening_loss(guess, right))
             openings = [lip_openings(lips)[..., 1].mean(dim=1) for lips in (guess, right)]
-            metrics[f"{name}_opening_correlation"] = float(torch.corrcoef(torch.stack(openings))[0, 1])
+            metrics[f"{name}_opening_correlation"] = float(
+                torch.corrcoef(torch.stack(openings))[0, 1]
+            )
         shown = np.linspace(0, len(views) - 1, min(SHOWN, len(views))).round().astype(int)
         return Evaluation(metrics, _sheet([(views[k], real[k], made[k].numpy()) for k in shown]))
 
@@ -194,15 +216,21 @@ def _weathered(view: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.
     """A view in other light, sometimes soft, sometimes noisy."""
     changed = view.astype(np.float32)
     if rng.random() < SOFT_SHARE:
-        changed = np.asarray(cv2.GaussianBlur(changed, (0, 0), rng.uniform(0.3, SOFT_SIGMA)), np.float32)
+        changed = np.asarray(
+            cv2.GaussianBlur(changed, (0, 0), rng.uniform(0.3, SOFT_SIGMA)), np.float32
+        )
     gain = 1 + CONTRAST * rng.uniform(-1, 1)
-    changed = (changed - 127.5) * np.float32(gain) + np.float32(127.5 + BRIGHTNESS * rng.uniform(-1, 1))
+    changed = (changed - 127.5) * np.float32(gain) + np.float32(
+        127.5 + BRIGHTNESS * rng.uniform(-1, 1)
+    )
     if rng.random() < NOISE_SHARE:
         changed += rng.normal(0, rng.uniform(0, NOISE), view.shape).astype(np.float32)
     return np.asarray(np.clip(changed, 0, 255), np.uint8)
 
 
-def _sheet(faces: list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]) -> NDArray[np.uint8]:
+def _sheet(
+    faces: list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]],
+) -> NDArray[np.uint8]:
     """Views with the teacher's points in green and the network's in red."""
     side = VIEW_SIZE * _ENLARGED
     tiles = []

@@ -1,7 +1,8 @@
-"""Stage ``lipsync``: motion to picture from every moving mouth, sound to motion from synchronous speech.
+"""Stage ``lipsync``: motion to picture from every moving mouth, sound to motion from synchronous
+speech.
 
-Both halves share the motion tokens (DESIGN, "Data-poor lip-sync"). Later a share of the pictures is driven by the sound
-itself, so that L_code and L_sync reach the mel encoder as they do in the paper.
+Both halves share the motion tokens (DESIGN, "Data-poor lip-sync"). Later a share of the pictures is
+driven by the sound itself, so that L_code and L_sync reach the mel encoder as they do in the paper.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class LipSyncWeights:
     mouth_perceptual: float = 0.25
     """Decoded mouth, LPIPS."""
     adversarial: float = 0.0
-    """Patch discriminator, from adversarial_from on: sharper mouths, which at 0.05 opened less (MODEL_CARD.md)."""
+    """Patch discriminator, from adversarial_from on: sharper mouths, which at 0.05 opened less
+    (MODEL_CARD.md)."""
     sync: float = 0.03
     """L_sync: the VQ-Lip expert."""
     geometry: float = 0.5
@@ -94,7 +96,8 @@ class LipSyncOptions(LoopOptions):
     """Train lip-sync module and mel encoder on a finished autoencoder and expert."""
 
     out: Path = Path("runs/lipsync")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there is resumed."""
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
+    is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     vqgan: Path = Path("runs/vqgan")
@@ -114,7 +117,8 @@ class LipSyncOptions(LoopOptions):
     speech: SpeechWeights = field(default_factory=SpeechWeights)
     """Weights of the sound side's losses."""
     batch_size: int = 8
-    """Samples of the picture side in each process's batch; with sync each is five consecutive frames."""
+    """Samples of the picture side in each process's batch; with sync each is five consecutive
+    frames."""
     speech_batch: int = 16
     """Stretches of speech in each batch."""
     speech_tokens: int = 72
@@ -144,14 +148,16 @@ class LipSyncOptions(LoopOptions):
     photo_share: float = 0.1
     """Share of samples from two photos of one person."""
     swapped_share: float = 0.0
-    """Share of samples whose faces are swapped first, as those are that lip-sync changes in 'generate'."""
+    """Share of samples whose faces are swapped first, as those are that lip-sync changes in
+    'generate'."""
     sharpness: float = 0.5
     """Preference for sharp pictures; 0: none."""
     geometry_steps: int = 1500
-    """Batches that the geometry regressor is fitted to before the first step, once for a data set."""
+    """Batches that the geometry regressor is fitted to before the first step, once for a data
+    set."""
     embed_frames: int = 0
-    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is encoded
-    before the first step, so hours of footage want some dozens a clip."""
+    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of
+    them is encoded before the first step, so hours of footage want some dozens a clip."""
 
 
 class LipSyncStage(Stage):
@@ -166,9 +172,10 @@ class LipSyncStage(Stage):
         self._vqgan: VQGAN = load_network("vqgan", options.vqgan)
         if options.model.latent_channels != self._vqgan.config.latent_channels:
             raise InputError(
-                f"its embeddings have {self._vqgan.config.latent_channels} channels", path=options.vqgan,
+                f"its embeddings have {self._vqgan.config.latent_channels} channels",
+                path=options.vqgan,
                 remedy=f"give --model.latent-channels {self._vqgan.config.latent_channels}",
-            )  # fmt: skip
+            )
         torch.manual_seed(options.seed)
         self.networks = {"lipsync": LipSync(options.model), "audio": MelEncoder(options.audio)}
         if options.weights.adversarial:
@@ -183,33 +190,52 @@ class LipSyncStage(Stage):
         if options.weights.mouth_perceptual:
             self.frozen["lpips"] = LPIPS("vgg", assets.resolve("lpips-vgg16"), LPIPS_STAGES)
         self._dataset = Dataset(options.data, options.validation_share)
-        self._latents = LatentCache(self._dataset, fingerprint(self._vqgan.encoder), options.embed_frames)
+        self._latents = LatentCache(
+            self._dataset, fingerprint(self._vqgan.encoder), options.embed_frames
+        )
         self._motion = MotionTable(self._dataset)
 
     def prepare(self) -> None:
-        """Motion of the data set, and embeddings of what the picture side learns from; sound needs none."""
+        """Motion of the data set, and embeddings of what the picture side learns from; sound needs
+        none.
+        """
         options = self.options
         self._motion.build(announce("measuring mouths"))
         for run in (None if options.restart else options.out, options.start_from):
             if run is not None and (run / CHECKPOINT_NAME).exists():
-                if measured_by(run) == self._motion.fingerprint:  # other clips, the same scale of the tokens
+                if (
+                    measured_by(run) == self._motion.fingerprint
+                ):  # other clips, the same scale of the tokens
                     self._motion.statistics = motion_statistics(run)
                 break
         frames = self._expert.config.frames if self._expert is not None else 1
         self._mouths = MouthSampler(
-            self._dataset, self._latents, self._motion, frames, options.model.motion_window, CONTEXT,
-            options.photo_share, options.sharpness,
-        )  # fmt: skip
+            self._dataset,
+            self._latents,
+            self._motion,
+            frames,
+            options.model.motion_window,
+            CONTEXT,
+            options.photo_share,
+            options.sharpness,
+        )
         self._speech = SpeechSampler(
             self._dataset, self._motion, trusted_clips(self._dataset), options.speech_tokens
         )
         clips = trusted_clips(self._dataset, "validation") or trusted_clips(self._dataset)
         self._judged = [i for i in clips if moving(i, self._motion)][:JUDGED_CLIPS]
         wanted = [*self._mouths.items, *self._judged]
-        self._latents.build(wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set"))
+        self._latents.build(
+            wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set")
+        )
         if options.weights.geometry:
             self.frozen["geometry"] = geometry_regressor(
-                self._latents, self._motion, self._mouths.items, options.geometry_steps, options.seed, self.device
+                self._latents,
+                self._motion,
+                self._mouths.items,
+                options.geometry_steps,
+                options.seed,
+                self.device,
             )
 
     def extra_state(self) -> dict[str, Any]:
@@ -225,16 +251,26 @@ class LipSyncStage(Stage):
         return {"picture": ("lipsync",), "speech": ("audio",), **judge}
 
     def optimizers(self) -> dict[str, list[Optimizer]]:
-        """Muon inside the picture side; AdamW for its rest, the small mel encoder and the discriminator."""
+        """Muon inside the picture side; AdamW for its rest, the small mel encoder and the
+        discriminator.
+        """
         options, rate = self.options, self.options.other_rate
         chosen = {
             "picture": build_optimizers(
-                self.networks["lipsync"], options.optimizer, options.learning_rate, rate, OUTER_LAYERS
+                self.networks["lipsync"],
+                options.optimizer,
+                options.learning_rate,
+                rate,
+                OUTER_LAYERS,
             ),
-            "speech": build_optimizers(self.networks["audio"], "adamw", options.speech_rate, options.speech_rate),
+            "speech": build_optimizers(
+                self.networks["audio"], "adamw", options.speech_rate, options.speech_rate
+            ),
         }
         if "discriminator" in self.networks:
-            chosen["discriminator"] = build_optimizers(self.networks["discriminator"], "adamw", rate, rate)
+            chosen["discriminator"] = build_optimizers(
+                self.networks["discriminator"], "adamw", rate, rate
+            )
         return chosen
 
     def batch(self, rng: np.random.Generator) -> Batch:
@@ -246,7 +282,9 @@ class LipSyncStage(Stage):
         }
 
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
-        """Move mouths as measured, or as heard; predict motion from sound; then let the discriminator compare."""
+        """Move mouths as measured, or as heard; predict motion from sound; then let the
+        discriminator compare.
+        """
         batch = self._swap_some(batch)
         tokens = self._tokens(batch, step)
         made = self._move(batch, tokens)
@@ -260,8 +298,15 @@ class LipSyncStage(Stage):
         terms.add("correlation", lambda: correlation_loss(predicted, real, known))
         terms.add("spread", lambda: spread_loss(predicted, real, known))
         yield "speech", terms
-        if faces is not None and "discriminator" in self.networks and step >= self.options.adversarial_from:
-            yield "discriminator", judging_terms(self.networks["discriminator"], mouth(faces[1]), mouth(faces[0]))
+        if (
+            faces is not None
+            and "discriminator" in self.networks
+            and step >= self.options.adversarial_from
+        ):
+            yield (
+                "discriminator",
+                judging_terms(self.networks["discriminator"], mouth(faces[1]), mouth(faces[0])),
+            )
 
     def _swap_some(self, batch: Batch) -> Batch:
         """The batch with a share of the samples swapped."""
@@ -281,11 +326,14 @@ class LipSyncStage(Stage):
             return tokens
         draw = torch.rand(len(tokens), device=tokens.device) < self.options.driven_share
         driven = draw & batch["heard"]
-        # The mel encoder runs even where nobody is driven: processes that train together must do the same work.
+        # The mel encoder runs even where nobody is driven: processes that train together must do
+        # the same work.
         heard = self.networks["audio"](batch["mel"])
         width, frames = tokens.shape[2], tokens.shape[1]
         first = CONTEXT - width // 2
-        windows = torch.stack([heard[:, first + k : first + k + width] for k in range(frames)], dim=1)
+        windows = torch.stack(
+            [heard[:, first + k : first + k + width] for k in range(frames)], dim=1
+        )
         return torch.where(driven[:, None, None, None], windows, tokens)
 
     def _move(self, batch: Batch, tokens: Tensor) -> Tensor:
@@ -293,35 +341,56 @@ class LipSyncStage(Stage):
         target = batch["target"]
         frames = target.shape[1]
         reference = batch["reference"][:, None].expand(-1, frames, -1, -1, -1)
-        made: Tensor = self.networks["lipsync"](target.flatten(0, 1), reference.flatten(0, 1), tokens.flatten(0, 1))
+        made: Tensor = self.networks["lipsync"](
+            target.flatten(0, 1), reference.flatten(0, 1), tokens.flatten(0, 1)
+        )
         return made.reshape(-1, frames, *made.shape[1:])
 
     def _decode_some(self, made: Tensor, target: Tensor, step: int) -> tuple[Tensor, Tensor] | None:
-        """Pictures (n, 3, 256, 256) of a share of the frames, made and real; None while nobody looks at them."""
+        """Pictures (n, 3, 256, 256) of a share of the frames, made and real; None while nobody
+        looks at them.
+        """
         weights = self.options.weights
-        if step < self.options.decode_from or not (weights.mouth or weights.mouth_perceptual or weights.adversarial):
+        if step < self.options.decode_from or not (
+            weights.mouth or weights.mouth_perceptual or weights.adversarial
+        ):
             return None
         frames = target.shape[0] * target.shape[1]
-        picked = torch.randperm(frames)[: max(1, round(self.options.decode_share * frames))].to(target.device)
+        picked = torch.randperm(frames)[: max(1, round(self.options.decode_share * frames))].to(
+            target.device
+        )
         with self.autocast():
             faces = self._vqgan.decode(made.flatten(0, 1)[picked])
             with torch.no_grad():
                 real = self._vqgan.decode(target.flatten(0, 1)[picked])
         return faces, real
 
-    def _picture_terms(self, batch: Batch, made: Tensor, faces: tuple[Tensor, Tensor] | None, step: int) -> Terms:
+    def _picture_terms(
+        self, batch: Batch, made: Tensor, faces: tuple[Tensor, Tensor] | None, step: int
+    ) -> Terms:
         options, target = self.options, batch["target"]
         terms = Terms(options.weights)
         half = target.shape[3] // 2
         lower = made[:, :, :, half:]
-        terms.add("code", lambda: code_loss(lower.flatten(0, 1), target[:, :, :, half:].flatten(0, 1)))
-        terms.add("geometry", lambda: geometry_loss(self.frozen["geometry"], made.flatten(0, 1), target.flatten(0, 1)))
+        terms.add(
+            "code", lambda: code_loss(lower.flatten(0, 1), target[:, :, :, half:].flatten(0, 1))
+        )
+        terms.add(
+            "geometry",
+            lambda: geometry_loss(
+                self.frozen["geometry"], made.flatten(0, 1), target.flatten(0, 1)
+            ),
+        )
         if faces is not None:
             with self.autocast():
                 terms.add("mouth", lambda: mouth_loss(*faces))
                 terms.add("mouth_perceptual", lambda: self._perceptual(*faces))
                 rise = adversarial_rise(step, options.adversarial_from, options.adversarial_rise)
-                terms.add("adversarial", lambda: fooling_loss(self.networks["discriminator"], mouth(faces[0])), rise)
+                terms.add(
+                    "adversarial",
+                    lambda: fooling_loss(self.networks["discriminator"], mouth(faces[0])),
+                    rise,
+                )
         heard = batch["heard"]
         if self._expert is not None and step >= options.sync_from and bool(heard.any()):
             terms.add("sync", lambda: self._sync(lower[heard], batch["mel"][heard]))
@@ -334,10 +403,14 @@ class LipSyncStage(Stage):
     def _sync(self, lower: Tensor, mel: Tensor) -> Tensor:
         assert self._expert is not None
         first = MEL_PER_FRAME * (CONTEXT - self._expert.config.margin)
-        return sync_loss(self._expert, lower, mel[:, first : first + self._expert.config.mel_frames])
+        return sync_loss(
+            self._expert, lower, mel[:, first : first + self._expert.config.mel_frames]
+        )
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
-        """Unseen people: embeddings driven by measured motion and by sound, and how the opening follows the sound."""
+        """Unseen people: embeddings driven by measured motion and by sound, and how the opening
+        follows the sound.
+        """
         if not self._judged:
             return Evaluation()
         sums: dict[str, list[float]] = {}
@@ -351,17 +424,23 @@ class LipSyncStage(Stage):
 
     def _judge(self, item: Item, networks: dict[str, nn.Module]) -> tuple[dict[str, float], Any]:
         frames = np.flatnonzero(self._latents.usable(item))
-        picked = frames[np.linspace(0, len(frames) - 1, min(JUDGED_FRAMES, len(frames))).astype(int)]
+        picked = frames[
+            np.linspace(0, len(frames) - 1, min(JUDGED_FRAMES, len(frames))).astype(int)
+        ]
         latents = self._latents(item)
         target = torch.from_numpy(latents[picked].astype(np.float32)).to(self.device)
-        reference = torch.from_numpy(latents[np.repeat(frames[:1], len(picked))].astype(np.float32)).to(self.device)
+        reference = torch.from_numpy(
+            latents[np.repeat(frames[:1], len(picked))].astype(np.float32)
+        ).to(self.device)
         mel = torch.from_numpy(self._dataset.mel(item)[None]).to(self.device)
         heard = networks["audio"](mel)[0].float().cpu().numpy()
         measured = self._motion.tokens(item)
         width, half = self.options.model.motion_window, target.shape[2] // 2
         made = {}
         for name, tokens in (("measured", measured), ("heard", heard)):
-            motion = torch.from_numpy(np.stack([window(tokens, int(k), width) for k in picked])).to(self.device)
+            motion = torch.from_numpy(np.stack([window(tokens, int(k), width) for k in picked])).to(
+                self.device
+            )
             made[name] = networks["lipsync"](target, reference, motion)
         copied = torch.cat([target[:, :, :half], reference[:, :, half:]], dim=2)
         results = {
@@ -369,16 +448,22 @@ class LipSyncStage(Stage):
             for name, z in {**made, "reference": copied}.items()
         }
         known = np.asarray(np.isfinite(self._motion.raw(item)).all(axis=1), np.bool_)
-        openings = [t[: len(known)][known, :ABSOLUTE_CHANNELS].mean(axis=1) for t in (measured, heard)]
+        openings = [
+            t[: len(known)][known, :ABSOLUTE_CHANNELS].mean(axis=1) for t in (measured, heard)
+        ]
         if min(map(np.std, openings)) > 0:
             results["opening_correlation"] = float(np.corrcoef(*openings)[0, 1])
-        results["opening_spread"] = float(np.std(openings[1]) / max(float(np.std(openings[0])), 1e-6))
+        results["opening_spread"] = float(
+            np.std(openings[1]) / max(float(np.std(openings[0])), 1e-6)
+        )
         rows = [target, reference, made["measured"], made["heard"]]
         pictures = [to_pictures(self._vqgan.decode(z[:SHEET_FRAMES])) for z in rows]
         return results, np.concatenate([np.concatenate(list(row), axis=1) for row in pictures])
 
 
-def swap_samples(swap: nn.Module, target: Tensor, reference: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
+def swap_samples(
+    swap: nn.Module, target: Tensor, reference: Tensor, picked: Tensor
+) -> tuple[Tensor, Tensor]:
     """Give samples, their reference included, the face of the sample after them.
 
     Args:

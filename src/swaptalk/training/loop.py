@@ -1,8 +1,9 @@
-"""The one training loop of all stages, on Lightning Fabric: a CPU, a GPU or many machines run the same code.
+"""The one training loop of all stages, on Lightning Fabric: a CPU, a GPU or many machines run the
+same code.
 
-Batch k and all random numbers of its step follow from the seed, the process's rank and k alone. A run that is killed
-and started again therefore goes on with exactly the batches and dropouts that it would have had (with a budget in
-steps; a budget in minutes ends where the clock says).
+Batch k and all random numbers of its step follow from the seed, the process's rank and k alone. A
+run that is killed and started again therefore goes on with exactly the batches and dropouts that it
+would have had (with a budget in steps; a budget in minutes ends where the clock says).
 """
 
 from __future__ import annotations
@@ -57,9 +58,12 @@ class Trainer:
         options.check()
         self.stage, self.options, self._quiet = stage, options, quiet
         self.fabric = Fabric(
-            accelerator=options.accelerator, devices=options.devices, num_nodes=options.nodes,
-            strategy=options.strategy, precision=options.precision,
-        )  # fmt: skip
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.nodes,
+            strategy=options.strategy,
+            precision=options.precision,
+        )
         self.state = Checkpoint()
         self._schedule = Schedule(options.warm_up, options.decay_share)
         self._used = 0.0
@@ -87,7 +91,9 @@ class Trainer:
         self._set_up()
         self._resume()
         self._record = (
-            Record(folder, self.state.step, self.options.tensorboard) if self.fabric.is_global_zero else None
+            Record(folder, self.state.step, self.options.tensorboard)
+            if self.fabric.is_global_zero
+            else None
         )
         try:
             self._train()
@@ -109,11 +115,15 @@ class Trainer:
             network.to(self.fabric.device).train()
         for network in stage.frozen.values():
             network.to(self.fabric.device).eval().requires_grad_(False)
-        self._average = WeightAverage({n: self._plain[n] for n in stage.averaged}, self.options.ema_decay)
+        self._average = WeightAverage(
+            {n: self._plain[n] for n in stage.averaged}, self.options.ema_decay
+        )
         optimizers = stage.optimizers()
         if self.options.compile:
             stage.compile()
-        wrapped: dict[str, Any] = {name: self.fabric.setup_module(m) for name, m in self._plain.items()}
+        wrapped: dict[str, Any] = {
+            name: self.fabric.setup_module(m) for name, m in self._plain.items()
+        }
         for name, method in stage.methods:
             wrapped[name].mark_forward_method(method)
         stage.networks = wrapped
@@ -123,7 +133,9 @@ class Trainer:
         }
 
     def _resume(self) -> None:
-        found = None if self.options.restart else load_checkpoint(self.options.out, self.fabric.device)
+        found = (
+            None if self.options.restart else load_checkpoint(self.options.out, self.fabric.device)
+        )
         try:
             if found is not None:
                 self._load(found)
@@ -133,11 +145,14 @@ class Trainer:
         except (ValueError, KeyError) as error:
             place = self.options.out if found is not None else self.options.start_from
             raise InputError(
-                f"holds a run of other networks: {error}", path=place, remedy="use its options, or another folder"
+                f"holds a run of other networks: {error}",
+                path=place,
+                remedy="use its options, or another folder",
             ) from error
 
     def _start_from(self, run: Path) -> None:
-        """Take another run's averaged weights; networks that it lacks (a late discriminator) start afresh.
+        """Take another run's averaged weights; networks that it lacks (a late discriminator) start
+        afresh.
 
         Raises:
             KeyError: it lacks a network that gets exported.
@@ -167,7 +182,9 @@ class Trainer:
             return
         self.state.networks = {n: full_state(m) for n, m in self._plain.items()}
         self.state.averages = {n: full_state(m) for n, m in self._average.networks.items()}
-        self.state.optimizers = {p: [o.state_dict() for o in group] for p, group in self._optimizers.items()}
+        self.state.optimizers = {
+            p: [o.state_dict() for o in group] for p, group in self._optimizers.items()
+        }
         self.state.extra = self.stage.extra_state()
         save_checkpoint(self.options.out, self.state)
 
@@ -175,7 +192,10 @@ class Trainer:
         options, state = self.options, self.state
         saved = time.monotonic()
         first = state.step * options.accumulate
-        with Prefetcher(self._numbered_batch, first, options.threads) as batches, StopRequest() as stop:
+        with (
+            Prefetcher(self._numbered_batch, first, options.threads) as batches,
+            StopRequest() as stop,
+        ):
             while self._agree(stop) < 1.0:
                 began = time.monotonic()
                 self._step(batches)
@@ -196,7 +216,9 @@ class Trainer:
 
     def _progress(self) -> float:
         """This process's own part of the budget, 0..1."""
-        return progress(self.state.step, self.state.elapsed, self.options.steps, self.options.minutes)
+        return progress(
+            self.state.step, self.state.elapsed, self.options.steps, self.options.minutes
+        )
 
     def _agree(self, stop: StopRequest) -> float:
         """Take the first process's progress, so that all have one learning rate and stop together.
@@ -217,7 +239,9 @@ class Trainer:
 
     def _numbered_batch(self, number: int) -> Batch:
         """Batch ``number`` of this process."""
-        return self.stage.batch(np.random.default_rng([self.options.seed, self.fabric.global_rank, number]))
+        return self.stage.batch(
+            np.random.default_rng([self.options.seed, self.fabric.global_rank, number])
+        )
 
     def _step(self, batches: Prefetcher[Batch]) -> None:
         """One optimiser step of every player."""
@@ -230,7 +254,9 @@ class Trainer:
         for part in range(options.accumulate):
             number = self.state.step * options.accumulate + part
             batch: Batch = self.fabric.to_device(next(batches))
-            seed = np.random.SeedSequence([options.seed, self.fabric.global_rank, number, 1]).generate_state(1)[0]
+            seed = np.random.SeedSequence(
+                [options.seed, self.fabric.global_rank, number, 1]
+            ).generate_state(1)[0]
             torch.manual_seed(int(seed))
             for player, terms in self.stage.play(batch, self.state.step):
                 self._check(terms, batch, player)
@@ -252,28 +278,35 @@ class Trainer:
         """Let processes exchange gradients with the last of the accumulated batches only."""
         with contextlib.ExitStack() as stack:
             for name in self.stage.players()[player]:
-                stack.enter_context(self.fabric.no_backward_sync(self.stage.networks[name], enabled=not last))  # type: ignore[arg-type]
+                network: Any = self.stage.networks[name]  # by now wrapped by Fabric
+                stack.enter_context(self.fabric.no_backward_sync(network, enabled=not last))
             yield
 
     def _clip(self, player: str) -> float:
         """Clip the gradient of a player's networks together; returns its norm before."""
-        weights = [p for name in self.stage.players()[player] for p in self._plain[name].parameters()]
+        weights = [
+            p for name in self.stage.players()[player] for p in self._plain[name].parameters()
+        ]
         limit = self.options.clip or math.inf
         return float(nn.utils.clip_grad_norm_([p for p in weights if p.grad is not None], limit))
 
     def _check(self, terms: Terms, batch: Batch, player: str) -> None:
         if not bool(torch.isfinite(terms.total)):
-            self._abort(batch, f"the {player}'s loss", {k: float(v) for k, v in terms.values.items()})
+            self._abort(
+                batch, f"the {player}'s loss", {k: float(v) for k, v in terms.values.items()}
+            )
 
     def _abort(self, batch: Batch, what: str, losses: dict[str, float]) -> None:
         path = self.options.out / NAN_NAME
         torch.save({"step": self.state.step, "losses": losses, "batch": batch}, path)
         shown = "".join(f" {name} {value:.4g}" for name, value in losses.items())
         raise SwapTalkError(
-            f"{what} is not finite at step {self.state.step}{':' if shown else ''}{shown}", path=path,
-            remedy="look at the batch saved there, lower --learning-rate, and start the same command to go on from the "
+            f"{what} is not finite at step {self.state.step}{':' if shown else ''}{shown}",
+            path=path,
+            remedy="look at the batch saved there, lower --learning-rate, and start the same "
+            "command to go on from the "
             "last checkpoint",
-        )  # fmt: skip
+        )
 
     def _note(self, player: str, terms: Terms) -> None:
         for name, value in terms.values.items():
@@ -292,7 +325,13 @@ class Trainer:
         if self._record is None:
             return
         factor = self._schedule.factor(state.step - 1, self._used)
-        speed = state.step * self.options.batch_size * self.options.accumulate * self.fabric.world_size / state.elapsed
+        speed = (
+            state.step
+            * self.options.batch_size
+            * self.options.accumulate
+            * self.fabric.world_size
+            / state.elapsed
+        )
         values = {**means, "rate": factor, "samples_per_second": speed, "elapsed": state.elapsed}
         self._record.write_losses(state.step, values)
         shown = " ".join(f"{name} {value:.4g}" for name, value in means.items())
@@ -315,7 +354,10 @@ class Trainer:
                 samples = self.options.out / "samples"
                 samples.mkdir(exist_ok=True)
                 write_image(samples / f"{self.state.step:06d}.jpg", result.sheet)
-            self._say(f"validation {self.state.step}: " + " ".join(f"{k} {v:.4g}" for k, v in result.metrics.items()))
+            self._say(
+                f"validation {self.state.step}: "
+                + " ".join(f"{k} {v:.4g}" for k, v in result.metrics.items())
+            )
         self.fabric.barrier()
 
     def _say(self, text: str) -> None:

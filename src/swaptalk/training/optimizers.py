@@ -1,4 +1,6 @@
-"""Which optimiser trains which weight: Muon the matrices inside a network, AdamW everything else."""
+"""Which optimiser trains which weight: Muon the matrices inside a network, AdamW everything
+else.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,17 @@ from torch import nn
 from swaptalk.training.muon import Muon
 
 OptimizerName = Literal["muon", "adamw"]
-#: AdamW's moving averages; the second is shorter than usual because runs on a CPU are a few thousand steps.
+#: AdamW's moving averages; the second is shorter than usual because runs on a CPU are a few
+#: thousand steps.
 BETAS = (0.9, 0.99)
 
 
 def build_optimizers(
-    network: nn.Module, name: OptimizerName, learning_rate: float, other_rate: float, outer: Sequence[str] = ()
+    network: nn.Module,
+    name: OptimizerName,
+    learning_rate: float,
+    other_rate: float,
+    outer: Sequence[str] = (),
 ) -> list[torch.optim.Optimizer]:
     """Optimisers of a network's weights; each remembers its rate as ``base_lr`` for the schedule.
 
@@ -26,11 +33,15 @@ def build_optimizers(
         name: ``muon`` (AdamW for what is not a matrix inside the network) or ``adamw`` (for all).
         learning_rate: rate of Muon's part, or of AdamW where it trains all.
         other_rate: rate of AdamW's part beside Muon.
-        outer: regular expressions that find the names of first and last layers and of embeddings, which Muon should
-            not orthogonalise.
+        outer: regular expressions that find the names of first and last layers and of embeddings,
+            which Muon should not orthogonalise.
     """
     named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
-    inner = [p for n, p in named if name == "muon" and p.ndim >= 2 and not any(re.search(part, n) for part in outer)]
+    inner = [
+        p
+        for n, p in named
+        if name == "muon" and p.ndim >= 2 and not any(re.search(part, n) for part in outer)
+    ]
     chosen = {id(p) for p in inner}
     rest = [p for _, p in named if id(p) not in chosen]
     optimizers: list[torch.optim.Optimizer] = []

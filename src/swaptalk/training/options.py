@@ -1,4 +1,6 @@
-"""Options of a training run: dataclasses whose field docstrings are the command line's help, stored as JSON."""
+"""Options of a training run: dataclasses whose field docstrings are the command line's help, stored
+as JSON.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class LoopOptions:
-    """What every stage's run has: where it goes, how long it lasts, how fast it learns, on what it runs."""
+    """What every stage's run has: where it goes, how long it lasts, how fast it learns, on what it
+    runs.
+    """
 
     out: Path
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there is resumed."""
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
+    is resumed."""
     restart: bool = False
     """Begin anew even where a checkpoint lies in the folder."""
     start_from: Path | None = None
@@ -68,10 +73,12 @@ class LoopOptions:
     log_every: int = 20
     """Steps averaged in a row of log.csv."""
     evaluate_every: int = 500
-    """Steps between evaluations and sample sheets; there is one at the end in any case. 0: only that one."""
+    """Steps between evaluations and sample sheets; there is one at the end in any case. 0: only
+    that one."""
     validation_share: float = VALIDATION_SHARE
-    """Share of the training people who are not trained on, but judged on at each evaluation; choices are made by them,
-    so that test people stay unseen until the last. 0: nobody, for a last run after all choices."""
+    """Share of the training people who are not trained on, but judged on at each evaluation;
+    choices are made by them, so that test people stay unseen until the last. 0: nobody, for a last
+    run after all choices."""
     save_every: float = 5.0
     """Minutes between checkpoints; there is one at each evaluation and at the end in any case."""
     tensorboard: bool = True
@@ -86,10 +93,15 @@ class LoopOptions:
         if self.steps <= 0 and self.minutes <= 0:
             raise InputError("the run has no end", remedy="give --steps or --minutes")
         if not 0 <= self.validation_share < 1:
-            raise InputError(f"--validation-share {self.validation_share} is no share", remedy="give 0 to 0.5")
+            raise InputError(
+                f"--validation-share {self.validation_share} is no share", remedy="give 0 to 0.5"
+            )
         for name in ("batch_size", "accumulate", "devices", "nodes", "log_every"):
             if getattr(self, name) < 1:
-                raise InputError(f"--{name.replace('_', '-')} must be at least 1", remedy="give a positive number")
+                raise InputError(
+                    f"--{name.replace('_', '-')} must be at least 1",
+                    remedy="give a positive number",
+                )
 
 
 def to_json(options: Any) -> str:
@@ -98,20 +110,26 @@ def to_json(options: Any) -> str:
 
 
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:
-    """Build a dataclass of options, nested ones too, from JSON's types; fields that are not given keep defaults.
+    """Build a dataclass of options, nested ones too, from JSON's types; fields that are not given
+    keep defaults.
 
     Raises:
-        InputError: a key that is no option, a value of the wrong kind, or a required option is missing.
+        InputError: a key that is no option, a value of the wrong kind, or a required option is
+            missing.
     """
     hints = typing.get_type_hints(kind)
     fields = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - fields)
     if unknown:
-        raise InputError(f"no such option: {', '.join(unknown)}", remedy="see the stage's --help for the names")
+        raise InputError(
+            f"no such option: {', '.join(unknown)}", remedy="see the stage's --help for the names"
+        )
     try:
         return kind(**{name: _convert(hints[name], value) for name, value in values.items()})
     except (TypeError, ValueError) as error:
-        raise InputError(f"the options do not fit {kind.__name__}: {error}", remedy="correct the file") from error
+        raise InputError(
+            f"the options do not fit {kind.__name__}: {error}", remedy="correct the file"
+        ) from error
 
 
 def _convert(hint: Any, value: Any) -> Any:
@@ -157,7 +175,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"is not a readable JSON file ({error})", path=path, remedy="check the path") from error
+        raise InputError(
+            f"is not a readable JSON file ({error})", path=path, remedy="check the path"
+        ) from error
     if not isinstance(values, dict):
-        raise InputError("holds no JSON object", path=path, remedy="write it as {\"option\": value, ...}")
+        raise InputError(
+            "holds no JSON object", path=path, remedy='write it as {"option": value, ...}'
+        )
     return values

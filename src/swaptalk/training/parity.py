@@ -12,10 +12,18 @@ from swaptalk.models.vqgan import VQGAN
 from swaptalk.runtime.bundle import ModelBundle
 from swaptalk.training.pretrained import load_network
 
-#: Largest difference that is arithmetic and not a fault: float32 sums in another order; latents are of size 1, faces
-#: are 0..255 and rounded; of two codes at equal distance either may be taken, so distances are compared.
-TOLERANCE = {"encode": 1e-3, "decode": 1.0, "quantize": 1e-3, "embed": 0.0, "swap": 1e-3, "motion": 1e-3,
-             "lipsync": 1e-3}  # fmt: skip
+#: Largest difference that is arithmetic and not a fault: float32 sums in another order; latents are
+#: of size 1, faces are 0..255 and rounded; of two codes at equal distance either may be taken, so
+#: distances are compared.
+TOLERANCE = {
+    "encode": 1e-3,
+    "decode": 1.0,
+    "quantize": 1e-3,
+    "embed": 0.0,
+    "swap": 1e-3,
+    "motion": 1e-3,
+    "lipsync": 1e-3,
+}
 #: Motion windows, mel frames and strength of the comparison.
 _MEL_FRAMES, _STRENGTH = 40, 0.7
 
@@ -28,16 +36,21 @@ def _largest(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
 def measure_parity(directory: Path, seed: int = 0) -> dict[str, float]:
     """Largest absolute difference by operation on random input.
 
-    For ``quantize`` it is by how much the squared distance to the chosen code exceeds that to PyTorch's choice.
+    For ``quantize`` it is by how much the squared distance to the chosen code exceeds that to
+    PyTorch's choice.
 
     Args:
         directory: a bundle.
         seed: of the input.
     """
     rng = np.random.default_rng(seed)
-    bundle = ModelBundle.from_pretrained(directory, threads=1, device="cpu")  # float32, unlike faster engines
+    bundle = ModelBundle.from_pretrained(
+        directory, threads=1, device="cpu"
+    )  # float32, unlike faster engines
     vqgan: VQGAN
-    vqgan, swap, lipsync, audio = (load_network(name, directory) for name in ("vqgan", "swap", "lipsync", "audio"))
+    vqgan, swap, lipsync, audio = (
+        load_network(name, directory) for name in ("vqgan", "swap", "lipsync", "audio")
+    )
     crops = rng.integers(0, 256, (3, 256, 256, 3)).astype(np.uint8)
     crops = np.cumsum(crops, axis=1, dtype=np.uint64).astype(np.uint8)  # not only noise
     latents = bundle.encode(crops)
@@ -51,14 +64,20 @@ def measure_parity(directory: Path, seed: int = 0) -> dict[str, float]:
     swapped = swap.swap(z, *swap.identity(z[:2]))
     moved = z + _STRENGTH * (swapped - z)
     mel = rng.standard_normal((_MEL_FRAMES, 80)).astype(np.float32)
-    motion = rng.standard_normal((3, bundle.motion_window, lipsync.config.motion_channels)).astype(np.float32)
+    motion = rng.standard_normal((3, bundle.motion_window, lipsync.config.motion_channels)).astype(
+        np.float32
+    )
     reference = np.ascontiguousarray(latents[::-1])
     return {
         "encode": _largest(vqgan.encode(faces).numpy(), latents),
         "decode": _largest(decoded.numpy(), bundle.decode(latents)),
-        "quantize": float(farther.reshape(len(z), codes.shape[1], -1, *z.shape[2:]).sum(dim=2).max()),
+        "quantize": float(
+            farther.reshape(len(z), codes.shape[1], -1, *z.shape[2:]).sum(dim=2).max()
+        ),
         "embed": _largest(embedded.numpy(), bundle.embed(codes)),
-        "swap": _largest(moved.numpy(), bundle.swap(latents, bundle.identity(latents[:2]), _STRENGTH)),
+        "swap": _largest(
+            moved.numpy(), bundle.swap(latents, bundle.identity(latents[:2]), _STRENGTH)
+        ),
         "motion": _largest(audio(torch.from_numpy(mel[None]))[0].numpy(), bundle.motion(mel)),
         "lipsync": _largest(
             lipsync(z, torch.from_numpy(reference), torch.from_numpy(motion)).numpy(),

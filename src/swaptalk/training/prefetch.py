@@ -1,4 +1,6 @@
-"""Batches made ahead of time by threads, without giving up that batch k is always the same batch."""
+"""Batches made ahead of time by threads, without giving up that batch k is always the same
+batch.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,11 @@ _AHEAD = 2
 
 
 class Prefetcher(Generic[T]):
-    """Gives ``make(first)``, ``make(first + 1)``, ... in order; threads work ahead. A context manager.
+    """Gives ``make(first)``, ``make(first + 1)``, ... in order; threads work ahead. A context
+    manager.
 
-    ``make`` depends on nothing but its number, which makes the data position of a run a single integer. An error in it
-    is raised where its batch is asked for.
+    ``make`` depends on nothing but its number, which makes the data position of a run a single
+    integer. An error in it is raised where its batch is asked for.
 
     Args:
         make: builds one batch; called from several threads at once.
@@ -45,7 +48,10 @@ class Prefetcher(Generic[T]):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,6 @@
-"""Finished networks that a later stage builds on: from a run's folder, or from an exported bundle."""
+"""Finished networks that a later stage builds on: from a run's folder, or from an exported
+bundle.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ from swaptalk.runtime.validate import BUNDLE_NAME
 from swaptalk.training.checkpoint import full_state, load_full_state, read_config, trained_weights
 from swaptalk.training.options import from_dict, read_json
 
-#: Stage that trains each network, its option that holds the shape, the shape's class and the network's.
+#: Stage that trains each network, its option that holds the shape, the shape's class and the
+#: network's.
 NETWORKS: dict[str, tuple[str, str, type, type[nn.Module]]] = {
     "vqgan": ("vqgan", "model", VQGANConfig, VQGAN),
     "expert": ("expert", "model", ExpertConfig, VQLipExpert),
@@ -53,13 +56,19 @@ def load_network(name: str, folder: Path) -> Any:
     if (folder / BUNDLE_NAME).exists():
         shapes = read_json(folder / BUNDLE_NAME)["networks"]
         if name not in shapes:
-            raise InputError(f"this bundle holds no {name}", path=folder, remedy=f"name the run of 'train {stage}'")
+            raise InputError(
+                f"this bundle holds no {name}",
+                path=folder,
+                remedy=f"name the run of 'train {stage}'",
+            )
         loaded = network(from_dict(config, shapes[name]))
         load_weights(loaded, folder / f"{name}.safetensors")
     else:
         found, options = read_config(folder)
         if found != stage:
-            raise InputError(f"is a run of stage {found}", path=folder, remedy=f"name the run of 'train {stage}'")
+            raise InputError(
+                f"is a run of stage {found}", path=folder, remedy=f"name the run of 'train {stage}'"
+            )
         loaded = network(from_dict(config, options[option]))
         _, weights = trained_weights(folder)
         load_full_state(loaded, weights[name])
@@ -74,11 +83,14 @@ def motion_statistics(run: Path) -> MotionStatistics:
     """
     checkpoint, _ = trained_weights(run)
     values = checkpoint.extra["motion"]
-    return MotionStatistics(*(np.array(values[key], np.float32) for key in ("mean", "spread", "silence")))
+    return MotionStatistics(
+        *(np.array(values[key], np.float32) for key in ("mean", "spread", "silence"))
+    )
 
 
 def measured_by(run: Path) -> str:
-    """Fingerprint of the lip network that measured the mouths of a run of stage ``lipsync``; empty in older runs.
+    """Fingerprint of the lip network that measured the mouths of a run of stage ``lipsync``; empty
+    in older runs.
 
     Tokens of another network's mouths have another scale.
     """
@@ -93,7 +105,8 @@ def load_perceptual(network: Literal["vgg", "alex"]) -> PerceptualLoss:
 
 
 def compile_judges(frozen: Mapping[str, nn.Module]) -> None:
-    """Compile a stage's frozen recogniser and perceptual network; the choice of windows stays as it is, being random.
+    """Compile a stage's frozen recogniser and perceptual network; the choice of windows stays as it
+    is, being random.
 
     Args:
         frozen: the stage's frozen networks by name.
@@ -106,7 +119,9 @@ def compile_judges(frozen: Mapping[str, nn.Module]) -> None:
 
 
 def fingerprint(network: nn.Module) -> str:
-    """Sixteen hexadecimal digits that change with any weight; names the caches made with a network."""
+    """Sixteen hexadecimal digits that change with any weight; names the caches made with a
+    network.
+    """
     digest = hashlib.sha256()
     for name, value in sorted(full_state(network).items()):
         digest.update(name.encode())

@@ -1,4 +1,6 @@
-"""The numbers of a run: plain CSV files that a killed and resumed run continues seamlessly, and TensorBoard."""
+"""The numbers of a run: plain CSV files that a killed and resumed run continues seamlessly, and
+TensorBoard.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from swaptalk.media.files import AtomicFile
 
 
 class MetricTable:
-    """A CSV file with one row a step; new columns may appear at any time, and rows beyond a step can be taken back.
+    """A CSV file with one row a step; new columns may appear at any time, and rows beyond a step
+    can be taken back.
 
     Args:
         path: the file; rows in it are kept.
@@ -28,7 +31,9 @@ class MetricTable:
                 reader = csv.DictReader(file)
                 self._columns = list(reader.fieldnames or ["step"])
                 # A row cut off by a crash has no number, or lacks columns.
-                self._rows = [r for r in reader if (r["step"] or "").isdigit() and None not in r.values()]
+                self._rows = [
+                    r for r in reader if (r["step"] or "").isdigit() and None not in r.values()
+                ]
             self._rows = [r for r in self._rows if int(r["step"]) <= after]
             self._rewrite()
 
@@ -65,7 +70,8 @@ class MetricTable:
 
 
 class Record:
-    """A run's ``log.csv`` (losses), ``metrics.csv`` (evaluation) and ``tensorboard/``; only the first process writes.
+    """A run's ``log.csv`` (losses), ``metrics.csv`` (evaluation) and ``tensorboard/``; only the
+    first process writes.
 
     Args:
         folder: the run.

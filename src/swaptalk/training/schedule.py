@@ -1,7 +1,8 @@
-"""Learning-rate schedule: warm up, stay, decay (Hu et al. 2024, "MiniCPM", arXiv 2404.06395, section 4).
+"""Learning-rate schedule: warm up, stay, decay (Hu et al. 2024, "MiniCPM", arXiv 2404.06395,
+section 4).
 
-The rate stays at its height until the end of the budget comes near, so that a run may be prolonged from a checkpoint
-before the decay without having been planned that long.
+The rate stays at its height until the end of the budget comes near, so that a run may be prolonged
+from a checkpoint before the decay without having been planned that long.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 class Schedule:
     """Factor of the learning rate.
 
-    ``warm_up``: steps of linear rise. ``decay_share``: share of the budget, at its end, over which the rate falls
-    linearly. ``floor``: factor that is left at the very end.
+    ``warm_up``: steps of linear rise. ``decay_share``: share of the budget, at its end, over which
+    the rate falls linearly. ``floor``: factor that is left at the very end.
     """
 
     warm_up: int
@@ -22,7 +23,9 @@ class Schedule:
     floor: float = 0.02
 
     def factor(self, step: int, progress: float) -> float:
-        """Factor at a step (from 0), ``progress`` being the part of the budget that is used up, 0..1."""
+        """Factor at a step (from 0), ``progress`` being the part of the budget that is used up,
+        0..1.
+        """
         rise = min(1.0, (step + 1) / max(1, self.warm_up))
         if self.decay_share <= 0:
             return rise
@@ -31,7 +34,8 @@ class Schedule:
 
 
 def progress(step: int, elapsed: float, steps: int, minutes: float) -> float:
-    """Part of the budget used, 0..1: of steps, of wall-clock time, or of whichever ends first; 0 without a budget.
+    """Part of the budget used, 0..1: of steps, of wall-clock time, or of whichever ends first; 0
+    without a budget.
 
     Args:
         step: steps done.

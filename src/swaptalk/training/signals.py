@@ -9,7 +9,8 @@ from typing import Any
 
 
 class StopRequest:
-    """Notes the first SIGINT (Ctrl-C) or SIGTERM (a scheduler) instead of dying of it; the second acts as usual.
+    """Notes the first SIGINT (Ctrl-C) or SIGTERM (a scheduler) instead of dying of it; the second
+    acts as usual.
 
     A context manager; outside of the main thread, where Python has no signals, it does nothing.
     """
@@ -34,6 +35,9 @@ class StopRequest:
         self._before.clear()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._restore()

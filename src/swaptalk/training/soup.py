@@ -13,24 +13,32 @@ import torch
 from torch import Tensor
 
 from swaptalk.errors import InputError
-from swaptalk.training.checkpoint import Checkpoint, read_config, save_checkpoint, trained_weights, write_config
+from swaptalk.training.checkpoint import (
+    Checkpoint,
+    read_config,
+    save_checkpoint,
+    trained_weights,
+    write_config,
+)
 
 #: What runs of a stage must have in common besides the shapes: the scale of their motion tokens.
 SCALE = ("motion", "lips")
 
 
 def average_runs(runs: Sequence[Path], out: Path) -> None:
-    """Write the mean of runs of one stage as a run of no steps, for ``--start-from`` and ``swaptalk export``.
+    """Write the mean of runs of one stage as a run of no steps, for ``--start-from`` and ``swaptalk
+    export``.
 
-    Each run counts alike, with its moving averages. Networks that some of the runs lack (a discriminator) are left out.
+    Each run counts alike, with its moving averages. Networks that some of the runs lack (a
+    discriminator) are left out.
 
     Args:
         runs: folders of at least two runs.
         out: folder to write; its config is the first run's.
 
     Raises:
-        InputError: the runs are of different stages, shapes or scales of motion, one has no checkpoint, or ``out``
-            exists.
+        InputError: the runs are of different stages, shapes or scales of motion, one has no
+            checkpoint, or ``out`` exists.
     """
     if out.exists():
         raise InputError("exists already", path=out, remedy="name another folder")
@@ -44,10 +52,16 @@ def average_runs(runs: Sequence[Path], out: Path) -> None:
         if other != stage:
             raise InputError(f"is a run of stage {other}", path=run, remedy=f"name runs of {stage}")
         if any(checkpoint.extra.get(key) != first.extra.get(key) for key in SCALE):
-            raise InputError("has motion tokens of another scale", path=run, remedy="average a run with its start")
+            raise InputError(
+                "has motion tokens of another scale",
+                path=run,
+                remedy="average a run with its start",
+            )
         kept = {name: state for name, state in kept.items() if name in weights}
         if any(_shapes(state) != _shapes(weights[name]) for name, state in kept.items()):
-            raise InputError("has networks of another shape", path=run, remedy="average a run with its start")
+            raise InputError(
+                "has networks of another shape", path=run, remedy="average a run with its start"
+            )
     mean = {name: _mean([weights[name] for _, weights in found]) for name in kept}
     out.mkdir(parents=True)
     extra = {**first.extra, "mean_of": [checkpoint.summary() for checkpoint, _ in found]}

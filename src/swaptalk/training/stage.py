@@ -22,7 +22,9 @@ Batch = dict[str, Tensor]
 
 @dataclass
 class Evaluation:
-    """Numbers by name, and a picture (H, W, 3) uint8 RGB that shows what they look like, if there is one."""
+    """Numbers by name, and a picture (H, W, 3) uint8 RGB that shows what they look like, if there
+    is one.
+    """
 
     metrics: dict[str, float] = field(default_factory=dict)
     sheet: NDArray[np.uint8] | None = None
@@ -33,13 +35,15 @@ class Stage(ABC):
 
     Attributes:
         name: the stage's name on the command line.
-        networks: what is trained and saved, by name. The loop replaces the entries by the wrapped networks that it
-            runs, so a stage must call ``self.networks[...]`` and keep no other reference.
-        averaged: names of the networks with an exponential moving average, which is what gets exported.
+        networks: what is trained and saved, by name. The loop replaces the entries by the wrapped
+            networks that it runs, so a stage must call ``self.networks[...]`` and keep no other
+            reference.
+        averaged: names of the networks with an exponential moving average, which is what gets
+            exported.
         frozen: networks that only take part; the loop moves them to the device.
         methods: methods of networks, beside ``forward``, that ``play`` calls: (network, method).
-        autocast: context of the run's precision for frozen networks; the wrapped ones enter it by themselves. Never
-            held while yielding.
+        autocast: context of the run's precision for frozen networks; the wrapped ones enter it by
+            themselves. Never held while yielding.
         device: where the networks run; the loop sets it.
     """
 
@@ -71,7 +75,8 @@ class Stage(ABC):
 
     @abstractmethod
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
-        """Yield each player's losses in turn; the loop runs the backward pass before it asks for the next.
+        """Yield each player's losses in turn; the loop runs the backward pass before it asks for
+        the next.
 
         Random numbers come from PyTorch's generator, which the loop seeds for each batch.
 
@@ -82,7 +87,9 @@ class Stage(ABC):
 
     @abstractmethod
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
-        """Judge the averaged networks (in evaluation mode, without gradients) on people it was not trained on."""
+        """Judge the averaged networks (in evaluation mode, without gradients) on people it was not
+        trained on.
+        """
 
     def compile(self) -> None:
         """Compile what `play` runs most; the default compiles every network."""

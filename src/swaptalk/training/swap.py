@@ -1,4 +1,6 @@
-"""Stage ``swap``: give the target's embedding the source's identity, learned on cached embeddings."""
+"""Stage ``swap``: give the target's embedding the source's identity, learned on cached
+embeddings.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +58,11 @@ class SwapWeights:
     identity_result: float = 0.05
     """L_id_res: SFace, result against proxy."""
     perceptual: float = 0.2
-    """LPIPS on windows of the decoded result against those of the decoded proxy: texture that L1 averages away."""
+    """LPIPS on windows of the decoded result against those of the decoded proxy: texture that L1
+    averages away."""
     adversarial: float = 0.03
-    """Patch discriminator, from adversarial_from on: decoded results shall look like decoded real faces."""
+    """Patch discriminator, from adversarial_from on: decoded results shall look like decoded real
+    faces."""
     geometry: float = 0.2
     """Openings of the mouth, yaw and pitch as the target has them, read from the embedding."""
 
@@ -68,7 +72,8 @@ class SwapOptions(LoopOptions):
     """Train the face swapping module on a finished autoencoder."""
 
     out: Path = Path("runs/swap")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there is resumed."""
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
+    is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     vqgan: Path = Path("runs/vqgan")
@@ -90,7 +95,8 @@ class SwapOptions(LoopOptions):
     pairs_share: float = 0.5
     """Share of that folder among the pairs with a proxy."""
     reposed_share: float = 0.2
-    """Share of the mesh-warp proxies whose source is shown in another pose than the one that suits the target."""
+    """Share of the mesh-warp proxies whose source is shown in another pose than the one that suits
+    the target."""
     same_share: float = 0.2
     """Share of pairs of one person, whose exact answer is the target itself."""
     free_share: float = 0.0
@@ -112,10 +118,11 @@ class SwapOptions(LoopOptions):
     sharpness: float = 1.0
     """Preference for sharp pictures; 0: none."""
     geometry_steps: int = 1500
-    """Batches that the geometry regressor is fitted to before the first step, once for a data set."""
+    """Batches that the geometry regressor is fitted to before the first step, once for a data
+    set."""
     embed_frames: int = 0
-    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of them is encoded
-    before the first step, so hours of footage want some dozens a clip."""
+    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of
+    them is encoded before the first step, so hours of footage want some dozens a clip."""
 
 
 class SwapStage(Stage):
@@ -130,9 +137,10 @@ class SwapStage(Stage):
         vqgan: VQGAN = load_network("vqgan", options.vqgan)
         if options.model.latent_channels != vqgan.config.latent_channels:
             raise InputError(
-                f"its embeddings have {vqgan.config.latent_channels} channels", path=options.vqgan,
+                f"its embeddings have {vqgan.config.latent_channels} channels",
+                path=options.vqgan,
                 remedy=f"give --model.latent-channels {vqgan.config.latent_channels}",
-            )  # fmt: skip
+            )
         torch.manual_seed(options.seed)
         self.networks = {"swap": SwapTransformer(options.model)}
         if options.weights.adversarial:
@@ -147,11 +155,15 @@ class SwapStage(Stage):
             self.frozen["recogniser"] = self._recogniser
         self._dataset = Dataset(options.data, options.validation_share)
         self._latents = LatentCache(self._dataset, fingerprint(vqgan.encoder), options.embed_frames)
-        self._frames = FrameSampler(self._latents, options.video_share, options.sharpness, options.maximum_scale)
+        self._frames = FrameSampler(
+            self._latents, options.video_share, options.sharpness, options.maximum_scale
+        )
         self._proxies = ProxyCache(self._latents, self._frames, options.seed)
         self._external: list[dict[str, Tensor]] = []
         self._identity = {
-            item.name: self._dataset.embedding(item) for item in self._dataset.items if self._recogniser is not None
+            item.name: self._dataset.embedding(item)
+            for item in self._dataset.items
+            if self._recogniser is not None
         }
 
     def prepare(self) -> None:
@@ -159,18 +171,30 @@ class SwapStage(Stage):
         vqgan, recogniser = self._vqgan.to(self.device), self._recogniser
         if recogniser is not None:
             recogniser.to(self.device)
-        wanted = [*self._frames.items, *(item for frames in self._judged_frames() for item, _ in frames)]
+        wanted = [
+            *self._frames.items,
+            *(item for frames in self._judged_frames() for item, _ in frames),
+        ]
         self._latents.build(wanted, vqgan, self.device, announce("embedding the data set"))
         if self.options.proxies:
             judge = recogniser if self.options.weights.identity_result else None
-            self._proxies.build(self.options.proxies, vqgan, judge, self.device, announce("making proxies"))
+            self._proxies.build(
+                self.options.proxies, vqgan, judge, self.device, announce("making proxies")
+            )
         if self.options.pairs is not None:
-            self._external = [self._encode_pair(pair) for pair in external_pairs(self.options.pairs, _aligner())]
+            self._external = [
+                self._encode_pair(pair) for pair in external_pairs(self.options.pairs, _aligner())
+            ]
         if self.options.weights.geometry:
             motion = MotionTable(self._dataset)
             motion.build(announce("measuring mouths"))
             self.frozen["geometry"] = geometry_regressor(
-                self._latents, motion, self._frames.items, self.options.geometry_steps, self.options.seed, self.device
+                self._latents,
+                motion,
+                self._frames.items,
+                self.options.geometry_steps,
+                self.options.seed,
+                self.device,
             )
 
     def _encode_pair(self, pair: tuple[NDArray[np.uint8], ...]) -> dict[str, Tensor]:
@@ -178,7 +202,9 @@ class SwapStage(Stage):
         with torch.inference_mode():
             target, source, result = self._vqgan.encode(faces).float().cpu().clone()
             judge = self._recogniser
-            found = judge(faces[1:]).float().cpu().clone() if judge is not None else torch.zeros(2, 128)
+            found = (
+                judge(faces[1:]).float().cpu().clone() if judge is not None else torch.zeros(2, 128)
+            )
         return _pair(target, source, result, found[0], found[1], 1.0)
 
     def players(self) -> dict[str, tuple[str, ...]]:
@@ -194,7 +220,9 @@ class SwapStage(Stage):
             )
         }
         if "discriminator" in self.networks:
-            chosen["discriminator"] = build_optimizers(self.networks["discriminator"], "adamw", rate, rate)
+            chosen["discriminator"] = build_optimizers(
+                self.networks["discriminator"], "adamw", rate, rate
+            )
         return chosen
 
     def compile(self) -> None:
@@ -215,7 +243,9 @@ class SwapStage(Stage):
             source = self._frames.another(target, rng)
             answer, whose = self._latent(target), self._direction(source[0])
             return _pair(answer, self._latent(source), answer, whose, whose, 1.0)
-        if choice < options.same_share + options.free_share or not (len(self._proxies) or self._external):
+        if choice < options.same_share + options.free_share or not (
+            len(self._proxies) or self._external
+        ):
             target, source = self._frames.draw(rng), self._frames.draw(rng)
             latent, whose = self._latent(target), self._direction(source[0])
             return _pair(latent, self._latent(source), latent, whose, whose, 0.0)
@@ -224,10 +254,13 @@ class SwapStage(Stage):
         proxy = self._proxies[int(rng.integers(len(self._proxies)))]
         turned = rng.random() < options.reposed_share
         return _pair(
-            self._latent(proxy.target), _floats(proxy.reposed) if turned else self._latent(proxy.source),
-            _floats(proxy.latents), self._direction(proxy.source[0]), torch.tensor(np.array(proxy.identity)),
+            self._latent(proxy.target),
+            _floats(proxy.reposed) if turned else self._latent(proxy.source),
+            _floats(proxy.latents),
+            self._direction(proxy.source[0]),
+            torch.tensor(np.array(proxy.identity)),
             proxy.quality,
-        )  # fmt: skip
+        )
 
     def _latent(self, frame: Frame) -> Tensor:
         return _floats(self._latents(frame[0])[frame[1]])
@@ -240,11 +273,16 @@ class SwapStage(Stage):
         swapped: Tensor = self.networks["swap"](batch["target"], batch["source"])
         terms, weights = Terms(self.options.weights), self.options.weights
         terms.add("proxy", lambda: proxy_loss(swapped, batch["proxy"], batch["quality"]))
-        terms.add("geometry", lambda: geometry_loss(self.frozen["geometry"], swapped, batch["target"]))
+        terms.add(
+            "geometry", lambda: geometry_loss(self.frozen["geometry"], swapped, batch["target"])
+        )
         on_pictures = (
-            weights.identity_source, weights.identity_result, weights.proxy_picture, weights.perceptual,
+            weights.identity_source,
+            weights.identity_result,
+            weights.proxy_picture,
+            weights.perceptual,
             weights.adversarial,
-        )  # fmt: skip
+        )
         judging = "discriminator" in self.networks and step >= self.options.adversarial_from
         faces = real = None
         if any(on_pictures) and step >= self.options.decode_from:
@@ -256,8 +294,12 @@ class SwapStage(Stage):
                     wanted = self._vqgan.decode(some["proxy"])
                     real = self._vqgan.decode(some["target"]) if judging else None
                 self._add_picture_terms(terms, faces, wanted, some)
-                rise = adversarial_rise(step, self.options.adversarial_from, self.options.adversarial_rise)
-                terms.add("adversarial", lambda: fooling_loss(self.networks["discriminator"], faces), rise)
+                rise = adversarial_rise(
+                    step, self.options.adversarial_from, self.options.adversarial_rise
+                )
+                terms.add(
+                    "adversarial", lambda: fooling_loss(self.networks["discriminator"], faces), rise
+                )
         yield "swap", terms
         if judging and faces is not None and real is not None:
             yield "discriminator", judging_terms(self.networks["discriminator"], real, faces)
@@ -279,26 +321,38 @@ class SwapStage(Stage):
         return identity_loss(self._recogniser, faces[known], wanted[known])
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
-        """Unseen people swapped: likeness to source and target, and whether the source is found among all of them."""
+        """Unseen people swapped: likeness to source and target, and whether the source is found
+        among all of them.
+        """
         sources, targets = self._judged_frames()
         device = self.device
         source, target = (self._latents.stack(frames).to(device) for frames in (sources, targets))
         swapped = networks["swap"](target, source)
-        faces = torch.cat([self._vqgan.decode(part) for part in torch.split(swapped, 8)]).clamp(-1, 1)
+        faces = torch.cat([self._vqgan.decode(part) for part in torch.split(swapped, 8)]).clamp(
+            -1, 1
+        )
         metrics = {"change": float((swapped - target).abs().mean())}
-        pictures = [np.stack([self._dataset.picture(*f) for f in frames]) for frames in (sources, targets)]
+        pictures = [
+            np.stack([self._dataset.picture(*f) for f in frames]) for frames in (sources, targets)
+        ]
         if self._recogniser is not None:
             made = self._recogniser(faces)
             real = [self._recogniser(to_tensor(p).to(device)) for p in pictures]
             metrics["identity_source"] = float((made * real[0]).sum(dim=1).mean())
             metrics["identity_target"] = float((made * real[1]).sum(dim=1).mean())
             found = (made @ real[0].T).argmax(dim=1)
-            metrics["retrieval"] = float((found == torch.arange(len(found), device=found.device)).float().mean())
+            metrics["retrieval"] = float(
+                (found == torch.arange(len(found), device=found.device)).float().mean()
+            )
         rows = [*(p[:SHEET_PAIRS] for p in pictures), to_pictures(faces[:SHEET_PAIRS])]
-        return Evaluation(metrics, np.concatenate([np.concatenate(list(row), axis=1) for row in rows]))
+        return Evaluation(
+            metrics, np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+        )
 
     def _judged_frames(self) -> tuple[list[Frame], list[Frame]]:
-        """One frame of each of up to `JUDGED_PAIRS` unseen people as source, and the next person's as its target."""
+        """One frame of each of up to `JUDGED_PAIRS` unseen people as source, and the next person's
+        as its target.
+        """
         people: dict[str, Frame] = {}
         for item in self._dataset.judged():
             frame = usable_frame(self._latents.usable(item), np.random.default_rng(0))
@@ -309,12 +363,21 @@ class SwapStage(Stage):
 
 
 def _pair(
-    target: Tensor, source: Tensor, proxy: Tensor, source_identity: Tensor, proxy_identity: Tensor, quality: float
+    target: Tensor,
+    source: Tensor,
+    proxy: Tensor,
+    source_identity: Tensor,
+    proxy_identity: Tensor,
+    quality: float,
 ) -> dict[str, Tensor]:
     return {
-        "target": target, "source": source, "proxy": proxy, "source_identity": source_identity,
-        "proxy_identity": proxy_identity, "quality": torch.tensor(quality, dtype=torch.float32),
-    }  # fmt: skip
+        "target": target,
+        "source": source,
+        "proxy": proxy,
+        "source_identity": source_identity,
+        "proxy_identity": proxy_identity,
+        "quality": torch.tensor(quality, dtype=torch.float32),
+    }
 
 
 def _floats(latents: NDArray[np.float16]) -> Tensor:

@@ -1,6 +1,8 @@
-"""Stage ``sync-scorer``: the sync network of the evaluation reports learns which mouth pixels belong to which sound.
+"""Stage ``sync-scorer``: the sync network of the evaluation reports learns which mouth pixels
+belong to which sound.
 
-It is trained apart from everything else and must never enter a loss: what is optimised against a judge fools it.
+It is trained apart from everything else and must never enter a loss: what is optimised against a
+judge fools it.
 """
 
 from __future__ import annotations
@@ -37,13 +39,15 @@ from swaptalk.training.swap import announce
 
 #: First layers, last layers and scale, which AdamW trains.
 OUTER_LAYERS = (r"^frames\.1\.", r"^lips\.3\.", r"^sound\.0\.", r"^sound\.9\.")
-#: Windows this near to each other (frames) are too like to be told apart, so they do not count as wrong answers.
+#: Windows this near to each other (frames) are too like to be told apart, so they do not count as
+#: wrong answers.
 NEAR = 1
-#: Augmentation: largest shift in pixels of the view, change of size, of contrast and of brightness (of 1), share of
-#: softened segments and their largest blur in pixels. Generated mouths are often soft; softness must not decide.
+#: Augmentation: largest shift in pixels of the view, change of size, of contrast and of brightness
+#: (of 1), share of softened segments and their largest blur in pixels. Generated mouths are often
+#: soft; softness must not decide.
 SHIFT_PIXELS, SCALE, CONTRAST, BRIGHTNESS, SOFT_SHARE, SOFT_SIGMA = 3.0, 0.06, 0.3, 0.2, 0.4, 1.2
-#: An earlier network is believed about a clip if its confidence is above this share of those of foreign sound; each
-#: clip is given the sound of the clips so many places further on.
+#: An earlier network is believed about a clip if its confidence is above this share of those of
+#: foreign sound; each clip is given the sound of the clips so many places further on.
 BELIEVED_QUANTILE, FOREIGN_STEPS = 0.95, (7, 11, 13)
 
 
@@ -62,7 +66,8 @@ class SyncScorerOptions(LoopOptions):
     """Train the sync network that reports use."""
 
     out: Path = Path("runs/sync-scorer")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there is resumed."""
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
+    is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     model: SyncScorerConfig = field(default_factory=SyncScorerConfig)
@@ -76,8 +81,9 @@ class SyncScorerOptions(LoopOptions):
     learning_rate: float = 2e-3
     """Rate of Muon, or of AdamW where it trains everything."""
     align_by: Path | None = None
-    """An earlier run of this stage, which decides about every clip's sound: where it fits best, or that it does not.
-    Without one, clips are used whose sound needed no correction by its loudness."""
+    """An earlier run of this stage, which decides about every clip's sound: where it fits best, or
+    that it does not. Without one, clips are used whose sound needed no correction by its
+    loudness."""
     sharpness: float = 0.3
     """Preference for sharp clips; 0: none."""
 
@@ -94,19 +100,26 @@ class SyncScorerStage(Stage):
         torch.manual_seed(options.seed)
         self.networks = {"scorer": SyncScorerNetwork(options.model)}
         self.frozen = {}
-        self._earlier = None if options.align_by is None else load_network("scorer", options.align_by)
+        self._earlier = (
+            None if options.align_by is None else load_network("scorer", options.align_by)
+        )
         self._dataset = Dataset(options.data, options.validation_share)
         self._views = MouthViews(self._dataset)
         items = [i for i in self._dataset.select("train", ("real", "generated")) if i.sound]
         if self._earlier is None:
             items = [i for i in items if fits_as_it_is(i)]
-        self._sampler = WindowSampler(self._dataset.usable, items, options.frames, options.sharpness)
+        self._sampler = WindowSampler(
+            self._dataset.usable, items, options.frames, options.sharpness
+        )
         if not self._sampler.items:
             raise InputError(
-                f"no clip with trusted sound has {options.frames} usable frames in a row", path=options.data,
+                f"no clip with trusted sound has {options.frames} usable frames in a row",
+                path=options.data,
                 remedy="see untrusted.csv in it, or give fewer --frames",
-            )  # fmt: skip
-        self._judged = [i for i in self._dataset.select("validation", ("real",)) if i.sound] or self._sampler.items[:8]
+            )
+        self._judged = [
+            i for i in self._dataset.select("validation", ("real",)) if i.sound
+        ] or self._sampler.items[:8]
         self._offsets: dict[str, int] = {}
 
     def prepare(self) -> None:
@@ -114,12 +127,16 @@ class SyncScorerStage(Stage):
         self._views.build([*self._sampler.items, *self._judged], announce("cutting out mouths"))
         if self._earlier is None:
             return
-        believed = believed_offsets(OwnSyncScorer(self._earlier), self._sampler.items, self._views, self._dataset)
+        believed = believed_offsets(
+            OwnSyncScorer(self._earlier), self._sampler.items, self._views, self._dataset
+        )
         self._offsets = believed
         self._sampler = WindowSampler(
-            self._dataset.usable, [i for i in self._sampler.items if i.name in believed], self.options.frames,
+            self._dataset.usable,
+            [i for i in self._sampler.items if i.name in believed],
+            self.options.frames,
             self.options.sharpness,
-        )  # fmt: skip
+        )
 
     def players(self) -> dict[str, tuple[str, ...]]:
         """The network alone."""
@@ -130,7 +147,11 @@ class SyncScorerStage(Stage):
         options = self.options
         return {
             "scorer": build_optimizers(
-                self.networks["scorer"], options.optimizer, options.learning_rate, options.other_rate, OUTER_LAYERS
+                self.networks["scorer"],
+                options.optimizer,
+                options.learning_rate,
+                options.other_rate,
+                OUTER_LAYERS,
             )
         }
 
@@ -149,9 +170,11 @@ class SyncScorerStage(Stage):
         return mel_window(self._dataset.mel(segment.item), start, self.options.frames)
 
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
-        """In every segment, each window's partner must be found among all windows (InfoNCE, van den Oord et al. 2018).
+        """In every segment, each window's partner must be found among all windows (InfoNCE, van den
+        Oord et al. 2018).
 
-        Wrong answers come from the same segment alone: between people, a voice would betray a face without any lips.
+        Wrong answers come from the same segment alone: between people, a voice would betray a face
+        without any lips.
         """
         logits = self.networks["scorer"](batch["views"], batch["mel"])
         count = logits.shape[1]
@@ -174,7 +197,9 @@ class SyncScorerStage(Stage):
 
 
 def fits_as_it_is(item: Item) -> bool:
-    """Whether a clip's lips and loudness go together without any correction of the sound, which errs in short clips."""
+    """Whether a clip's lips and loudness go together without any correction of the sound, which
+    errs in short clips.
+    """
     return item.trusted and item.offset == 0
 
 
@@ -223,9 +248,14 @@ def augment_views(views: NDArray[np.uint8], rng: np.random.Generator) -> NDArray
     linear = np.diag([mirrored * scale, scale])
     matrix = np.concatenate([linear, (centre + shift - linear @ centre)[:, None]], axis=1)
     soft = rng.uniform(0.3, SOFT_SIGMA) if rng.random() < SOFT_SHARE else 0.0
-    contrast, brightness = 1 + rng.uniform(-CONTRAST, CONTRAST), rng.uniform(-BRIGHTNESS, BRIGHTNESS)
+    contrast, brightness = (
+        1 + rng.uniform(-CONTRAST, CONTRAST),
+        rng.uniform(-BRIGHTNESS, BRIGHTNESS),
+    )
     changed = np.empty(views.shape, np.float32)
     for index, view in enumerate(views):
-        moved = cv2.warpAffine(view, matrix, (VIEW_WIDTH, VIEW_HEIGHT), borderMode=cv2.BORDER_REFLECT_101)
+        moved = cv2.warpAffine(
+            view, matrix, (VIEW_WIDTH, VIEW_HEIGHT), borderMode=cv2.BORDER_REFLECT_101
+        )
         changed[index] = cv2.GaussianBlur(moved, (0, 0), soft) if soft else moved
     return np.asarray((changed / 127.5 - 1) * contrast + brightness, np.float32)

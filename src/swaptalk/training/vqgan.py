@@ -58,7 +58,8 @@ class VQGANOptions(LoopOptions):
     """Train the face autoencoder: encoder, two codebooks, decoder."""
 
     out: Path = Path("runs/vqgan")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there is resumed."""
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
+    is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     model: VQGANConfig = field(default_factory=VQGANConfig)
@@ -74,13 +75,15 @@ class VQGANOptions(LoopOptions):
     identity_from: int = 600
     """Step at which the identity loss starts; earlier the pictures are no faces."""
     identity_share: float = 0.25
-    """Share of each batch that the identity loss looks at; the recogniser costs more than the autoencoder."""
+    """Share of each batch that the identity loss looks at; the recogniser costs more than the
+    autoencoder."""
     adversarial_from: int = 8000
     """Step at which the discriminator starts, once the other losses have done what they can."""
     adversarial_rise: int = 500
     """Steps over which its weight rises."""
     decoder_only: bool = False
-    """Leave encoder and codebooks as --start-from has them: what swap and lip-sync learned on them stays valid."""
+    """Leave encoder and codebooks as --start-from has them: what swap and lip-sync learned on them
+    stays valid."""
     perceptual_network: Literal["vgg", "alex"] = "vgg"
     """Network of the perceptual loss; the report's LPIPS is on AlexNet."""
     video_share: float = 0.35
@@ -121,7 +124,9 @@ class VQGANStage(Stage):
         if weights.identity:
             self.frozen["recogniser"] = SFace(assets.resolve("sface"))
         self._dataset = Dataset(options.data, options.validation_share)
-        self._sampler = FaceSampler(self._dataset, options.video_share, options.maximum_scale, options.sharpness)
+        self._sampler = FaceSampler(
+            self._dataset, options.video_share, options.maximum_scale, options.sharpness
+        )
         self._judges: dict[str, nn.Module] | None = None
 
     def players(self) -> dict[str, tuple[str, ...]]:
@@ -133,7 +138,11 @@ class VQGANStage(Stage):
         options = self.options
         chosen = {
             "vqgan": build_optimizers(
-                self.networks["vqgan"], options.optimizer, options.learning_rate, options.other_rate, OUTER_LAYERS
+                self.networks["vqgan"],
+                options.optimizer,
+                options.learning_rate,
+                options.other_rate,
+                OUTER_LAYERS,
             )
         }
         if "discriminator" in self.networks:
@@ -166,10 +175,20 @@ class VQGANStage(Stage):
         with self.autocast():
             early = min(1.0, (step + 1) / 300)  # LPIPS of noise leads astray
             terms.add("perceptual", lambda: self._frozen("perceptual")(picture, faces), early)
-            terms.add("commitment", lambda: result.commitment, float(quantizing and not options.decoder_only))
-            terms.add("identity", lambda: self._identity(picture, faces), float(step >= options.identity_from))
+            terms.add(
+                "commitment",
+                lambda: result.commitment,
+                float(quantizing and not options.decoder_only),
+            )
+            terms.add(
+                "identity",
+                lambda: self._identity(picture, faces),
+                float(step >= options.identity_from),
+            )
             rise = adversarial_rise(step, options.adversarial_from, options.adversarial_rise)
-            terms.add("adversarial", lambda: fooling_loss(self.networks["discriminator"], picture), rise)
+            terms.add(
+                "adversarial", lambda: fooling_loss(self.networks["discriminator"], picture), rise
+            )
         yield "vqgan", terms
         if "discriminator" in self.networks and step >= options.adversarial_from:
             yield "discriminator", judging_terms(self.networks["discriminator"], faces, picture)
@@ -183,7 +202,9 @@ class VQGANStage(Stage):
         return identity_loss(recogniser, picture[:count], directions(recogniser, faces[:count]))
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
-        """L1, LPIPS on AlexNet and identity of unseen faces, from embeddings and from codes, and codebook use."""
+        """L1, LPIPS on AlexNet and identity of unseen faces, from embeddings and from codes, and
+        codebook use.
+        """
         network: Any = networks["vqgan"]
         device = next(network.parameters()).device
         pictures = held_out_faces(self._dataset, JUDGED_FACES)
@@ -197,15 +218,21 @@ class VQGANStage(Stage):
             metrics["codes_used"] = _distinct(codes)
         rows = [pictures[:SHEET_FACES]]
         for prefix, embeddings in made.items():
-            decoded = torch.cat([network.decode(part) for part in torch.split(embeddings, 8)]).clamp(-1, 1)
+            decoded = torch.cat(
+                [network.decode(part) for part in torch.split(embeddings, 8)]
+            ).clamp(-1, 1)
             metrics[f"{prefix}l1"] = float((decoded - faces).abs().mean())
             for name, judge in self._report_networks(device).items():
                 metrics[prefix + name] = _judgement(name, judge, decoded, faces)
             rows.append(to_pictures(decoded[:SHEET_FACES]))
-        return Evaluation(metrics, np.concatenate([np.concatenate(list(row), axis=1) for row in rows]))
+        return Evaluation(
+            metrics, np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+        )
 
     def _report_networks(self, device: torch.device) -> dict[str, nn.Module]:
-        """LPIPS on AlexNet and SFace where their files are there; an evaluation alone fetches nothing."""
+        """LPIPS on AlexNet and SFace where their files are there; an evaluation alone fetches
+        nothing.
+        """
         if self._judges is None:
             self._judges = {}
             if assets.status(assets.get("lpips-alexnet")) == "ready":
@@ -222,6 +249,12 @@ def _judgement(name: str, judge: Any, decoded: Tensor, faces: Tensor) -> float:
 
 
 def _distinct(codes: Tensor) -> float:
-    """Mean number of different codes in use per codebook, of codes (N, heads, H, W), over both halves."""
-    counts = [len(torch.unique(half[:, head])) for half in codes.chunk(2, dim=2) for head in range(codes.shape[1])]
+    """Mean number of different codes in use per codebook, of codes (N, heads, H, W), over both
+    halves.
+    """
+    counts = [
+        len(torch.unique(half[:, head]))
+        for half in codes.chunk(2, dim=2)
+        for head in range(codes.shape[1])
+    ]
     return float(np.mean(counts))

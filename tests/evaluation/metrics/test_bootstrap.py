@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from swaptalk.evaluation.metrics.bootstrap import bootstrap_difference, bootstrap_mean, bootstrap_statistic
+from swaptalk.evaluation.metrics.bootstrap import (
+    bootstrap_difference,
+    bootstrap_mean,
+    bootstrap_statistic,
+)
 
 
 def test_interval_of_a_large_normal_sample_is_the_textbook_one() -> None:

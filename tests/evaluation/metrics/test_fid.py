@@ -35,7 +35,8 @@ def test_size_and_names_are_those_of_the_weight_file() -> None:
 
 
 def test_pools_follow_tensorflow() -> None:
-    # A constant map keeps its value under an average that does not count padding, also at the border.
+    # A constant map keeps its value under an average that does not count padding, also at the
+    # border.
     network = InceptionV3()
     assert torch.equal(network.Mixed_7b._pool(torch.ones(1, 2, 5, 5)), torch.ones(1, 2, 5, 5))
     peak = torch.zeros(1, 1, 5, 5)
@@ -53,7 +54,10 @@ def test_weights_are_read_and_the_classifier_left_out(tmp_path: Path) -> None:
     assert features.shape == (1, 2048)
     # The protocol: bilinear to 299 px without antialiasing, values from [0, 1] to [-1, 1].
     x = torch.nn.functional.interpolate(
-        torch.from_numpy(frames).permute(0, 3, 1, 2) / 255.0, size=(299, 299), mode="bilinear", align_corners=False
+        torch.from_numpy(frames).permute(0, 3, 1, 2) / 255.0,
+        size=(299, 299),
+        mode="bilinear",
+        align_corners=False,
     )
     with torch.no_grad():
         assert np.allclose(features, network(2 * x - 1).numpy(), atol=1e-4)

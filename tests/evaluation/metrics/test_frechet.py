@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from swaptalk.evaluation.metrics.frechet import GaussianStatistics, frechet_distance, gaussian_statistics
+from swaptalk.evaluation.metrics.frechet import (
+    GaussianStatistics,
+    frechet_distance,
+    gaussian_statistics,
+)
 
 
 def gaussian(mean: list[float], covariance: object) -> GaussianStatistics:
@@ -30,7 +34,9 @@ def test_rotation_of_both_changes_nothing_and_equal_ones_are_zero() -> None:
     distance = frechet_distance(gaussian_statistics(x), gaussian_statistics(y))
     turned = frechet_distance(gaussian_statistics(x @ turn), gaussian_statistics(y @ turn))
     assert turned == pytest.approx(distance)
-    assert frechet_distance(gaussian_statistics(x), gaussian_statistics(x)) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance(gaussian_statistics(x), gaussian_statistics(x)) == pytest.approx(
+        0, abs=1e-6
+    )
 
 
 def test_singular_covariances_are_fine_and_reported() -> None:

@@ -14,7 +14,8 @@ def test_perfect_and_rotated_galleries() -> None:
 
 
 def test_ranks_of_a_constructed_case() -> None:
-    # The query points between entries at 0, 10, 20, ... degrees: at 23 the order is 20, 30, 10, 40, 0.
+    # The query points between entries at 0, 10, 20, ... degrees: at 23 the order is 20, 30, 10, 40,
+    # 0.
     angles = np.radians(np.arange(0, 50, 10))
     gallery = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     query = np.array([[np.cos(np.radians(23)), np.sin(np.radians(23))]])
@@ -38,7 +39,9 @@ def test_a_constant_embedding_does_not_score() -> None:
 
 def test_chance_level() -> None:
     rng = np.random.default_rng(0)
-    result = identity_retrieval(rng.normal(size=(4000, 64)), rng.integers(0, 50, 4000), rng.normal(size=(50, 64)))
+    result = identity_retrieval(
+        rng.normal(size=(4000, 64)), rng.integers(0, 50, 4000), rng.normal(size=(50, 64))
+    )
     assert result.top1 == pytest.approx(2.0, abs=1.0)
     assert result.top5 == pytest.approx(10.0, abs=2.0)
 

@@ -57,7 +57,9 @@ def test_the_mouth_is_both_lips_and_symmetric() -> None:
 
 def test_eye_distance_of_the_crop() -> None:
     assert ALIGNED_EYE_DISTANCE == pytest.approx(90, abs=0.5)
-    assert eye_distance(align_meshes(clip())) == pytest.approx(eye_distance(canonical_crop_mesh()[None])[0], abs=0.1)
+    assert eye_distance(align_meshes(clip())) == pytest.approx(
+        eye_distance(canonical_crop_mesh()[None])[0], abs=0.1
+    )
 
 
 def test_mismatched_counts_are_refused() -> None:

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from swaptalk.evaluation.metrics.lip_leak import frame_levels, lip_leak, mouth_opening, silent_frames
+from swaptalk.evaluation.metrics.lip_leak import (
+    frame_levels,
+    lip_leak,
+    mouth_opening,
+    silent_frames,
+)
 from swaptalk.faces.topology import CANONICAL_MESH, LIP_BOTTOM, LIP_TOP
 
 RATE, FPS = 16_000, 25.0
@@ -20,7 +25,7 @@ def test_levels_of_a_known_sine() -> None:
     assert levels[10] == pytest.approx(10 * np.log10(0.3**2 / 2), abs=0.05)
     assert levels[80] == pytest.approx(-80, abs=1)
     # Frames after the end of the sound are digital silence.
-    assert frame_levels(half_speech()[: RATE], RATE, FPS, 100)[60] == -120
+    assert frame_levels(half_speech()[:RATE], RATE, FPS, 100)[60] == -120
 
 
 def test_silence_is_found_without_its_edges() -> None:

@@ -30,7 +30,10 @@ def test_a_window_depends_on_its_own_fifth_of_a_second_only(scorer: OwnSyncScore
     lips, sound = scorer.embed_views(views), scorer.embed_mel(mel)
     assert lips.shape == sound.shape == (8, 8)
     views[3], mel[12:16] = 0, 0  # frame 3 lies in windows 0 .. 3
-    changed = [np.abs(scorer.embed_views(views) - lips).max(axis=1), np.abs(scorer.embed_mel(mel) - sound).max(axis=1)]
+    changed = [
+        np.abs(scorer.embed_views(views) - lips).max(axis=1),
+        np.abs(scorer.embed_mel(mel) - sound).max(axis=1),
+    ]
     for difference in changed:
         assert (difference[:4] > 1e-4).all() and (difference[4:] < 1e-6).all()
 
@@ -86,13 +89,17 @@ def test_views_follow_the_face_and_gaps_are_filled(scorer: OwnSyncScorer) -> Non
 def test_loudness_and_the_rest_of_speech_are_taken_apart() -> None:
     mel = np.random.default_rng(3).uniform(-0.5, 0.5, (40, 80)).astype(np.float32)
     loud, flat = loudness_only(mel), without_loudness(mel)
-    assert np.allclose(loud.mean(axis=1), mel.mean(axis=1), atol=1e-6) and np.ptp(loud, axis=1).max() == 0
+    assert (
+        np.allclose(loud.mean(axis=1), mel.mean(axis=1), atol=1e-6)
+        and np.ptp(loud, axis=1).max() == 0
+    )
     assert np.ptp(flat.mean(axis=1)) < 1e-5
     assert np.corrcoef(flat[0], mel[0])[0, 1] == pytest.approx(1)
 
 
 class Telepath(OwnSyncScorer):
-    """Hears from the picture itself what is said: views carry the number of their frame, and so does the sound."""
+    """Hears from the picture itself what is said: views carry the number of their frame, and so
+    does the sound."""
 
     def __init__(self) -> None:
         codes = np.random.default_rng(4).standard_normal((1000, 32)).astype(np.float32)
@@ -102,7 +109,9 @@ class Telepath(OwnSyncScorer):
         return self._codes[views[:, 0, 0].astype(int) + 100 * views[:, 0, 1].astype(int)][:-4]
 
     def embed_mel(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
-        numbers = np.where(np.ptp(mel[::4], axis=1) == 0, 0, np.rint(mel[::4, 0] * 1000)).astype(int)
+        numbers = np.where(np.ptp(mel[::4], axis=1) == 0, 0, np.rint(mel[::4, 0] * 1000)).astype(
+            int
+        )
         return self._codes[np.clip(numbers, 0, 999)][:-4]
 
 

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from swaptalk.evaluation.metrics.pose_expression import EXPRESSIVE, UPPER_FACE, expression_error, pose_error
+from swaptalk.evaluation.metrics.pose_expression import (
+    EXPRESSIVE,
+    UPPER_FACE,
+    expression_error,
+    pose_error,
+)
 from swaptalk.faces.pose import Pose, estimate_pose, rotate_mesh
 from swaptalk.faces.topology import CANONICAL_MESH, LIPS
 
@@ -21,7 +26,9 @@ def test_pose_error_of_a_known_turn() -> None:
     target = np.zeros((3, 3))
     generated = target + np.array([3.0, 4.0, 0.0])
     assert pose_error(generated, target) == pytest.approx(5.0)
-    assert pose_error(np.array([[0.0, 0.0, 179.0]]), np.array([[0.0, 0.0, -179.0]])) == pytest.approx(2.0)
+    assert pose_error(
+        np.array([[0.0, 0.0, 179.0]]), np.array([[0.0, 0.0, -179.0]])
+    ) == pytest.approx(2.0)
 
 
 def test_pose_error_through_the_mesh() -> None:
@@ -40,7 +47,8 @@ def test_a_still_face_against_a_speaking_one() -> None:
     still = np.repeat(face()[None], 20, axis=0)
     moved = speaking(face())
     wave = 6.0 * np.sin(np.arange(20))
-    # Only the mouth's 40 of 92 points move; eye distance of this face in pixels scales to 90 px in the crop.
+    # Only the mouth's 40 of 92 points move; eye distance of this face in pixels scales to 90 px in
+    # the crop.
     eye = np.linalg.norm(face()[[33, 133], :2].mean(axis=0) - face()[[263, 362], :2].mean(axis=0))
     expected = np.abs(wave - wave.mean()).mean() * len(LIPS) / len(EXPRESSIVE) / eye * 100
     assert expression_error(still, moved) == pytest.approx(expected, rel=0.02)

@@ -26,7 +26,8 @@ def test_unrelated_streams_have_no_confidence() -> None:
 
 
 def test_distance_of_constant_streams_is_the_closed_form() -> None:
-    # Every audio vector is 3 away from every video vector; padding counts only where the window leaves the clip.
+    # Every audio vector is 3 away from every video vector; padding counts only where the window
+    # leaves the clip.
     video, audio = np.zeros((100, 9)), np.ones((100, 9))
     result = sync_score(video, audio, maximum_shift=2)
     assert result.curve == pytest.approx([3 * 0.98, 3 * 0.99, 3.0, 3 * 0.99, 3 * 0.98], abs=1e-4)

@@ -62,17 +62,23 @@ def test_a_file_of_weights_gives_a_score(tmp_path: Path) -> None:
     assert scorer(faces, samples, maximum_shift=2).curve.shape == (5,)
     # Window i begins at frame i and at MFCC step 4 i.
     assert np.allclose(scorer.embed_faces(faces[1:])[0], video[1], atol=1e-5)
-    assert np.allclose(scorer.embed_sound(samples[640:])[1:3], scorer.embed_sound(samples)[2:4], atol=1e-4)
+    assert np.allclose(
+        scorer.embed_sound(samples[640:])[1:3], scorer.embed_sound(samples)[2:4], atol=1e-4
+    )
 
 
 def test_the_crop_is_the_protocols() -> None:
     frame = np.zeros((100, 100, 3), np.uint8)
     frame[40:60, 40:60] = 255
-    # A box of half size 10 around the white square: 10 above, 18 below, 14 to either side of its centre.
+    # A box of half size 10 around the white square: 10 above, 18 below, 14 to either side of its
+    # centre.
     crop = protocol_crop(frame, np.array([50.0, 50.0, 10.0])).astype(int)
     rows, columns = np.flatnonzero(crop[:, 112, 0] > 127), np.flatnonzero(crop[60, :, 0] > 127)
     assert (rows[0], rows[-1]) == (0, pytest.approx(224 * 20 / 28, abs=3))
-    assert (columns[0], columns[-1]) == (pytest.approx(224 * 4 / 28, abs=3), pytest.approx(224 * 24 / 28, abs=3))
+    assert (columns[0], columns[-1]) == (
+        pytest.approx(224 * 4 / 28, abs=3),
+        pytest.approx(224 * 24 / 28, abs=3),
+    )
     outside = protocol_crop(frame, np.array([5.0, 50.0, 20.0]))
     assert (outside[112, 3] == 110).all()
 

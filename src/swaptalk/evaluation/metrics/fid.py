@@ -1,9 +1,10 @@
-"""FID: Frechet distance on Inception-v3 features, by the protocol of pytorch-fid 0.3.0 (Heusel et al. 2017).
+"""FID: Frechet distance on Inception-v3 features, by the protocol of pytorch-fid 0.3.0 (Heusel et
+al. 2017).
 
-The network is TensorFlow's Inception of 2015-12-05 as ported there (Apache-2.0): torchvision's layout and names, except
-that average pools do not count padding and that the last block pools by maximum. Its weight file
-``pt_inception-2015-12-05-6726825d.pth`` is not part of any package: the user gives a path. Without it no number may be
-called FID; see ``fd_mobilenet``.
+The network is TensorFlow's Inception of 2015-12-05 as ported there (Apache-2.0): torchvision's
+layout and names, except that average pools do not count padding and that the last block pools by
+maximum. Its weight file ``pt_inception-2015-12-05-6726825d.pth`` is not part of any package: the
+user gives a path. Without it no number may be called FID; see ``fd_mobilenet``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from torch import Tensor, nn
 
 from swaptalk.errors import InputError
 
-#: The network's input side; pictures of any other size are resized without antialiasing, as in the protocol.
+#: The network's input side; pictures of any other size are resized without antialiasing, as in the
+#: protocol.
 INPUT_SIZE = 299
 #: Below this number of pictures the covariance has not full rank and FID is biased upwards.
 FULL_RANK_COUNT = 2048
@@ -29,7 +31,11 @@ class _Conv(nn.Module):
     """Convolution without bias, batch norm, ReLU."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int | tuple[int, int], stride: int = 1,
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
         padding: int | tuple[int, int] = 0,
     ) -> None:
         super().__init__()
@@ -134,15 +140,21 @@ class _InceptionE(nn.Module):
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
         return torch.cat(
             [
-                self.branch1x1(x), self.branch3x3_2a(three), self.branch3x3_2b(three), self.branch3x3dbl_3a(double),
-                self.branch3x3dbl_3b(double), self.branch_pool(self._pool(x)),
+                self.branch1x1(x),
+                self.branch3x3_2a(three),
+                self.branch3x3_2b(three),
+                self.branch3x3dbl_3a(double),
+                self.branch3x3dbl_3b(double),
+                self.branch_pool(self._pool(x)),
             ],
             1,
-        )  # fmt: skip
+        )
 
 
 class InceptionV3(nn.Module):
-    """FID's Inception-v3 up to the last average pool; names of modules are those of the weight file."""
+    """FID's Inception-v3 up to the last average pool; names of modules are those of the weight
+    file.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -191,7 +203,8 @@ class InceptionFeatures:
             self._network.load_state_dict(kept)
         except RuntimeError as error:
             raise InputError(
-                "these are not the weights of FID's Inception-v3", path=weights,
+                "these are not the weights of FID's Inception-v3",
+                path=weights,
                 remedy="give pt_inception-2015-12-05-6726825d.pth of pytorch-fid",
             ) from error
 
@@ -213,10 +226,14 @@ def load_state(path: Path, description: str) -> dict[str, Tensor]:
         raise InputError(f"there is no file with {description}", path=path, remedy="check the path")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its unpickler and archive reader happen to raise
+    except (
+        Exception
+    ) as error:  # torch raises whatever its unpickler and archive reader happen to raise
         raise InputError(
             f"this is not {description}", path=path, remedy="download it again from its authors"
         ) from error
     if not isinstance(state, dict):
-        raise InputError(f"this is not {description}", path=path, remedy="give a file that holds a state dict")
+        raise InputError(
+            f"this is not {description}", path=path, remedy="give a file that holds a state dict"
+        )
     return state

@@ -1,4 +1,6 @@
-"""Frechet distance between two sets of features, each seen as a Gaussian (Heusel et al. 2017, arXiv 1706.08500)."""
+"""Frechet distance between two sets of features, each seen as a Gaussian (Heusel et al. 2017, arXiv
+1706.08500).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ class GaussianStatistics:
 
     @property
     def full_rank(self) -> bool:
-        """Whether there are more samples than dimensions; below, the distance depends strongly on the count."""
+        """Whether there are more samples than dimensions; below, the distance depends strongly on
+        the count.
+        """
         return self.count > self.mean.size
 
 
@@ -30,7 +34,9 @@ def gaussian_statistics(features: NDArray[np.floating]) -> GaussianStatistics:
         ValueError: fewer than two features.
     """
     if features.ndim != 2 or features.shape[0] < 2:
-        raise ValueError(f"a covariance needs at least two features, not an array of shape {features.shape}")
+        raise ValueError(
+            f"a covariance needs at least two features, not an array of shape {features.shape}"
+        )
     values = features.astype(np.float64)
     mean = values.mean(axis=0)
     centred = values - mean
@@ -38,10 +44,12 @@ def gaussian_statistics(features: NDArray[np.floating]) -> GaussianStatistics:
 
 
 def frechet_distance(a: GaussianStatistics, b: GaussianStatistics) -> float:
-    """|ma - mb|^2 + tr(Ca + Cb - 2 (Ca Cb)^(1/2)); >= 0, 0 for equal Gaussians, in squared feature units.
+    """|ma - mb|^2 + tr(Ca + Cb - 2 (Ca Cb)^(1/2)); >= 0, 0 for equal Gaussians, in squared feature
+    units.
 
-    (Ca Cb)^(1/2) has the trace of the square roots of the eigenvalues of the symmetric Ca^(1/2) Cb Ca^(1/2), so two
-    symmetric eigenvalue problems do, and singular covariances need no offset on the diagonal.
+    (Ca Cb)^(1/2) has the trace of the square roots of the eigenvalues of the symmetric Ca^(1/2) Cb
+    Ca^(1/2), so two symmetric eigenvalue problems do, and singular covariances need no offset on
+    the diagonal.
 
     Raises:
         ValueError: the dimensions differ.
@@ -60,9 +68,9 @@ def frechet_distance(a: GaussianStatistics, b: GaussianStatistics) -> float:
 class ClipFrechet:
     """Frechet distance over any choice of clips, fast enough to be resampled.
 
-    tr (Ca Cb)^(1/2) is the sum of the singular values of A B^T for centred features A, B divided by the square root of
-    their degrees of freedom, so that a choice of n features costs one n x n singular value problem instead of two of
-    the features' dimension.
+    tr (Ca Cb)^(1/2) is the sum of the singular values of A B^T for centred features A, B divided by
+    the square root of their degrees of freedom, so that a choice of n features costs one n x n
+    singular value problem instead of two of the features' dimension.
 
     Args:
         generated: features (n_i, D) of each clip.
@@ -72,11 +80,18 @@ class ClipFrechet:
         ValueError: the numbers of clips differ or there is none.
     """
 
-    def __init__(self, generated: Sequence[NDArray[np.floating]], target: Sequence[NDArray[np.floating]]) -> None:
+    def __init__(
+        self, generated: Sequence[NDArray[np.floating]], target: Sequence[NDArray[np.floating]]
+    ) -> None:
         if len(generated) != len(target) or not generated:
             raise ValueError(f"features of {len(generated)} clips and {len(target)} targets")
-        self._sets = [np.concatenate(list(clips)).astype(np.float64) for clips in (generated, target)]
-        self._owners = [np.repeat(np.arange(len(clips)), [len(c) for c in clips]) for clips in (generated, target)]
+        self._sets = [
+            np.concatenate(list(clips)).astype(np.float64) for clips in (generated, target)
+        ]
+        self._owners = [
+            np.repeat(np.arange(len(clips)), [len(c) for c in clips])
+            for clips in (generated, target)
+        ]
         self.clips = len(generated)
 
     @property
@@ -98,8 +113,12 @@ class ClipFrechet:
         if min(len(a), len(b)) > a.shape[1]:
             a, b = a.T @ a, b.T @ b
             count = int(weights.sum())
-            first, second = (GaussianStatistics(m, c, count) for m, c in zip(means, (a, b), strict=True))
+            first, second = (
+                GaussianStatistics(m, c, count) for m, c in zip(means, (a, b), strict=True)
+            )
             return frechet_distance(first, second)
         trace_of_root = float(np.linalg.svd(a @ b.T, compute_uv=False).sum())
         difference = means[0] - means[1]
-        return max(0.0, float(difference @ difference + (a**2).sum() + (b**2).sum()) - 2.0 * trace_of_root)
+        return max(
+            0.0, float(difference @ difference + (a**2).sum() + (b**2).sum()) - 2.0 * trace_of_root
+        )

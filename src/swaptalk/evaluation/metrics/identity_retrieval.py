@@ -1,8 +1,9 @@
-"""ID Retrieve: does a generated face find its source among all sources? (FaceShifter's protocol, Li et al. 2020.)
+"""ID Retrieve: does a generated face find its source among all sources? (FaceShifter's protocol, Li
+et al. 2020.)
 
-The gallery holds one photo of each test identity; queries are generated frames; the recogniser must not have been part
-of any loss. The paper does not state its gallery: this one's size is printed with the number, because larger galleries
-are harder.
+The gallery holds one photo of each test identity; queries are generated frames; the recogniser must
+not have been part of any loss. The paper does not state its gallery: this one's size is printed
+with the number, because larger galleries are harder.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Share of queries, 0..100 %, whose own identity is nearest (top 1) or among the five nearest; higher is better."""
+    """Share of queries, 0..100 %, whose own identity is nearest (top 1) or among the five nearest;
+    higher is better.
+    """
 
     top1: float
     top5: float

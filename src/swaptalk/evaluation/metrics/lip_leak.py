@@ -1,7 +1,9 @@
-"""LipLeak: how much the mouth moves while nobody speaks (after KeySync, Bigata et al. 2025, arXiv 2505.00497).
+"""LipLeak: how much the mouth moves while nobody speaks (after KeySync, Bigata et al. 2025, arXiv
+2505.00497).
 
-A lip-sync that copies the target's own mouth leaks its words into the silence. KeySync reports the share of moving
-frames; ``ratio`` relates the motion to that during speech, so that it needs no threshold on motion.
+A lip-sync that copies the target's own mouth leaks its words into the silence. KeySync reports the
+share of moving frames; ``ratio`` relates the motion to that during speech, so that it needs no
+threshold on motion.
 """
 
 from __future__ import annotations
@@ -13,26 +15,28 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.topology import LIP_BOTTOM, LIP_TOP
 
-#: A frame is silent when its level is this far below the clip's loud frames (dB) or below the floor of 16-bit
-#: recordings.
+#: A frame is silent when its level is this far below the clip's loud frames (dB) or below the floor
+#: of 16-bit recordings.
 SILENCE_BELOW_SPEECH_DB, SILENCE_FLOOR_DB = 35.0, -60.0
 #: The level of loud frames: a high percentile, because a click must not decide.
 _LOUD_PERCENTILE = 95.0
 #: Silence shorter than this is a stop consonant, during which mouths rightly move (seconds).
 SHORTEST_SILENCE = 0.2
-#: Frames at the edges of a silence are left out (seconds): lips close after the sound and open before it.
+#: Frames at the edges of a silence are left out (seconds): lips close after the sound and open
+#: before it.
 _EDGE = 0.08
-#: A mouth moves when its opening changes by more than this share of the eye distance from frame to frame at 25 fps,
-#: about three times the mesh's own noise on a still face.
+#: A mouth moves when its opening changes by more than this share of the eye distance from frame to
+#: frame at 25 fps, about three times the mesh's own noise on a still face.
 MOVING_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class LipLeak:
-    """``ratio``: mouth motion in silence over that in speech, 0 best, 1 no difference; NaN without silence or speech.
+    """``ratio``: mouth motion in silence over that in speech, 0 best, 1 no difference; NaN without
+    silence or speech.
 
-    ``moving``: share of silent frames in which the mouth moves, 0..1; NaN without silence. ``silent_frames``: how many
-    there were.
+    ``moving``: share of silent frames in which the mouth moves, 0..1; NaN without silence.
+    ``silent_frames``: how many there were.
     """
 
     ratio: float
@@ -40,8 +44,12 @@ class LipLeak:
     silent_frames: int
 
 
-def frame_levels(wave: NDArray[np.floating], sample_rate: int, fps: float, count: int) -> NDArray[np.float64]:
-    """RMS level (count,) of the sound during each video frame, in dB of full scale, -120 for digital silence."""
+def frame_levels(
+    wave: NDArray[np.floating], sample_rate: int, fps: float, count: int
+) -> NDArray[np.float64]:
+    """RMS level (count,) of the sound during each video frame, in dB of full scale, -120 for
+    digital silence.
+    """
     edges = np.rint(np.arange(count + 1) * sample_rate / fps).astype(np.int64)
     total = np.concatenate([[0.0], np.cumsum(wave.astype(np.float64) ** 2)])
     inside = np.minimum(edges, len(wave))
@@ -51,7 +59,9 @@ def frame_levels(wave: NDArray[np.floating], sample_rate: int, fps: float, count
 
 def silent_frames(levels: NDArray[np.floating], fps: float) -> NDArray[np.bool_]:
     """Which video frames (T,) lie well inside a pause, from their levels (T,) in dB."""
-    quiet = levels < max(float(np.percentile(levels, _LOUD_PERCENTILE)) - SILENCE_BELOW_SPEECH_DB, SILENCE_FLOOR_DB)
+    quiet = levels < max(
+        float(np.percentile(levels, _LOUD_PERCENTILE)) - SILENCE_BELOW_SPEECH_DB, SILENCE_FLOOR_DB
+    )
     result = np.zeros(len(levels), bool)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(np.int8), [0]])))
     margin = round(_EDGE * fps)
@@ -87,4 +97,6 @@ def lip_leak(opening: NDArray[np.floating], silent: NDArray[np.bool_]) -> LipLea
         return LipLeak(float("nan"), float("nan"), 0)
     moving = float((change[still] > MOVING_SHARE).mean())
     in_speech = float(change[speech].mean()) if speech.any() else 0.0
-    return LipLeak(float(change[still].mean()) / in_speech if in_speech > 0 else float("nan"), moving, count)
+    return LipLeak(
+        float(change[still].mean()) / in_speech if in_speech > 0 else float("nan"), moving, count
+    )

@@ -1,4 +1,6 @@
-"""Mel-frequency cepstra as ``python_speech_features.mfcc`` computes them by default, which SyncNet was trained on."""
+"""Mel-frequency cepstra as ``python_speech_features.mfcc`` computes them by default, which SyncNet
+was trained on.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,12 @@ def _filter_bank() -> NDArray[np.float64]:
     corner = np.floor((_FFT_SIZE + 1) * hertz / SAMPLE_RATE)
     bins = np.arange(_FFT_SIZE // 2 + 1)
     low, centre, high = corner[:-2, None], corner[1:-1, None], corner[2:, None]
-    rising = np.where((bins >= low) & (bins < centre), (bins - low) / np.maximum(centre - low, 1), 0.0)
-    falling = np.where((bins >= centre) & (bins < high), (high - bins) / np.maximum(high - centre, 1), 0.0)
+    rising = np.where(
+        (bins >= low) & (bins < centre), (bins - low) / np.maximum(centre - low, 1), 0.0
+    )
+    falling = np.where(
+        (bins >= centre) & (bins < high), (high - bins) / np.maximum(high - centre, 1), 0.0
+    )
     return np.asarray(rising + falling, np.float64)
 
 
@@ -41,7 +47,8 @@ def _cosine_transform() -> NDArray[np.float64]:
 
 
 def mfcc(samples: NDArray[np.int16]) -> NDArray[np.float64]:
-    """13 cepstra per 10 ms of 16 kHz mono: (n,) int16 -> (frames, 13); coefficient 0 is the log of the frame's energy.
+    """13 cepstra per 10 ms of 16 kHz mono: (n,) int16 -> (frames, 13); coefficient 0 is the log of
+    the frame's energy.
 
     The scale matters: the protocol reads 16-bit integers, not floats in -1..1.
 

@@ -1,4 +1,6 @@
-"""LPIPS as a metric on frames; the distance itself is ``swaptalk.losses.lpips`` (Zhang et al. 2018)."""
+"""LPIPS as a metric on frames; the distance itself is ``swaptalk.losses.lpips`` (Zhang et al.
+2018).
+"""
 
 from __future__ import annotations
 
@@ -25,5 +27,7 @@ class PerceptualDistance:
     @torch.no_grad()
     def __call__(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Distance (N,) of each pair of RGB frames (N, H, W, 3) uint8, H and W >= 32."""
-        x, y = (torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1.0 for frames in (a, b))
+        x, y = (
+            torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1.0 for frames in (a, b)
+        )
         return np.asarray(self._distance(x, y).numpy(), np.float32)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-#: Value reported for equal pictures, where the formula is infinite: above anything 8-bit pictures that differ in a
-#: single pixel of 4K can reach (about 120 dB), and it keeps means over frames finite.
+#: Value reported for equal pictures, where the formula is infinite: above anything 8-bit pictures
+#: that differ in a single pixel of 4K can reach (about 120 dB), and it keeps means over frames
+#: finite.
 EQUAL_PICTURES_DB = 130.0
 
 
 def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """10 log10(255^2 / mean squared difference over pixels and channels), in dB; higher is better, 30 to 45 is usual.
+    """10 log10(255^2 / mean squared difference over pixels and channels), in dB; higher is better,
+    30 to 45 is usual.
 
     Args:
         a: picture (H, W) or (H, W, 3) uint8.

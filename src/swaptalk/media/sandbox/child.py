@@ -1,7 +1,9 @@
-"""The decoding process: opens and decodes untrusted files for the program that started it, and can do little else.
+"""The decoding process: opens and decodes untrusted files for the program that started it, and can
+do little else.
 
-It reads requests from standard input and answers on standard output (:mod:`swaptalk.media.sandbox.wire`); pictures
-and sound go through shared memory in :data:`SLOTS` slots, so that it runs ahead of its reader by no more than that.
+It reads requests from standard input and answers on standard output
+(:mod:`swaptalk.media.sandbox.wire`); pictures and sound go through shared memory in :data:`SLOTS`
+slots, so that it runs ahead of its reader by no more than that.
 """
 
 from __future__ import annotations
@@ -27,19 +29,32 @@ from swaptalk.media.prober import inspect
 from swaptalk.media.sandbox import confine
 from swaptalk.media.sandbox.memory import SLOTS, map_memory
 from swaptalk.media.sandbox.usage import peak_resident_bytes
-from swaptalk.media.sandbox.wire import BrokenWireError, Message, fraction_to_text, receive, send, text_to_fraction
+from swaptalk.media.sandbox.wire import (
+    BrokenWireError,
+    Message,
+    fraction_to_text,
+    receive,
+    send,
+    text_to_fraction,
+)
 from swaptalk.media.video_decoder import VideoDecoder
 
-#: What other parts of SwapTalk have read here: functions of a path and arguments of JSON, loaded when first asked for.
+#: What other parts of SwapTalk have read here: functions of a path and arguments of JSON, loaded
+#: when first asked for.
 READERS = {"manifest": ("swaptalk.provenance.manifest_store", "read_store")}
 
-#: How the dynamic loader (glibc's, then the system call's words) says that a library does not fit into memory.
+#: How the dynamic loader (glibc's, then the system call's words) says that a library does not fit
+#: into memory.
 _NO_MEMORY_TO_LOAD = ("failed to map segment", "Cannot allocate memory", "cannot allocate memory")
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether the bounded memory is what was too small: for the data, or for a library that is loaded late."""
-    unloaded = isinstance(error, ImportError) and any(sign in str(error) for sign in _NO_MEMORY_TO_LOAD)
+    """Whether the bounded memory is what was too small: for the data, or for a library that is
+    loaded late.
+    """
+    unloaded = isinstance(error, ImportError) and any(
+        sign in str(error) for sign in _NO_MEMORY_TO_LOAD
+    )
     return unloaded or isinstance(error, MemoryError)
 
 
@@ -56,7 +71,9 @@ class Child:
         limits: how much processor time a step may take.
     """
 
-    def __init__(self, requests: IO[bytes], answers: IO[bytes], memory: int | None, limits: Limits) -> None:
+    def __init__(
+        self, requests: IO[bytes], answers: IO[bytes], memory: int | None, limits: Limits
+    ) -> None:
         self._requests, self._answers, self._file = requests, answers, memory
         self._seconds = limits.decoder_seconds * (os.cpu_count() or 1)
         self._video: VideoDecoder | None = None
@@ -97,10 +114,19 @@ class Child:
         fps = None if request["fps"] is None else text_to_fraction(request["fps"])
         end = None if request["end"] is None else text_to_fraction(request["end"])
         self._video = VideoDecoder(
-            request["path"], fps, text_to_fraction(request["start"]), end, request["threads"], request["buffer"]
+            request["path"],
+            fps,
+            text_to_fraction(request["start"]),
+            end,
+            request["threads"],
+            request["buffer"],
         )
         video = self._video
-        return {"media": info_to_message(video.media), "fps": fraction_to_text(video.fps), "frames": len(video)}
+        return {
+            "media": info_to_message(video.media),
+            "fps": fraction_to_text(video.fps),
+            "frames": len(video),
+        }
 
     def _do_share(self, request: Message) -> Message:
         self._slot_bytes = request["slot"]
@@ -121,9 +147,13 @@ class Child:
     def _do_audio(self, request: Message) -> Message:
         self._begin_stream()
         blocks: Iterable[NDArray[np.float32]] = decode_channels(
-            request["path"], request["rate"], request["channels"], request["start"], request["end"],
+            request["path"],
+            request["rate"],
+            request["channels"],
+            request["start"],
+            request["end"],
             block=request["block"],
-        )  # fmt: skip
+        )
         for samples in blocks:
             slot = self._slot()
             self._array(slot, samples.nbytes).view(np.float32)[:] = samples.ravel()
@@ -131,7 +161,9 @@ class Child:
         return {"end": True}
 
     def _do_is_image(self, request: Message) -> Message:
-        from swaptalk.media.image_decoder import is_still_image  # only here: Pillow is not needed for other media
+        from swaptalk.media.image_decoder import (
+            is_still_image,
+        )  # only here: Pillow is not needed for other media
 
         return {"still": is_still_image(Path(request["path"]))}
 
@@ -158,7 +190,11 @@ class Child:
 
     def _do_read(self, request: Message) -> Message:
         module, function = READERS[request["reader"]]
-        return {"content": getattr(import_module(module), function)(Path(request["path"]), *request["arguments"])}
+        return {
+            "content": getattr(import_module(module), function)(
+                Path(request["path"]), *request["arguments"]
+            )
+        }
 
     def _do_close(self, request: Message) -> Message:
         self._image = None
@@ -211,8 +247,12 @@ class Child:
 
 
 def main() -> None:
-    """Run the decoding process; the arguments are the shared memory's file descriptor (or nothing, on Windows)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which then closes our input
+    """Run the decoding process; the arguments are the shared memory's file descriptor (or nothing,
+    on Windows).
+    """
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C is for the program, which then closes our input
     memory = int(sys.argv[1]) if len(sys.argv) > 1 else None
     # Whatever a library prints must not get between the messages.
     answers = os.fdopen(os.dup(1), "wb")

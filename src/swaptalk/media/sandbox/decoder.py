@@ -1,4 +1,6 @@
-"""A decoding process as its program sees it: questions, answers, streams, and one clear error when it dies."""
+"""A decoding process as its program sees it: questions, answers, streams, and one clear error when
+it dies.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,19 @@ from swaptalk.media.sandbox.wire import BrokenWireError, Message, receive, send
 
 #: Slots begin at multiples of this many bytes, for fast copies.
 _ALIGNMENT = 4096
-#: Reading through a file takes longer for large ones: this many bytes a second come from a slow disk or network.
+#: Reading through a file takes longer for large ones: this many bytes a second come from a slow
+#: disk or network.
 _SLOW_DISK = 10e6
 #: Seconds in which the process must have started; on a busy machine it takes two.
 _START_SECONDS = 120
-#: One thread for NumPy, which only copies there, and few heaps, so that memory tells of pictures and not of threads.
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+#: One thread for NumPy, which only copies there, and few heaps, so that memory tells of pictures
+#: and not of threads.
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
 _CONVERT = "convert it with another program, or leave it out"
 
 
@@ -44,7 +53,8 @@ class DecoderProcess:
         self.limits = limits
         self.path = Path()
         self.peak_memory = 0
-        #: Moment (monotonic) by which the process must have answered, for the watchdog; None: nothing is awaited.
+        #: Moment (monotonic) by which the process must have answered, for the watchdog; None:
+        #: nothing is awaited.
         self.deadline: float | None = None
         self.expired = False
         self.filtered = False
@@ -59,7 +69,8 @@ class DecoderProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         # The same modules as here, and never those of the working folder.
-        code = f"import sys; sys.path[:] = {sys.path!r}; from swaptalk.media.sandbox.child import main; main()"
+        start = "from swaptalk.media.sandbox.child import main; main()"
+        code = f"import sys; sys.path[:] = {sys.path!r}; {start}"
         memory = self._memory.file
         quiet = os.environ.get("SWAPTALK_DEBUG", "0") in ("", "0")
         try:
@@ -111,14 +122,16 @@ class DecoderProcess:
         """Put a question and wait for the answer.
 
         Raises:
-            InputError: the file cannot be used, takes too much memory or time, or makes the decoder crash.
+            InputError: the file cannot be used, takes too much memory or time, or makes the decoder
+                crash.
         """
         self.stop()
         self._say({**request, "path": str(self.path.resolve()), "seconds": self._seconds})
         return self._hear()
 
     def read(self, reader: str, *arguments: Any) -> Any:
-        """Have another part's reader (:data:`swaptalk.media.sandbox.child.READERS`) look at the file.
+        """Have another part's reader (:data:`swaptalk.media.sandbox.child.READERS`) look at the
+        file.
 
         Returns:
             What it returned, as JSON; as little to be trusted as the file.
@@ -139,9 +152,13 @@ class DecoderProcess:
         """Give back what the shared memory holds; the next pictures get new pages."""
         self._memory.empty()
 
-    def stream(self, request: Message, wanted: Callable[[], Message] | None = None,
-               ) -> Generator[NDArray[np.uint8], None, None]:  # fmt: skip
-        """Yield what the process sends in answer, each a new array of bytes. Closing the generator stops it.
+    def stream(
+        self,
+        request: Message,
+        wanted: Callable[[], Message] | None = None,
+    ) -> Generator[NDArray[np.uint8], None, None]:
+        """Yield what the process sends in answer, each a new array of bytes. Closing the generator
+        stops it.
 
         Args:
             request: the question.
@@ -228,8 +245,9 @@ class DecoderProcess:
     def _too_large(self) -> InputError:
         return InputError(
             f"decoding it takes more than {self.limits.decoder_memory_mb:g} MB of memory",
-            path=self.path, remedy=f"scale it down, or raise {variable('decoder_memory_mb')}",
-        )  # fmt: skip
+            path=self.path,
+            remedy=f"scale it down, or raise {variable('decoder_memory_mb')}",
+        )
 
     def _nonsense(self) -> InputError:
         self.close()
@@ -244,8 +262,9 @@ class DecoderProcess:
         if expired or (os.name == "posix" and code == -signal.SIGXCPU):
             return InputError(
                 f"decoding it takes more than {self._seconds:.0f} s without a result",
-                path=self.path, remedy=f"convert it, or raise {variable('decoder_seconds')}",
-            )  # fmt: skip
+                path=self.path,
+                remedy=f"convert it, or raise {variable('decoder_seconds')}",
+            )
         name = signal.Signals(-code).name if os.name == "posix" and code < 0 else f"code {code}"
         return InputError(f"the decoder crashed on it ({name})", path=self.path, remedy=_CONVERT)
 

@@ -1,4 +1,6 @@
-"""Memory that a program and its decoding process both see, through which pictures and sound pass."""
+"""Memory that a program and its decoding process both see, through which pictures and sound
+pass.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,15 @@ import secrets
 import sys
 import tempfile
 
-#: Pictures (or pieces of sound) that wait for the reader at most: one being copied, two decoded ahead.
+#: Pictures (or pieces of sound) that wait for the reader at most: one being copied, two decoded
+#: ahead.
 SLOTS = 3
 
 
 class SharedMemory:
-    """The program's side: memory without a name in the file system, which only grows and goes with its owner."""
+    """The program's side: memory without a name in the file system, which only grows and goes with
+    its owner.
+    """
 
     def __init__(self) -> None:
         self.size = 0
@@ -31,7 +36,9 @@ class SharedMemory:
         return f"{self._name}-{self.size}"
 
     def empty(self) -> None:
-        """Give the pages back to the system, on Linux; what they held is lost. A large photo's would stay for long."""
+        """Give the pages back to the system, on Linux; what they held is lost. A large photo's
+        would stay for long.
+        """
         if sys.platform == "linux" and isinstance(self.view.obj, mmap.mmap):
             self.view.obj.madvise(mmap.MADV_REMOVE)
 

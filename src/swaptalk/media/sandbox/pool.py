@@ -1,4 +1,6 @@
-"""Decoding processes at hand: one that has finished with a file is used for the next, one that died is not."""
+"""Decoding processes at hand: one that has finished with a file is used for the next, one that died
+is not.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,14 @@ from swaptalk.media.files import check_input_file
 from swaptalk.media.limits import Limits
 from swaptalk.media.sandbox.decoder import DecoderProcess
 
-#: Idle processes kept for the next files: a job reads from two at once at most. Each takes some 45 MB.
+#: Idle processes kept for the next files: a job reads from two at once at most. Each takes some 45
+#: MB.
 MAX_IDLE = 2
 #: The watchdog looks this often, in seconds.
 _WATCH_SECONDS = 1.0
 
-# Re-entrant, since a reader that is garbage gives its process back whenever the collector happens to run.
+# Re-entrant, since a reader that is garbage gives its process back whenever the collector happens
+# to run.
 _lock = threading.RLock()
 _idle: list[DecoderProcess] = []
 _living: weakref.WeakSet[DecoderProcess] = weakref.WeakSet()
@@ -32,7 +36,9 @@ _early: threading.Thread | None = None
 
 
 def prepare() -> None:
-    """Start the process for the first file beside all else, since that takes as long as loading the networks."""
+    """Start the process for the first file beside all else, since that takes as long as loading the
+    networks.
+    """
     global _early
     with _lock:
         if _early is None and not _idle:
@@ -83,7 +89,9 @@ def _start(limits: Limits) -> DecoderProcess:
 
 
 def give_back(process: DecoderProcess) -> None:
-    """Take a process back; it closes its file and waits for the next, unless it is dead or there are enough."""
+    """Take a process back; it closes its file and waits for the next, unless it is dead or there
+    are enough.
+    """
     try:
         if process.alive:
             process.ask({"do": "close"})
@@ -112,7 +120,9 @@ def decoder(path: Path) -> Iterator[DecoderProcess]:
 
 
 def peak_memory_bytes() -> int:
-    """Most resident memory that the decoding processes took: those there are now together, or one that is gone."""
+    """Most resident memory that the decoding processes took: those there are now together, or one
+    that is gone.
+    """
     with _lock:
         return max(sum(process.peak_memory for process in _living), _finished_peak)
 

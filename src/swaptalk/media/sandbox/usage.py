@@ -14,7 +14,8 @@ def peak_resident_bytes() -> int:
     import resource
 
     try:
-        # Not ru_maxrss where this exists: on Linux that of a started program begins with its starter's.
+        # Not ru_maxrss where this exists: on Linux that of a started program begins with its
+        # starter's.
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
@@ -30,8 +31,9 @@ def _windows_peak() -> int:
 
     class Counters(ctypes.Structure):
         _fields_ = [("cb", wintypes.DWORD), ("PageFaultCount", wintypes.DWORD)] + [
-            (name, ctypes.c_size_t) for name in ("PeakWorkingSetSize", "WorkingSetSize", "q0", "q1", "q2", "q3", "q4",
-                                                 "q5")]
+            (name, ctypes.c_size_t)
+            for name in ("PeakWorkingSetSize", "WorkingSetSize", "q0", "q1", "q2", "q3", "q4", "q5")
+        ]
 
     counters = Counters(cb=ctypes.sizeof(Counters))
     libraries: Any = getattr(ctypes, "windll")  # noqa: B009 - only Windows has it, type checkers elsewhere object

@@ -1,4 +1,6 @@
-"""Messages between a program and its decoding process: JSON with a length in front. Nothing in them can run code."""
+"""Messages between a program and its decoding process: JSON with a length in front. Nothing in them
+can run code.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ import struct
 from fractions import Fraction
 from typing import IO, Any
 
-#: Longer messages are refused: the longest honest one is a window of frame numbers, a few kilobytes.
+#: Longer messages are refused: the longest honest one is a window of frame numbers, a few
+#: kilobytes.
 MAX_MESSAGE_BYTES = 1 << 20
 _LENGTH = struct.Struct("<I")
 

@@ -41,37 +41,77 @@ TEMPLATE_OPTIONS = ("start", "end", "fps", "resolution")
 JobId = Annotated[str, InPath(pattern=JOB_PATTERN)]
 LastEvent = Annotated[str | None, Header(pattern=r"^[0-9]{1,15}$")]
 _EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events `job` (a job as "
-          "JSON) and `removed`."}}
+    200: {
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "Events `job` (a job as JSON) and `removed`.",
+    }
+}
 
 
-@router.post(JOBS_PATH, status_code=201,
-             responses={200: {"model": JobView, "description": "The job that this Idempotency-Key has made before."},
-                        **documented(400, 401, 404, 409, 413, 422, 429, 507)})
-def create_job(body: JobRequest, response: Response, owner: Owner, server: Server,
-               idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None) -> JobView:
+@router.post(
+    JOBS_PATH,
+    status_code=201,
+    responses={
+        200: {
+            "model": JobView,
+            "description": "The job that this Idempotency-Key has made before.",
+        },
+        **documented(400, 401, 404, 409, 413, 422, 429, 507),
+    },
+)
+def create_job(
+    body: JobRequest,
+    response: Response,
+    owner: Owner,
+    server: Server,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> JobView:
     """Queue a job. With an `Idempotency-Key` a repeated request makes no second job."""
     server.check_room()
     uploads = _inputs(body, owner, server)
     options = body.options.model_dump(exclude_unset=True)
     _check_options(body, options, uploads[0][1], server)
-    request = {"target": body.target, "source": body.source, "audio": body.audio, "options": options,
-               "still": uploads[0][1].kind == "photo" and body.audio is None}
+    request = {
+        "target": body.target,
+        "source": body.source,
+        "audio": body.audio,
+        "options": options,
+        "still": uploads[0][1].kind == "photo" and body.audio is None,
+    }
     consent = None if body.consent is None else {"statement": body.consent, "given": time.time()}
     if body.kind == "render" and consent is None:
-        raise invalid("consent", "A statement that the people seen and heard agreed is needed.",
-                      remedy="Send it as `consent`; it is stored with the job.")
+        raise invalid(
+            "consent",
+            "A statement that the people seen and heard agreed is needed.",
+            remedy="Send it as `consent`; it is stored with the job.",
+        )
     if body.webhook is not None and not is_allowed(body.webhook, server.settings.webhook_host):
-        raise invalid("webhook", "Webhooks to this address are not allowed.",
-                      remedy="Whoever runs the server can allow its host with --webhook-host.")
+        raise invalid(
+            "webhook",
+            "Webhooks to this address are not allowed.",
+            remedy="Whoever runs the server can allow its host with --webhook-host.",
+        )
     try:
         job, is_new = server.places.store.submit(
-            owner, body.kind, request, inputs=[(upload.id, field) for field, upload in uploads], consent=consent,
+            owner,
+            body.kind,
+            request,
+            inputs=[(upload.id, field) for field, upload in uploads],
+            consent=consent,
             template=_template(server, owner, body.target, options),
-            webhook=body.webhook, idempotency_key=idempotency_key, most_waiting=server.settings.max_waiting)
+            webhook=body.webhook,
+            idempotency_key=idempotency_key,
+            most_waiting=server.settings.max_waiting,
+        )
     except KeyReusedError:
-        raise ProblemError(409, "key-reused", "The key belongs to another request", "This Idempotency-Key was sent "
-                           "with a different job before.", field="Idempotency-Key", remedy="Take a new key.") from None
+        raise ProblemError(
+            409,
+            "key-reused",
+            "The key belongs to another request",
+            "This Idempotency-Key was sent with a different job before.",
+            field="Idempotency-Key",
+            remedy="Take a new key.",
+        ) from None
     except TooManyJobsError:
         raise too_many_jobs(server.settings.max_waiting) from None
     except InputGoneError:
@@ -104,8 +144,11 @@ def _inputs(body: JobRequest, owner: str, server: Context) -> list[tuple[str, Up
     for index, source in enumerate(body.source):
         upload = find_upload(server, owner, source, f"source.{index}")
         if upload.kind != "photo":
-            raise invalid(f"source.{index}", "The person must be given as a photo.",
-                          remedy="Save a frame of the video as a picture and send that.")
+            raise invalid(
+                f"source.{index}",
+                "The person must be given as a photo.",
+                remedy="Save a frame of the video as a picture and send that.",
+            )
         found.append(("source", upload))
     if body.audio is not None:
         audio = find_upload(server, owner, body.audio, "audio")
@@ -115,7 +158,9 @@ def _inputs(body: JobRequest, owner: str, server: Context) -> list[tuple[str, Up
     return found
 
 
-def _check_options(body: JobRequest, options: dict[str, Any], target: Upload, server: Context) -> None:
+def _check_options(
+    body: JobRequest, options: dict[str, Any], target: Upload, server: Context
+) -> None:
     """Refuse what the pipeline would refuse, before it waits in the queue.
 
     Raises:
@@ -123,32 +168,53 @@ def _check_options(body: JobRequest, options: dict[str, Any], target: Upload, se
     """
     audio = None if body.audio is None else Path("audio")
     try:
-        chosen = GenerateOptions(target=Path("target"), source=tuple(Path("source") for _ in body.source), audio=audio,
-                                 output=Path("output.mp4"), **options)
+        chosen = GenerateOptions(
+            target=Path("target"),
+            source=tuple(Path("source") for _ in body.source),
+            audio=audio,
+            output=Path("output.mp4"),
+            **options,
+        )
         chosen.check_values()
-        width, height = output_size(chosen.resolution, target.media["width"], target.media["height"])
+        width, height = output_size(
+            chosen.resolution, target.media["width"], target.media["height"]
+        )
     except InputError as error:
         name = field_of(error.problem) or field_of(error.remedy)
         if name in ("source", "audio"):
-            raise invalid(name, "Give a person (source) or words (audio): without both nothing would change.") from None
-        raise invalid(f"options.{name}" if name else "options", f"{error.problem}.".replace("--", ""),
-                      remedy=f"{error.remedy}.".replace("--", "")) from None
+            raise invalid(
+                name, "Give a person (source) or words (audio): without both nothing would change."
+            ) from None
+        raise invalid(
+            f"options.{name}" if name else "options",
+            f"{error.problem}.".replace("--", ""),
+            remedy=f"{error.remedy}.".replace("--", ""),
+        ) from None
     if width * height > server.settings.max_pixels:
-        raise invalid("options.resolution", f"At most {server.settings.max_pixels} pixels are allowed.",
-                      limit=server.settings.max_pixels)
+        raise invalid(
+            "options.resolution",
+            f"At most {server.settings.max_pixels} pixels are allowed.",
+            limit=server.settings.max_pixels,
+        )
 
 
 @router.get(JOBS_PATH, responses=documented(401, 422))
-def list_jobs(owner: Owner, server: Server,
-              kind: Annotated[list[Kind], Query()] = ["render"],  # noqa: B006 - read only
-              state: Annotated[list[State] | None, Query()] = None,
-              limit: Annotated[int, Query(ge=1, le=200)] = 50,
-              before: Annotated[float | None, Query(ge=0, le=1e12, allow_inf_nan=False)] = None) -> JobList:
+def list_jobs(
+    owner: Owner,
+    server: Server,
+    kind: Annotated[list[Kind], Query()] = ["render"],  # noqa: B006 - read only
+    state: Annotated[list[State] | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[float | None, Query(ge=0, le=1e12, allow_inf_nan=False)] = None,
+) -> JobList:
     """The newest jobs; `before` (the last answer's `next`) gives those that follow."""
     revision = server.places.store.revision()
     jobs = server.places.store.newest(owner, kind, state, limit, before)
-    return JobList(jobs=[JobView.of(job) for job in jobs], revision=revision,
-                   next=repr(jobs[-1].created) if len(jobs) == limit else None)
+    return JobList(
+        jobs=[JobView.of(job) for job in jobs],
+        revision=revision,
+        next=repr(jobs[-1].created) if len(jobs) == limit else None,
+    )
 
 
 def _find(server: Context, owner: str, job: str) -> Job:
@@ -180,43 +246,81 @@ def remove_job(job: JobId, owner: Owner, server: Server) -> None:
         delete_job(server.places, owner, job)
 
 
-@router.get(f"{JOBS_PATH}/{{job}}/output", response_class=FileResponse,
-            responses={200: {"content": {"video/mp4": {}, "image/png": {}}}, 206: {"description": "A part of it."},
-                       **documented(400, 401, 404, 409, 416, 422)})
-def get_job_output(job: JobId, owner: Owner, server: Server, download: bool = False) -> FileResponse:
+@router.get(
+    f"{JOBS_PATH}/{{job}}/output",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"video/mp4": {}, "image/png": {}}},
+        206: {"description": "A part of it."},
+        **documented(400, 401, 404, 409, 416, 422),
+    },
+)
+def get_job_output(
+    job: JobId, owner: Owner, server: Server, download: bool = False
+) -> FileResponse:
     """The result: a video, or a picture. `download` makes browsers save it."""
     found = _find(server, owner, job)
     name = PREVIEW if found.kind == "preview" else (found.result or {}).get("file", "")
     if found.state != "done" or not name:
-        raise ProblemError(409, "not-done", "There is no result", f"The job is {found.state}.", field="job")
+        raise ProblemError(
+            409, "not-done", "There is no result", f"The job is {found.state}.", field="job"
+        )
     path = Workspace(server.places.jobs, found.id).file(name)
     if not path.exists():
         raise not_found("result (any more)", "job")
     kind = "video/mp4" if path.suffix == ".mp4" else "image/png"
-    return FileResponse(path, media_type=kind, filename=f"swaptalk-{found.id[:8]}{path.suffix}" if download else None)
+    return FileResponse(
+        path,
+        media_type=kind,
+        filename=f"swaptalk-{found.id[:8]}{path.suffix}" if download else None,
+    )
 
 
-@router.get(f"{JOBS_PATH}/{{job}}/events", responses={**_EVENTS, **documented(401, 404, 422, 429)},
-            response_class=StreamingResponse)
-async def get_job_events(job: JobId, owner: Owner, server: Server, last_event_id: LastEvent = None,
-                         ) -> StreamingResponse:
+@router.get(
+    f"{JOBS_PATH}/{{job}}/events",
+    responses={**_EVENTS, **documented(401, 404, 422, 429)},
+    response_class=StreamingResponse,
+)
+async def get_job_events(
+    job: JobId,
+    owner: Owner,
+    server: Server,
+    last_event_id: LastEvent = None,
+) -> StreamingResponse:
     """Changes of one job as server-sent events, from its present state to its end."""
-    await asyncio.to_thread(_find, server, owner, job)  # no request may wait for the disk in the event loop
+    await asyncio.to_thread(
+        _find, server, owner, job
+    )  # no request may wait for the disk in the event loop
     return _stream(server, owner, -1 if last_event_id is None else int(last_event_id), job)
 
 
-@router.get("/api/v1/events", responses={**_EVENTS, **documented(401, 422, 429)}, response_class=StreamingResponse)
-async def get_events(owner: Owner, server: Server, after: Annotated[int, Query(ge=0, le=10**15)] = 0,
-                     last_event_id: LastEvent = None) -> StreamingResponse:
+@router.get(
+    "/api/v1/events",
+    responses={**_EVENTS, **documented(401, 422, 429)},
+    response_class=StreamingResponse,
+)
+async def get_events(
+    owner: Owner,
+    server: Server,
+    after: Annotated[int, Query(ge=0, le=10**15)] = 0,
+    last_event_id: LastEvent = None,
+) -> StreamingResponse:
     """Changes of all your jobs as server-sent events, from a `revision` on."""
     return _stream(server, owner, after if last_event_id is None else int(last_event_id))
 
 
 def _stream(server: Context, owner: str, after: int, job: str | None = None) -> StreamingResponse:
     if server.changes.streams >= MOST_STREAMS:
-        raise ProblemError(429, "too-many-streams", "Too many listeners", "Ask for the job instead of listening.",
-                           {"Retry-After": "10"}, limit=MOST_STREAMS)
-    return StreamingResponse(server.changes.stream(owner, after, job), media_type="text/event-stream",
-                             headers={"X-Accel-Buffering": "no"})
-
-
+        raise ProblemError(
+            429,
+            "too-many-streams",
+            "Too many listeners",
+            "Ask for the job instead of listening.",
+            {"Retry-After": "10"},
+            limit=MOST_STREAMS,
+        )
+    return StreamingResponse(
+        server.changes.stream(owner, after, job),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
+    )

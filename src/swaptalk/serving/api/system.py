@@ -60,19 +60,30 @@ class SessionRequest(BaseModel):
 def get_about(owner: Owner, server: Server) -> About:
     """Limits and features."""
     limits = server.settings
-    return About(version=version(), used_bytes=server.places.uploads.used_bytes(owner),
-                 limits=LimitsView(upload_bytes=limits.upload_bytes, seconds=limits.max_seconds,
-                                   pixels=limits.max_pixels, waiting=limits.max_waiting,
-                                   disk_bytes=limits.disk_bytes, keep_days=limits.keep_days),
-                 speech=speech_program() is not None, speech_characters=LONGEST_TEXT, sessions=needs_key(limits))
+    return About(
+        version=version(),
+        used_bytes=server.places.uploads.used_bytes(owner),
+        limits=LimitsView(
+            upload_bytes=limits.upload_bytes,
+            seconds=limits.max_seconds,
+            pixels=limits.max_pixels,
+            waiting=limits.max_waiting,
+            disk_bytes=limits.disk_bytes,
+            keep_days=limits.keep_days,
+        ),
+        speech=speech_program() is not None,
+        speech_characters=LONGEST_TEXT,
+        sessions=needs_key(limits),
+    )
 
 
 @router.get("/health", responses=documented(503))
 def get_health(server: Server) -> Health:
     """200 if the database answers and workers live; needs no key."""
     try:
-        row = server.places.database.connection.execute("SELECT count(*) FROM workers WHERE seen > ?",
-                                                        (time.time() - WORKER_SECONDS,)).fetchone()
+        row = server.places.database.connection.execute(
+            "SELECT count(*) FROM workers WHERE seen > ?", (time.time() - WORKER_SECONDS,)
+        ).fetchone()
     except sqlite3.Error:
         raise ProblemError(503, "database", "Not well", "The database does not answer.") from None
     if not row[0]:
@@ -91,10 +102,21 @@ def begin_session(body: SessionRequest, response: Response, server: Server) -> N
     """Exchange an API key for a cookie, for browsers: players of videos cannot send the header."""
     owner = server.keys.owner(body.key)
     if owner is None:
-        raise ProblemError(401, "no-key", "This key is not known", "Check it for typing errors, or ask for a new one.",
-                           {"WWW-Authenticate": "Bearer"}, field="key")
-    response.set_cookie(SESSION_COOKIE, server.keys.begin_session(owner), max_age=int(SESSION_SECONDS), httponly=True,
-                        samesite="strict")
+        raise ProblemError(
+            401,
+            "no-key",
+            "This key is not known",
+            "Check it for typing errors, or ask for a new one.",
+            {"WWW-Authenticate": "Bearer"},
+            field="key",
+        )
+    response.set_cookie(
+        SESSION_COOKIE,
+        server.keys.begin_session(owner),
+        max_age=int(SESSION_SECONDS),
+        httponly=True,
+        samesite="strict",
+    )
 
 
 @router.delete("/api/v1/session", status_code=204)

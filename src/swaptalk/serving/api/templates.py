@@ -20,8 +20,12 @@ class TemplateRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    target: str = Field(pattern=UPLOAD_PATTERN, description="Upload: the video that gives the scene.")
-    face: str = Field("largest", pattern=r"^(largest|left|right|[0-9]{1,4})$", description="Whose face, usually.")
+    target: str = Field(
+        pattern=UPLOAD_PATTERN, description="Upload: the video that gives the scene."
+    )
+    face: str = Field(
+        "largest", pattern=r"^(largest|left|right|[0-9]{1,4})$", description="Whose face, usually."
+    )
 
 
 class TemplateList(BaseModel):
@@ -30,12 +34,19 @@ class TemplateList(BaseModel):
     templates: list[JobView]
 
 
-@router.post("/api/v1/templates", status_code=201,
-             responses={200: {"model": JobView, "description": "There is one already."},
-                        **documented(400, 401, 404, 422, 429, 507)})
-def create_template(body: TemplateRequest, response: Response, owner: Owner, server: Server) -> JobView:
-    """Analyse a scene once. Jobs in it take the template by themselves as soon as it is done; it is listed and deleted
-    like any job, with the kind `template`.
+@router.post(
+    "/api/v1/templates",
+    status_code=201,
+    responses={
+        200: {"model": JobView, "description": "There is one already."},
+        **documented(400, 401, 404, 422, 429, 507),
+    },
+)
+def create_template(
+    body: TemplateRequest, response: Response, owner: Owner, server: Server
+) -> JobView:
+    """Analyse a scene once. Jobs in it take the template by themselves as soon as it is done; it is
+    listed and deleted like any job, with the kind `template`.
     """
     server.check_room()
     target = find_upload(server, owner, body.target, "target")
@@ -46,8 +57,13 @@ def create_template(body: TemplateRequest, response: Response, owner: Owner, ser
         response.status_code = 200
         return JobView.of(known)
     try:
-        job, _ = server.places.store.submit(owner, "template", body.model_dump(), inputs=[(target.id, "target")],
-                                            most_waiting=server.settings.max_waiting)
+        job, _ = server.places.store.submit(
+            owner,
+            "template",
+            body.model_dump(),
+            inputs=[(target.id, "target")],
+            most_waiting=server.settings.max_waiting,
+        )
     except TooManyJobsError:
         raise too_many_jobs(server.settings.max_waiting) from None
     except InputGoneError:
@@ -59,4 +75,6 @@ def create_template(body: TemplateRequest, response: Response, owner: Owner, ser
 @router.get("/api/v1/templates", responses=documented(401))
 def list_templates(owner: Owner, server: Server) -> TemplateList:
     """Your templates."""
-    return TemplateList(templates=[JobView.of(job) for job in server.places.store.newest(owner, ["template"])])
+    return TemplateList(
+        templates=[JobView.of(job) for job in server.places.store.newest(owner, ["template"])]
+    )

@@ -5,18 +5,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-inputs test test-files train-smoke bench bench-watermark lint check clean fuzz faults lock sbom
+.PHONY: demo demo-picture test test-files train-smoke bench bench-watermark lint check clean fuzz faults lock sbom
 
 # A talking video from the demo inputs: needs only what a user of `pip install swaptalk` gets.
-demo: $(VENV)/.runtime demo-inputs
+demo: $(VENV)/.runtime
 	$(BIN)/swaptalk generate --source demo/source.jpg --target demo/target.mp4 --audio demo/speech.opus \
 		--output demo/out.mp4
 	@echo "open demo/out.mp4"
 
-demo-inputs: demo/target.mp4
-
-demo/target.mp4: demo/make_inputs.py | $(VENV)/.runtime
-	$(BIN)/python demo/make_inputs.py
+# The first picture of README.md, from a fresh render of the demo: run it when weights or inputs have changed.
+demo-picture: $(VENV)/.runtime
+	$(BIN)/python benchmarks/demo_picture.py
 
 # Third-party files that tests need besides those of the run-time; fetched once into the user's cache, then only verified.
 TEST_FILES := sface lpips-alexnet lpips-vgg16 mobilenetv2 astronaut grace-hopper
@@ -32,7 +31,7 @@ train-smoke: $(VENV)/.development test-files
 	$(BIN)/python -m pytest tests/training/test_smoke.py --durations=8
 
 # The tables of docs/provenance.md: about an hour. What an earlier run has measured is not measured again.
-bench-watermark: $(VENV)/.development demo-inputs
+bench-watermark: $(VENV)/.development
 	$(BIN)/python benchmarks/watermark.py robustness
 	$(BIN)/python benchmarks/watermark.py false-alarms --cpu-seconds 1200
 	$(BIN)/python benchmarks/watermark.py cost
@@ -55,7 +54,7 @@ lint: $(VENV)/.development
 check: lint test
 
 # Speed and memory, into docs/performance.md: all parts, or make bench PARTS="template resolution" ROUNDS=5.
-bench: $(VENV)/.development demo-inputs
+bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks.speed $(PARTS) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 $(VENV)/.venv:
@@ -93,4 +92,4 @@ sbom: $(VENV)/.runtime
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build src/*.egg-info
-	rm -rf demo/source.jpg demo/target.mp4 demo/out.mp4
+	rm -f demo/out.mp4

@@ -1,13 +1,12 @@
 """Measures the invisible watermark: what it survives, how often it is seen where there is none,
 what it costs.
 
-    python benchmarks/watermark.py robustness --out runs/watermark     # adds to what is there;
-    repeat for more hosts python benchmarks/watermark.py false-alarms --out runs/watermark
-    --cpu-seconds 300 python benchmarks/watermark.py cost                                # needs the
-    demo's inputs (make demo-inputs) python benchmarks/watermark.py report --out runs/watermark
-    # the tables of docs/provenance.md
+    python benchmarks/watermark.py robustness --out runs/watermark  # repeat it for more hosts
+    python benchmarks/watermark.py false-alarms --out runs/watermark --cpu-seconds 300
+    python benchmarks/watermark.py cost
+    python benchmarks/watermark.py report --out runs/watermark      # the tables
 
-Hosts are the demo's clip (1280 x 720) and, where ``SWAPTALK_SHARED`` (default ``../shared`` beside
+Hosts are the demo's clip (960 x 720) and, where ``SWAPTALK_SHARED`` (default ``../shared`` beside
 the repository) has them, portraits under a drifting camera (640 x 480) and small clips of real
 speech (at most 320 x 320).
 """
@@ -132,7 +131,7 @@ def _demo() -> Iterator[tuple[str, str, Frames]]:
         with VideoReader(path) as reader:
             for start in range(0, len(reader) - FRAMES + 1, FRAMES):
                 yield (
-                    "demo 1280 x 720",
+                    "demo 960 x 720",
                     f"demo-{start}",
                     list(reader.frames(range(start, start + FRAMES))),
                 )

@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.speed import networks
-from benchmarks.speed.jobs import Run, clip, run
+from benchmarks.speed.jobs import RATE, Run, clip, run
 from benchmarks.speed.memory import plot
 
 ROOT = Path(__file__).parents[2]
@@ -250,7 +250,7 @@ def part_batch(bench: Bench) -> Rows:
             table.write_text("\n".join(["target,source,audio,length,output", *lines]) + "\n")
             done = run("batch", bench.folder / "none", str(table), "--workers", str(workers))
         report = {
-            "frames": rows * round(bench.seconds * 25),
+            "frames": rows * round(bench.seconds * RATE),
             "stages": {},
             "peak_memory_bytes": 1e6 * max(memory for _, memory in done.memory),
         }

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.target import resized
@@ -23,6 +26,8 @@ WITHOUT_STATS = ("template", "batch")
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
 }
+#: Frames a second of clips.
+RATE = 25
 #: Seconds between two looks at a running program's memory.
 SAMPLE_SECONDS = 0.5
 
@@ -83,25 +88,38 @@ def _resident(process: int) -> int:
     return pages * resource.getpagesize() + sum(_resident(int(child)) for child in children)
 
 
+def widened(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mirror a frame's sides outwards until it is 16:9; wider frames stay as they are."""
+    margin = max(0, (frame.shape[0] * 16 // 9 - frame.shape[1]) // 2)
+    return np.pad(frame, ((0, 0), (margin, margin), (0, 0)), mode="reflect")
+
+
 def clip(
-    source: Path, folder: Path, seconds: float, height: int | None = None, fps: int | None = None
+    source: Path, folder: Path, seconds: float, height: int | None = None, fps: int = RATE
 ) -> Path:
-    """The source's frames, played back and forth for so long, at another height; made once."""
-    path = folder / f"clip-{seconds:g}s-{height or 'own'}p-{fps or 'own'}fps.mp4"
+    """Write the source's frames, played back and forth, as a 16:9 clip; made once.
+
+    Args:
+        source: video.
+        folder: where the clip is kept.
+        seconds: length of the clip.
+        height: of its frames in pixels; None keeps the source's.
+        fps: frames a second; frames are neither dropped nor repeated for it.
+    """
+    path = folder / f"clip-{seconds:g}s-{height or 'own'}p-{fps}fps.mp4"
     if path.exists():
         return path
     with VideoReader(source) as video:
-        rate = video.fps if fps is None else fps
         high = video.height if height is None else height
-        wide = round(video.width * high / video.height / 2) * 2
-        count, length = round(seconds * rate), len(video)
+        wide = round(max(video.width, video.height * 16 / 9) * high / video.height / 2) * 2
+        count, length = max(1, round(seconds * fps)), len(video)
         order = [
             min(phase, 2 * length - 2 - phase)
             for phase in (n % (2 * length - 2) for n in range(count))
         ]
         part = path.with_suffix(".part.mp4")
-        with VideoWriter(part, wide, high, rate, preset="superfast") as writer:
+        with VideoWriter(part, wide, high, fps, preset="superfast") as writer:
             for frame in video.frames(order):
-                writer.write(resized(frame, wide, high))
+                writer.write(resized(widened(frame), wide, high))
     part.replace(path)
     return path

@@ -458,7 +458,7 @@ def test_shipped_pins_are_complete() -> None:
         assert Path(asset.file).name == asset.file
         for digest in (asset.sha256, *(part.package.sha256 for part in asset.parts)):
             assert len(digest) == 64 and int(digest, 16)
-        assert asset.use in ("run-time", "training", "evaluation", "demo")
+        assert asset.use in ("run-time", "training", "evaluation", "tests")
 
 
 @pytest.mark.network

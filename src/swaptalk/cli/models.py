@@ -28,7 +28,7 @@ class Pull:
     names: tyro.conf.Positional[tuple[str, ...]] = ()
     """Names as shown by 'swaptalk models list'."""
     all: bool = False
-    """Every file, also those for training, evaluation and the demo."""
+    """Every file, also those for training, evaluation and tests."""
     runtime: bool = False
     """The files that generate, swap and sync need."""
     to: Path | None = None

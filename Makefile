@@ -30,7 +30,7 @@ test-files: $(VENV)/.development
 train-smoke: $(VENV)/.development test-files
 	$(BIN)/python -m pytest tests/training/test_smoke.py --durations=8
 
-# The tables of docs/provenance.md: about an hour. What an earlier run has measured is not measured again.
+# The tables of docs/guides/marks.md: about an hour. What an earlier run has measured is not measured again.
 bench-watermark: $(VENV)/.development
 	$(BIN)/python benchmarks/watermark.py robustness
 	$(BIN)/python benchmarks/watermark.py false-alarms --cpu-seconds 1200
@@ -40,11 +40,11 @@ bench-watermark: $(VENV)/.development
 # Mutated files of all kinds: 40 s are part of `test`, this takes as long as is asked for.
 MINUTES ?= 60
 fuzz: $(VENV)/.development
-	$(BIN)/python tests/fuzz/harness.py --minutes $(MINUTES) --report docs/fuzz.md
+	$(BIN)/python tests/fuzz/harness.py --minutes $(MINUTES) --report docs/reports/fuzz.md
 
-# Renders that are killed, run out of disk, lose their target, ...: counts in docs/faults.md.
+# Renders that are killed, run out of disk, lose their target, ...: counts in docs/reports/faults.md.
 faults: $(VENV)/.development
-	$(BIN)/python benchmarks/faults.py --report docs/faults.md
+	$(BIN)/python benchmarks/faults.py --report docs/reports/faults.md
 
 lint: $(VENV)/.development
 	$(BIN)/ruff format --check
@@ -53,7 +53,7 @@ lint: $(VENV)/.development
 
 check: lint test
 
-# Speed and memory, into docs/performance.md: all parts, or make bench PARTS="template resolution" ROUNDS=5.
+# Speed and memory, into docs/reports/performance.md: all parts, or make bench PARTS="template resolution" ROUNDS=5.
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks.speed $(PARTS) $(if $(ROUNDS),--rounds $(ROUNDS))
 

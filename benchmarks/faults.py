@@ -1,5 +1,5 @@
 """Breaks renders at random moments and looks at what is left: ``python benchmarks/faults.py
---report docs/faults.md``.
+--report docs/reports/faults.md``.
 
 Every render is the real command in a process of its own: a small video of a few chunks. It is
 killed (kill -9), its disk fills up, its target changes, its clock jumps, its cache cannot be

@@ -1,6 +1,6 @@
 """Latency of the API while many clients poll and jobs are being made, and how long who stood still.
 
-python benchmarks/serving/load.py --clients 50 --jobs 10 --idle 30 --report docs/load.md
+python benchmarks/serving/load.py --clients 50 --jobs 10 --idle 30 --report docs/reports/load.md
 """
 
 from __future__ import annotations

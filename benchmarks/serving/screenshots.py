@@ -1,7 +1,7 @@
-"""Screenshots of the page's five main states at two widths, light and dark, for docs/serving.md.
+r"""Take the screenshots in docs/guides/serve.md: five states, two widths, light and dark.
 
-    python benchmarks/serving/screenshots.py --photo demo/source.jpg --video demo/target.mp4 --audio
-    demo/speech.opus
+    python benchmarks/serving/screenshots.py \
+        --photo demo/source.jpg --video demo/target.mp4 --audio demo/speech.opus
 
 Needs `swaptalk[serve]`, Playwright's Python package and a Chromium.
 """

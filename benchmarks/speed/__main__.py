@@ -1,4 +1,4 @@
-"""``make bench``: measure the chosen parts and write them into docs/performance.md and
+"""``make bench``: measure the chosen parts and write them into docs/reports/performance.md and
 benchmarks/results.json.
 """
 
@@ -24,7 +24,7 @@ from benchmarks.speed.jobs import RATE, Run, clip, run
 from benchmarks.speed.memory import plot
 
 ROOT = Path(__file__).parents[2]
-RESULTS, PAGE = ROOT / "benchmarks" / "results.json", ROOT / "docs" / "performance.md"
+RESULTS, PAGE = ROOT / "benchmarks" / "results.json", ROOT / "docs" / "reports" / "performance.md"
 CURVES = ROOT / "docs" / "images" / "memory.png"
 BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
 #: Rows: what was done, frames, frames a second, CPU seconds a frame, peak memory in MB, ratio to
@@ -316,7 +316,7 @@ def table(results: dict[str, Any]) -> str:
         ]
         lines += networks.table(result["rows"]) if part == "networks" else _table(result["rows"])
         if part == "length" and CURVES.exists():
-            lines += ["", f"![Memory over the run](images/{CURVES.name})"]
+            lines += ["", f"![Memory over the run](../images/{CURVES.name})"]
         lines.append("")
     return "\n".join(lines)
 

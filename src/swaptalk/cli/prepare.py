@@ -25,7 +25,7 @@ class Options:
 
     sources: tyro.conf.Positional[tuple[Path, ...]]
     """Videos, photos, tar files, and folders of them. A subfolder is one person; an index.csv in a
-    folder may say more (see docs/training.md)."""
+    folder may say more (see docs/guides/train.md)."""
     out: Path = Path("dataset")
     """Folder of the dataset."""
     workers: int = 0

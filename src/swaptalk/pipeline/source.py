@@ -1,7 +1,7 @@
 """The person who shall be seen: from photos to what the swap network needs to know.
 
 The network follows the target's pose better if the source points the same way, so each photo is
-turned there first (measured in docs/evaluation.md).
+turned there first (measured in docs/guides/evaluate.md).
 """
 
 from __future__ import annotations

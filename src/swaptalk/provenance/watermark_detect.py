@@ -50,7 +50,7 @@ _GROUP_FRAMES, _MOST_GROUPS = 5, 32
 #: A group counts by its pilot's strength less what noise has, but not less than the second number.
 _GROUP_NOISE, _LEAST_WEIGHT = 0.03, 0.01
 #: Standard deviations by which a pilot stands out that is no accident, even if the identifier
-#: cannot be read: see the measured rate of false alarms in docs/provenance.md.
+#: cannot be read: see the measured rate of false alarms in docs/guides/marks.md.
 PRESENCE_SCORE = 8.0
 #: Detail (pixels of a level) that is compared with its surroundings, and surroundings that decide
 #: how much it counts.

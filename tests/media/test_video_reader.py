@@ -147,6 +147,7 @@ def test_colour_matrix_range_and_depth(
         )
         stream.width, stream.height, stream.pix_fmt = 64, 64, pixel_format
         stream.codec_context.colorspace, stream.codec_context.color_range = matrix, 2 if full else 1
+        stream.codec_context.color_primaries = 1
         for i, colour in enumerate(COLOURS):
             r, g, b = np.array(colour) / 255
             y = kr * r + (1 - kr - kb) * g + kb * b
@@ -158,6 +159,7 @@ def test_colour_matrix_range_and_depth(
                 values = [(16 + 219 * y) * scale, *((128 + 224 * chroma) * scale)]
             frame = av.VideoFrame(64, 64, pixel_format)
             frame.colorspace, frame.color_range = matrix, 2 if full else 1
+            frame.color_primaries = 1
             for plane, value in zip(frame.planes, values, strict=True):
                 kind = np.uint16 if depth > 8 else np.uint8
                 count = plane.buffer_size // np.dtype(kind).itemsize

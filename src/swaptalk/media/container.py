@@ -252,13 +252,31 @@ def _decodable(stream: Stream) -> bool:
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first stream of moving pictures (cover art does not count), or None."""
-    for stream in container.streams.video:
-        if stream.disposition & Disposition.attached_pic or not _decodable(stream):
-            continue
-        if stream.codec_context.width > 0 and stream.codec_context.height > 0:
-            return stream
-    return None
+    """The first stream of moving pictures (cover art does not count), or None.
+
+    The stills in a HEIF or AVIF file count only if it holds nothing that moves.
+    """
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic
+        and _decodable(stream)
+        and stream.codec_context.width > 0
+        and stream.codec_context.height > 0
+    ]
+    moving = [stream for stream in streams if not is_picture_item(stream)]
+    return next(iter(moving or streams), None)
+
+
+def is_picture_item(stream: Stream) -> bool:
+    """Whether FFmpeg made the stream of a still of a HEIF or AVIF file: one picture without a
+    length.
+    """
+    return (
+        isinstance(stream, VideoStream)
+        and (stream.frames, stream.duration) == (1, None)
+        and stream.time_base == 1
+    )
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:

@@ -21,7 +21,7 @@ WRITE_QUALITY = 95
 
 
 def is_image(path: str | Path) -> bool:
-    """Whether the file is a still image (animated GIF and PNG are video).
+    """Whether the file is a still image (an animated GIF, PNG, WebP or AVIF is video).
 
     Raises:
         InputError: missing, empty or unreadable, or an image beyond the size limit.

@@ -21,6 +21,9 @@ from swaptalk.media.picture import BACKGROUND
 #: or are containers of anything (EPS, PDF, FITS, ...) are left out. Phones' multi-picture JPEGs
 #: (MPO) are opened as JPEG.
 ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
+#: Those of them that are video when they hold several pictures; the others' further pictures are
+#: pages or previews.
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 # Pillow loads the rarer formats late, and refuses a list with one that is not loaded.
 Image.init()
 
@@ -55,14 +58,14 @@ def _open(path: Path) -> Image.Image:
 
 
 def is_still_image(path: Path) -> bool:
-    """Whether a file is a still image (animated GIF and PNG are video).
+    """Whether a file is a still image (an animated GIF, PNG, WebP or AVIF is video).
 
     Raises:
         InputError: an image larger than ``MAX_IMAGE_PIXELS``.
     """
     try:
         with _open(path) as image:
-            return not (image.format in ("GIF", "PNG") and getattr(image, "is_animated", False))
+            return not (image.format in _ANIMATED and getattr(image, "is_animated", False))
     except InputError as error:
         if "too large" in error.problem:
             raise

@@ -1,5 +1,5 @@
-"""From decoded frames to upright RGB pictures: colour matrix and range, depth, alpha, pixel shape,
-display matrix.
+"""From decoded frames to upright RGB pictures: colour matrix and range, HDR, depth, alpha, pixel
+shape, display matrix.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
+
+from swaptalk.media.tone_map import DynamicColour, ToneMapper, dynamic_colour
 
 #: What shows through transparent parts, in video as in images.
 BACKGROUND = (255, 255, 255)
@@ -113,36 +115,69 @@ class PictureConverter:
         self._turn = turn
         self._size = (height, width) if turn.transpose else (width, height)
         self._reformatter = VideoReformatter()
+        self._to_eight_bits = VideoReformatter()
+        self._mappers: dict[DynamicColour, ToneMapper] = {}
 
     def __call__(self, frame: VideoFrame, result: NDArray[np.uint8]) -> None:
-        """Write the picture into ``result``, (H, W, 3) uint8 RGB: full range, alpha shown on
-        white.
+        """Write the picture into ``result``, (H, W, 3) uint8 RGB: BT.709 SDR, full range, alpha
+        shown on white.
         """
-        alpha = frame.format.name.startswith(
-            ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8")
-        )
+        colour = dynamic_colour(frame)
+        alpha = has_alpha(frame)
+        picture = _pixels(self._rgb(frame, "rgba" if alpha else "rgb24"), 4 if alpha else 3)
+        if colour is not None:
+            mapped = _pixels(self._mapped(frame, colour), 3)
+            picture = np.concatenate([mapped, picture[..., 3:]], axis=2)
+        self._turn.apply(_flatten(picture) if alpha else picture, result)
+
+    def _rgb(self, frame: VideoFrame, pixel_format: str) -> VideoFrame:
         resized = self._size != (frame.width, frame.height)
-        converted = self._reformatter.reformat(
+        return self._reformatter.reformat(
             frame,
             width=self._size[0],
             height=self._size[1],
-            format="rgba" if alpha else "rgb24",
+            format=pixel_format,
             src_colorspace=colour_matrix(frame),
             src_color_range=colour_range(frame),
             dst_color_range=ColorRange.JPEG,
             interpolation=Interpolation.BICUBIC if resized else Interpolation.BILINEAR,
             threads=1,
         )
-        plane = converted.planes[0]
-        channels = 4 if alpha else 3
-        size = converted.height * plane.line_size
-        lines = np.frombuffer(memoryview(plane), np.uint8, size).reshape(
-            converted.height, plane.line_size
+
+    def _mapped(self, frame: VideoFrame, colour: DynamicColour) -> VideoFrame:
+        """An HDR or wide-gamut frame as SDR, ``rgb24``, without alpha."""
+        if colour not in self._mappers:
+            self._mappers[colour] = ToneMapper(colour, *self._size)
+        mapped = self._mappers[colour](self._rgb(frame, "rgb48le"))
+        return self._to_eight_bits.reformat(
+            mapped,
+            format="rgb24",
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.JPEG,
+            threads=1,
         )
-        picture = lines[:, : converted.width * channels].reshape(
-            converted.height, converted.width, channels
-        )
-        self._turn.apply(_flatten(picture) if alpha else picture, result)
+
+
+def has_alpha(frame: VideoFrame) -> bool:
+    """Whether the frame's format can say how transparent a pixel is."""
+    return frame.format.name.startswith(
+        ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8")
+    )
+
+
+def is_transparent(frame: VideoFrame) -> bool:
+    """Whether the background shows through some of its pixels."""
+    if not has_alpha(frame):
+        return False
+    return bool(_pixels(frame.reformat(format="rgba"), 4)[..., 3].min() < 255)
+
+
+def _pixels(frame: VideoFrame, channels: int) -> NDArray[np.uint8]:
+    """View (H, W, channels) of a packed frame of 8 bits."""
+    plane = frame.planes[0]
+    size = frame.height * plane.line_size
+    lines = np.frombuffer(memoryview(plane), np.uint8, size).reshape(frame.height, plane.line_size)
+    return lines[:, : frame.width * channels].reshape(frame.height, frame.width, channels)
 
 
 def _flatten(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ process, not here.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,11 @@ from pathlib import Path
 from swaptalk.media.limits import MAX_VIDEO_SIDE
 from swaptalk.media.sandbox.pool import decoder
 from swaptalk.media.sandbox.wire import Message, fraction_to_text, text_to_fraction
+
+#: Kinds of pictures that are tone-mapped to SDR.
+COLOURS = ("HDR (PQ)", "HDR (HLG)", "wide gamut")
+#: Kinds of tracks that a user may miss when they are left out.
+TRACK_KINDS = ("video", "audio", "subtitle")
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,9 @@ class VideoInfo:
     ``width`` and ``height`` are as shown: after rotation, in square pixels. ``rotation`` is the
     clockwise turn in degrees that this took. ``average_fps`` is the constant rate to show it at;
     with ``variable_rate`` the pictures do not come at it evenly. ``duration`` in seconds;
-    ``truncated``: the file ends before its header says.
+    ``truncated``: the file ends before its header says. ``colour``: one of :data:`COLOURS` where
+    it is tone-mapped to SDR; ``transparent``: parts of the first picture let the background
+    through; ``interlaced``: the first picture is, and such pictures are deinterlaced.
     """
 
     width: int
@@ -34,6 +42,9 @@ class VideoInfo:
     codec: str
     pixel_format: str
     truncated: bool
+    colour: str | None
+    transparent: bool
+    interlaced: bool
 
 
 @dataclass(frozen=True)
@@ -49,13 +60,14 @@ class AudioInfo:
 @dataclass(frozen=True)
 class MediaInfo:
     """What a media file holds; ``duration`` in seconds from the first picture or sound to the
-    last.
+    last. ``left_out``: number of tracks by kind that are neither shown nor heard.
     """
 
     path: Path
     duration: float
     video: VideoInfo | None
     audio: AudioInfo | None
+    left_out: Mapping[str, int]
 
 
 def probe(path: str | Path) -> MediaInfo:
@@ -76,7 +88,12 @@ def info_to_message(info: MediaInfo) -> Message:
         **asdict(info.video),
         "average_fps": fraction_to_text(info.video.average_fps),
     }
-    return {"duration": info.duration, "video": video, "audio": info.audio and asdict(info.audio)}
+    return {
+        "duration": info.duration,
+        "video": video,
+        "audio": info.audio and asdict(info.audio),
+        "left_out": dict(info.left_out),
+    }
 
 
 def info_from_message(message: Message, path: Path) -> MediaInfo:
@@ -92,6 +109,12 @@ def info_from_message(message: Message, path: Path) -> MediaInfo:
             raise ValueError("impossible size")
         if not 0 < video.average_fps or not 0 <= video.duration < math.inf:
             raise ValueError("impossible rate or length")
+        if video.colour not in (None, *COLOURS):
+            raise ValueError("unknown colour")
     return MediaInfo(
-        path, float(message["duration"]), video, None if audio is None else AudioInfo(**audio)
+        path,
+        float(message["duration"]),
+        video,
+        None if audio is None else AudioInfo(**audio),
+        {kind: int(message["left_out"].get(kind, 0)) for kind in TRACK_KINDS},
     )

@@ -7,30 +7,40 @@ Runs in the decoding process; :mod:`swaptalk.media.probe` asks it.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from swaptalk.errors import InputError
 from swaptalk.media.container import (
+    Span,
     Timeline,
     audio_stream,
     check_memory,
     check_picture_size,
     counts_in_decoding_order,
+    is_picture_item,
     open_media,
     read_packets,
     read_timeline,
     video_stream,
 )
+from swaptalk.media.files import check_input_file
+from swaptalk.media.frame_source import FrameDecoder
 from swaptalk.media.limits import MAX_FRAME_RATE, Limits, beyond
-from swaptalk.media.picture import display_size, orientation
-from swaptalk.media.probe import AudioInfo, MediaInfo, VideoInfo
+from swaptalk.media.picture import display_size, is_transparent, orientation
+from swaptalk.media.probe import TRACK_KINDS, AudioInfo, MediaInfo, VideoInfo
+from swaptalk.media.tone_map import dynamic_colour
+from swaptalk.media.webp import WebpFrames, is_animated_webp, webp_animation
 
+#: Tracks that stand for another one, or are not played.
+_NOT_CONTENT = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 #: The rates that cameras and editors use; a measured rate this near (0.04 %: 29.97 and 30 differ by
 #: 0.1 %) is the rate.
 STANDARD_RATES = (
@@ -56,7 +66,9 @@ def inspect(path: str | Path) -> tuple[MediaInfo, Timeline]:
     Raises:
         InputError: as :func:`swaptalk.media.probe.probe`.
     """
-    path = Path(path)
+    path = check_input_file(path)
+    if is_animated_webp(path):
+        return _inspect_webp(path)
     timeline = read_timeline(path)
     if timeline.video is None and timeline.audio is None:
         raise _nothing_inside(path)
@@ -71,8 +83,72 @@ def inspect(path: str | Path) -> tuple[MediaInfo, Timeline]:
         )
     with open_media(path) as container:
         video = _video_info(container, path, timeline)
-        info = MediaInfo(path, float(duration), video, _audio_info(container, timeline))
+        info = MediaInfo(
+            path,
+            float(duration),
+            video,
+            _audio_info(container, timeline),
+            left_out=_left_out(container),
+        )
     return info, timeline
+
+
+def _inspect_webp(path: Path) -> tuple[MediaInfo, Timeline]:
+    animation, limits = webp_animation(path), Limits.from_environment()
+    check_picture_size(animation.width, animation.height, path, limits)
+    seconds = Fraction(sum(animation.durations), 1000)
+    if seconds > limits.max_media_hours * 3600:
+        raise beyond(
+            f"it lasts {float(seconds) / 3600:.0f} hours",
+            "max_media_hours",
+            path,
+            "cut out what you need",
+        )
+    frames = WebpFrames(path)
+    first = frames.next()
+    frames.close()
+    if first is None:
+        raise _no_picture(path)
+    average = len(animation.durations) / seconds
+    rate, variable = _frame_rate(animation.starts, frames.base, average)
+    video = VideoInfo(
+        width=animation.width,
+        height=animation.height,
+        average_fps=rate,
+        frame_count_estimate=len(animation.durations),
+        duration=float(seconds),
+        rotation=0,
+        variable_rate=variable,
+        codec="webp",
+        pixel_format="rgba",
+        truncated=False,
+        colour=None,
+        transparent=is_transparent(first.frame),
+        interlaced=False,
+    )
+    span = Span(Fraction(0), seconds)
+    return MediaInfo(path, float(seconds), video, None, left_out={}), Timeline(span, None)
+
+
+def _no_picture(path: Path) -> InputError:
+    return InputError(
+        "no picture in it can be decoded", path=path, remedy="copy, download or export it again"
+    )
+
+
+def _left_out(container: InputContainer) -> dict[str, int]:
+    """Number of tracks by kind that are neither shown nor heard; cover art does not count."""
+    chosen = (video_stream(container), audio_stream(container))
+    return dict(
+        Counter(
+            stream.type
+            for stream in container.streams
+            if stream.type in TRACK_KINDS
+            and stream not in chosen
+            and not stream.disposition & _NOT_CONTENT
+            and not is_picture_item(stream)
+        )
+    )
 
 
 def _nothing_inside(path: Path) -> InputError:
@@ -106,8 +182,11 @@ def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> Vi
         return None
     seconds = timeline.video.end - timeline.origin
     frame, stamps = _first_packets(container, stream, path)
-    rate, variable = _frame_rate(stream, stamps, seconds)
-    turn = orientation(frame)
+    average = Fraction(stream.average_rate or 0)
+    if stream.frames and seconds > 0 and not average:
+        average = stream.frames / seconds
+    rate, variable = _frame_rate(stamps, stream.time_base, average)
+    turn, colour = orientation(frame), dynamic_colour(frame)
     check_picture_size(frame.width, frame.height, path, Limits.from_environment())
     width, height = display_size(frame.width, frame.height, stream.sample_aspect_ratio, turn)
     check_picture_size(width, height, path, Limits.from_environment())
@@ -125,6 +204,9 @@ def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> Vi
         codec=stream.codec_context.name,
         pixel_format=frame.format.name,
         truncated=timeline.video.truncated,
+        colour=None if colour is None else colour.name,
+        transparent=is_transparent(frame),
+        interlaced=bool(frame.interlaced_frame),
     )
 
 
@@ -139,41 +221,41 @@ def _first_packets(
     """
     picture: VideoFrame | None = None
     stamps: list[int] = []
-    by_decoding = counts_in_decoding_order(container)
+    by_decoding, decoder = counts_in_decoding_order(container), FrameDecoder(stream)
     for packet in itertools.islice(read_packets(container, stream), _RATE_PACKETS):
         stamp = packet.dts if by_decoding else packet.pts
         if stamp is not None and packet.size and not packet.is_discard:
             stamps.append(stamp)
         if picture is None:
             try:
-                picture = next(
-                    (frame for frame in packet.decode() if isinstance(frame, VideoFrame)), None
-                )
+                picture = next(iter(decoder(packet)), None)
             except MemoryError:  # the limit of the process, not damage
                 raise
             except FFmpegError:
                 check_memory(stream)
                 continue
     if picture is None:
-        raise InputError(
-            "no picture in it can be decoded", path=path, remedy="copy, download or export it again"
-        )
+        raise _no_picture(path)
     whole_file = (
         len(stamps) < _RATE_PACKETS - 1
     )  # all packets but the empty one that flushes the decoder
     return picture, sorted(stamps)[: None if whole_file else -_REORDER_PACKETS]
 
 
-def _frame_rate(stream: VideoStream, stamps: list[int], seconds: Fraction) -> tuple[Fraction, bool]:
-    """The rate to show the video at, and whether its pictures come unevenly."""
-    average = Fraction(stream.average_rate or 0)
-    if stream.frames and seconds > 0 and not average:
-        average = stream.frames / seconds
+def _frame_rate(
+    stamps: list[int], base: Fraction | None, average: Fraction
+) -> tuple[Fraction, bool]:
+    """The rate to show the video at, and whether its pictures come unevenly.
+
+    Args:
+        stamps: times of display of the first pictures, in order, in ticks of ``base`` seconds.
+        average: pictures a second over all the file, as far as it is known; else 0.
+    """
     intervals = sorted(b - a for a, b in zip(stamps, stamps[1:], strict=False) if b > a)
-    if not intervals or not stream.time_base:
+    if not intervals or not base:
         return _snap(average) if 0 < average <= MAX_FRAME_RATE else Fraction(25), False
     usual = intervals[len(intervals) // 2]
-    measured = (len(stamps) - 1) / ((stamps[-1] - stamps[0]) * stream.time_base)
+    measured = (len(stamps) - 1) / ((stamps[-1] - stamps[0]) * base)
     if not 0 < average <= MAX_FRAME_RATE:
         average = measured
     slack = usual * _VARIABLE_INTERVAL + Fraction(
@@ -181,11 +263,9 @@ def _frame_rate(stream: VideoStream, stamps: list[int], seconds: Fraction) -> tu
     )  # one and a half ticks: rounding at both ends
     uneven = usual - intervals[0] > slack or intervals[-1] - usual > slack
     # Over all the file the average tells of gaps later on; in a short file it is too coarse to.
-    uneven |= len(stamps) > 50 and abs(average * usual * stream.time_base - 1) > Fraction(1, 20)
+    uneven |= len(stamps) > 50 and abs(average * usual * base - 1) > Fraction(1, 20)
     if uneven:
-        return _rate_for_variable(
-            average, intervals[len(intervals) // _COMMON_SHARE] * stream.time_base
-        ), True
+        return _rate_for_variable(average, intervals[len(intervals) // _COMMON_SHARE] * base), True
     if _snap(average) in STANDARD_RATES:
         return _snap(average), False
     jitter = max(intervals[-1] - usual, usual - intervals[0]) + 1

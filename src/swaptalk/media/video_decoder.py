@@ -4,45 +4,24 @@ process.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from av.container import InputContainer
-from av.error import FFmpegError
-from av.packet import Packet
-from av.stream import Stream
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from swaptalk.errors import InputError
-from swaptalk.media.container import (
-    check_memory,
-    counts_in_decoding_order,
-    open_container,
-    read_packets,
-    video_stream,
-)
+from swaptalk.media.frame_source import ContainerFrames, FrameSource, StampedFrame
 from swaptalk.media.picture import PictureConverter, orientation
 from swaptalk.media.probe import VideoInfo
 from swaptalk.media.prober import inspect
+from swaptalk.media.webp import WebpFrames, is_animated_webp
 
 #: Time stamps are trusted to 2 ms or one and a half ticks of the file's clock; a picture that
 #: begins this little after the wanted moment counts as on screen.
 _STAMP_SECONDS, _STAMP_TICKS = Fraction(2, 1000), Fraction(3, 2)
 #: Jumps forward beyond this many seconds are made by seeking, shorter ones by decoding on.
 _SEEK_SECONDS = 10
-#: A seek may land behind its target in a poorly indexed file; it is then tried this many seconds
-#: earlier.
-_SEEK_RETRIES = (0, 2, 15)
-
-
-@dataclass
-class _Picture:
-    stamp: int  # ticks of the stream's clock
-    frame: VideoFrame
 
 
 class VideoDecoder:
@@ -70,10 +49,15 @@ class VideoDecoder:
                 f"{fps} frames a second make no video", path=path, remedy="give a rate above 0"
             )
         self.width, self.height = self.info.width, self.info.height
-        self._threads = threads
         self._start = start
         self._length = self._count_frames(end)
-        self._open()
+        self._source: FrameSource = (
+            WebpFrames(self.path)
+            if is_animated_webp(self.path)
+            else ContainerFrames(self.path, self.info.average_fps, threads)
+        )
+        self._shown: StampedFrame | None = None
+        self._ahead = self._source.next()
         self._plan_clock()
         stored_bytes = self.width * self.height * (3 if "10" in self.info.pixel_format else 1.5)
         self._chunk = max(2, int(buffer_bytes / stored_bytes))
@@ -91,30 +75,6 @@ class VideoDecoder:
             )
         return max(1, int((stop - self._start) * self.fps + Fraction(1, 2)))
 
-    def _open(self) -> None:
-        """Open anew at the beginning of the file."""
-        self._container: InputContainer = open_container(self.path)
-        try:
-            stream = video_stream(self._container)
-            assert stream is not None and stream.time_base is not None  # probed
-            stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = self._threads
-        except BaseException:
-            self._container.close()
-            raise
-        self._stream: VideoStream = stream
-        self._base = stream.time_base
-        self._by_decoding = counts_in_decoding_order(self._container)
-        self._begin_decoding()
-
-    def _begin_decoding(self) -> None:
-        self._packets: Iterator[Packet[Stream]] = read_packets(self._container, self._stream)
-        self._decoded: list[VideoFrame] = []
-        self._shown: _Picture | None = None
-        self._last_stamp = 0
-        self._decoding_stamps: deque[int] = deque()
-        self._ahead = self._decode_next()
-
     def _plan_clock(self) -> None:
         """Prepare the converter and the exact integers behind :meth:`_limit`."""
         if self._ahead is None:
@@ -127,9 +87,11 @@ class VideoDecoder:
         if not self.info.variable_rate and abs(self.fps / own - 1) < Fraction(1, 1000):
             tolerance = 1 / (2 * own)
         else:
-            tolerance = min(max(_STAMP_SECONDS, _STAMP_TICKS * self._base), 1 / (4 * self.fps))
-        first = (self._timeline.origin + self._start + tolerance) / self._base
-        step = 1 / (self.fps * self._base)
+            tolerance = min(
+                max(_STAMP_SECONDS, _STAMP_TICKS * self._source.base), 1 / (4 * self.fps)
+            )
+        first = (self._timeline.origin + self._start + tolerance) / self._source.base
+        step = 1 / (self.fps * self._source.base)
         self._divisor = first.denominator * step.denominator
         self._first_ticks = first.numerator * step.denominator
         self._step_ticks = step.numerator * first.denominator
@@ -144,8 +106,7 @@ class VideoDecoder:
     def close(self) -> None:
         """Close the file; the decoder cannot be used any more."""
         self._shown = self._ahead = None
-        self._decoded.clear()
-        self._container.close()
+        self._source.close()
 
     def frames(self, indices: Iterable[int]) -> Iterator[VideoFrame]:
         """Yield the pictures of the indices in their order, as they are stored; :meth:`convert`
@@ -188,10 +149,13 @@ class VideoDecoder:
     def _picture(self, index: int) -> VideoFrame:
         """The picture of a frame at or after the present one."""
         limit = self._limit(index)
-        if self._ahead is not None and (limit - self._ahead.stamp) * self._base > _SEEK_SECONDS:
+        if (
+            self._ahead is not None
+            and (limit - self._ahead.stamp) * self._source.base > _SEEK_SECONDS
+        ):
             self._seek(limit)
         while self._ahead is not None and (self._shown is None or self._ahead.stamp <= limit):
-            self._shown, self._ahead = self._ahead, self._decode_next()
+            self._shown, self._ahead = self._ahead, self._source.next()
         if self._shown is None:
             raise InputError(
                 "no picture in it can be decoded", path=self.path, remedy="copy or export it again"
@@ -200,44 +164,4 @@ class VideoDecoder:
 
     def _seek(self, limit: int) -> None:
         """Go on from the key frame before ``limit``, or from the beginning of the file."""
-        for seconds in _SEEK_RETRIES:
-            target = limit - round(seconds / self._base)
-            if target <= 0:
-                break
-            try:
-                self._container.seek(target, stream=self._stream)
-            except FFmpegError:
-                break
-            self._begin_decoding()
-            if self._ahead is not None and self._ahead.stamp <= limit:
-                return
-        self._container.close()
-        self._open()
-
-    def _decode_next(self) -> _Picture | None:
-        """The next picture in order of display; None at the end. Damaged packets are skipped."""
-        while not self._decoded:
-            packet = next(self._packets, None)
-            if packet is None:
-                return None
-            try:
-                if packet.is_corrupt:
-                    continue
-                if self._by_decoding and packet.size and packet.dts is not None:
-                    self._decoding_stamps.append(packet.dts)
-                self._decoded = [
-                    frame for frame in packet.decode() if isinstance(frame, VideoFrame)
-                ]
-            except MemoryError:  # the limit of the process, not damage
-                raise
-            except FFmpegError:
-                check_memory(self._stream)
-                continue
-        frame = self._decoded.pop(0)
-        stamp = frame.pts
-        if self._by_decoding:
-            stamp = self._decoding_stamps.popleft() if self._decoding_stamps else None
-        if stamp is None:  # damaged: the next in turn
-            stamp = self._last_stamp + round(1 / (self.info.average_fps * self._base))
-        self._last_stamp = stamp
-        return _Picture(stamp, frame)
+        self._shown, self._ahead = None, self._source.seek(limit)

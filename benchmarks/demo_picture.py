@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from swaptalk import SwapTalk
-from swaptalk.faces.topology import mouth_openness
+from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.geometry.topology import mouth_openness
 from swaptalk.media.audio import read_audio
 from swaptalk.media.image import read_image
 from swaptalk.media.video_reader import VideoReader
-from swaptalk.pipeline.vision import Vision
 
 DEMO = Path(__file__).resolve().parents[1] / "demo"
 PICTURE = DEMO.parent / "docs" / "images" / "demo.jpg"

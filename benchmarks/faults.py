@@ -30,9 +30,9 @@ import av
 import cv2
 import numpy as np
 
+from swaptalk.assets.catalogue import resolve
 from swaptalk.media.image import read_image
 from swaptalk.media.video_writer import VideoWriter
-from swaptalk.runtime.assets import resolve
 
 #: Two frames a second make a chunk of 20 frames, so that half a minute of speech has several.
 FPS, SECONDS, SIZE, CHUNKS = 2, 32.0, (320, 240), 4
@@ -353,7 +353,7 @@ def clock_jumps(bench: Bench, count: int) -> None:
 def cache_read_only(bench: Bench, count: int) -> None:
     """A cache that cannot be written: fine if all is in it, one line if not."""
     fault = "read-only cache"
-    from swaptalk.runtime.assets import catalogue, pull
+    from swaptalk.assets.catalogue import catalogue, pull
 
     for number in range(count):
         with small_disk(bench.folder / "cache", 64) as cache:

@@ -22,21 +22,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.assets.catalogue import resolve
 from swaptalk.data.lip_labels import LipTeacher
-from swaptalk.evaluation.metrics.bootstrap import bootstrap_mean
-from swaptalk.evaluation.metrics.envelope_sync import MAXIMUM_SHIFT, envelope_sync
-from swaptalk.evaluation.metrics.landmark_distance import eye_distance
-from swaptalk.evaluation.metrics.lip_leak import frame_levels
-from swaptalk.faces.landmarks import FaceMesh
-from swaptalk.faces.lips import LipNetwork
-from swaptalk.faces.region import CropRegion
-from swaptalk.faces.smooth import smooth_points
-from swaptalk.faces.topology import LIPS
+from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.landmarks import FaceMesh
+from swaptalk.faces.detection.lips import LipNetwork
+from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.geometry.smooth import smooth_points
+from swaptalk.faces.geometry.topology import LIPS
 from swaptalk.media.audio import read_audio
 from swaptalk.media.video_reader import VideoReader
+from swaptalk.metrics.bootstrap import bootstrap_mean
+from swaptalk.metrics.envelope_sync import MAXIMUM_SHIFT, envelope_sync
+from swaptalk.metrics.landmark_distance import eye_distance
+from swaptalk.metrics.lip_leak import frame_levels
 from swaptalk.models.motion import ABSOLUTE_CHANNELS, measure_motion
-from swaptalk.pipeline.vision import Vision
-from swaptalk.runtime.assets import resolve
 
 SHARED = Path(os.environ.get("SWAPTALK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 FPS = 25

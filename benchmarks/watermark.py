@@ -35,12 +35,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from swaptalk.evaluation.metrics.psnr import psnr
-from swaptalk.evaluation.metrics.ssim import ssim
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
+from swaptalk.metrics.psnr import psnr
+from swaptalk.metrics.ssim import ssim
 from swaptalk.pipeline.api import SwapTalk
-from swaptalk.pipeline.marks import RESEARCH_VARIABLE
+from swaptalk.pipeline.render.marker import RESEARCH_VARIABLE
 from swaptalk.provenance.watermark_detect import WatermarkDetector, bit_accuracy
 from swaptalk.provenance.watermark_embed import Watermarker
 

@@ -14,12 +14,13 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from swaptalk.assets import catalogue
 from swaptalk.errors import SwapTalkError
 from swaptalk.media.image import read_image
 from swaptalk.media.mux import AudioSource, mux
 from swaptalk.media.video_writer import VideoWriter
-from swaptalk.runtime.assets import resolve
 
 WIDTH, HEIGHT = 160, 144
 
@@ -41,7 +42,7 @@ def own_configuration() -> Iterator[None]:
 def photo() -> Path:
     """A portrait in the public domain."""
     try:
-        return resolve("grace-hopper", progress=False)
+        return catalogue.resolve("grace-hopper", progress=False)
     except SwapTalkError as error:
         pytest.skip(f"the photograph is not to be had: {error}")
 
@@ -50,9 +51,28 @@ def photo() -> Path:
 def other_photo() -> Path:
     """Another person."""
     try:
-        return resolve("astronaut", progress=False)
+        return catalogue.resolve("astronaut", progress=False)
     except SwapTalkError as error:
         pytest.skip(f"the photograph is not to be had: {error}")
+
+
+@pytest.fixture
+def model() -> Callable[[str], Path]:
+    """Path of a pinned file by name, without ever fetching it."""
+
+    def path(name: str) -> Path:
+        asset = catalogue.get(name)
+        if catalogue.status(asset) != "ready":
+            pytest.skip(f"{asset.file} is not there: 'swaptalk models pull' fetches it")
+        return catalogue.resolve(name, progress=False)
+
+    return path
+
+
+@pytest.fixture
+def astronaut(model: Callable[[str], Path]) -> NDArray[np.uint8]:
+    """A public-domain portrait, (512, 512, 3) uint8."""
+    return np.asarray(Image.open(model("astronaut")).convert("RGB"))
 
 
 MakeClip = Callable[..., Path]

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from swaptalk.data.store import Dataset, Item
-from swaptalk.faces.pose import estimate_pose
-from swaptalk.faces.topology import mouth_openness
-from swaptalk.pipeline.reference import assign_references, choose_references
-from swaptalk.pipeline.source import Source, SourceFace
-from swaptalk.runtime.bundle import ModelBundle
+from swaptalk.faces.geometry.pose import estimate_pose
+from swaptalk.faces.geometry.topology import mouth_openness
+from swaptalk.inference.bundle import ModelBundle
+from swaptalk.pipeline.analysis.reference import assign_references, choose_references
+from swaptalk.pipeline.analysis.source import Source, SourceFace
 
 FACES, SWAPS, CLIPS = 24, 24, 6
 #: Faces beside one another, and frames of a clip.

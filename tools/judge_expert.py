@@ -16,8 +16,8 @@ from swaptalk.data.latents import LatentCache
 from swaptalk.data.speech import WindowSampler
 from swaptalk.data.split import VALIDATION_SHARE
 from swaptalk.data.store import Dataset
-from swaptalk.training.expert import judge_expert, trusted_clips
 from swaptalk.training.pretrained import fingerprint, load_network
+from swaptalk.training.stages.expert import judge_expert, trusted_clips
 
 
 def main() -> None:

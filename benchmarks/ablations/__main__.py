@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.ablations.data import choose_subset
 from benchmarks.ablations.judge import Judge
 
-from swaptalk.media.files import AtomicFile
+from swaptalk.storage.files import AtomicFile
 
 #: Options of every training: one thread's worth of work, nothing written that nobody reads.
 COMMON = (

@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from swaptalk.assets import catalogue
 from swaptalk.data.faces import to_pictures, to_tensor
 from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.store import Dataset, Item
-from swaptalk.evaluation.metrics.landmark_distance import landmark_distance
-from swaptalk.evaluation.metrics.own_sync import OwnSyncScorer
-from swaptalk.evaluation.metrics.perceptual import PerceptualDistance
-from swaptalk.evaluation.metrics.ssim import ssim
 from swaptalk.evaluation.recognition import MobileFaceNet, recognition_crop
-from swaptalk.faces.landmarks import FaceMesh
-from swaptalk.faces.mouth_view import mouth_view
-from swaptalk.faces.pose import estimate_pose
-from swaptalk.faces.region import CropRegion
-from swaptalk.faces.topology import mouth_openness
+from swaptalk.faces.detection.landmarks import FaceMesh
+from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.geometry.mouth_view import mouth_view
+from swaptalk.faces.geometry.pose import estimate_pose
+from swaptalk.faces.geometry.topology import mouth_openness
+from swaptalk.metrics.landmark_distance import landmark_distance
+from swaptalk.metrics.own_sync import OwnSyncScorer
+from swaptalk.metrics.perceptual import PerceptualDistance
+from swaptalk.metrics.ssim import ssim
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.swap import SwapConfig, SwapTransformer
-from swaptalk.runtime import assets
 from swaptalk.training.pretrained import fingerprint, load_network
 
 #: Faces that go through the networks together, and frames of each clip that are made.
@@ -52,9 +52,9 @@ class Judge:
             i for i in self._dataset.select("test", ("photo",)) if self._dataset.usable(i)[0]
         ]
         self._clips = [i for i in self._dataset.select("test", ("real",)) if i.trusted]
-        self._mesh = FaceMesh(assets.resolve("face-mesh"))
-        self._recogniser = MobileFaceNet(assets.resolve("mobilefacenet"))
-        self._perceptual = PerceptualDistance(assets.resolve("lpips-alexnet"))
+        self._mesh = FaceMesh(catalogue.resolve("face-mesh"))
+        self._recogniser = MobileFaceNet(catalogue.resolve("mobilefacenet"))
+        self._perceptual = PerceptualDistance(catalogue.resolve("lpips-alexnet"))
         self._sync = OwnSyncScorer.from_pretrained()
         self._motion = MotionTable(self._dataset)
 

@@ -17,8 +17,8 @@ from benchmarks.learned_watermark.model import BITS, SIDE, Decoder, Encoder
 from benchmarks.watermark import ATTACKS, WRITTEN, Frames, hosts, missing_hosts, recode, wilson
 from numpy.typing import NDArray
 
-from swaptalk.evaluation.metrics.psnr import psnr
-from swaptalk.evaluation.metrics.ssim import ssim
+from swaptalk.metrics.psnr import psnr
+from swaptalk.metrics.ssim import ssim
 from swaptalk.provenance.watermark_embed import Watermarker
 
 #: Bits that agree with a known identifier in no more than one of a million identifiers by chance

@@ -12,9 +12,9 @@ import cv2
 import httpx
 import numpy as np
 
+from swaptalk.assets.catalogue import resolve
 from swaptalk.media.image import read_image
 from swaptalk.media.video_writer import VideoWriter
-from swaptalk.runtime.assets import resolve
 
 CONSENT = "The pictures are in the public domain and the voice is a tone. (A benchmark.)"
 

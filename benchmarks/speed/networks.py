@@ -23,7 +23,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from openvino import opset13 as opset
 
-from swaptalk.runtime.bundle import default_directory
+from swaptalk.inference.bundle import default_directory
 
 #: Networks that run for every frame; encoder and decoder are most of it and what eight bits could
 #: pay off for.

@@ -17,9 +17,9 @@ import pytest
 from swaptalk.batch.run import BatchProgress, BatchSettings, batch_folder, run_batch
 from swaptalk.batch.status import Status
 from swaptalk.cli.main import main
+from swaptalk.inference.bundle import default_directory
+from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.media.video_reader import VideoReader
-from swaptalk.runtime.bundle import default_directory
-from swaptalk.runtime.validate import BUNDLE_NAME
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="kills processes with signals"),

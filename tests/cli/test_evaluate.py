@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 pytest.importorskip("torch")
 
+from swaptalk.assets import catalogue  # noqa: E402
 from swaptalk.cli.evaluate import Options, run  # noqa: E402
 from swaptalk.errors import InputError  # noqa: E402
+from swaptalk.evaluation.inputs import write_wav  # noqa: E402
 from swaptalk.evaluation.observe import ClipObservation, Observer  # noqa: E402
-from swaptalk.evaluation.prepare import write_wav  # noqa: E402
 from swaptalk.media.image import read_image, write_image  # noqa: E402
 from swaptalk.media.mux import AudioSource, mux  # noqa: E402
 from swaptalk.media.video_reader import VideoReader  # noqa: E402
 from swaptalk.media.video_writer import VideoWriter  # noqa: E402
-from swaptalk.runtime import assets  # noqa: E402
 
 NEEDED = (
     "blazeface-back",
@@ -37,7 +37,7 @@ PORTRAITS = {"astronaut": (110, 0, 256), "grace-hopper": (110, 30, 290)}
 
 
 def portrait(name: str) -> NDArray[np.uint8]:
-    return read_image(assets.resolve(name, progress=False))
+    return read_image(catalogue.resolve(name, progress=False))
 
 
 def make_clip(path: Path, name: str, frames: int = 52) -> None:
@@ -63,7 +63,7 @@ def make_clip(path: Path, name: str, frames: int = 52) -> None:
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in NEEDED:
-        if assets.status(assets.get(name)) != "ready":
+        if catalogue.status(catalogue.get(name)) != "ready":
             pytest.skip(f"{name} is not there: 'swaptalk models pull' fetches it")
     folder = tmp_path_factory.mktemp("material")
     (folder / "clips").mkdir()

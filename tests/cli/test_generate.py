@@ -14,10 +14,10 @@ import av
 import pytest
 
 from swaptalk.cli.main import main
+from swaptalk.inference.bundle import default_directory
+from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.media.image import read_image
 from swaptalk.media.probe import probe
-from swaptalk.runtime.bundle import default_directory
-from swaptalk.runtime.validate import BUNDLE_NAME
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import swaptalk
+from swaptalk.assets import catalogue
 from swaptalk.cli.main import main
-from swaptalk.runtime import assets
-from swaptalk.runtime.bundle import default_directory
+from swaptalk.inference.bundle import default_directory
 
 INSTALLED = any(one.name == "swaptalk" for one in importlib.metadata.distributions())
 
@@ -24,7 +24,7 @@ def test_all_kinds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     for words in ("model file:", "data:", "CelebA", *(("code:", "numpy") if INSTALLED else ())):
         assert words in said
-    for asset in assets.catalogue():
+    for asset in catalogue.catalogue():
         assert f"{asset.name} " in said and asset.licence in said
 
 
@@ -36,8 +36,8 @@ def test_json_has_sums_of_the_weights(capsys: pytest.CaptureFixture[str]) -> Non
         bundle = json.loads((default_directory() / "bundle.json").read_text())["sha256"]
         package = Path(swaptalk.__file__).parent
         instruments = (
-            package / "faces" / "lips.onnx",
-            package / "evaluation" / "sync_scorer.safetensors",
+            package / "faces" / "detection" / "lips.onnx",
+            package / "metrics" / "sync_scorer.safetensors",
         )
         sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in instruments}
         assert weights == {**bundle, **sums}

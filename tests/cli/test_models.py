@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from swaptalk.assets import catalogue
 from swaptalk.cli.main import main
-from swaptalk.runtime import assets
-from swaptalk.runtime.cache import CACHE_VARIABLE
+from swaptalk.storage.cache import CACHE_VARIABLE
 
 
 @pytest.fixture(autouse=True)
 def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
-    monkeypatch.delenv(assets.OFFLINE_VARIABLE, raising=False)
+    monkeypatch.delenv(catalogue.OFFLINE_VARIABLE, raising=False)
 
 
 def test_list_shows_licence_and_state_of_every_file(
@@ -21,7 +21,7 @@ def test_list_shows_licence_and_state_of_every_file(
 ) -> None:
     assert main(["models", "list"]) == 0
     shown = capsys.readouterr().out
-    for asset in assets.catalogue():
+    for asset in catalogue.catalogue():
         assert any(
             line.startswith(asset.name + " ") and asset.licence in line
             for line in shown.splitlines()
@@ -30,7 +30,7 @@ def test_list_shows_licence_and_state_of_every_file(
 
 
 def test_list_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    asset = assets.get("face-mesh")
+    asset = catalogue.get("face-mesh")
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / asset.file).write_bytes(b"not the network")
     assert main(["models", "list", "--json"]) == 0
@@ -58,7 +58,7 @@ def test_unknown_name(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_path_in_an_offline_folder_that_lacks_the_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(assets.OFFLINE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(catalogue.OFFLINE_VARIABLE, str(tmp_path))
     assert main(["models", "path", "face-mesh"]) == 1
     shown = capsys.readouterr()
     assert shown.out == "" and "lacks face-mesh.tflite" in shown.err

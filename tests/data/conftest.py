@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from swaptalk.data.store import Dataset, Item, encode_picture, write_index, write_unit
-from swaptalk.faces.topology import CANONICAL_MESH, INNER_LIPS, LIP_TOP, NOSE
+from swaptalk.faces.geometry.topology import CANONICAL_MESH, INNER_LIPS, LIP_TOP, NOSE
 
 #: Frames of a clip, and those in its middle that are not usable.
 CLIP_FRAMES = 80

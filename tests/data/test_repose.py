@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from swaptalk.data.repose import mirrored, repose
-from swaptalk.faces.pose import Pose, estimate_pose
-from swaptalk.faces.turn import turned_mesh
+from swaptalk.faces.editing.turn import turned_mesh
+from swaptalk.faces.geometry.pose import Pose, estimate_pose
 
-from ..faces.test_turn import crop_mesh, dot, marked_picture
+from ..faces.editing.test_turn import crop_mesh, dot, marked_picture
 
 
 def test_a_mirror_undoes_a_mirror() -> None:

@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("torch")
 
 from swaptalk.data.sync import delay, estimate_sync  # noqa: E402
-from swaptalk.faces.topology import LIP_BOTTOM, LIP_LEFT, LIP_RIGHT, LIP_TOP  # noqa: E402
+from swaptalk.faces.geometry.topology import LIP_BOTTOM, LIP_LEFT, LIP_RIGHT, LIP_TOP  # noqa: E402
 
 FRAMES = 100
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from swaptalk.faces.detection.analyser import Vision
 from swaptalk.media.audio import read_audio
 from swaptalk.media.image import read_image
 from swaptalk.media.video_reader import VideoReader
-from swaptalk.pipeline.vision import Vision
 
 DEMO = Path(__file__).parents[2] / "demo"
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from swaptalk.errors import InputError
+from swaptalk.evaluation.inputs import PreparedPair, prepare
 from swaptalk.evaluation.measure import (
     Instruments,
     Measurement,
@@ -12,12 +13,11 @@ from swaptalk.evaluation.measure import (
     face_view,
     measure,
 )
-from swaptalk.evaluation.metrics.sync_offset import SyncScore, sync_score
 from swaptalk.evaluation.observe import ClipObservation
-from swaptalk.evaluation.prepare import PreparedPair, prepare
 from swaptalk.evaluation.protocols import Clip, Pair, Photo
-from swaptalk.faces.topology import CANONICAL_MESH
+from swaptalk.faces.geometry.topology import CANONICAL_MESH
 from swaptalk.media.video_writer import VideoWriter
+from swaptalk.metrics.sync_offset import SyncScore, sync_score
 
 from .test_protocols import make_clip
 

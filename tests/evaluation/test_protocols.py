@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from swaptalk.errors import InputError
-from swaptalk.evaluation.prepare import write_wav
+from swaptalk.evaluation.inputs import write_wav
 from swaptalk.evaluation.protocols import (
     Clip,
     Photo,

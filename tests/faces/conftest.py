@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from swaptalk.faces.align import Alignment, crop_face, estimate_alignment
-from swaptalk.faces.detect import FaceDetector
-from swaptalk.faces.landmarks import FaceMesh, Landmarks
-from swaptalk.faces.region import CropRegion
-from swaptalk.runtime import assets
+from swaptalk.assets import catalogue
+from swaptalk.faces.detection.detect import FaceDetector
+from swaptalk.faces.detection.landmarks import FaceMesh, Landmarks
+from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.geometry.align import Alignment, crop_face, estimate_alignment
 
 MakeFrame = Callable[..., np.ndarray]
 
 
 def _pinned(name: str) -> Path:
-    asset = assets.get(name)
-    if assets.status(asset) != "ready":
+    asset = catalogue.get(name)
+    if catalogue.status(asset) != "ready":
         pytest.skip(f"{asset.file} is not there: 'swaptalk models pull' fetches it")
-    return assets.resolve(name, progress=False)
+    return catalogue.resolve(name, progress=False)
 
 
 @pytest.fixture(scope="session")

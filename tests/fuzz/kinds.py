@@ -19,24 +19,24 @@ import av
 import numpy as np
 
 from swaptalk.data.sources import find_sources
+from swaptalk.inference.bundle import default_directory
+from swaptalk.inference.validate import validated_config
 from swaptalk.media.audio import stream_audio
 from swaptalk.media.image import is_image, read_image, write_image
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
-from swaptalk.pipeline.swapped import SWAPPED
-from swaptalk.pipeline.template import MEMBERS, Template
-from swaptalk.pipeline.template_file import (
+from swaptalk.pipeline.render.swapped import SWAPPED
+from swaptalk.pipeline.template.file import (
     StoredSwap,
     TargetFile,
     TemplateHeader,
     describe_file,
     write_template_file,
 )
+from swaptalk.pipeline.template.template import MEMBERS, Template
 from swaptalk.provenance.manifest import OutputRecord, UsedInput, sign_output
 from swaptalk.provenance.manifest_read import read_manifest
 from swaptalk.provenance.signing import signing_identity
-from swaptalk.runtime.bundle import default_directory
-from swaptalk.runtime.validate import validated_config
 
 #: Blocks of sound read of a mutated file: a minute. A damaged clock may promise hours of silence.
 AUDIO_BLOCKS = 60

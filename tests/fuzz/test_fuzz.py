@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harness import Fuzzer, mutate
 from kinds import KINDS
 
-from swaptalk.runtime.bundle import default_directory
-from swaptalk.runtime.validate import BUNDLE_NAME
+from swaptalk.inference.bundle import default_directory
+from swaptalk.inference.validate import BUNDLE_NAME
 
 #: Seconds, of which starting processes takes some.
 SECONDS = 40

@@ -2,7 +2,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from swaptalk.faces.topology import INNER_LIPS, LIPS  # noqa: E402
+from swaptalk.faces.geometry.topology import INNER_LIPS, LIPS  # noqa: E402
 from swaptalk.losses.landmarks import landmark_loss, lip_openings, opening_loss  # noqa: E402
 from swaptalk.models.motion import INNER_LIP_PAIRS  # noqa: E402
 

@@ -8,16 +8,16 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
+from swaptalk.assets import catalogue  # noqa: E402
 from swaptalk.losses.lpips import LPIPS  # noqa: E402
-from swaptalk.runtime import assets  # noqa: E402
 
 FILES = {"alex": "lpips-alexnet", "vgg": "lpips-vgg16"}
 
 
 def pinned(name: str) -> Path:
-    if assets.status(assets.get(name)) != "ready":
+    if catalogue.status(catalogue.get(name)) != "ready":
         pytest.skip(f"{name} is not there: 'swaptalk models pull' fetches it")
-    return assets.resolve(name, progress=False)
+    return catalogue.resolve(name, progress=False)
 
 
 def portrait() -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":

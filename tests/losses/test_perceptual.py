@@ -2,9 +2,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from swaptalk.assets import catalogue  # noqa: E402
 from swaptalk.losses.lpips import LPIPS  # noqa: E402
 from swaptalk.losses.perceptual import PerceptualLoss, sample_windows, window_corner  # noqa: E402
-from swaptalk.runtime import assets  # noqa: E402
 
 
 def test_windows_stay_inside_and_prefer_the_mouth() -> None:
@@ -25,10 +25,10 @@ def test_both_pictures_give_the_same_window() -> None:
 
 
 def test_gradient_reaches_only_the_windows() -> None:
-    if assets.status(assets.get("lpips-alexnet")) != "ready":
+    if catalogue.status(catalogue.get("lpips-alexnet")) != "ready":
         pytest.skip("lpips-alexnet is not there")
     torch.manual_seed(0)
-    loss = PerceptualLoss(LPIPS("alex", assets.resolve("lpips-alexnet"), 3))
+    loss = PerceptualLoss(LPIPS("alex", catalogue.resolve("lpips-alexnet"), 3))
     picture = torch.rand(2, 3, 256, 256, requires_grad=True)
     loss(picture, torch.rand(2, 3, 256, 256)).backward()
     touched = (picture.grad.abs().sum(dim=1) > 0).float().mean(dim=(1, 2))

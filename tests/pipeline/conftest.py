@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from swaptalk.errors import SwapTalkError
+from swaptalk.faces.detection.analyser import Vision
 from swaptalk.media.image import read_image, write_image
 from swaptalk.pipeline.api import SwapTalk
-from swaptalk.pipeline.vision import Vision
 
 
 class PoolingNetworks:

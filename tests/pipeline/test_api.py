@@ -19,7 +19,7 @@ from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
-from swaptalk.pipeline.marks import Marks
+from swaptalk.pipeline.render.marker import Marks
 
 #: Compression changes pixels by less than this on average; the stand-in networks change faces by
 #: far more.

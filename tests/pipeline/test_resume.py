@@ -9,9 +9,9 @@ import pytest
 
 from swaptalk.errors import InputError
 from swaptalk.media.video_reader import VideoReader
-from swaptalk.pipeline import write
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.progress import Progress
+from swaptalk.pipeline.render import write
 
 
 class StopAt(Progress):

@@ -10,8 +10,8 @@ import pytest
 from swaptalk.cli.main import main
 from swaptalk.errors import InputError
 from swaptalk.media.image import read_image, write_image
-from swaptalk.pipeline.marks import authorise
 from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.render.marker import authorise
 from swaptalk.provenance.consent import ConsentCredential, consent_statement, reserves_ai_use
 from swaptalk.provenance.manifest import sign_consent
 from swaptalk.provenance.manifest_read import ManifestReading, read_manifest

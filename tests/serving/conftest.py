@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from swaptalk.runtime.bundle import default_directory
-from swaptalk.runtime.validate import BUNDLE_NAME
-from swaptalk.serving.speech import speech_program
+from swaptalk.inference.bundle import default_directory
+from swaptalk.inference.validate import BUNDLE_NAME
+from swaptalk.serving.http.text_to_speech import speech_program
 
 CONSENT = "The person in the photo and the speaker agreed to this video. (A test.)"
 

@@ -28,15 +28,15 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
 pytest.importorskip("onnxscript")
 
+from swaptalk.assets.catalogue import resolve  # noqa: E402
 from swaptalk.cli.main import main  # noqa: E402
 from swaptalk.errors import SwapTalkError  # noqa: E402
-from swaptalk.faces.topology import INNER_LIPS, LIP_BOTTOM, LIP_LEFT, LIP_RIGHT, LIP_TOP  # noqa: E402
+from swaptalk.faces.detection.analyser import Vision  # noqa: E402
+from swaptalk.faces.geometry.topology import INNER_LIPS, LIP_BOTTOM, LIP_LEFT, LIP_RIGHT, LIP_TOP  # noqa: E402
 from swaptalk.media.image import read_image, write_image  # noqa: E402
 from swaptalk.media.mux import AudioSource, mux  # noqa: E402
 from swaptalk.media.probe import probe  # noqa: E402
 from swaptalk.media.video_writer import VideoWriter  # noqa: E402
-from swaptalk.pipeline.vision import Vision  # noqa: E402
-from swaptalk.runtime.assets import resolve  # noqa: E402
 
 FRAMES = 60
 #: The lip network's teacher, which no package carries.
@@ -482,7 +482,7 @@ def test_export_and_generate(run: Callable[..., Path], footage: Path, tmp_path: 
 
 
 def test_a_sync_scorer_is_exported_and_measures(run: Callable[..., Path], tmp_path: Path) -> None:
-    from swaptalk.evaluation.metrics.own_sync import OwnSyncScorer
+    from swaptalk.metrics.own_sync import OwnSyncScorer
 
     first = run("sync-scorer")
     again = tmp_path / "aligned"
@@ -510,8 +510,8 @@ def test_a_sync_scorer_is_exported_and_measures(run: Callable[..., Path], tmp_pa
 def test_a_lip_network_is_exported_and_measures(
     teacher: Path, run: Callable[..., Path], tmp_path: Path
 ) -> None:
-    from swaptalk.faces.lips import LipNetwork, from_view, lip_region, lip_view
-    from swaptalk.faces.topology import LIPS, canonical_crop_mesh
+    from swaptalk.faces.detection.lips import LipNetwork, from_view, lip_region, lip_view
+    from swaptalk.faces.geometry.topology import LIPS, canonical_crop_mesh
     from swaptalk.training.pretrained import load_network
 
     file = tmp_path / "lips.onnx"

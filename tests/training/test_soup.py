@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from swaptalk.errors import InputError  # noqa: E402
+from swaptalk.export.package import describe  # noqa: E402
 from swaptalk.models.swap import SwapConfig, SwapTransformer  # noqa: E402
 from swaptalk.training.checkpoint import (  # noqa: E402
     Checkpoint,
@@ -19,10 +20,9 @@ from swaptalk.training.checkpoint import (  # noqa: E402
     write_config,
 )
 from swaptalk.training.options import to_json  # noqa: E402
-from swaptalk.training.package import describe  # noqa: E402
 from swaptalk.training.pretrained import load_network  # noqa: E402
 from swaptalk.training.soup import average_runs  # noqa: E402
-from swaptalk.training.swap import SwapOptions  # noqa: E402
+from swaptalk.training.stages.swap import SwapOptions  # noqa: E402
 
 
 def make_run(

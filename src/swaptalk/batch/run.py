@@ -14,15 +14,15 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from swaptalk.batch.pool import LocalPool, Pool
 from swaptalk.batch.status import Status, read_status, write_status
 from swaptalk.batch.table import Row, read_table
 from swaptalk.batch.worker import Task
 from swaptalk.pipeline.job import file_fingerprint, job_fingerprint, lock_file
 from swaptalk.pipeline.options import Device, GenerateOptions, fingerprinted
 from swaptalk.pipeline.plan import make_plan
-from swaptalk.pipeline.template import is_template
-from swaptalk.pipeline.template_file import TEMPLATE_SUFFIX
+from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
+from swaptalk.pipeline.template.template import is_template
+from swaptalk.workers.pool import LocalPool, Pool
 
 #: Cores that one worker uses well: one for the networks, one for video in and out.
 CORES_PER_WORKER = 2
@@ -123,7 +123,7 @@ def run_batch(
 
 def _pool(settings: BatchSettings, tasks: int) -> Pool:
     if settings.ray is not None:
-        from swaptalk.batch.cluster import ClusterPool
+        from swaptalk.workers.cluster import ClusterPool
 
         return ClusterPool(settings.ray, settings.workers, settings.threads or CORES_PER_WORKER)
     return LocalPool(min(tasks, _workers(settings)))

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.media.files import check_input_file
 from swaptalk.pipeline.options import GenerateOptions, RunOptions
 from swaptalk.pipeline.plan import Plan, make_plan
+from swaptalk.storage.files import check_input_file
 
 #: Larger tables are mistakes: this is a million rows of paths.
 MAX_TABLE_BYTES = 256 << 20

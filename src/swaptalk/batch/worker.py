@@ -13,7 +13,7 @@ from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.job import OtherJobError
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.progress import Progress
-from swaptalk.runtime.memory import limit_arenas
+from swaptalk.workers.memory import limit_arenas
 
 
 @dataclass(frozen=True)

@@ -9,24 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
+from swaptalk.assets import catalogue
+from swaptalk.assets.packages import sha256_of
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.evaluation.goals import reached
 from swaptalk.evaluation.measure import Features, Instruments, SyncScorer
-from swaptalk.evaluation.observe import Observer
-from swaptalk.evaluation.protocols import (
-    Clip,
-    Pair,
-    Photo,
-    ProtocolName,
-    Skipped,
-    draw_pairs,
-    find_clips,
-    find_photos,
-    photos_from_clips,
-)
-from swaptalk.evaluation.reconstruction import Reconstruction, measure_reconstruction
-from swaptalk.evaluation.report import environment, goals_table, terminal_table, write_report
-from swaptalk.evaluation.rows import (
+from swaptalk.evaluation.methods import (
     CASCADES,
     HALVES,
     LATENT,
@@ -42,12 +29,25 @@ from swaptalk.evaluation.rows import (
     check_names,
     made_of_modules,
 )
+from swaptalk.evaluation.observe import Observer
+from swaptalk.evaluation.protocols import (
+    Clip,
+    Pair,
+    Photo,
+    ProtocolName,
+    Skipped,
+    draw_pairs,
+    find_clips,
+    find_photos,
+    photos_from_clips,
+)
+from swaptalk.evaluation.reconstruction import Reconstruction, measure_reconstruction
+from swaptalk.evaluation.report.goals import reached
+from swaptalk.evaluation.report.summary import summarise
+from swaptalk.evaluation.report.write import environment, goals_table, terminal_table, write_report
 from swaptalk.evaluation.run import Evaluation, Gallery, build_gallery, collect
-from swaptalk.evaluation.summary import summarise
 from swaptalk.evaluation.workers import measure_pairs
-from swaptalk.runtime import assets
-from swaptalk.runtime.bundle import ModelBundle
-from swaptalk.runtime.packages import sha256_of
+from swaptalk.inference.bundle import ModelBundle
 
 RowName = Literal[
     "ground-truth",
@@ -241,11 +241,11 @@ def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dic
     try:
         import torch
 
-        from swaptalk.evaluation.metrics.fd_mobilenet import MobileNetFeatures
-        from swaptalk.evaluation.metrics.fid import InceptionFeatures
-        from swaptalk.evaluation.metrics.own_sync import WEIGHTS, OwnSyncScorer
-        from swaptalk.evaluation.metrics.perceptual import PerceptualDistance
-        from swaptalk.evaluation.metrics.syncnet import SyncNetScorer
+        from swaptalk.metrics.fd_mobilenet import MobileNetFeatures
+        from swaptalk.metrics.fid import InceptionFeatures
+        from swaptalk.metrics.own_sync import WEIGHTS, OwnSyncScorer
+        from swaptalk.metrics.perceptual import PerceptualDistance
+        from swaptalk.metrics.syncnet import SyncNetScorer
     except ModuleNotFoundError as error:
         raise SwapTalkError(
             f"evaluation needs the package {error.name}", remedy="pip install 'swaptalk[eval]'"
@@ -258,7 +258,7 @@ def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dic
         "blazeface-back",
         "blazeface-full-range",
     ]
-    weights = {name: assets.get(name).sha256 for name in names}
+    weights = {name: catalogue.get(name).sha256 for name in names}
     own_weights = options.sync_scorer or WEIGHTS
     sync: list[SyncScorer] = [OwnSyncScorer.from_pretrained(own_weights)]
     weights["own sync"] = sha256_of(own_weights)
@@ -267,12 +267,12 @@ def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dic
         features = ("fid", InceptionFeatures(options.fid_weights))
         weights["fid"] = sha256_of(options.fid_weights)
     else:
-        features = ("fd_mobilenet", MobileNetFeatures(assets.resolve("mobilenetv2")))
-        weights["mobilenetv2"] = assets.get("mobilenetv2").sha256
+        features = ("fd_mobilenet", MobileNetFeatures(catalogue.resolve("mobilenetv2")))
+        weights["mobilenetv2"] = catalogue.get("mobilenetv2").sha256
     if options.syncnet_weights is not None:
         sync.append(SyncNetScorer(options.syncnet_weights))
         weights["syncnet"] = sha256_of(options.syncnet_weights)
-    perceptual = PerceptualDistance(assets.resolve("lpips-alexnet"))
+    perceptual = PerceptualDistance(catalogue.resolve("lpips-alexnet"))
     return (
         Instruments(observer, perceptual, features, tuple(sync), options.every),
         weights,

@@ -8,8 +8,8 @@ from pathlib import Path
 import tyro
 
 from swaptalk.errors import InputError
+from swaptalk.export.package import export_lips, export_runs, export_sync_scorer
 from swaptalk.training.checkpoint import read_config
-from swaptalk.training.package import export_lips, export_runs, export_sync_scorer
 
 #: Stages whose run alone becomes a file.
 SINGLE = {"sync-scorer": export_sync_scorer, "lips": export_lips}

@@ -11,10 +11,10 @@ from typing import Annotated
 import tyro
 
 from swaptalk.errors import InputError
-from swaptalk.serving.keys import KeyStore
-from swaptalk.serving.places import Places
+from swaptalk.serving.http.webhooks import webhook_secret
 from swaptalk.serving.settings import data_folder
-from swaptalk.serving.webhooks import webhook_secret
+from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.keys import KeyStore
 
 LONGEST_NAME = 60
 

@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from swaptalk.media.files import AtomicFile
-from swaptalk.runtime.licences import bill_of_materials, components
+from swaptalk.assets.licences import bill_of_materials, components
+from swaptalk.storage.files import AtomicFile
 
 
 @dataclass(frozen=True)

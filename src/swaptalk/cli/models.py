@@ -9,8 +9,8 @@ from typing import Annotated
 
 import tyro
 
+from swaptalk.assets import catalogue
 from swaptalk.errors import InputError
-from swaptalk.runtime import assets
 
 
 @dataclass(frozen=True)
@@ -60,36 +60,36 @@ def run(options: List | Pull | ShowPath) -> int:
     elif isinstance(options, Pull):
         _pull(options)
     else:
-        print(assets.resolve(options.name))
+        print(catalogue.resolve(options.name))
     return 0
 
 
 def _pull(options: Pull) -> None:
     if options.all:
-        wanted = list(assets.catalogue())
+        wanted = list(catalogue.catalogue())
     else:
-        wanted = list(assets.catalogue("run-time")) if options.runtime else []
-        wanted += [asset for name in options.names if (asset := assets.get(name)) not in wanted]
+        wanted = list(catalogue.catalogue("run-time")) if options.runtime else []
+        wanted += [asset for name in options.names if (asset := catalogue.get(name)) not in wanted]
     if not wanted:
         raise InputError(
             "nothing to fetch",
             remedy="give names from 'swaptalk models list', or --runtime, or --all",
         )
-    paths = assets.pull(wanted, options.to, progress=not options.quiet)
+    paths = catalogue.pull(wanted, options.to, progress=not options.quiet)
     if not options.quiet:
         for name, path in paths.items():
             print(f"{name}: {path}")
 
 
 def _as_json() -> str:
-    return json.dumps([assets.as_record(asset) for asset in assets.catalogue()], indent=2)
+    return json.dumps([catalogue.as_record(asset) for asset in catalogue.catalogue()], indent=2)
 
 
 def _as_table() -> str:
     header = ("name", "status", "MB", "use", "licence", "purpose")
     rows = [
-        (a.name, assets.status(a), f"{a.size / 1e6:.1f}", a.use, a.licence, a.purpose)
-        for a in assets.catalogue()
+        (a.name, catalogue.status(a), f"{a.size / 1e6:.1f}", a.use, a.licence, a.purpose)
+        for a in catalogue.catalogue()
     ]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     lines = []
@@ -99,5 +99,5 @@ def _as_table() -> str:
             for i, (c, w) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
-    place = assets.offline_directory() or assets.cache_directory()
+    place = catalogue.offline_directory() or catalogue.cache_directory()
     return "\n".join([*lines, "", f"folder: {place}"])

@@ -12,15 +12,15 @@ import tyro
 
 from swaptalk.cli.generate import ProgressBar
 from swaptalk.errors import InputError
+from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.checks import IMAGE_SUFFIXES, check_output
 from swaptalk.pipeline.options import DEFAULT_FACE, RunOptions, SourceOptions, TargetOptions
 from swaptalk.pipeline.progress import Progress
-from swaptalk.pipeline.swapped import SWAPPED
-from swaptalk.pipeline.template import Template
-from swaptalk.pipeline.template_preview import template_sheet
-from swaptalk.runtime.bundle import ModelBundle
+from swaptalk.pipeline.render.swapped import SWAPPED
+from swaptalk.pipeline.template.preview import template_sheet
+from swaptalk.pipeline.template.template import Template
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,37 +29,37 @@ class StageEntry:
 STAGES: dict[str, StageEntry] = {
     "vqgan": StageEntry(
         "the face autoencoder, first of all",
-        "swaptalk.training.vqgan",
+        "swaptalk.training.stages.vqgan",
         "VQGANOptions",
         "VQGANStage",
     ),
     "expert": StageEntry(
         "the judge of lips and sound, on a finished autoencoder",
-        "swaptalk.training.expert",
+        "swaptalk.training.stages.expert",
         "ExpertOptions",
         "ExpertStage",
     ),
     "swap": StageEntry(
         "face swapping, on a finished autoencoder",
-        "swaptalk.training.swap",
+        "swaptalk.training.stages.swap",
         "SwapOptions",
         "SwapStage",
     ),
     "lipsync": StageEntry(
         "lip-sync, on a finished autoencoder and expert",
-        "swaptalk.training.lipsync",
+        "swaptalk.training.stages.lipsync",
         "LipSyncOptions",
         "LipSyncStage",
     ),
     "lips": StageEntry(
         "the network that measures lips wherever faces are found",
-        "swaptalk.training.lips",
+        "swaptalk.training.stages.lips",
         "LipOptions",
         "LipStage",
     ),
     "sync-scorer": StageEntry(
         "the sync network of 'swaptalk evaluate', apart from the others",
-        "swaptalk.training.sync_scorer",
+        "swaptalk.training.stages.sync_scorer",
         "SyncScorerOptions",
         "SyncScorerStage",
     ),

@@ -16,24 +16,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from swaptalk.assets.catalogue import resolve
 from swaptalk.data.faces import to_tensor
 from swaptalk.data.sources import Source
 from swaptalk.data.store import FRAME_RATE, SAMPLES_PER_FRAME, Item, encode_picture, write_unit
 from swaptalk.data.sync import delay, estimate_sync
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.faces.align import Alignment, crop_face, estimate_alignment
-from swaptalk.faces.pose import eye_distance
-from swaptalk.faces.smooth import smooth_alignments
-from swaptalk.faces.topology import POINT_COUNT
-from swaptalk.faces.track import TrackedFace
+from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.track import TrackedFace
+from swaptalk.faces.geometry.align import Alignment, crop_face, estimate_alignment
+from swaptalk.faces.geometry.pose import eye_distance
+from swaptalk.faces.geometry.smooth import smooth_alignments
+from swaptalk.faces.geometry.topology import POINT_COUNT
 from swaptalk.media.audio import read_audio
 from swaptalk.media.mel import SAMPLE_RATE, log_mel
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
+from swaptalk.media.voice_activity import level, speech_weight
 from swaptalk.models.identity import SFace
-from swaptalk.pipeline.silence import level, speech_weight
-from swaptalk.pipeline.vision import Vision
-from swaptalk.runtime.assets import resolve
 
 #: Tight photos are searched again with this share of mirrored border, since the detectors want to
 #: see a whole head.

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
 from swaptalk.errors import InputError
-from swaptalk.faces.region import CropRegion
-from swaptalk.faces.topology import LIPS, POINT_COUNT
-from swaptalk.runtime.litert import LiteRTModel
+from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.geometry.topology import LIPS, POINT_COUNT
+from swaptalk.inference.litert import LiteRTModel
 
 #: Points of the teacher; all but the irises' are numbered as the mesh's.
 TEACHER_POINTS = 478

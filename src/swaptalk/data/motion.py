@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
 from swaptalk.errors import InputError
-from swaptalk.faces.lips import LipNetwork, lip_network_fingerprint
-from swaptalk.faces.pose import estimate_pose
-from swaptalk.faces.smooth import smooth_points
+from swaptalk.faces.detection.lips import LipNetwork, lip_network_fingerprint
+from swaptalk.faces.geometry.pose import estimate_pose
+from swaptalk.faces.geometry.smooth import smooth_points
 from swaptalk.models.motion import (
     ABSOLUTE_CHANNELS,
     MOTION_CHANNELS,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
-from swaptalk.faces.mouth_view import VIEW_HEIGHT, VIEW_WIDTH, fill_gaps, mouth_view
+from swaptalk.faces.geometry.mouth_view import VIEW_HEIGHT, VIEW_WIDTH, fill_gaps, mouth_view
 
 
 class MouthViews:

@@ -19,10 +19,10 @@ from swaptalk.data.sampling import MixedSampler, usable_frame
 from swaptalk.data.store import Item
 from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
-from swaptalk.faces.align import CROP_SIZE
-from swaptalk.faces.eyewear import GLASSES_STRENGTH, eyewear_strength
-from swaptalk.faces.mesh_warp import mesh_warp_swap, source_quality, warp_quality
-from swaptalk.faces.pose import estimate_pose
+from swaptalk.faces.editing.eyewear import GLASSES_STRENGTH, eyewear_strength
+from swaptalk.faces.editing.mesh_warp import mesh_warp_swap, source_quality, warp_quality
+from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.geometry.pose import estimate_pose
 from swaptalk.models.identity import SFace
 from swaptalk.models.vqgan import VQGAN
 
@@ -320,7 +320,7 @@ def external_pairs(
         Crops uint8 (256, 256, 3) of target, source and result; the result is cut where the target
         was, so that a displacement by the other swapper is not hidden.
     """
-    from swaptalk.faces.align import Alignment, crop_face
+    from swaptalk.faces.geometry.align import Alignment, crop_face
     from swaptalk.media.image import read_image
 
     triples = []

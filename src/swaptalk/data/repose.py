@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.pose import Pose
-from swaptalk.faces.topology import MIRROR
-from swaptalk.faces.turn import turn_face
+from swaptalk.faces.editing.turn import turn_face
+from swaptalk.faces.geometry.pose import Pose
+from swaptalk.faces.geometry.topology import MIRROR
 
 #: Largest turn in degrees: beyond it half of what would be seen is not in the picture.
 YAW, PITCH, ROLL = 25.0, 18.0, 4.0

@@ -37,8 +37,8 @@ from numpy.typing import NDArray
 
 from swaptalk.data.split import VALIDATION_SHARE, Split, validation_people
 from swaptalk.errors import InputError
-from swaptalk.media.files import AtomicFile
 from swaptalk.media.mel import SAMPLE_RATE, log_mel
+from swaptalk.storage.files import AtomicFile
 
 FRAME_RATE = 25
 SAMPLES_PER_FRAME = SAMPLE_RATE // FRAME_RATE

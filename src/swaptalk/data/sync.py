@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.evaluation.metrics.envelope_sync import MAXIMUM_SHIFT, envelope_sync
-from swaptalk.faces.topology import mouth_openness
+from swaptalk.faces.geometry.topology import mouth_openness
 from swaptalk.media.mel import log_mel
-from swaptalk.pipeline.silence import level, speech_weight
+from swaptalk.media.voice_activity import level, speech_weight
+from swaptalk.metrics.envelope_sync import MAXIMUM_SHIFT, envelope_sync
 
 #: Correlation of mouth and loudness below which a clip shows nothing about sync.
 MINIMUM_CORRELATION = 0.2

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.media.files import AtomicFile
+from swaptalk.storage.files import AtomicFile
 
 #: Units whose file stays open.
 _OPEN_FILES = 256

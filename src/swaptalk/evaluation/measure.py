@@ -13,25 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.evaluation.metrics.consistency import identity_over_time, source_cosines
-from swaptalk.evaluation.metrics.cpbd import cpbd
-from swaptalk.evaluation.metrics.envelope_sync import envelope_sync
-from swaptalk.evaluation.metrics.identity_retrieval import identity_retrieval
-from swaptalk.evaluation.metrics.jitter import TemporalJitter
-from swaptalk.evaluation.metrics.landmark_distance import landmark_distance
-from swaptalk.evaluation.metrics.lip_leak import frame_levels, lip_leak, silent_frames
-from swaptalk.evaluation.metrics.pose_expression import (
+from swaptalk.evaluation.inputs import AUDIO_RATE, PreparedPair
+from swaptalk.evaluation.observe import FPS, ClipObservation, Observer
+from swaptalk.media.video_reader import VideoReader
+from swaptalk.metrics.consistency import identity_over_time, source_cosines
+from swaptalk.metrics.cpbd import cpbd
+from swaptalk.metrics.envelope_sync import envelope_sync
+from swaptalk.metrics.identity_retrieval import identity_retrieval
+from swaptalk.metrics.jitter import TemporalJitter
+from swaptalk.metrics.landmark_distance import landmark_distance
+from swaptalk.metrics.lip_leak import frame_levels, lip_leak, silent_frames
+from swaptalk.metrics.pose_expression import (
     EXPRESSIVE,
     UPPER_FACE,
     expression_error,
     pose_error,
 )
-from swaptalk.evaluation.metrics.psnr import psnr
-from swaptalk.evaluation.metrics.ssim import ssim
-from swaptalk.evaluation.metrics.sync_offset import SyncScore
-from swaptalk.evaluation.observe import FPS, ClipObservation, Observer
-from swaptalk.evaluation.prepare import AUDIO_RATE, PreparedPair
-from swaptalk.media.video_reader import VideoReader
+from swaptalk.metrics.psnr import psnr
+from swaptalk.metrics.ssim import ssim
+from swaptalk.metrics.sync_offset import SyncScore
 
 #: Side of the face view, and how much larger than all of the face's positions in the clip it is.
 VIEW_SIZE, VIEW_MARGIN = 256, 1.15

@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.assets import catalogue
 from swaptalk.errors import InputError
-from swaptalk.evaluation.metrics.landmark_distance import ALIGNED_EYE_DISTANCE, align_meshes
-from swaptalk.evaluation.metrics.lip_leak import mouth_opening
 from swaptalk.evaluation.recognition import MobileFaceNet, recognition_crop
-from swaptalk.faces.detect import FaceDetector
-from swaptalk.faces.landmarks import FaceMesh
-from swaptalk.faces.region import CropRegion
-from swaptalk.faces.track import FaceTracker, TrackedFace, mesh_box
+from swaptalk.faces.detection.detect import FaceDetector
+from swaptalk.faces.detection.landmarks import FaceMesh
+from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.detection.track import FaceTracker, TrackedFace, mesh_box
 from swaptalk.media.image import read_image
 from swaptalk.media.video_reader import VideoReader
-from swaptalk.runtime import assets
+from swaptalk.metrics.landmark_distance import ALIGNED_EYE_DISTANCE, align_meshes
+from swaptalk.metrics.lip_leak import mouth_opening
 
 #: Every clip is measured at this rate, the paper's.
 FPS = 25
@@ -89,7 +89,7 @@ class Observer:
     """
 
     def __init__(self, threads: int = 2) -> None:
-        paths = assets.resolve_all(
+        paths = catalogue.resolve_all(
             ["blazeface-back", "blazeface-full-range", "face-mesh", "mobilefacenet"]
         )
         self._detector = FaceDetector(

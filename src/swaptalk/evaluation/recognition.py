@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.evaluation.metrics.identity_retrieval import normalise
-from swaptalk.runtime.litert import LiteRTModel
+from swaptalk.inference.litert import LiteRTModel
+from swaptalk.metrics.identity_retrieval import normalise
 
 #: Side of the recogniser's input.
 INPUT_SIZE = 112

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from swaptalk.errors import SwapTalkError
 from swaptalk.evaluation.measure import PairDistance
-from swaptalk.evaluation.metrics.ssim import ssim
 from swaptalk.evaluation.observe import Observer
 from swaptalk.evaluation.protocols import Photo
-from swaptalk.faces.align import crop_face, estimate_alignment
-from swaptalk.media.files import AtomicFile
+from swaptalk.faces.geometry.align import crop_face, estimate_alignment
 from swaptalk.media.image import read_image
+from swaptalk.metrics.ssim import ssim
 from swaptalk.pipeline.networks import Networks
+from swaptalk.storage.files import AtomicFile
 
 #: Photos that go through the networks together.
 _BATCH = 4

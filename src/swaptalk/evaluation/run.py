@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.evaluation.inputs import AUDIO_RATE, PreparedPair, prepare
 from swaptalk.evaluation.measure import FOREIGN_VOICES, Instruments, Measurement, Reference, measure
+from swaptalk.evaluation.methods import Method, adopt
 from swaptalk.evaluation.observe import FPS, ClipObservation, Observer
-from swaptalk.evaluation.prepare import AUDIO_RATE, PreparedPair, prepare
 from swaptalk.evaluation.protocols import CLIP_SECONDS, Clip, Pair, Photo, Skipped
-from swaptalk.evaluation.rows import Method, adopt
 from swaptalk.media.audio import read_audio
-from swaptalk.media.files import AtomicFile
+from swaptalk.storage.files import AtomicFile
 
 #: Part of every stored result's and observation's key: raise it when a metric changes, or what
 #: faces are measured with, so that old numbers are measured anew.

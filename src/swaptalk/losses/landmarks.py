@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from swaptalk.faces.topology import INNER_LIPS, LIPS
+from swaptalk.faces.geometry.topology import INNER_LIPS, LIPS
 from swaptalk.models.motion import INNER_LIP_PAIRS
 
 _PLACE = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from swaptalk.faces.align import CROP_SIZE
+from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.losses.lpips import LPIPS
 
 #: Side of a window, pixels: four positions of the embedding grid.

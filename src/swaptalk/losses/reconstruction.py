@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swaptalk.faces.align import CROP_SIZE
+from swaptalk.faces.geometry.align import CROP_SIZE
 
 #: Centre (x, y) and half axes of the regions in the aligned crop, pixels, and what each adds to the
 #: weight of 1.

@@ -22,7 +22,6 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from swaptalk.errors import InputError
-from swaptalk.media.files import check_input_file
 from swaptalk.media.limits import (
     MAX_CHANNELS,
     MAX_FRAME_RATE,
@@ -32,6 +31,7 @@ from swaptalk.media.limits import (
     Limits,
     beyond,
 )
+from swaptalk.storage.files import check_input_file
 
 #: FFmpeg demuxers that may open a file. Playlists (hls, concat, dash, sdp, ...) are not among them,
 #: nor are raw streams of pictures, which carry no time stamps.

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from swaptalk.errors import InputError
-from swaptalk.media.files import AtomicFile
 from swaptalk.media.limits import MAX_IMAGE_PIXELS
 from swaptalk.media.sandbox.pool import decoder
 from swaptalk.media.sandbox.wire import Message
+from swaptalk.storage.files import AtomicFile
 
 #: JPEG and WebP quality of written images: visually lossless.
 WRITE_QUALITY = 95

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.audio import stream_channels
 from swaptalk.media.container import open_media, read_packets, video_stream
-from swaptalk.media.files import AtomicFile, output_error
 from swaptalk.media.probe import probe
 from swaptalk.media.video_writer import close_mp4, open_mp4
+from swaptalk.storage.files import AtomicFile, output_error
 
 #: Sample rate of the written sound: what every player and phone supports.
 AUDIO_RATE = 48000

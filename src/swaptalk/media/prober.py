@@ -31,13 +31,13 @@ from swaptalk.media.container import (
     read_timeline,
     video_stream,
 )
-from swaptalk.media.files import check_input_file
 from swaptalk.media.frame_source import FrameDecoder
 from swaptalk.media.limits import MAX_FRAME_RATE, Limits, beyond
 from swaptalk.media.picture import display_size, is_transparent, orientation
 from swaptalk.media.probe import TRACK_KINDS, AudioInfo, MediaInfo, VideoInfo
 from swaptalk.media.tone_map import dynamic_colour
 from swaptalk.media.webp import WebpFrames, is_animated_webp, webp_animation
+from swaptalk.storage.files import check_input_file
 
 #: Tracks that stand for another one, or are not played.
 _NOT_CONTENT = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image

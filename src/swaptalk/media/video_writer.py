@@ -19,7 +19,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.media.files import AtomicFile, output_error
+from swaptalk.storage.files import AtomicFile, output_error
 
 #: Seconds between key frames: players and our own reader seek this finely.
 KEY_FRAME_SECONDS = 2

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from swaptalk.faces.align import CROP_SIZE, RIGID_TEMPLATE
+from swaptalk.faces.geometry.align import CROP_SIZE, RIGID_TEMPLATE
 
 #: Input side of SFace and of nearly every face recogniser.
 INPUT_SIZE = 112

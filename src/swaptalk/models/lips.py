@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from swaptalk.faces.lips import VIEW_SIZE, lip_region, to_view
-from swaptalk.faces.topology import CANONICAL_MESH, LIPS
+from swaptalk.faces.detection.lips import VIEW_SIZE, lip_region, to_view
+from swaptalk.faces.geometry.topology import CANONICAL_MESH, LIPS
 from swaptalk.models.blocks import Downsample, ResidualBlock, activation, start_at_zero
 
 #: The grid on which the points are read off, pixels of the view per cell.
@@ -59,8 +59,8 @@ class LipModel(nn.Module):
     def forward(self, views: Tensor) -> Tensor:
         """Lip points (N, 40, 2) of RGB views (N, 64, 64, 3) in 0..255.
 
-        Points are in the view's unit, see `swaptalk.faces.lips.to_view`, ordered as
-        `swaptalk.faces.topology.LIPS`.
+        Points are in the view's unit, see `swaptalk.faces.detection.lips.to_view`, ordered as
+        `swaptalk.faces.geometry.topology.LIPS`.
         """
         pictures = views.float().permute(0, 3, 1, 2) / 127.5 - 1
         moved: Tensor = self.points(self.trunk(pictures))

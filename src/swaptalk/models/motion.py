@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.pose import rotation_matrix
+from swaptalk.faces.geometry.pose import rotation_matrix
 
 #: Pairs (upper, lower) of inner-lip points from corner to corner: the opening of the mouth along
 #: its width.

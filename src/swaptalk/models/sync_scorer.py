@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swaptalk.faces.mouth_view import VIEW_HEIGHT, VIEW_WIDTH
+from swaptalk.faces.geometry.mouth_view import VIEW_HEIGHT, VIEW_WIDTH
 from swaptalk.media.mel import N_MELS
 from swaptalk.models.blocks import Downsample, ResidualBlock, activation
 

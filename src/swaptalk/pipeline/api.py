@@ -15,30 +15,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
+from swaptalk.faces.detection.analyser import Vision
+from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import write_image
-from swaptalk.pipeline.analyse import analyse, find_faces
-from swaptalk.pipeline.analysis import Analysis, is_complete
+from swaptalk.pipeline.analysis.analyse import analyse, find_faces
+from swaptalk.pipeline.analysis.result import Analysis, is_complete
+from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, read_source
 from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
-from swaptalk.pipeline.generate import FaceGenerator, generate_frames
 from swaptalk.pipeline.job import JobFolder, write_atomically
-from swaptalk.pipeline.live import PREPARED_FRAMES, LiveSpeech, live_frames
-from swaptalk.pipeline.marks import Marks, check_photos
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import GenerateOptions, Purpose
 from swaptalk.pipeline.plan import Plan, make_plan
-from swaptalk.pipeline.preview import preview_indices, preview_plan, side_by_side
 from swaptalk.pipeline.progress import Progress
-from swaptalk.pipeline.smoothing import SmoothingStates
-from swaptalk.pipeline.source import AnySource, Source, UnreadSource, read_source
-from swaptalk.pipeline.speech import Motion, MotionTrack, write_motion
-from swaptalk.pipeline.stats import Report, Stopwatch, peak_memory_bytes
-from swaptalk.pipeline.template import Template, is_template
-from swaptalk.pipeline.template_build import write_template
-from swaptalk.pipeline.template_file import TEMPLATE_SUFFIX
-from swaptalk.pipeline.vision import Vision
-from swaptalk.pipeline.write import chunk_frames, finished_frames, join, write_chunks
+from swaptalk.pipeline.render.generate import FaceGenerator, generate_frames
+from swaptalk.pipeline.render.live import PREPARED_FRAMES, LiveSpeech, live_frames
+from swaptalk.pipeline.render.marker import Marks, check_photos
+from swaptalk.pipeline.render.motion_track import Motion, MotionTrack, write_motion
+from swaptalk.pipeline.render.preview import preview_indices, preview_plan, side_by_side
+from swaptalk.pipeline.render.smoothing import SmoothingStates
+from swaptalk.pipeline.render.write import chunk_frames, finished_frames, join, write_chunks
+from swaptalk.pipeline.report import Report, Stopwatch, peak_memory_bytes
+from swaptalk.pipeline.template.build import write_template
+from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
+from swaptalk.pipeline.template.template import Template, is_template
 from swaptalk.provenance.signing import SigningIdentity
-from swaptalk.runtime.bundle import ModelBundle
 
 
 @dataclass(frozen=True)
@@ -167,11 +167,11 @@ class SwapTalk:
     ) -> Iterator[NDArray[np.uint8]]:
         """Yield frames while the words are still being spoken, for voice agents and calls.
 
-        A frame is made as soon as the speech up to ``swaptalk.pipeline.live.LOOK_AHEAD`` (0.2 s)
-        after it has come: pictures follow the sound at that distance, the length of a chunk, and
-        the time one frame takes. The target is played back and forth for as long as somebody
-        speaks; give a template or a photo, or its analysis comes first. The frames carry the
-        watermark.
+        A frame is made as soon as the speech up to ``LOOK_AHEAD`` (0.2 s, see
+        :mod:`swaptalk.pipeline.render.live`) after it has come: pictures follow the sound at that
+        distance, the length of a chunk, and the time one frame takes. The target is played back and
+        forth for as long as somebody speaks; give a template or a photo, or its analysis comes
+        first. The frames carry the watermark.
 
         Args:
             audio: chunks of samples (n,) at 16 kHz, floats in [-1, 1] or 16-bit integers; 20 to 100

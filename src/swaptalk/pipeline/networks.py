@@ -1,4 +1,4 @@
-"""What the pipeline asks of the networks; :class:`swaptalk.runtime.bundle.ModelBundle` answers."""
+"""Interface of the networks, which :class:`swaptalk.inference.bundle.ModelBundle` implements."""
 
 from __future__ import annotations
 

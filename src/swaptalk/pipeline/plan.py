@@ -23,7 +23,7 @@ from swaptalk.pipeline.checks import (
 )
 from swaptalk.pipeline.options import GenerateOptions, Purpose, output_size, parse_fps, rate_factor
 from swaptalk.pipeline.target import TargetFrames
-from swaptalk.pipeline.template import Template, template_of
+from swaptalk.pipeline.template.template import Template, template_of
 from swaptalk.pipeline.timeline import Playback, frame_count, output_seconds
 
 #: Jobs longer than this (seconds of video) must be confirmed: they take hours and are mostly

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import c2pa
 
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.media.files import AtomicFile, output_error
 from swaptalk.provenance.consent import (
     CREDENTIAL_LABEL,
     STATEMENT_LABEL,
@@ -30,6 +29,7 @@ from swaptalk.provenance.manifest_store import SETTINGS
 from swaptalk.provenance.media_type import UNKNOWN, media_type
 from swaptalk.provenance.signing import SigningIdentity
 from swaptalk.provenance.watermark_tile import SCHEME
+from swaptalk.storage.files import AtomicFile, output_error
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

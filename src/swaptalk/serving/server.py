@@ -14,14 +14,14 @@ from fastapi import FastAPI
 
 from swaptalk.errors import InputError
 from swaptalk.pipeline.job import lock_file
-from swaptalk.serving.app import create_app
-from swaptalk.serving.cluster import connect
-from swaptalk.serving.connections import TimedProtocol
-from swaptalk.serving.guard import needs_key
-from swaptalk.serving.keys import KeyStore
-from swaptalk.serving.places import Places
+from swaptalk.serving.http.app import create_app
+from swaptalk.serving.http.connections import TimedProtocol
+from swaptalk.serving.http.request_guard import needs_key
 from swaptalk.serving.settings import ServeOptions
-from swaptalk.serving.supervisor import Supervisor
+from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.keys import KeyStore
+from swaptalk.serving.worker.cluster import connect
+from swaptalk.serving.worker.supervisor import Supervisor
 
 #: Connections at the same time; more are told to come back later.
 MOST_CONNECTIONS = 500

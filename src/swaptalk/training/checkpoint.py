@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.media.files import AtomicFile
+from swaptalk.storage.files import AtomicFile
 from swaptalk.training.options import read_json
 
 CHECKPOINT_NAME = "checkpoint.pt"

@@ -16,11 +16,11 @@ from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable
 from swaptalk.data.sampling import MixedSampler, usable_frame
 from swaptalk.data.store import Item
+from swaptalk.export.bundle import load_weights
 from swaptalk.losses.geometry import geometry_distance
-from swaptalk.media.files import AtomicFile
 from swaptalk.models.geometry import GeometryConfig, GeometryRegressor
 from swaptalk.models.motion import ABSOLUTE_CHANNELS
-from swaptalk.runtime.export import load_weights
+from swaptalk.storage.files import AtomicFile
 
 BATCH, RATE = 64, 1e-3
 #: Noise on the embeddings (their spread is 1): the regressor must not hang on details that a swap

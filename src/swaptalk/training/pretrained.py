@@ -12,7 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from torch import nn
 
+from swaptalk.assets import catalogue
 from swaptalk.errors import InputError
+from swaptalk.export.bundle import load_weights
+from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.losses.lpips import LPIPS
 from swaptalk.losses.perceptual import LPIPS_STAGES, PerceptualLoss
 from swaptalk.models.audio import AudioConfig, MelEncoder
@@ -23,9 +26,6 @@ from swaptalk.models.motion import MotionStatistics
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.sync_scorer import SyncScorerConfig, SyncScorerNetwork
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
-from swaptalk.runtime import assets
-from swaptalk.runtime.export import load_weights
-from swaptalk.runtime.validate import BUNDLE_NAME
 from swaptalk.training.checkpoint import full_state, load_full_state, read_config, trained_weights
 from swaptalk.training.options import from_dict, read_json
 
@@ -101,7 +101,7 @@ def measured_by(run: Path) -> str:
 def load_perceptual(network: Literal["vgg", "alex"]) -> PerceptualLoss:
     """The perceptual loss on VGG-16, or on AlexNet, whose file is a tenth as large."""
     file = "lpips-vgg16" if network == "vgg" else "lpips-alexnet"
-    return PerceptualLoss(LPIPS(network, assets.resolve(file), LPIPS_STAGES))
+    return PerceptualLoss(LPIPS(network, catalogue.resolve(file), LPIPS_STAGES))
 
 
 def compile_judges(frozen: Mapping[str, nn.Module]) -> None:

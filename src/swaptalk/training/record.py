@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from swaptalk.media.files import AtomicFile
+from swaptalk.storage.files import AtomicFile
 
 
 class MetricTable:

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from swaptalk.errors import SwapTalkError
-from swaptalk.media.files import check_input_file
 from swaptalk.media.limits import Limits
 from swaptalk.media.sandbox.decoder import DecoderProcess
+from swaptalk.storage.files import check_input_file
 
 #: Idle processes kept for the next files: a job reads from two at once at most. Each takes some 45
 #: MB.

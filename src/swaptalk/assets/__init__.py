@@ -1,0 +1,3 @@
+"""Third-party files: the catalogue of pinned files, their download, and the licences of everything
+installed.
+"""

@@ -1,0 +1,458 @@
+"""The table's rows: everything that can turn a photo, a clip and a recording into a video."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, cast, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.evaluation.inputs import LOSSLESS_ENOUGH, PreparedPair
+from swaptalk.evaluation.observe import FPS, Observer
+from swaptalk.evaluation.protocols import VIDEO_SUFFIXES
+from swaptalk.faces.editing.composite import paste
+from swaptalk.faces.editing.mask import face_mask
+from swaptalk.faces.editing.mesh_warp import mesh_warp
+from swaptalk.faces.geometry.align import crop_face, estimate_alignment
+from swaptalk.media.image import read_image
+from swaptalk.media.mux import AudioSource, mux
+from swaptalk.media.video_reader import VideoReader
+from swaptalk.media.video_writer import VideoWriter
+from swaptalk.pipeline.options import Order
+from swaptalk.pipeline.render.marker import RESEARCH_VARIABLE
+
+#: Unsharp mask of the restoration step: width in pixels and strength.
+_SHARPEN_SIGMA, _SHARPEN_AMOUNT = 1.5, 0.8
+
+
+class Method(Protocol):
+    """One row."""
+
+    @property
+    def name(self) -> str:
+        """What the row is called."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same pair would be rendered otherwise."""
+        ...
+
+    def render(self, pair: PreparedPair, output: Path) -> Path:
+        """Make the pair's video, at ``output`` or where it already lies, and return its path.
+
+        Raises:
+            SwapTalkError: this pair cannot be rendered; it is skipped and named in the report.
+        """
+        ...
+
+
+class Editor(Protocol):
+    """The project's own modules, one video to the next."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the weights."""
+        ...
+
+    def edit(
+        self,
+        target: Path,
+        source: Path | None,
+        audio: Path | None,
+        output: Path,
+        order: Order = "swap-first",
+    ) -> None:
+        """Swap the face if ``source`` is given, drive the lips if ``audio`` is; both in one latent
+        space, in order.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """The target clip itself; with the clip's own audio it bounds what a sync measure can say."""
+
+    name: str = "Ground truth"
+    fingerprint: str = "1"
+
+    def render(self, pair: PreparedPair, output: Path) -> Path:
+        """Return the target clip.
+
+        Raises:
+            SwapTalkError: the pair has other words, for which no real video exists.
+        """
+        if pair.pair.protocol != "self":
+            raise SwapTalkError("no real video of these words exists", remedy="none is needed")
+        return pair.target
+
+
+@dataclass(frozen=True)
+class CopyTarget:
+    """The target's pictures under the wanted sound: the lower bound of both identity and sync."""
+
+    name: str = "Copy target"
+    fingerprint: str = "1"
+
+    def render(self, pair: PreparedPair, output: Path) -> Path:
+        """Exchange the sound only."""
+        mux([pair.target], AudioSource(pair.audio), output, FPS)
+        return output
+
+
+class MeshWarpSwap:
+    """Classical swap: the source's face warped piecewise onto the target's mesh, colours matched,
+    lips not driven.
+    """
+
+    name = "Mesh-warp swap"
+    fingerprint = "1"
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def render(self, pair: PreparedPair, output: Path) -> Path:
+        """Warp frame by frame; frames without a face pass through."""
+        photo = read_image(pair.source)
+        source_mesh = self._observer.mesh(photo, pair.source)
+        alignment = estimate_alignment(source_mesh[:, :2])
+        source_crop, source_points = crop_face(photo, alignment), alignment.to_crop(source_mesh)
+        seen = self._observer.clip(pair.target, embed_every=1_000_000)
+        index = iter(range(len(seen)))
+
+        def swap(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            t = next(index)
+            if not seen.present[t]:
+                return frame
+            place = estimate_alignment(seen.meshes[t][:, :2])
+            points, crop = place.to_crop(seen.meshes[t]), crop_face(frame, place)
+            mask = face_mask(points)
+            warped = _match_colours(mesh_warp(source_crop, source_points, points), crop, mask)
+            return paste(frame, warped, mask, place)
+
+        edit_frames(pair.target, pair.audio, output, swap)
+        return output
+
+
+def _match_colours(
+    face: NDArray[np.uint8], scene: NDArray[np.uint8], mask: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """Give a face the mean and deviation of the scene's colours inside a mask, in Lab (Reinhard et
+    al. 2001).
+    """
+    a, b = (cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32) for image in (face, scene))
+    inside = mask > 0.5
+    if not inside.any():
+        return face
+    scale = (b[inside].std(axis=0) + 1.0) / (a[inside].std(axis=0) + 1.0)
+    matched = (a - a[inside].mean(axis=0)) * np.clip(scale, 0.5, 2.0) + b[inside].mean(axis=0)
+    return np.asarray(
+        cv2.cvtColor(np.clip(matched, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB), np.uint8
+    )
+
+
+@dataclass(frozen=True)
+class ExternalFolder:
+    """Results that another program has rendered already: ``<pair>.mp4``, or the target clip's name,
+    in a folder.
+    """
+
+    name: str
+    folder: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when files of the folder do."""
+        files = sorted(
+            (p.name, p.stat().st_size, p.stat().st_mtime_ns)
+            for p in self.folder.glob("*")
+            if p.is_file()
+        )
+        return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
+
+    def render(self, pair: PreparedPair, output: Path) -> Path:
+        """Find the pair's video.
+
+        Raises:
+            InputError: it is not in the folder.
+        """
+        for stem in (
+            f"{pair.pair.protocol}_{pair.pair.name}",
+            pair.pair.name,
+            pair.pair.target.name,
+        ):
+            for suffix in VIDEO_SUFFIXES:
+                path = self.folder / f"{stem}{suffix}"
+                if path.is_file():
+                    return path
+        raise InputError(
+            f"lacks {pair.pair.name}.mp4", path=self.folder, remedy="render this pair too"
+        )
+
+
+@dataclass(frozen=True)
+class CommandMethod:
+    """Another program, started for each pair; no shell is involved.
+
+    ``template`` is a command line in which ``{source}``, ``{target}``, ``{audio}`` and ``{output}``
+    stand for files, such as ``python inference.py --face {target} --audio {audio} --outfile
+    {output}``. ``timeout`` in seconds.
+    """
+
+    name: str
+    template: str
+    timeout: float = 3600.0
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the command."""
+        return hashlib.sha256(self.template.encode()).hexdigest()[:16]
+
+    def arguments(self, pair: PreparedPair, output: Path) -> list[str]:
+        """The command for one pair, as a list.
+
+        Raises:
+            InputError: the template cannot be split, names unknown places, or names no output.
+        """
+        places = {
+            "source": pair.source,
+            "target": pair.target,
+            "audio": pair.audio,
+            "output": output,
+        }
+        try:
+            words = [word.format(**places) for word in shlex.split(self.template)]
+        except (KeyError, IndexError, ValueError) as error:
+            raise InputError(
+                f"the command of {self.name} cannot be filled in ({error})",
+                remedy="use {source}, {target}, {audio} and {output} only",
+            ) from error
+        if str(output) not in " ".join(words) or not words:
+            raise InputError(
+                f"the command of {self.name} names no {{output}}", remedy="say where it shall write"
+            )
+        return words
+
+    def render(self, pair: PreparedPair, output: Path) -> Path:
+        """Run the command.
+
+        Raises:
+            SwapTalkError: it cannot be started, fails, takes too long or writes nothing.
+        """
+        command = self.arguments(pair, output)
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=self.timeout,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{command[0]} is not installed", remedy="correct the command"
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise SwapTalkError(
+                f"{self.name} took over {self.timeout:g} s", remedy="allow it more time"
+            ) from error
+        if done.returncode != 0 or not output.is_file():
+            said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1][:200]
+            state = (
+                f"failed with exit code {done.returncode}" if done.returncode else "wrote no video"
+            )
+            raise SwapTalkError(
+                f"{self.name} {state} and said: {said}", remedy="run the command by hand"
+            )
+        return output
+
+
+def sharpen(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Unsharp mask, the restoration step of the ``-Restore`` rows: no network, so that any CPU
+    repeats it.
+    """
+    soft = cv2.GaussianBlur(frame, (0, 0), _SHARPEN_SIGMA)
+    return np.asarray(
+        cv2.addWeighted(frame, 1 + _SHARPEN_AMOUNT, soft, -_SHARPEN_AMOUNT, 0), np.uint8
+    )
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """Steps one after the other, each on the pixels that the last one wrote: "swap", "sync",
+    "restore" and the two orders of swap and lip-sync in one latent space, "swap-first" and
+    "sync-first".
+
+    ``("swap-first",)`` is this model, one step alone is one of its halves. Sync-Swap is ``("sync",
+    "swap")``, Swap-Sync the reverse: the frame is decoded and encoded again in between, which is
+    what the paper says costs quality.
+    """
+
+    name: str
+    steps: tuple[str, ...]
+    editor: Editor
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the weights and the steps."""
+        return f"{self.editor.fingerprint}-{'-'.join(self.steps)}"
+
+    def render(self, pair: PreparedPair, output: Path) -> Path:
+        """Run the steps through videos in the pair's shared folder; what another row has done there
+        is taken over.
+        """
+        pair.shared.mkdir(parents=True, exist_ok=True)
+        current = pair.target
+        for count in range(1, len(self.steps) + 1):
+            name = f"{self.editor.fingerprint}-{'-'.join(self.steps[:count])}"
+            result = pair.shared / f"{name}.mp4"
+            if not result.is_file():
+                part = pair.shared / f"{name}.rendering.mp4"
+                self._edit(self.steps[count - 1], current, pair, part)
+                part.replace(result)
+            current = result
+        return adopt(current, output)
+
+    def _edit(self, step: str, current: Path, pair: PreparedPair, result: Path) -> None:
+        if step == "restore":
+            edit_frames(current, pair.audio, result, sharpen)
+        elif step == "swap":
+            self.editor.edit(current, pair.source, None, result)
+        elif step == "sync":
+            self.editor.edit(current, None, pair.audio, result)
+        elif step in get_args(Order):
+            self.editor.edit(current, pair.source, pair.audio, result, cast(Order, step))
+        else:
+            raise ValueError(f"unknown step {step}")
+
+
+#: The rows made of the project's own modules, named as in the paper where it has them.
+CASCADES: dict[str, tuple[str, ...]] = {
+    "Sync-Swap": ("sync", "swap"),
+    "Swap-Sync": ("swap", "sync"),
+}
+RESTORED: dict[str, tuple[str, ...]] = {
+    "Sync-Swap-Restore": ("sync", "swap", "restore"),
+    "Swap-Restore-Sync": ("swap", "restore", "sync"),
+}
+LATENT: dict[str, tuple[str, ...]] = {"SwapTalk": ("swap-first",)}
+HALVES: dict[str, tuple[str, ...]] = {"Swap alone": ("swap",), "Lip-sync alone": ("sync",)}
+LATENT_SYNC_FIRST: dict[str, tuple[str, ...]] = {"Latent, sync first": ("sync-first",)}
+
+
+def made_of_modules(editor: Editor, rows: Mapping[str, tuple[str, ...]]) -> list[Cascade]:
+    """Rows of the project's own modules from their steps by name, such as `CASCADES`."""
+    return [Cascade(name, steps, editor) for name, steps in rows.items()]
+
+
+class PipelineEditor:
+    """The installed pipeline as an editor.
+
+    Args:
+        models: folder with other weights than the package's.
+        threads: CPU threads, 0 for all cores.
+
+    Raises:
+        SwapTalkError: the weights are missing.
+    """
+
+    def __init__(self, models: Path | None = None, threads: int = 0) -> None:
+        from swaptalk.faces.detection.analyser import Vision
+        from swaptalk.inference.bundle import ModelBundle
+        from swaptalk.pipeline.api import SwapTalk
+
+        networks = ModelBundle.from_pretrained(models, threads)
+        self._engine = SwapTalk(networks, Vision())
+        self.fingerprint = networks.fingerprint
+
+    def edit(
+        self,
+        target: Path,
+        source: Path | None,
+        audio: Path | None,
+        output: Path,
+        order: Order = "swap-first",
+    ) -> None:
+        """Run the pipeline, without watermarks (cascades would get two) and almost without loss in
+        the encoder.
+        """
+        with _without_watermark():
+            self._engine.generate(
+                target=target,
+                source=source or (),
+                audio=audio,
+                output=output,
+                length="video",
+                fps=str(FPS),
+                quality=str(LOSSLESS_ENOUGH),
+                quiet=True,
+                order=order,
+            )
+
+
+@contextlib.contextmanager
+def _without_watermark() -> Iterator[None]:
+    before = os.environ.get(RESEARCH_VARIABLE)
+    os.environ[RESEARCH_VARIABLE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[RESEARCH_VARIABLE]
+        else:
+            os.environ[RESEARCH_VARIABLE] = before
+
+
+def edit_frames(
+    video: Path, audio: Path, output: Path, edit: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+) -> None:
+    """Pass every frame of a video (25 fps) through a function, and put the sound under the
+    result.
+    """
+    silent = output.with_suffix(".silent.mp4")
+    try:
+        with VideoReader(video, fps=Fraction(FPS)) as reader:
+            with VideoWriter(
+                silent, reader.width, reader.height, FPS, quality=LOSSLESS_ENOUGH
+            ) as writer:
+                for frame in reader.frames():
+                    writer.write(edit(frame))
+        mux([silent], AudioSource(audio), output, FPS)
+    finally:
+        silent.unlink(missing_ok=True)
+
+
+def check_names(methods: Sequence[Method]) -> None:
+    """Refuse two rows of one name.
+
+    Raises:
+        InputError: naming them.
+    """
+    names = [method.name for method in methods]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(
+            f"two rows are called {', '.join(doubled)}", remedy="give each method its own name"
+        )
+
+
+def adopt(rendered: Path, kept: Path) -> Path:
+    """Copy a rendered video to where the report keeps it, unless it is there."""
+    if rendered.resolve() != kept.resolve():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(rendered, kept)
+    return kept

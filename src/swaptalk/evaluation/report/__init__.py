@@ -1,0 +1,1 @@
+"""The report: columns, statistics, and its forms."""

@@ -1,0 +1,1 @@
+"""Finding faces: detector, landmarks, lips, recogniser, scenes, tracker."""

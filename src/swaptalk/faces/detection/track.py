@@ -1,0 +1,344 @@
+"""Faces followed through a clip: the mesh leads from frame to frame, the detectors run only when
+they are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.detection.detect import Detection, FaceDetector, intersection_over_union
+from swaptalk.faces.detection.landmarks import FaceMesh, Landmarks
+from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.detection.scene import SceneCutDetector
+from swaptalk.faces.geometry.align import crop_face, estimate_alignment
+from swaptalk.faces.geometry.pose import Pose, estimate_pose, eye_distance, unusable_reason
+
+#: Presence at which a new face is believed, and below which a followed one is lost (hysteresis).
+PRESENCE_TO_START, PRESENCE_TO_KEEP = 0.8, 0.5
+#: The detectors look for newcomers every this many frames: one second at 25 fps.
+DETECT_EVERY = 25
+#: While a face is lost or none is known they look more often.
+DETECT_EVERY_WHEN_LOST = 3
+#: Frames after which a lost face is forgotten: longer than a hand's passing or a blink of the mesh.
+RELINK_WITHIN = 50
+#: A lost face is found again within this many face sizes of where its motion leads, and with at
+#: most this size ratio.
+RELINK_DISTANCE, RELINK_SIZE_RATIO = 0.8, 1.6
+#: Cosine of two appearance vectors above which a face after a cut is a known person (needs
+#: ``embed``).
+SAME_PERSON_COSINE = 0.5
+#: Without ``embed``, a face just after a cut at the place of one before is that person if the
+#: aligned grey pictures correlate more than this: 82 % of same and 6 % of different people do over
+#: three seconds.
+SAME_THUMBNAIL = 0.6
+#: Overlap of box and mesh above which they are the same face.
+SAME_FACE_IOU = 0.3
+#: Change of the mesh's size from one frame to the next beyond which it has jumped to something
+#: else.
+MAXIMUM_JUMP = 1.5
+#: Detectors get a picture of at most this many pixels a side; their networks see 256.
+DETECTION_SIDE = 512
+#: Share of the last motion that is expected to go on.
+_MOMENTUM = 0.7
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """One face in one frame.
+
+    ``track`` is the person's number, from 0 in order of appearance. ``landmarks`` are in image
+    pixels. ``usable`` is False for faces that the networks should leave alone, with the ``reason``
+    in words.
+    """
+
+    track: int
+    landmarks: Landmarks
+    pose: Pose
+    usable: bool
+    reason: str
+
+    @property
+    def presence(self) -> float:
+        """The mesh network's confidence, 0..1."""
+        return self.landmarks.presence
+
+    @property
+    def box(self) -> NDArray[np.float32]:
+        """(left, top, right, bottom) of the mesh in pixels."""
+        return mesh_box(self.landmarks.xy)
+
+
+@dataclass(frozen=True)
+class TrackedFrame:
+    """All faces of a frame, and whether a new scene begins with it."""
+
+    index: int
+    cut: bool
+    faces: tuple[TrackedFace, ...]
+
+    def face(self, track: int) -> TrackedFace | None:
+        """The face of a track, if it is in this frame."""
+        return next((f for f in self.faces if f.track == track), None)
+
+
+@dataclass
+class _Track:
+    number: int
+    landmarks: Landmarks
+    velocity: NDArray[np.float32] = field(default_factory=lambda: np.zeros(2, np.float32))
+    lost_for: int = 0
+    other_scene: bool = False
+    thumbnail: NDArray[np.float32] | None = None
+
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        return np.asarray(self.landmarks.xy.mean(axis=0), np.float32)
+
+    def follow(self, landmarks: Landmarks) -> None:
+        moved = landmarks.xy.mean(axis=0) - self.centre
+        self.velocity = np.asarray(moved / (self.lost_for + 1), np.float32)
+        self.landmarks, self.lost_for, self.other_scene = landmarks, 0, False
+
+
+def mesh_box(xy: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(left, top, right, bottom) around points (N, 2)."""
+    return np.concatenate([xy.min(axis=0), xy.max(axis=0)]).astype(np.float32)
+
+
+def _moved(region: CropRegion, by: NDArray[np.float32]) -> CropRegion:
+    return CropRegion(region.centre + by, region.side, region.rotation)
+
+
+class FaceTracker:
+    """Follows several faces; give it the frames of a clip in order.
+
+    Memory does not grow with the clip: only the last frame and the last mesh of each face are kept.
+
+    Args:
+        detector: finds faces.
+        mesh: finds the landmarks.
+        embed: optional identity vector (D,) of a face from (frame, landmarks). With it a person
+            keeps the number across scene cuts and long absences; without it only one who stays at
+            the same place, as at a jump cut.
+    """
+
+    def __init__(
+        self,
+        detector: FaceDetector,
+        mesh: FaceMesh,
+        embed: Callable[[NDArray[np.uint8], Landmarks], NDArray[np.float32]] | None = None,
+    ) -> None:
+        self._detector, self._mesh, self._embed = detector, mesh, embed
+        self._cuts = SceneCutDetector()
+        self._tracks: list[_Track] = []
+        self._last_frame: NDArray[np.uint8] | None = None
+        self._known: dict[
+            int, NDArray[np.float32]
+        ] = {}  # appearance by number, for people who left the scene
+        self._next_number = 0
+        self._index = 0
+        self._since_detection = 0
+
+    def update(self, frame: NDArray[np.uint8]) -> TrackedFrame:
+        """Take the next frame, RGB (H, W, 3) uint8."""
+        cut = self._cuts(frame)
+        if cut:
+            self._remember()
+        self._last_frame = frame
+        lost_now = self._follow(frame)
+        self._since_detection += 1
+        searching = any(t.lost_for for t in self._tracks) or not self._tracks
+        interval = DETECT_EVERY_WHEN_LOST if searching else DETECT_EVERY
+        if self._index == 0 or cut or lost_now or self._since_detection >= interval:
+            self._detect(frame)
+            self._since_detection = 0
+        faces = tuple(self._report(t, frame) for t in self._tracks if t.lost_for == 0)
+        result = TrackedFrame(self._index, cut, tuple(sorted(faces, key=lambda f: f.track)))
+        self._index += 1
+        return result
+
+    def _remember(self) -> None:
+        """Stop following everybody, but keep in mind who was where: a jump cut or a flash is no
+        change of person.
+        """
+        for track in self._tracks:
+            if track.lost_for == 0 and self._last_frame is not None:
+                track.thumbnail = _thumbnail(self._last_frame, track.landmarks)
+            track.velocity = np.zeros(2, np.float32)
+            track.lost_for += 1
+            track.other_scene = True
+
+    def _follow(self, frame: NDArray[np.uint8]) -> bool:
+        """Run the mesh where each face should be; True if one got lost in this frame."""
+        lost_now = False
+        for track in self._tracks:
+            if track.lost_for == 0:
+                region = CropRegion.around_points(track.landmarks.xy)
+                found = self._mesh(frame, _moved(region, track.velocity * _MOMENTUM))
+                if not self._believable(track, found):
+                    found = self._mesh(frame, region)
+                if self._believable(track, found):
+                    track.follow(found)
+                    continue
+                lost_now = True
+            track.lost_for += 1
+            track.velocity *= _MOMENTUM
+        self._tracks = [t for t in self._tracks if t.lost_for <= RELINK_WITHIN]
+        self._drop_twins()
+        return lost_now
+
+    @staticmethod
+    def _believable(track: _Track, found: Landmarks) -> bool:
+        ratio = eye_distance(found.points) / max(eye_distance(track.landmarks.points), 1e-3)
+        return found.presence >= PRESENCE_TO_KEEP and 1 / MAXIMUM_JUMP < ratio < MAXIMUM_JUMP
+
+    def _drop_twins(self) -> None:
+        """Two tracks on one face: the older stays."""
+        kept: list[_Track] = []
+        for track in sorted(self._tracks, key=lambda t: t.number):
+            box = mesh_box(track.landmarks.xy)
+            twins = [
+                k
+                for k in kept
+                if k.lost_for == 0 and intersection_over_union(mesh_box(k.landmarks.xy), box) > 0.5
+            ]
+            if track.lost_for > 0 or not twins:
+                kept.append(track)
+        self._tracks = kept
+
+    def _detect(self, frame: NDArray[np.uint8]) -> None:
+        """Find faces that no track follows: lost ones are linked again, others are new."""
+        scale = min(1.0, DETECTION_SIDE / max(frame.shape[:2]))
+        small = frame
+        if scale < 1:
+            size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
+            small = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+        # New faces of one frame are numbered from left to right.
+        for found in sorted(self._detector(small), key=lambda d: float(d.box[0])):
+            face = Detection(
+                found.box / np.float32(scale), found.keypoints / np.float32(scale), found.score
+            )
+            if self._is_followed(mesh_box(face.keypoints), face.box):
+                continue
+            landmarks = self._mesh(frame, CropRegion.around_detection(face))
+            if (
+                landmarks.presence >= PRESENCE_TO_KEEP
+            ):  # a second look, centred by the first, is what tracking sees
+                landmarks = self._mesh(frame, CropRegion.around_points(landmarks.xy))
+            box = mesh_box(landmarks.xy)
+            if landmarks.presence < PRESENCE_TO_START or self._is_followed(box, box):
+                continue
+            self._link(landmarks, frame)
+
+    def _is_followed(self, inner: NDArray[np.float32], outer: NDArray[np.float32]) -> bool:
+        """Whether a box overlaps a followed mesh, or its inner part lies mostly inside one."""
+        for track in self._tracks:
+            if track.lost_for:
+                continue
+            box = mesh_box(track.landmarks.xy)
+            centre = (inner[:2] + inner[2:]) / 2
+            if intersection_over_union(box, outer) > SAME_FACE_IOU or bool(
+                (centre > box[:2]).all() and (centre < box[2:]).all()
+            ):
+                return True
+        return False
+
+    def _link(self, landmarks: Landmarks, frame: NDArray[np.uint8]) -> None:
+        centre = landmarks.xy.mean(axis=0)
+        appearance = None if self._embed is None else _unit(self._embed(frame, landmarks))
+        lost = [
+            t
+            for t in self._tracks
+            if t.lost_for and self._plausible(t, landmarks, frame, appearance)
+        ]
+        if lost:
+            nearest = min(lost, key=lambda t: float(np.linalg.norm(t.centre + t.velocity - centre)))
+            nearest.follow(landmarks)
+            return
+        number = self._recognise(appearance)
+        if number is None:
+            number = self._next_number
+            self._next_number += 1
+        self._tracks = [t for t in self._tracks if t.number != number]
+        self._tracks.append(_Track(number, landmarks))
+        if appearance is not None:
+            self._known.setdefault(number, appearance)
+
+    def _plausible(
+        self,
+        track: _Track,
+        landmarks: Landmarks,
+        frame: NDArray[np.uint8],
+        appearance: NDArray[np.float32] | None,
+    ) -> bool:
+        """Whether a found face can be a lost one: near where it went, of its size, and not of
+        another person.
+        """
+        old, new = eye_distance(track.landmarks.points), eye_distance(landmarks.points)
+        away = float(np.linalg.norm(track.centre + track.velocity - landmarks.xy.mean(axis=0)))
+        if away > RELINK_DISTANCE * 2 * max(old, new) or max(old, new) > RELINK_SIZE_RATIO * min(
+            old, new
+        ):
+            return False
+        known = self._known.get(track.number)
+        if appearance is not None and known is not None:
+            # In one scene place and time speak for the same person already, and a returning face
+            # may be half hidden.
+            wanted = SAME_PERSON_COSINE if track.other_scene else SAME_PERSON_COSINE / 2
+            return float(appearance @ known) >= wanted
+        if track.other_scene and track.thumbnail is not None:
+            return float(track.thumbnail @ _thumbnail(frame, landmarks)) >= SAME_THUMBNAIL
+        return not track.other_scene
+
+    def _recognise(self, appearance: NDArray[np.float32] | None) -> int | None:
+        """Number of the known person who is not being followed now and looks like this; None if
+        nobody does.
+        """
+        if appearance is None:
+            return None
+        present = {t.number for t in self._tracks if t.lost_for == 0}
+        likeness = {
+            n: float(known @ appearance) for n, known in self._known.items() if n not in present
+        }
+        best = max(likeness, key=lambda n: likeness[n], default=None)
+        return best if best is not None and likeness[best] >= SAME_PERSON_COSINE else None
+
+    @staticmethod
+    def _report(track: _Track, frame: NDArray[np.uint8]) -> TrackedFace:
+        points = track.landmarks.points
+        pose = estimate_pose(points)
+        reason = unusable_reason(points, pose, frame.shape[1], frame.shape[0])
+        return TrackedFace(track.number, track.landmarks, pose, not reason, reason)
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
+
+
+def _thumbnail(frame: NDArray[np.uint8], landmarks: Landmarks) -> NDArray[np.float32]:
+    """Brightness pattern of the aligned face as a unit vector: a weak likeness that ignores
+    exposure.
+    """
+    crop = crop_face(frame, estimate_alignment(landmarks.xy))[
+        20:250, 40:216
+    ]  # the face without its surroundings
+    small = cv2.resize(crop, (24, 32), interpolation=cv2.INTER_AREA)
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32).ravel()
+    return _unit(grey - grey.mean())
+
+
+def track_faces(
+    frames: Iterable[NDArray[np.uint8]],
+    detector: FaceDetector,
+    mesh: FaceMesh,
+    embed: Callable[[NDArray[np.uint8], Landmarks], NDArray[np.float32]] | None = None,
+) -> Iterator[TrackedFrame]:
+    """Follow the faces of a clip, streaming; see ``FaceTracker``."""
+    tracker = FaceTracker(detector, mesh, embed)
+    for frame in frames:
+        yield tracker.update(frame)

@@ -1,0 +1,1 @@
+"""Changing faces in pictures: mesh warp, composite, turn, masks, occlusion, eyewear."""

@@ -1,0 +1,247 @@
+"""Puts a new face back into the full-resolution picture: colour, sharpness, soft mask, paste."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.mask import face_mask, mouth_mask
+from swaptalk.faces.editing.occlusion import AppearanceModel
+from swaptalk.faces.geometry.align import CROP_SIZE, Alignment, crop_face
+
+Region = Literal["face", "mouth"]
+
+#: Colours are compared on a picture of this size: the correction is broad.
+_COARSE = 32
+#: Reach of a place's colour difference into its surroundings, crop pixels (standard deviation).
+COLOUR_REACH = 72.0
+#: The correction of a channel stays in this range; beyond it hair or background was compared with
+#: skin.
+COLOUR_GAIN = (0.7, 1.4)
+#: Places whose brightness ratio differs from the median by more than this factor are such outliers.
+COLOUR_OUTLIER = 1.3
+#: Share of a new frame in the running colour correction and sharpness: half of a step is made in
+#: about 5 frames.
+TIME_CONSTANT = 0.13
+#: Nothing above the eyes is compared: fringes and hairlines belong to different people. Crop rows.
+_COLOUR_TOP = 88
+#: Largest share of the high-pass that is added to match the target's sharpness; more makes codes
+#: visible as grain.
+MAXIMUM_SHARPENING = 0.6
+#: Standard deviation of the low-pass that parts detail from form, crop pixels.
+_DETAIL_SIGMA = 1.2
+#: Above this many crop pixels per image pixel the crop is shrunk before it is pasted, so that it
+#: does not alias.
+_SHRINK_ABOVE = 1.3
+#: Mask values below this change no 8-bit pixel and are left out of the pasted box.
+_NEGLIGIBLE = 1 / 512
+
+
+class Compositor:
+    """Pastes the new faces of one track, frame after frame.
+
+    Args:
+        region: ``face`` replaces the whole face, ``mouth`` its lower part only.
+        appearance: how this person looks without anything in front of the face; hands and
+            microphones that differ from it stay visible. None leaves the mask to the mesh alone.
+    """
+
+    def __init__(self, region: Region = "face", appearance: AppearanceModel | None = None) -> None:
+        self._region, self._appearance = region, appearance
+        self._gain: NDArray[np.float32] | None = None
+        self._sharpening: float | None = None
+        self._occlusion: NDArray[np.float32] | None = None
+
+    def reset(self) -> None:
+        """Forget what was smoothed over time: call it at scene cuts and where frames are left
+        out.
+        """
+        self._gain = self._sharpening = self._occlusion = None
+
+    @property
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What is smoothed over time, as arrays by name; setting it goes on where another
+        compositor was.
+        """
+        parts: dict[str, NDArray[Any] | None] = {"gain": self._gain, "occlusion": self._occlusion}
+        state = {name: value for name, value in parts.items() if value is not None}
+        # In double precision, as it is computed.
+        return (
+            state
+            if self._sharpening is None
+            else {**state, "sharpening": np.array(self._sharpening)}
+        )
+
+    @state.setter
+    def state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self._gain, self._occlusion = state.get("gain"), state.get("occlusion")
+        self._sharpening = float(state["sharpening"]) if "sharpening" in state else None
+
+    def __call__(
+        self,
+        picture: NDArray[np.uint8],
+        face: NDArray[np.uint8],
+        alignment: Alignment,
+        mesh: NDArray[np.floating],
+    ) -> NDArray[np.uint8]:
+        """Return a copy of a picture with the new face in it.
+
+        Args:
+            picture: RGB (H, W, 3) uint8; pixels outside the mask come back bit by bit.
+            face: RGB (256, 256, 3) uint8, the new content of the aligned crop.
+            alignment: how the crop lies in the picture.
+            mesh: landmarks (468, 2 or 3) of the *target* in crop pixels.
+        """
+        crop = crop_face(picture, alignment)
+        mask = face_mask(mesh) if self._region == "face" else mouth_mask(mesh)
+        weight = self._comparable(mesh, mask)
+        if self._appearance is not None:
+            self._occlusion = self._fade_occlusion(self._appearance.occlusion(crop, mesh))
+            mask = mask * (1 - self._occlusion)
+            weight = weight * (1 - self._occlusion)
+        matched = self._match_colour(face, crop, weight)
+        sharpened = self._match_sharpness(matched, crop, mask)
+        return paste(picture, sharpened, mask, alignment)
+
+    def _comparable(
+        self, mesh: NDArray[np.floating], mask: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Where new and old picture show the same skin: the mask's fade, and what lip-sync leaves
+        alone.
+        """
+        weight = 4 * mask * (1 - mask)
+        if self._region == "mouth":
+            weight = np.maximum(weight, face_mask(mesh) * (1 - mask))
+        weight[:_COLOUR_TOP] = 0
+        return weight
+
+    def _fade_occlusion(self, now: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Hands come into the mask at once and leave it softly."""
+        return now if self._occlusion is None else np.maximum(now, 0.5 * self._occlusion)
+
+    def _match_colour(
+        self, face: NDArray[np.uint8], crop: NDArray[np.uint8], weight: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Gain of each channel that varies slowly over the face and in time."""
+        size = (_COARSE, _COARSE)
+        small = [
+            np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA), np.float32) + 2
+            for x in (face, crop)
+        ]
+        ratio = np.log(small[1] / small[0])
+        share = np.asarray(cv2.resize(weight, size, interpolation=cv2.INTER_AREA), np.float32)
+        brightness = ratio.mean(axis=-1)
+        counted = share > 0.05
+        if counted.sum() >= 8:
+            median = float(np.median(brightness[counted]))
+            share = share * np.exp(-(((brightness - median) / np.log(COLOUR_OUTLIER)) ** 2))
+            overall = np.einsum("hw,hwc->c", share, ratio) / max(float(share.sum()), 1e-6)
+            sigma = COLOUR_REACH * _COARSE / CROP_SIZE
+            near = np.asarray(cv2.GaussianBlur(share, (0, 0), sigma), np.float32)[..., None]
+            pull = np.float32(0.02)  # far from every compared place the overall gain holds
+            local = np.asarray(
+                cv2.GaussianBlur(ratio * share[..., None], (0, 0), sigma), np.float32
+            )
+            gain = np.clip((local + pull * overall) / (near + pull), *np.log(COLOUR_GAIN)).astype(
+                np.float32
+            )
+            self._gain = (
+                gain if self._gain is None else self._gain + TIME_CONSTANT * (gain - self._gain)
+            )
+        if self._gain is None:
+            return face
+        full = cv2.resize(
+            np.exp(self._gain), (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR
+        )
+        return np.asarray(cv2.multiply(face, full, dtype=cv2.CV_8U), np.uint8)
+
+    def _match_sharpness(
+        self, face: NDArray[np.uint8], crop: NDArray[np.uint8], mask: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Add detail until the new face has the target's, within limits; never soften."""
+        low = np.asarray(cv2.GaussianBlur(face, (0, 0), _DETAIL_SIGMA), np.uint8)
+        inner = slice(CROP_SIZE // 4, -CROP_SIZE // 8), slice(CROP_SIZE // 4, -CROP_SIZE // 4)
+        inside = np.ascontiguousarray(mask[inner] > 0.5).view(np.uint8)
+        if np.count_nonzero(inside) > 500:
+            target, made, made_low = (
+                np.ascontiguousarray(x[inner][..., 1]) for x in (crop, face, low)
+            )
+            target_low = cv2.GaussianBlur(target, (0, 0), _DETAIL_SIGMA)
+            detail = [
+                cv2.mean(cv2.absdiff(*pair), inside)[0]
+                for pair in ((target, target_low), (made, made_low))
+            ]
+            wanted = float(np.clip(detail[0] / max(detail[1], 0.1) - 1, 0, MAXIMUM_SHARPENING))
+            before = self._sharpening
+            self._sharpening = (
+                wanted if before is None else before + TIME_CONSTANT * (wanted - before)
+            )
+        amount = self._sharpening or 0.0
+        if amount < 0.02:
+            return face
+        return np.asarray(cv2.addWeighted(face, 1 + amount, low, -amount, 0), np.uint8)
+
+
+def paste(
+    picture: NDArray[np.uint8],
+    face: NDArray[np.uint8],
+    mask: NDArray[np.float32],
+    alignment: Alignment,
+) -> NDArray[np.uint8]:
+    """Blend a crop into a copy of the picture.
+
+    Args:
+        picture: RGB (H, W, 3) uint8.
+        face: RGB (256, 256, 3) uint8.
+        mask: (256, 256) float32 in 0..1; where it is 0 the picture does not change.
+        alignment: how the crop lies in the picture.
+    """
+    result = picture.copy()
+    rows, columns = (np.flatnonzero((mask > _NEGLIGIBLE).any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return result
+    corners = np.array([[x, y] for x in columns[[0, -1]] for y in rows[[0, -1]]], np.float32)
+    where = alignment.to_image(corners)
+    limit = np.array(picture.shape[1::-1])
+    left, top = np.clip(np.floor(where.min(axis=0)).astype(int) - 1, 0, limit)
+    right, bottom = np.clip(np.ceil(where.max(axis=0)).astype(int) + 2, 0, limit)
+    if right <= left or bottom <= top:
+        return result
+    # Only the part under the mask is enlarged; colour and mask travel as four channels, which
+    # OpenCV warps fastest.
+    first, last = np.maximum([rows[0], columns[0]], 3) - 3, np.array([rows[-1], columns[-1]]) + 4
+    part = slice(first[0], last[0]), slice(first[1], last[1])
+    face, mask = face[part], mask[part]
+    shrinks = alignment.scale > _SHRINK_ABOVE
+    factor = 1 / alignment.scale if shrinks else _enlargement(alignment.scale)
+    side = np.maximum(1, np.round(np.array(mask.shape[::-1]) * factor)).astype(int)
+    kind, mask_kind = (cv2.INTER_AREA,) * 2 if shrinks else (cv2.INTER_CUBIC, cv2.INTER_LINEAR)
+    share = cv2.resize(cv2.convertScaleAbs(mask, alpha=255), side.tolist(), interpolation=mask_kind)
+    layers = cv2.merge([*cv2.split(cv2.resize(face, side.tolist(), interpolation=kind)), share])
+    ratio = (side / mask.shape[::-1])[:, None]
+    matrix = alignment.matrix.copy()
+    matrix[:, 2] -= first[::-1]
+    matrix *= ratio
+    matrix[:, 2] += 0.5 * ratio[:, 0] - 0.5  # resize keeps pixel edges
+    matrix[:, 2] += matrix[:, :2] @ np.array([left, top], np.float64)
+    size = (int(right - left), int(bottom - top))
+    warped = cv2.warpAffine(layers, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    alpha = cv2.cvtColor(cv2.extractChannel(warped, 3), cv2.COLOR_GRAY2RGB)
+    box = result[top:bottom, left:right]
+    new = cv2.multiply(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), alpha, scale=1 / 255)
+    # Where the mask is 0 the old pixel is multiplied by 255 / 255 and stays as it is.
+    box[...] = cv2.add(
+        new, cv2.multiply(np.ascontiguousarray(box), cv2.bitwise_not(alpha), scale=1 / 255)
+    )
+    return result
+
+
+def _enlargement(scale: float) -> int:
+    """Cubic enlargement of the crop before the linear warp: together nearly as sharp as a cubic
+    warp, and faster.
+    """
+    return 2 if scale > 0.45 else 4

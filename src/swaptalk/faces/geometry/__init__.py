@@ -1,0 +1,1 @@
+"""Geometry of faces: mesh topology, alignment, pose, smoothing, rasters."""

@@ -1,0 +1,179 @@
+"""The run-time bundle: SwapTalk's own networks, called with NumPy arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from swaptalk.inference.codebooks import Codebooks
+from swaptalk.inference.engines import Engine, create_engine
+from swaptalk.inference.validate import validated_config
+
+#: Mel frames for one motion token: 100 a second against 25.
+MEL_FRAMES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class SourceIdentity:
+    """What the source photos contribute to every frame: keys and values of the swap transformer's
+    layers.
+    """
+
+    keys: NDArray[np.float32]
+    values: NDArray[np.float32]
+
+
+class ModelBundle:
+    """The four networks. Arrays are NumPy; latents are (N, C, 16, 16) float32, rows 0..7 the upper
+    half of the face.
+
+    Use `from_pretrained`. Sessions may be called from several threads.
+    """
+
+    def __init__(self, directory: Path, threads: int = 0, device: str = "auto") -> None:
+        self.directory = directory
+        self._config = validated_config(directory)
+        self._engine: Engine = create_engine(device, threads, self.fingerprint)
+        quantizer = load_file(directory / "vqgan.safetensors")
+        lower = quantizer.get("quantizer.lower.codebook", quantizer["quantizer.upper.codebook"])
+        self._codebooks = Codebooks([quantizer["quantizer.upper.codebook"], lower])
+        self._mean, self._spread, self._silence = (
+            np.array(self._config["motion"][key], np.float32)
+            for key in ("mean", "spread", "silence")
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls, directory: Path | None = None, threads: int = 0, device: str = "auto"
+    ) -> ModelBundle:
+        """Load a bundle; without a directory, the default weights inside the package.
+
+        Args:
+            directory: folder with ``bundle.json``.
+            threads: CPU threads of the networks; 0 leaves some cores to the other stages of the
+                pipeline.
+            device: a name of `swaptalk.inference.engines.available_devices`, or ``auto`` for the
+                fastest of them.
+
+        Raises:
+            InputError: the folder holds no bundle that passes :mod:`swaptalk.inference.validate`,
+                or the device is not available.
+        """
+        return cls(directory or default_directory(), threads, device)
+
+    @property
+    def latent_channels(self) -> int:
+        """Width C of an embedding."""
+        return int(self._config["networks"]["vqgan"]["latent_channels"])
+
+    @property
+    def motion_window(self) -> int:
+        """Motion tokens W around a frame that `lipsync` reads: odd, centred, 40 ms apart."""
+        return int(self._config["networks"]["lipsync"]["motion_window"])
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the hashes of all files: names these weights exactly."""
+        return hashlib.sha256(
+            json.dumps(self._config["sha256"], sort_keys=True).encode()
+        ).hexdigest()
+
+    @property
+    def arithmetic(self) -> str:
+        """Names the engine, its version and the processor: where it is the same, results are the
+        same bit by bit.
+        """
+        return self._engine.arithmetic
+
+    @property
+    def silent_motion(self) -> NDArray[np.float32]:
+        """The motion token (D,) of a closed, silent mouth."""
+        return self._silence
+
+    def load(self, *graphs: str) -> None:
+        """Make graphs (``encoder``, ``decoder``, ...) ready now rather than at first use."""
+        for graph in graphs:
+            self._engine.load(self.directory / f"{graph}.onnx")
+
+    def _run(self, graph: str, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        return self._engine.run(self.directory / f"{graph}.onnx", inputs)
+
+    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Latents of aligned faces uint8 (N, 256, 256, 3) RGB."""
+        return self._run("encoder", {"faces": crops})[0]
+
+    def decode(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Aligned faces uint8 (N, 256, 256, 3) RGB of latents."""
+        return self._run("decoder", {"latents": latents})[0]
+
+    def quantize(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Codes uint8 (N, heads, 16, 16): each sub-vector's nearest entry in its half's
+        codebook.
+        """
+        return self._codebooks.quantize(latents)
+
+    def embed(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Quantised latents of codes uint8 (N, heads, 16, 16)."""
+        return self._codebooks.embed(codes)
+
+    def identity(self, source: NDArray[np.float32]) -> SourceIdentity:
+        """Prepare the swap from latents (K, C, 16, 16) of K photos of one person."""
+        keys, values = self._run("identity", {"source": source})
+        return SourceIdentity(keys, values)
+
+    def swap(
+        self, latents: NDArray[np.float32], identity: SourceIdentity, strength: float = 1.0
+    ) -> NDArray[np.float32]:
+        """Give target latents the source's identity; ``strength`` 0 changes nothing, 1 is the full
+        swap.
+        """
+        return self._run(
+            "swap",
+            {
+                "target": latents,
+                "keys": identity.keys,
+                "values": identity.values,
+                "strength": np.array(strength, np.float32),
+            },
+        )[0]
+
+    def motion(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Motion tokens (ceil(M / 4), D) of log-mel frames (M, 80); token j describes the picture
+        at j * 40 ms.
+        """
+        missing = -len(mel) % MEL_FRAMES_PER_TOKEN
+        if missing or not len(mel):
+            mel = np.concatenate(
+                [mel, np.full((missing or MEL_FRAMES_PER_TOKEN, mel.shape[1]), -1.0, np.float32)]
+            )
+        tokens: NDArray[np.float32] = self._run("motion", {"mel": mel[None]})[0][0]
+        return tokens
+
+    def lipsync(
+        self,
+        target: NDArray[np.float32],
+        reference: NDArray[np.float32],
+        motion: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Replace the lower half of target latents.
+
+        Args:
+            target: latents (N, C, 16, 16), whose upper half is kept.
+            reference: latents (N, C, 16, 16) of other frames of the same person, which give the
+                lower half's looks.
+            motion: motion tokens (N, W, D) around each frame.
+        """
+        return self._run("lipsync", {"target": target, "reference": reference, "motion": motion})[0]
+
+
+def default_directory() -> Path:
+    """Folder of the weights inside the installed package."""
+    return Path(str(resources.files("swaptalk") / "weights"))

@@ -1,0 +1,64 @@
+"""Compiled graphs kept between runs: compiling takes longer than the frames of a short video.
+
+What is kept is named after the weights, the engine and the processor, so that it fits or is not
+found. A file that is damaged, or that another user wrote, counts as not there: graphs can always be
+compiled again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import zlib
+from pathlib import Path
+
+from swaptalk.storage.cache import cache_folder, delete_unused
+
+#: Bytes of the CRC-32 at the end of a file.
+_CHECKSUM = 4
+
+
+class CompiledGraphs:
+    """The compiled graphs of one set of weights for one engine on one processor.
+
+    Args:
+        weights: fingerprint of the weights.
+        engine: everything that must be equal for a compiled graph to fit: version, processor,
+            precision.
+    """
+
+    def __init__(self, weights: str, engine: str) -> None:
+        self.folder = (
+            cache_folder("compiled")
+            / hashlib.sha256(f"{weights}|{engine}".encode()).hexdigest()[:32]
+        )
+
+    def _path(self, graph: str) -> Path:
+        return self.folder / f"{graph}.blob"
+
+    def read(self, graph: str) -> bytes | None:
+        """A graph as `keep` got it, or None."""
+        path = self._path(graph)
+        try:
+            if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+                return None
+            content = path.read_bytes()
+            os.utime(self.folder)
+        except OSError:
+            return None
+        blob, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
+        return blob if zlib.crc32(blob).to_bytes(_CHECKSUM, "big") == checksum else None
+
+    def keep(self, graph: str, blob: bytes) -> None:
+        """Keep a compiled graph for later runs, if there is room for it."""
+        path = self._path(graph)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            delete_unused(self.folder.parent)
+            part.write_bytes(blob + zlib.crc32(blob).to_bytes(_CHECKSUM, "big"))
+            part.replace(path)
+        except OSError:  # a full disk or a folder for reading only: the next run compiles again
+            with contextlib.suppress(OSError):
+                part.unlink()

@@ -1,0 +1,233 @@
+"""Inference engines for the same ONNX graphs: OpenVINO on x86-64 processors, ONNX Runtime on others
+and on GPUs.
+
+OpenVINO computes in bfloat16 where the processor has units for it, several times as fast as ONNX
+Runtime's float32. Either engine is imported only when it is used, since an installation needs just
+one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import io
+import itertools
+import os
+import platform
+import threading
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError
+from swaptalk.inference.compiled import CompiledGraphs
+
+#: Devices by the names of the command line, and ONNX Runtime's provider for each.
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+}
+#: The device name that selects OpenVINO on the CPU.
+OPENVINO = "openvino"
+#: What ``auto`` tries, in this order. CoreML is left out: it compiles a graph anew for every batch
+#: size.
+FASTEST_FIRST = ("cuda", "directml", OPENVINO, "cpu")
+#: Share of the cores that decoding, compositing and encoding want. Threads that compute one network
+#: together wait for the slowest of them, so that networks on all cores stand still whenever another
+#: stage has one (7 % slower on two).
+OTHER_STAGES = 0.5
+
+
+class Engine(ABC):
+    """Runs the ONNX graphs of a folder; each is opened once, when it is first needed.
+
+    Args:
+        arithmetic: engine, version and processor: where they are the same, results are the same bit
+            by bit. Threads and the size of a batch do not count.
+    """
+
+    def __init__(self, arithmetic: str) -> None:
+        self.arithmetic = arithmetic
+        self._opened: dict[Path, Any] = {}
+        #: One for each graph: while one is opened, others run.
+        self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
+
+    def load(self, path: Path) -> None:
+        """Make the graph in the file ready now rather than when it first runs."""
+        self._graph(path)
+
+    def _graph(self, path: Path) -> Any:
+        with self._locks[path]:
+            if path not in self._opened:
+                self._opened[path] = self._open(path)
+            return self._opened[path]
+
+    @abstractmethod
+    def _open(self, path: Path) -> Any:
+        """What runs the graph in the file."""
+
+    @abstractmethod
+    def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """All outputs of the graph in the file, in the graph's order."""
+
+
+class OnnxRuntimeEngine(Engine):
+    """ONNX Runtime sessions, opened when first needed.
+
+    Args:
+        device: a key of `PROVIDERS`.
+        threads: CPU threads of a session; 0 for all cores.
+    """
+
+    def __init__(self, device: str, threads: int) -> None:
+        import onnxruntime as ort
+
+        # Which graphics card it is nobody says; that of another machine may be another.
+        where = _processor() if device == "cpu" else f"{_processor()} of {platform.node()}"
+        super().__init__(f"onnxruntime {ort.__version__} {device} on {where}")
+        self._providers = (
+            [PROVIDERS[device]] if device == "cpu" else [PROVIDERS[device], PROVIDERS["cpu"]]
+        )
+        self._options = ort.SessionOptions()
+        self._options.intra_op_num_threads = threads
+        self._options.log_severity_level = (
+            3  # errors only: warnings about a graph are not for users
+        )
+        # Workers that spin while they wait would take the cores from video decoding and
+        # compositing.
+        self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = ort.InferenceSession
+
+    def _open(self, path: Path) -> Any:
+        return self._session(str(path), self._options, providers=self._providers)
+
+    def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """All outputs of the graph in the file, in the graph's order."""
+        outputs: list[NDArray[Any]] = self._graph(path).run(None, inputs)
+        return outputs
+
+
+class OpenVINOEngine(Engine):
+    """OpenVINO on the CPU, in bfloat16 where the processor computes it.
+
+    Args:
+        threads: CPU threads; 0 leaves `OTHER_STAGES` of the cores to the other stages of the
+            pipeline.
+        weights: fingerprint of the graphs' weights, under which compiled graphs are kept; None
+            keeps none.
+        exact: compute in float32 even where the processor computes bfloat16.
+    """
+
+    def __init__(self, threads: int, weights: str | None = None, exact: bool = False) -> None:
+        import openvino
+
+        self._core = openvino.Core()
+        properties = [
+            str(self._core.get_property("CPU", name))
+            for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
+        ]
+        precision = "float32" if exact else "its own precision"
+        super().__init__(
+            f"openvino {openvino.__version__} in {precision} on {' '.join(properties)}, "
+            f"{_processor()}"
+        )
+        self._config: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads
+            or max(1, round(available_cores() * (1 - OTHER_STAGES))),
+        }
+        if exact:
+            self._config["INFERENCE_PRECISION_HINT"] = "f32"
+        self._kept = None if weights is None else CompiledGraphs(weights, self.arithmetic)
+
+    def _open(self, path: Path) -> Any:
+        blob = self._kept.read(path.stem) if self._kept is not None else None
+        if blob is not None:
+            with contextlib.suppress(RuntimeError):  # what the engine refuses is compiled again
+                return self._core.import_model(
+                    io.BytesIO(blob), "CPU", self._config
+                ).create_infer_request()
+        compiled = self._core.compile_model(str(path), "CPU", self._config)
+        if self._kept is not None:
+            self._kept.keep(path.stem, compiled.export_model().getvalue())
+        return compiled.create_infer_request()
+
+    def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """All outputs of the graph in the file, in the graph's order."""
+        request = self._graph(path)
+        with self._locks[path]:  # a request computes one batch at a time
+            results = request.infer(inputs)
+            return [np.array(results[index]) for index in range(len(results))]
+
+
+def _processor() -> str:
+    """Model of the processor and what it can compute, as far as the system says."""
+    try:
+        with open(
+            "/proc/cpuinfo", encoding="utf-8", errors="replace"
+        ) as file:  # its first paragraph is the first core
+            facts = {
+                name.strip(): value.strip()
+                for name, _, value in (
+                    line.partition(":") for line in itertools.takewhile(str.strip, file)
+                )
+            }
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    flags = facts.get("flags", facts.get("Features", ""))
+    model = facts.get("model name", platform.machine())
+    return f"{model} {hashlib.sha256(flags.encode()).hexdigest()[:16]}"
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def available_devices() -> list[str]:
+    """Names of the devices that this installation can use, the fastest first."""
+    usable = []
+    if importlib.util.find_spec("onnxruntime") is not None:
+        import onnxruntime as ort
+
+        providers = set(ort.get_available_providers())
+        usable = [device for device, provider in PROVIDERS.items() if provider in providers]
+    if importlib.util.find_spec("openvino") is not None:
+        usable.append(OPENVINO)
+    return sorted(usable, key=lambda device: (FASTEST_FIRST + tuple(PROVIDERS)).index(device))
+
+
+def create_engine(
+    device: str = "auto", threads: int = 0, weights: str | None = None, exact: bool = False
+) -> Engine:
+    """The engine for a device name: ``auto``, ``openvino`` or a key of `PROVIDERS`.
+
+    Args:
+        device: the name.
+        threads: CPU threads; 0 leaves some cores to the other stages of the pipeline.
+        weights: fingerprint under which an engine may keep what it compiled; None keeps nothing.
+        exact: compute in float32, which ONNX Runtime always does.
+
+    Raises:
+        InputError: no such device here.
+    """
+    usable = available_devices()
+    if device == "auto":
+        device = next(name for name in usable if name in FASTEST_FIRST)
+    if device not in usable:
+        raise InputError(
+            f"device {device} is not available here",
+            remedy=f"choose one of auto, {', '.join(usable)}",
+        )
+    return (
+        OpenVINOEngine(threads, weights, exact)
+        if device == OPENVINO
+        else OnnxRuntimeEngine(device, threads)
+    )

@@ -1,0 +1,224 @@
+"""The first pass over the target: the chosen face, how it lies in each frame, and its codes.
+
+What it writes (``matrix``, ``mesh``, ``pose``, ``state``, all ``.npy`` with one row a frame, and
+the codes) depends on the target only, not on who shall be seen or what shall be said. The codes of
+all frames but the references are filled in by the second pass, which has the pictures at hand
+anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError
+from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.select import FaceSelector
+from swaptalk.faces.detection.track import TrackedFrame
+from swaptalk.faces.geometry.align import Alignment, crop_face
+from swaptalk.pipeline.analysis.alignment_track import write_layout
+from swaptalk.pipeline.analysis.appearance import Appearances
+from swaptalk.pipeline.analysis.candidates import Candidates, CandidateWriter
+from swaptalk.pipeline.analysis.face_log import (
+    CANDIDATES,
+    FACES,
+    LOOKS,
+    SURVEY,
+    FaceLog,
+    Survey,
+    survey_record,
+)
+from swaptalk.pipeline.analysis.reference import assign_references, choose_references
+from swaptalk.pipeline.analysis.result import APPEARANCE, CODES, COMPILED, MATRIX
+from swaptalk.pipeline.job import ANALYSIS_RECORD, write_atomically
+from swaptalk.pipeline.networks import Networks
+from swaptalk.pipeline.options import DEFAULT_FACE
+from swaptalk.pipeline.plan import Plan
+from swaptalk.pipeline.progress import Progress
+from swaptalk.pipeline.report import Stopwatch
+from swaptalk.storage.frames import CodeStore
+from swaptalk.storage.rows import Rows
+from swaptalk.workers.background import background
+
+#: Frames decoded ahead.
+QUEUE = 8
+
+
+class Observer(Protocol):
+    """Looks at every frame while the faces are followed."""
+
+    def add(self, frame: TrackedFrame, picture: NDArray[np.uint8]) -> None:
+        """Take the next frame's faces and its picture (H, W, 3)."""
+
+
+def analyse(
+    plan: Plan,
+    vision: Vision,
+    networks: Networks,
+    folder: Path,
+    progress: Progress,
+    stopwatch: Stopwatch,
+) -> None:
+    """Analyse the target frames that the plan needs, each of them once, or take them from its
+    template.
+
+    Raises:
+        InputError: nobody whose face could be replaced is seen, or the template is damaged.
+    """
+    with tempfile.TemporaryDirectory(prefix="survey-", dir=folder) as temporary:
+        survey = Path(temporary)
+        if plan.template is None:
+            write_survey(plan, vision, survey, progress, stopwatch)
+            arrange(plan, networks, survey, folder, stopwatch)
+        else:
+            with stopwatch.stage("template"), plan.template.unpacked(survey):
+                arrange(plan, networks, survey, folder, stopwatch)
+
+
+def write_survey(
+    plan: Plan, vision: Vision, folder: Path, progress: Progress, stopwatch: Stopwatch
+) -> None:
+    """Find all faces of the target and note them in ``folder``."""
+    with (
+        FaceLog(folder / FACES) as log,
+        closing(CandidateWriter(folder / CANDIDATES)) as candidates,
+        closing(Appearances(folder / LOOKS, candidates)) as appearances,
+    ):
+        find_faces(plan, vision, progress, stopwatch, log, appearances)
+    write_atomically(folder / SURVEY, survey_record(log.reasons, log.cuts, plan.width))
+
+
+def arrange(
+    plan: Plan, networks: Networks, survey_folder: Path, folder: Path, stopwatch: Stopwatch
+) -> None:
+    """From a survey of all faces to the analysis of the chosen one, in ``folder``.
+
+    Codes that lie beside the survey are used for the frames whose crop is still the same.
+
+    Raises:
+        InputError: nobody whose face could be replaced is seen.
+    """
+    survey = Survey(survey_folder, plan.playback.length)
+    tracks = survey.selector().choose(plan.options.face or DEFAULT_FACE)
+    state = write_layout(survey, tracks, folder)
+    if not (state == 0).any():
+        _refuse(plan, state, survey.reasons)
+    np.save(folder / "state.npy", state)
+    model = survey.appearance(tracks)
+    if model is not None:
+        np.save(folder / APPEARANCE, np.stack([model.median, model.deviation]))
+    pose, openness = np.load(folder / "pose.npy"), np.load(folder / "openness.npy")
+    candidates = (state == 0) & survey.candidates(tracks)
+    references = choose_references(pose, openness, candidates if candidates.any() else state == 0)
+    np.save(folder / "reference.npy", assign_references(pose, references))
+    with closing(CodeStore(folder / CODES)) as store:
+        if (survey_folder / CODES).exists():
+            _take_codes(survey_folder, folder, state, store)
+        with stopwatch.stage("encode faces"):
+            missing = [int(frame) for frame in references if store.get(int(frame)) is None]
+            if missing:
+                crops = _reference_crops(plan, folder, survey_folder, tracks, missing)
+                for frame, codes in zip(
+                    missing, networks.quantize(networks.encode(crops)), strict=True
+                ):
+                    store.put(frame, codes)
+    record = {"reasons": survey.reasons, "references": references.tolist(), "cuts": survey.cuts}
+    write_atomically(folder / ANALYSIS_RECORD, json.dumps(record))
+
+
+def _take_codes(known: Path, folder: Path, state: NDArray[np.uint8], store: CodeStore) -> None:
+    """Codes of the frames whose crop lies exactly as it did when they were encoded; notes which
+    frames these are.
+
+    Smoothing looks ahead: the last frames of a beginning lie a little differently than within the
+    whole.
+    """
+    compiled = np.zeros(len(state), np.bool_)
+    with (
+        Rows(known / MATRIX) as before,
+        Rows(folder / MATRIX) as now,
+        closing(CodeStore(known / CODES)) as codes,
+    ):
+        for frame in np.flatnonzero(state == 0).tolist():
+            if np.array_equal(before[frame], now[frame]):
+                found = codes.get(frame)
+                if found is not None:
+                    store.put(frame, found)
+                    compiled[frame] = True
+    np.save(folder / COMPILED, compiled)
+
+
+def _refuse(plan: Plan, state: NDArray[np.uint8], reasons: list[str]) -> None:
+    counted = Counter(reasons[number] for number in state.tolist())
+    found = ", ".join(f"{count} frames: {reason}" for reason, count in counted.most_common(3))
+    raise InputError(
+        f"no face that could be replaced ({found})",
+        path=plan.options.target,
+        remedy="give a target with a face that looks towards the camera, or choose another with "
+        "--face",
+    )
+
+
+def _pictures(plan: Plan, stopwatch: Stopwatch) -> Iterator[NDArray[np.uint8]]:
+    with plan.open_target() as target:
+        yield from stopwatch.iterate("decode video", target.frames(range(plan.playback.length)))
+
+
+def find_faces(
+    plan: Plan,
+    vision: Vision,
+    progress: Progress,
+    stopwatch: Stopwatch,
+    log: FaceLog | None = None,
+    appearances: Observer | None = None,
+) -> FaceSelector:
+    """Follow all faces through the target, noting where they are and how they look."""
+    tracker, selector = vision.tracker(), FaceSelector()
+    progress.begin("find faces", plan.playback.length)
+    with closing(background(lambda: _pictures(plan, stopwatch), QUEUE, "decode")) as pictures:
+        for picture in pictures:
+            with stopwatch.stage("find faces"):
+                frame = tracker.update(picture)
+                selector.add(frame, picture)
+                if log is not None:
+                    log.append(frame)
+                if appearances is not None:
+                    appearances.add(frame, picture)
+            progress.advance(1)
+    progress.end()
+    return selector
+
+
+def _reference_crops(
+    plan: Plan,
+    folder: Path,
+    survey_folder: Path,
+    tracks: tuple[int, ...],
+    frames: list[int],
+) -> NDArray[np.uint8]:
+    """Crops (R, 256, 256, 3) of reference frames: from the pictures that the survey kept, else
+    decoded again.
+    """
+    with (
+        Rows(folder / MATRIX) as matrices,
+        closing(Candidates(survey_folder / CANDIDATES)) as candidates,
+    ):
+        alignments = {frame: Alignment(matrices[frame]) for frame in frames}
+        crops = {
+            frame: candidates.crop(tracks, frame, alignment)
+            for frame, alignment in alignments.items()
+        }
+    missing = [frame for frame, crop in crops.items() if crop is None]
+    if missing:
+        with plan.open_target() as target:
+            for frame, picture in zip(missing, target.frames(missing), strict=True):
+                crops[frame] = crop_face(picture, alignments[frame])
+    return np.stack([crop for crop in crops.values() if crop is not None])

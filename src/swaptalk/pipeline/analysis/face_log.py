@@ -1,0 +1,168 @@
+"""First look at the target: every face in every frame, kept on disk until it is known who and how
+much is wanted.
+
+A survey of a whole target serves each job on its beginning: what is noted of a frame never depends
+on later ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.detection.select import FaceSelector
+from swaptalk.faces.detection.track import TrackedFace, TrackedFrame
+from swaptalk.faces.editing.occlusion import AppearanceModel
+from swaptalk.faces.geometry.topology import POINT_COUNT
+from swaptalk.pipeline.analysis.appearance import candidate_frames, read_appearance
+
+#: One face in one frame. Meshes stay in float32: half precision is too coarse for pixels of large
+#: pictures.
+RECORD = np.dtype(
+    [
+        ("frame", "<i4"),
+        ("track", "<i4"),
+        ("reason", "u1"),
+        ("pose", "<f4", (3,)),
+        ("mesh", "<f4", (POINT_COUNT, 3)),
+    ]
+)
+#: Files of a survey: faces, looks, and what is known of the whole.
+FACES, LOOKS, SURVEY = "faces.log", "looks.log", "survey.json"
+#: Pictures of faces that may become references; a template has the codes instead.
+CANDIDATES = "candidates.bin"
+#: Records read at once.
+_BLOCK = 256
+#: Reason of a frame in which the chosen person is not seen, and its number; number 0 is a usable
+#: face.
+NO_FACE, NO_FACE_NUMBER = "no face", 1
+
+
+class FaceLog:
+    """Appends all faces of each frame to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        #: Reasons why a frame is left alone, by number.
+        self.reasons = ["", NO_FACE]
+        #: First frames of new scenes.
+        self.cuts: list[int] = []
+
+    def append(self, frame: TrackedFrame) -> None:
+        """Store the faces of the next frame."""
+        if frame.cut:
+            self.cuts.append(frame.index)
+        if frame.faces:
+            self._file.write(
+                np.array(
+                    [self._record(frame.index, face) for face in frame.faces], RECORD
+                ).tobytes()
+            )
+
+    def _record(self, index: int, face: TrackedFace) -> tuple[object, ...]:
+        reason = "" if face.usable else face.reason
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        return (
+            index,
+            face.track,
+            self.reasons.index(reason),
+            face.pose.vector,
+            face.landmarks.points,
+        )
+
+    def close(self) -> None:
+        """Write out what is buffered."""
+        self._file.close()
+
+    def __enter__(self) -> FaceLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def survey_record(reasons: list[str], cuts: list[int], width: int) -> str:
+    """Content of the file that completes a survey; ``width`` is that of the pictures."""
+    return json.dumps({"reasons": reasons, "cuts": cuts, "width": width})
+
+
+class Survey:
+    """Reads a finished survey, or the beginning of one.
+
+    Args:
+        folder: where it lies.
+        frames: only so many frames are seen.
+    """
+
+    def __init__(self, folder: Path, frames: int) -> None:
+        record = json.loads((folder / SURVEY).read_text(encoding="utf-8"))
+        self._folder, self.frames = folder, frames
+        self.reasons: list[str] = list(record["reasons"])
+        self.cuts: list[int] = [cut for cut in record["cuts"] if cut < frames]
+        self._width = int(record["width"])
+
+    def _records(self) -> Iterator[np.ndarray[tuple[int], np.dtype[np.void]]]:
+        with (self._folder / FACES).open("rb") as file:
+            while raw := file.read(_BLOCK * RECORD.itemsize):
+                block = np.frombuffer(raw, RECORD)
+                block = block[block["frame"] < self.frames]
+                if not len(block):
+                    return
+                yield block
+
+    def faces(self, tracks: Iterable[int]) -> Iterator[np.void]:
+        """At most one record of these tracks for every frame, in the order of frames."""
+        wanted = np.array(sorted(tracks))
+        last = -1
+        for block in self._records():
+            for record in block[np.isin(block["track"], wanted)]:
+                if record["frame"] != last:
+                    last = int(record["frame"])
+                    yield record
+
+    def selector(self) -> FaceSelector:
+        """Everybody seen, to choose from."""
+        selector = FaceSelector()
+        for block in self._records():
+            for record in block:
+                selector.count(
+                    int(record["track"]),
+                    record["mesh"],
+                    record["reason"] == 0,
+                    int(record["frame"]),
+                    self._width,
+                )
+        return selector
+
+    def appearance(self, tracks: tuple[int, ...]) -> AppearanceModel | None:
+        """How the face of these tracks usually looks; None if too little of it was seen."""
+        return read_appearance(self._folder / LOOKS, tracks, self.frames)
+
+    def candidates(self, tracks: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Frames (N,) of these tracks that may become references."""
+        chosen = np.zeros(self.frames, np.bool_)
+        chosen[candidate_frames(self._folder / LOOKS, tracks, self.frames)] = True
+        return chosen
+
+
+def by_frame(records: Iterable[np.void], count: int) -> Iterator[np.void | None]:
+    """The records spread over ``count`` frames, None where there is none."""
+    waiting = iter(records)
+    record = next(waiting, None)
+    for frame in range(count):
+        if record is not None and record["frame"] == frame:
+            yield record
+            record = next(waiting, None)
+        else:
+            yield None

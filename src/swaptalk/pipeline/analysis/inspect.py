@@ -1,0 +1,151 @@
+"""What can be said of a photo or video before anything is made of it: who is seen, how often, and
+how well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.select import FaceSelector
+from swaptalk.faces.detection.track import TrackedFrame
+from swaptalk.faces.geometry.topology import FACE_OVAL
+from swaptalk.pipeline.analysis.analyse import find_faces
+from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.plan import make_plan
+from swaptalk.pipeline.progress import Progress
+from swaptalk.pipeline.report import Stopwatch
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A face in the picture that is shown: its ``face`` number, and the oval (N, 2) as shares of
+    width and height.
+    """
+
+    number: int
+    oval: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class View:
+    """The picture (H, W, 3) that shows most people so far, where in the file it is, and the faces
+    in it.
+    """
+
+    frame: int
+    picture: NDArray[np.uint8]
+    outlines: tuple[Outline, ...]
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person: in ``frames`` frames, of which ``usable`` can be changed; for the others
+    ``reasons`` counts why.
+
+    ``number`` is what ``--face`` takes. ``thumbnail`` is a picture (192, 192, 3).
+    """
+
+    number: int
+    frames: int
+    usable: int
+    first_frame: int
+    reasons: dict[str, int]
+    thumbnail: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """All that was found in ``frames`` frames; ``people`` is empty where no face was seen."""
+
+    frames: int
+    view: View | None
+    people: tuple[Person, ...]
+
+
+class _Watcher:
+    """Counts why faces cannot be changed, and keeps the first picture with most usable, then most
+    faces.
+    """
+
+    def __init__(self, shown: Callable[[View], object]) -> None:
+        self.reasons: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self.view: View | None = None
+        self._shown = shown
+        self._best = (-1, -1)
+
+    def add(self, frame: TrackedFrame, picture: NDArray[np.uint8]) -> None:
+        """Take the next frame."""
+        for face in frame.faces:
+            if not face.usable:
+                self.reasons[face.track][face.reason] += 1
+        rank = (sum(face.usable for face in frame.faces), len(frame.faces))
+        if rank <= self._best:
+            return
+        self._best = rank
+        size = np.array([picture.shape[1], picture.shape[0]], np.float32)
+        self.view = View(
+            frame.index,
+            picture.copy(),
+            tuple(
+                Outline(face.track + 1, (face.landmarks.xy[FACE_OVAL] / size).astype(np.float32))
+                for face in frame.faces
+            ),
+        )
+        self._shown(self.view)
+
+
+def inspect_target(
+    path: Path,
+    vision: Vision,
+    progress: Progress,
+    shown: Callable[[View], object] = lambda view: None,
+) -> Inspection:
+    """Follow all faces through a video or photo, with the numbers that a job on it will use.
+
+    Args:
+        path: the file.
+        vision: finds faces.
+        progress: told about every frame.
+        shown: called with each picture that shows more people than those before, from the first
+            face on.
+
+    Raises:
+        InputError: the file cannot be a target.
+    """
+    plan = make_plan(GenerateOptions(target=path), "faces")
+    watcher = _Watcher(shown)
+    selector = find_faces(plan, vision, progress, Stopwatch(), appearances=watcher)
+    return Inspection(plan.playback.length, watcher.view, _people(selector, watcher))
+
+
+def _people(selector: FaceSelector, watcher: _Watcher) -> tuple[Person, ...]:
+    return tuple(
+        Person(
+            found.number,
+            found.frames,
+            found.usable_frames,
+            found.first_frame,
+            dict(watcher.reasons[found.track]),
+            found.thumbnail,
+        )
+        for found in selector.faces
+    )
+
+
+def left_to_right(inspection: Inspection) -> list[int]:
+    """The faces of a photo in the order that ``--source-face`` counts them: their numbers, the
+    leftmost first.
+    """
+    if inspection.view is None:
+        return []
+    outlines = sorted(
+        inspection.view.outlines, key=lambda outline: float(outline.oval[:, 0].mean())
+    )
+    return [outline.number for outline in outlines]

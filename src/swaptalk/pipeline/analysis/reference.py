@@ -1,0 +1,77 @@
+"""Choice of the reference frames that show the lip-sync network the person's mouth and teeth."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Frames whose heads differ by less than this (degrees) can share a reference: the warp bridges it.
+POSE_STEP = 10.0
+#: References per clip: their latents stay in memory, and a head turning further gets the nearest.
+MAXIMUM_REFERENCES = 8
+#: A frame keeps the reference of the frame before until another is closer by this (degrees), so
+#: that texture does not flicker between two references.
+HYSTERESIS = 4.0
+#: The reference shall show an open mouth with teeth, unlike most target frames, but not a yawn:
+#: this quantile of the clip's mouth openness.
+OPENNESS_QUANTILE = 0.85
+
+
+def choose_references(
+    pose: NDArray[np.floating],
+    openness: NDArray[np.floating],
+    usable: NDArray[np.bool_],
+) -> NDArray[np.intp]:
+    """Frames to be used as references: similar pose to the frames they serve, different mouth.
+
+    Poses are covered greedily, the one furthest from all references so far comes next; around each
+    the frame with an open mouth is taken.
+
+    Args:
+        pose: (N, 3) yaw, pitch, roll in degrees.
+        openness: (N,) from :func:`swaptalk.faces.geometry.topology.mouth_openness`.
+        usable: (N,) frames with a usable face.
+
+    Returns:
+        (R,) frame indices, at least one.
+
+    Raises:
+        ValueError: no frame is usable.
+    """
+    candidates = np.flatnonzero(usable)
+    if not len(candidates):
+        raise ValueError("no frame has a usable face")
+    angles = pose[candidates, :2].astype(np.float64)  # roll is taken out by the alignment
+    wanted = np.quantile(openness[candidates], OPENNESS_QUANTILE)
+    misfit = np.abs(openness[candidates] - wanted)
+    centre = np.median(angles, axis=0)
+    chosen: list[int] = []
+    while len(chosen) < MAXIMUM_REFERENCES:
+        around = np.linalg.norm(angles - centre, axis=1)
+        near = np.flatnonzero(around <= max(POSE_STEP / 2, around.min()))
+        chosen.append(int(near[np.argmin(misfit[near])]))
+        distance = np.linalg.norm(angles[:, None] - angles[None, chosen], axis=2).min(axis=1)
+        if distance.max() <= POSE_STEP:
+            break
+        centre = angles[np.argmax(distance)]
+    return candidates[np.unique(chosen)]
+
+
+def assign_references(
+    pose: NDArray[np.floating], references: NDArray[np.intp]
+) -> NDArray[np.uint8]:
+    """For every frame the position in ``references`` of the one it uses, (N,): nearest pose, with
+    hysteresis.
+    """
+    angles = pose[:, :2].astype(np.float32)
+    distance = np.stack(
+        [np.linalg.norm(angles - angles[reference], axis=1) for reference in references], axis=1
+    )
+    nearest = np.argmin(distance, axis=1)
+    assigned = np.empty(len(pose), np.uint8)
+    current = int(nearest[0]) if len(pose) else 0
+    for frame, best in enumerate(nearest):
+        if distance[frame, best] + HYSTERESIS < distance[frame, current]:
+            current = int(best)
+        assigned[frame] = current
+    return assigned

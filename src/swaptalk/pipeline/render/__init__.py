@@ -1,0 +1,1 @@
+"""The second pass: frames generated, marked and written."""

@@ -1,0 +1,92 @@
+"""From the recording to the mouth's motion: tokens on a 25 Hz grid, closed where nobody speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.media.audio import stream_audio
+from swaptalk.media.mel import FRAME_RATE, N_MELS, frame_count, stream_log_mel
+from swaptalk.media.voice_activity import level, speech_weight
+from swaptalk.pipeline.networks import Networks
+from swaptalk.pipeline.timeline import MOTION_RATE, interpolate, motion_positions
+from swaptalk.storage.rows import Rows, RowWriter
+
+#: The audio encoder gets this many seconds at a time, and this many more on both sides so that it
+#: hears at the seams what it would hear in the whole recording.
+BLOCK_SECONDS, CONTEXT_SECONDS = 30, 3
+MELS_PER_TOKEN = FRAME_RATE // MOTION_RATE
+
+
+def _mel_blocks(path: Path) -> Iterator[tuple[NDArray[np.float32], int, int]]:
+    """Yield (mel with context, first frame that counts, number of frames that count), in order."""
+    block, context = BLOCK_SECONDS * FRAME_RATE, CONTEXT_SECONDS * FRAME_RATE
+    pending = np.empty((0, N_MELS), np.float32)
+    before = 0  # frames at the front of `pending` that are context only
+    for mel in stream_log_mel(stream_audio(path)):
+        pending = np.concatenate([pending, mel])
+        while len(pending) >= before + block + context:
+            yield pending[: before + block + context], before, block
+            kept = min(context, before + block)
+            pending, before = pending[before + block - kept :], kept
+    if len(pending) > before:
+        yield pending, before, len(pending) - before
+
+
+def write_motion(encoder: Networks, audio: Path, samples: int, folder: Path) -> None:
+    """Encode a recording into ``motion.npy`` (M, D) and ``speech.npy`` (M,), the weight of speech
+    against silence.
+
+    ``samples`` is the recording's exact length at 16 kHz. Memory does not depend on it but for 100
+    loudness values a second.
+    """
+    total = -(-frame_count(samples) // MELS_PER_TOKEN)
+    loudness: list[NDArray[np.float32]] = []
+    with RowWriter(folder / "motion.npy", total, encoder.silent_motion.shape, np.float16) as writer:
+        for mel, first, count in _mel_blocks(audio):
+            loudness.append(level(mel[first : first + count]))
+            begin = first // MELS_PER_TOKEN
+            writer.append(encoder.motion(mel)[begin : begin + -(-count // MELS_PER_TOKEN)])
+    np.save(folder / "speech.npy", speech_weight(np.concatenate(loudness), total))
+
+
+class Motion(Protocol):
+    """Mouth motion over time."""
+
+    def at(self, time: float) -> NDArray[np.float32]:
+        """Tokens around ``time`` seconds, (W, D), one every 40 ms, the middle one at ``time``."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held."""
+
+
+class MotionTrack:
+    """Reads what :func:`write_motion` wrote, for any moment.
+
+    Args:
+        folder: where it was written.
+        encoder: gives the silent motion and the width of the window.
+    """
+
+    def __init__(self, folder: Path, encoder: Networks) -> None:
+        self._tokens = Rows(folder / "motion.npy")
+        self._speech: NDArray[np.float32] = np.load(folder / "speech.npy")
+        self._silent = np.asarray(encoder.silent_motion, np.float32)
+        self._window = encoder.motion_window
+
+    def at(self, time: float) -> NDArray[np.float32]:
+        """Tokens around ``time`` seconds, (W, D), one every 40 ms, the middle one at ``time``."""
+        positions = motion_positions(time, self._window, len(self._tokens))
+        low, high = int(positions[0]), min(int(positions[-1]) + 2, len(self._tokens))
+        tokens = self._tokens.read(low, high).astype(np.float32)
+        weight = self._speech[low:high, None]
+        return interpolate(weight * tokens + (1 - weight) * self._silent, positions - low)
+
+    def close(self) -> None:
+        """Release the files."""
+        self._tokens.close()

@@ -1,0 +1,56 @@
+"""What the compositor smooths over time, kept at the end of every chunk: a resumed job then goes on
+bit by bit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from swaptalk.errors import SwapTalkError
+from swaptalk.faces.editing.composite import Compositor
+
+
+class SmoothingStates:
+    """The compositor's state after the last frame of each chunk, as files.
+
+    Args:
+        place: file of the state after chunk ``number``.
+        every: frames in a chunk.
+    """
+
+    def __init__(self, place: Callable[[int], Path], every: int) -> None:
+        self._place, self._every = place, every
+
+    def restore(self, compositor: Compositor, first: int) -> None:
+        """Bring a compositor into the state it had before frame ``first``, which begins a chunk.
+
+        Raises:
+            SwapTalkError: the state was not kept.
+        """
+        if first == 0:
+            return
+        path = self._place(first // self._every - 1)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                compositor.state = dict(stored)
+        except (OSError, ValueError) as error:
+            remedy = "leave out --resume to start anew"
+            raise SwapTalkError("is missing or damaged", path=path, remedy=remedy) from error
+
+    def keep(self, compositor: Compositor, frame: int) -> None:
+        """Store the state after ``frame``, durably, if a chunk ends with it."""
+        if (frame + 1) % self._every:
+            return
+        path = self._place(frame // self._every)
+        part = path.with_name(path.name + ".part")
+        arrays: Any = compositor.state
+        with part.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)

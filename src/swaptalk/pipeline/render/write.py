@@ -1,0 +1,91 @@
+"""The last stage: frames into durable chunks, chunks and sound into the output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.media.mux import AudioSource, mux
+from swaptalk.media.video_writer import VideoWriter
+from swaptalk.pipeline.job import JobFolder, version
+from swaptalk.pipeline.plan import Plan
+from swaptalk.pipeline.report import Stopwatch
+
+#: Seconds of video in one chunk: what an interruption can cost at most.
+CHUNK_SECONDS = 10
+#: Faster than the writer's own choice: on 720p with film grain x264 then takes 17 instead of 34 ms
+#: of a core for a frame, at the same PSNR (41.3 against 40.9 dB) and up to twice the size; the
+#: networks need the cores more.
+PRESETS = {"h264": "superfast"}
+
+
+def metadata() -> dict[str, str]:
+    """Container tags that say what the output is."""
+    return {
+        "comment": f"AI-generated video: face or speech synthesised by SwapTalk {version()}",
+        "software": f"SwapTalk {version()}",
+    }
+
+
+def chunk_frames(plan: Plan) -> int:
+    """Frames in one chunk."""
+    return max(1, round(CHUNK_SECONDS * plan.fps))
+
+
+def finished_frames(plan: Plan, job: JobFolder) -> int:
+    """Frames at the beginning of the output that an interrupted job has already finished."""
+    size, number = chunk_frames(plan), 0
+    while number * size < plan.frames and job.chunk(number).exists():
+        if (number + 1) * size < plan.frames and not job.smoothing(number).exists():
+            break
+        number += 1
+    return min(number * size, plan.frames)
+
+
+def write_chunks(
+    plan: Plan,
+    job: JobFolder,
+    frames: Iterator[NDArray[np.uint8]],
+    first: int,
+    stopwatch: Stopwatch,
+    progress: Callable[[int], object],
+) -> None:
+    """Encode the output's frames from ``first`` (a chunk's beginning) on, one durable file every
+    ten seconds.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    size = chunk_frames(plan)
+    options = plan.options
+    for begin in range(first, plan.frames, size):
+        path = job.chunk(begin // size)
+        with VideoWriter(
+            path,
+            plan.width,
+            plan.height,
+            plan.fps,
+            options.codec,
+            options.quality,
+            metadata(),
+            preset=PRESETS.get(options.codec),
+        ) as writer:
+            for _ in range(begin, min(begin + size, plan.frames)):
+                frame = next(frames)
+                with stopwatch.stage("encode video"):
+                    writer.write(frame)
+                progress(1)
+
+
+def join(plan: Plan, job: JobFolder, output: Path) -> None:
+    """Join the chunks and add the sound, in one step.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    chunks = [job.chunk(number) for number in range(-(-plan.frames // chunk_frames(plan)))]
+    audio = None if plan.sound is None else AudioSource(plan.sound, plan.sound_start)
+    mux(chunks, audio, output, plan.fps, metadata(), frames=plan.frames)

@@ -1,0 +1,1 @@
+"""Targets that are analysed once: built, stored, checked and opened."""

@@ -1,0 +1,161 @@
+"""Compiles a target: the same first pass as for a video, the codes of all frames, and one file of
+both.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from swaptalk.faces.detection.analyser import Vision
+from swaptalk.pipeline.analysis.analyse import arrange, write_survey
+from swaptalk.pipeline.analysis.face_log import FACES, LOOKS, Survey
+from swaptalk.pipeline.analysis.result import Analysis
+from swaptalk.pipeline.analysis.source import AnySource
+from swaptalk.pipeline.job import version
+from swaptalk.pipeline.networks import Networks
+from swaptalk.pipeline.plan import Plan
+from swaptalk.pipeline.progress import Progress
+from swaptalk.pipeline.render.generate import BATCH, FaceGenerator, batched, decode_frames
+from swaptalk.pipeline.render.swapped import SWAPPED, SwapWriter
+from swaptalk.pipeline.report import Stopwatch
+from swaptalk.pipeline.template.check import MEMBERS
+from swaptalk.pipeline.template.file import (
+    VIDEO_MEMBER,
+    Member,
+    StoredSwap,
+    TargetFile,
+    TemplateHeader,
+    describe_file,
+    write_template_file,
+)
+from swaptalk.pipeline.template.template import Template
+
+
+def write_template(
+    plan: Plan,
+    output: Path,
+    embed: bool,
+    source: AnySource | None,
+    vision: Vision,
+    networks: Networks,
+    progress: Progress,
+    check: Callable[[], object],
+) -> Template:
+    """Analyse all frames of the plan and write them as a template, with their swap if there is a
+    source.
+
+    ``check`` is called before it gets its place: it shall refuse inputs that have changed since
+    they were read, so that what was made of one photo never goes by the checksum of another.
+
+    Raises:
+        InputError: no face that could be replaced, or the output cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="swaptalk-") as temporary:
+        survey, folder = Path(temporary) / "survey", Path(temporary) / "analysis"
+        survey.mkdir()
+        folder.mkdir()
+        stopwatch = Stopwatch()
+        write_survey(plan, vision, survey, progress, stopwatch)
+        arrange(plan, networks, survey, folder, stopwatch)
+        with (
+            closing(
+                FaceGenerator(networks, Analysis(folder), source, None, plan.options.strength)
+            ) as faces,
+            closing(SwapWriter(Path(temporary))) as swaps,
+        ):
+            usable = _encode_all(plan, faces, None if source is None else swaps, progress)
+            swap = (
+                None if source is None else _stored_swap(plan, networks.arithmetic, faces.analysis)
+            )
+        files = {
+            name: (survey if name in (FACES, LOOKS) else folder) / name for name in sorted(MEMBERS)
+        }
+        if swap is not None:
+            files[SWAPPED] = swaps.path
+        if embed:
+            files[VIDEO_MEMBER] = plan.options.target
+        header = _header(
+            plan, networks.fingerprint, Survey(survey, plan.playback.length), usable, output, embed
+        )
+        check()
+        write_template_file(output, replace(header, swap=swap, members=_described(files)), files)
+    return Template.open(output)
+
+
+def _encode_all(
+    plan: Plan, faces: FaceGenerator, swaps: SwapWriter | None, progress: Progress
+) -> int:
+    """Fill in the codes, and swaps, that a job would make on its way; returns the number of frames
+    that have them.
+    """
+    count, encoded = plan.playback.length, 0
+    progress.begin("encode faces" if swaps is None else "encode and swap faces", count)
+    for batch in batched(decode_frames(plan, range(count)), BATCH):
+        usable = {
+            frame.target: frame.picture for frame in batch if faces.analysis.usable(frame.target)
+        }
+        codes = faces.codes(usable)
+        if swaps is not None and codes:
+            for frame, own, swapped in zip(
+                usable, *faces.swapped(codes, list(usable)), strict=True
+            ):
+                swaps.put(frame, own, swapped)
+        encoded += len(codes)
+        progress.advance(len(batch))
+    progress.end()
+    return encoded
+
+
+def _stored_swap(plan: Plan, arithmetic: str, analysis: Analysis) -> StoredSwap:
+    options = plan.options
+    scenes = analysis.scene(len(analysis) - 1) + 1
+    return StoredSwap(
+        photos=[describe_file(photo).sha256 for photo in options.source],
+        source_face=options.source_face,
+        strength=float(options.strength),
+        arithmetic=arithmetic,
+        poses=[
+            [pose.yaw, pose.pitch, pose.roll] for pose in map(analysis.scene_pose, range(scenes))
+        ],
+    )
+
+
+def _described(files: dict[str, Path]) -> dict[str, Member]:
+    return {name: describe_file(path) for name, path in files.items()}
+
+
+def _header(
+    plan: Plan, weights: str, survey: Survey, usable: int, output: Path, embed: bool
+) -> TemplateHeader:
+    options, target = plan.options, plan.options.target
+    described = describe_file(target)
+    relative = absolute = None
+    if not embed:
+        absolute = str(target.resolve())
+        try:
+            relative = os.path.relpath(absolute, output.resolve().parent)
+        except ValueError:  # another drive
+            relative = target.name
+    return TemplateHeader(
+        software=version(),
+        weights=weights,
+        target=TargetFile(target.name, described.size, described.sha256, relative, absolute),
+        face=options.face,
+        start=options.start,
+        end=options.end,
+        asked_fps=options.fps,
+        asked_resolution=options.resolution,
+        fps=str(plan.fps),
+        width=plan.width,
+        height=plan.height,
+        frames=plan.playback.length,
+        usable_frames=usable,
+        reasons=survey.reasons,
+        cuts=survey.cuts,
+        members={},
+    )

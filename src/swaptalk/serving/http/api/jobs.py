@@ -1,0 +1,332 @@
+"""Jobs: made, looked at, cancelled, fetched, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse, StreamingResponse
+
+from swaptalk.errors import InputError
+from swaptalk.pipeline.options import GenerateOptions, output_size
+from swaptalk.serving.http.api.uploads import deletion, find_upload
+from swaptalk.serving.http.context import Context, Owner, Server
+from swaptalk.serving.http.events import MOST_STREAMS
+from swaptalk.serving.http.problems import (
+    ProblemError,
+    documented,
+    invalid,
+    not_found,
+    too_many_jobs,
+)
+from swaptalk.serving.http.schemas import JOB_PATTERN, JobList, JobRequest, JobView
+from swaptalk.serving.http.webhooks import is_allowed
+from swaptalk.serving.store.housekeeping import delete_job
+from swaptalk.serving.store.jobs import (
+    InputGoneError,
+    Job,
+    JobNotFoundError,
+    KeyReusedError,
+    Kind,
+    State,
+    TooManyJobsError,
+)
+from swaptalk.serving.store.uploads import Upload
+from swaptalk.serving.store.workspace import Workspace
+from swaptalk.serving.user_messages import field_of
+from swaptalk.serving.worker.tasks import PREVIEW
+
+JOBS_PATH = "/api/v1/jobs"
+router = APIRouter(tags=["jobs"])
+#: Options that a template holds: a job that sets them cannot use one.
+TEMPLATE_OPTIONS = ("start", "end", "fps", "resolution")
+JobId = Annotated[str, InPath(pattern=JOB_PATTERN)]
+LastEvent = Annotated[str | None, Header(pattern=r"^[0-9]{1,15}$")]
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "Events `job` (a job as JSON) and `removed`.",
+    }
+}
+
+
+@router.post(
+    JOBS_PATH,
+    status_code=201,
+    responses={
+        200: {
+            "model": JobView,
+            "description": "The job that this Idempotency-Key has made before.",
+        },
+        **documented(400, 401, 404, 409, 413, 422, 429, 507),
+    },
+)
+def create_job(
+    body: JobRequest,
+    response: Response,
+    owner: Owner,
+    server: Server,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> JobView:
+    """Queue a job. With an `Idempotency-Key` a repeated request makes no second job."""
+    server.check_room()
+    uploads = _inputs(body, owner, server)
+    options = body.options.model_dump(exclude_unset=True)
+    _check_options(body, options, uploads[0][1], server)
+    request = {
+        "target": body.target,
+        "source": body.source,
+        "audio": body.audio,
+        "options": options,
+        "still": uploads[0][1].kind == "photo" and body.audio is None,
+    }
+    consent = None if body.consent is None else {"statement": body.consent, "given": time.time()}
+    if body.kind == "render" and consent is None:
+        raise invalid(
+            "consent",
+            "A statement that the people seen and heard agreed is needed.",
+            remedy="Send it as `consent`; it is stored with the job.",
+        )
+    if body.webhook is not None and not is_allowed(body.webhook, server.settings.webhook_host):
+        raise invalid(
+            "webhook",
+            "Webhooks to this address are not allowed.",
+            remedy="Whoever runs the server can allow its host with --webhook-host.",
+        )
+    try:
+        job, is_new = server.places.store.submit(
+            owner,
+            body.kind,
+            request,
+            inputs=[(upload.id, field) for field, upload in uploads],
+            consent=consent,
+            template=_template(server, owner, body.target, options),
+            webhook=body.webhook,
+            idempotency_key=idempotency_key,
+            most_waiting=server.settings.max_waiting,
+        )
+    except KeyReusedError:
+        raise ProblemError(
+            409,
+            "key-reused",
+            "The key belongs to another request",
+            "This Idempotency-Key was sent with a different job before.",
+            field="Idempotency-Key",
+            remedy="Take a new key.",
+        ) from None
+    except TooManyJobsError:
+        raise too_many_jobs(server.settings.max_waiting) from None
+    except InputGoneError:
+        raise not_found("upload", "target") from None
+    for _, upload in uploads:
+        server.places.uploads.touch(owner, upload.id)
+    response.status_code = 201 if is_new else 200
+    response.headers["Location"] = f"{JOBS_PATH}/{job.id}"
+    return JobView.of(job)
+
+
+def _template(server: Context, owner: str, target: str, options: dict[str, Any]) -> str | None:
+    """The finished template of a scene, unless the job asks for what a template decides."""
+    if any(options.get(name) not in (None, 0) for name in TEMPLATE_OPTIONS):
+        return None
+    known = server.places.store.for_upload(owner, target, "template")
+    return known.id if known is not None and known.state == "done" else None
+
+
+def _inputs(body: JobRequest, owner: str, server: Context) -> list[tuple[str, Upload]]:
+    """Field and upload of every input, the target first.
+
+    Raises:
+        ProblemError: one is not there, or is of the wrong kind.
+    """
+    target = find_upload(server, owner, body.target, "target")
+    if target.kind == "audio":
+        raise invalid("target", "The scene must be a video or a photo; this file holds only sound.")
+    found = [("target", target)]
+    for index, source in enumerate(body.source):
+        upload = find_upload(server, owner, source, f"source.{index}")
+        if upload.kind != "photo":
+            raise invalid(
+                f"source.{index}",
+                "The person must be given as a photo.",
+                remedy="Save a frame of the video as a picture and send that.",
+            )
+        found.append(("source", upload))
+    if body.audio is not None:
+        audio = find_upload(server, owner, body.audio, "audio")
+        if audio.kind == "photo" or not audio.media.get("sound"):
+            raise invalid("audio", "There is no sound in this file.")
+        found.append(("audio", audio))
+    return found
+
+
+def _check_options(
+    body: JobRequest, options: dict[str, Any], target: Upload, server: Context
+) -> None:
+    """Refuse what the pipeline would refuse, before it waits in the queue.
+
+    Raises:
+        ProblemError: 422 that names the option.
+    """
+    audio = None if body.audio is None else Path("audio")
+    try:
+        chosen = GenerateOptions(
+            target=Path("target"),
+            source=tuple(Path("source") for _ in body.source),
+            audio=audio,
+            output=Path("output.mp4"),
+            **options,
+        )
+        chosen.check_values()
+        width, height = output_size(
+            chosen.resolution, target.media["width"], target.media["height"]
+        )
+    except InputError as error:
+        name = field_of(error.problem) or field_of(error.remedy)
+        if name in ("source", "audio"):
+            raise invalid(
+                name, "Give a person (source) or words (audio): without both nothing would change."
+            ) from None
+        raise invalid(
+            f"options.{name}" if name else "options",
+            f"{error.problem}.".replace("--", ""),
+            remedy=f"{error.remedy}.".replace("--", ""),
+        ) from None
+    if width * height > server.settings.max_pixels:
+        raise invalid(
+            "options.resolution",
+            f"At most {server.settings.max_pixels} pixels are allowed.",
+            limit=server.settings.max_pixels,
+        )
+
+
+@router.get(JOBS_PATH, responses=documented(401, 422))
+def list_jobs(
+    owner: Owner,
+    server: Server,
+    kind: Annotated[list[Kind], Query()] = ["render"],  # noqa: B006 - read only
+    state: Annotated[list[State] | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[float | None, Query(ge=0, le=1e12, allow_inf_nan=False)] = None,
+) -> JobList:
+    """The newest jobs; `before` (the last answer's `next`) gives those that follow."""
+    revision = server.places.store.revision()
+    jobs = server.places.store.newest(owner, kind, state, limit, before)
+    return JobList(
+        jobs=[JobView.of(job) for job in jobs],
+        revision=revision,
+        next=repr(jobs[-1].created) if len(jobs) == limit else None,
+    )
+
+
+def _find(server: Context, owner: str, job: str) -> Job:
+    try:
+        return server.places.store.get(owner, job)
+    except JobNotFoundError:
+        raise not_found("job", "job") from None
+
+
+@router.get(f"{JOBS_PATH}/{{job}}", responses=documented(401, 404, 422))
+def get_job(job: JobId, owner: Owner, server: Server) -> JobView:
+    """A job: how far it is, its result, or why it failed."""
+    return JobView.of(_find(server, owner, job))
+
+
+@router.post(f"{JOBS_PATH}/{{job}}/cancel", responses=documented(401, 404, 422))
+def cancel_job(job: JobId, owner: Owner, server: Server) -> JobView:
+    """Stop a job. One that has ended stays as it is."""
+    try:
+        return JobView.of(server.places.store.cancel(owner, job))
+    except JobNotFoundError:
+        raise not_found("job", "job") from None
+
+
+@router.delete(f"{JOBS_PATH}/{{job}}", status_code=204, responses=documented(401, 404, 409, 422))
+def remove_job(job: JobId, owner: Owner, server: Server) -> None:
+    """Delete a job that has ended, with its result, for good."""
+    with deletion("job"):
+        delete_job(server.places, owner, job)
+
+
+@router.get(
+    f"{JOBS_PATH}/{{job}}/output",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"video/mp4": {}, "image/png": {}}},
+        206: {"description": "A part of it."},
+        **documented(400, 401, 404, 409, 416, 422),
+    },
+)
+def get_job_output(
+    job: JobId, owner: Owner, server: Server, download: bool = False
+) -> FileResponse:
+    """The result: a video, or a picture. `download` makes browsers save it."""
+    found = _find(server, owner, job)
+    name = PREVIEW if found.kind == "preview" else (found.result or {}).get("file", "")
+    if found.state != "done" or not name:
+        raise ProblemError(
+            409, "not-done", "There is no result", f"The job is {found.state}.", field="job"
+        )
+    path = Workspace(server.places.jobs, found.id).file(name)
+    if not path.exists():
+        raise not_found("result (any more)", "job")
+    kind = "video/mp4" if path.suffix == ".mp4" else "image/png"
+    return FileResponse(
+        path,
+        media_type=kind,
+        filename=f"swaptalk-{found.id[:8]}{path.suffix}" if download else None,
+    )
+
+
+@router.get(
+    f"{JOBS_PATH}/{{job}}/events",
+    responses={**_EVENTS, **documented(401, 404, 422, 429)},
+    response_class=StreamingResponse,
+)
+async def get_job_events(
+    job: JobId,
+    owner: Owner,
+    server: Server,
+    last_event_id: LastEvent = None,
+) -> StreamingResponse:
+    """Changes of one job as server-sent events, from its present state to its end."""
+    await asyncio.to_thread(
+        _find, server, owner, job
+    )  # no request may wait for the disk in the event loop
+    return _stream(server, owner, -1 if last_event_id is None else int(last_event_id), job)
+
+
+@router.get(
+    "/api/v1/events",
+    responses={**_EVENTS, **documented(401, 422, 429)},
+    response_class=StreamingResponse,
+)
+async def get_events(
+    owner: Owner,
+    server: Server,
+    after: Annotated[int, Query(ge=0, le=10**15)] = 0,
+    last_event_id: LastEvent = None,
+) -> StreamingResponse:
+    """Changes of all your jobs as server-sent events, from a `revision` on."""
+    return _stream(server, owner, after if last_event_id is None else int(last_event_id))
+
+
+def _stream(server: Context, owner: str, after: int, job: str | None = None) -> StreamingResponse:
+    if server.changes.streams >= MOST_STREAMS:
+        raise ProblemError(
+            429,
+            "too-many-streams",
+            "Too many listeners",
+            "Ask for the job instead of listening.",
+            {"Retry-After": "10"},
+            limit=MOST_STREAMS,
+        )
+    return StreamingResponse(
+        server.changes.stream(owner, after, job),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
+    )

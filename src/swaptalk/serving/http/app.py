@@ -1,0 +1,93 @@
+"""The web application: routes, page, guards, and what goes on beside the requests."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from swaptalk.pipeline.job import version
+from swaptalk.serving.http import problems
+from swaptalk.serving.http.api import jobs, system, templates, uploads
+from swaptalk.serving.http.context import Context
+from swaptalk.serving.http.events import Changes
+from swaptalk.serving.http.metrics import Metrics, RequestTimes
+from swaptalk.serving.http.request_guard import Guard
+from swaptalk.serving.http.webhooks import deliver_due
+from swaptalk.serving.settings import ServeOptions
+from swaptalk.serving.store import housekeeping
+from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.keys import KeyStore
+
+#: Seconds between two looks for webhooks that are due.
+WEBHOOK_SECONDS = 1.0
+
+
+def create_app(settings: ServeOptions, places: Places) -> FastAPI:
+    """The application of one server; workers are started elsewhere."""
+    context = Context(
+        settings, places, KeyStore(places.database), Changes(places.store), Metrics(places)
+    )
+    app = FastAPI(
+        title="SwapTalk",
+        version=version(),
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        description="One photo, one video, one recording in; that person, in that scene, saying "
+        "those words "
+        "out. Errors are problem documents (RFC 9457).",
+        lifespan=_lifespan,
+    )
+    app.state.context = context
+    problems.install(app)
+    for module in (uploads, jobs, templates, system):
+        app.include_router(module.router)
+    app.mount("/", StaticFiles(directory=_page_folder(), html=True), name="page")
+    app.add_middleware(Guard, settings=settings, upload_path=uploads.UPLOADS_PATH)
+    app.add_middleware(RequestTimes, metrics=context.metrics)
+    return app
+
+
+def _page_folder() -> Path:
+    return Path(str(resources.files("swaptalk.serving").joinpath("page")))
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context: Context = app.state.context
+    settings, places = context.settings, context.places
+
+    def tidy() -> None:
+        housekeeping.tidy(places, settings)
+
+    def deliver() -> None:
+        deliver_due(places.database, settings.webhook_host)
+
+    tasks = [
+        asyncio.create_task(_repeat(tidy, housekeeping.EVERY_SECONDS)),
+        asyncio.create_task(_repeat(deliver, WEBHOOK_SECONDS)),
+    ]
+    yield
+    for task in tasks:
+        task.cancel()
+
+
+async def _repeat(work: Callable[[], None], seconds: float) -> None:
+    """Do something in a thread again and again, whatever happens in it."""
+    while True:
+        try:
+            await asyncio.to_thread(work)
+        except Exception as error:
+            print(
+                f"swaptalk: {getattr(work, '__name__', 'task')} failed: {error}",
+                file=sys.stderr,
+                flush=True,
+            )
+        await asyncio.sleep(seconds)

@@ -1,0 +1,84 @@
+"""What every route needs: the places, the settings, and who is asking."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from swaptalk.serving.http.events import Changes
+from swaptalk.serving.http.metrics import Metrics
+from swaptalk.serving.http.problems import ProblemError
+from swaptalk.serving.http.request_guard import needs_key
+from swaptalk.serving.settings import ServeOptions
+from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.keys import LOCAL_OWNER, KeyStore
+
+SESSION_COOKIE = "swaptalk_session"
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything that lives as long as the server."""
+
+    settings: ServeOptions
+    places: Places
+    keys: KeyStore
+    changes: Changes
+    metrics: Metrics
+
+    def check_room(self) -> None:
+        """Refuse to take anything in while the disk is nearly full.
+
+        Raises:
+            ProblemError: 507.
+        """
+        reserve = self.settings.reserve_bytes
+        if shutil.disk_usage(self.places.folder).free < reserve:
+            raise ProblemError(
+                507,
+                "disk-full",
+                "The server's disk is full",
+                "Nothing new is accepted until whoever runs the server has made room.",
+                limit=reserve,
+            )
+
+
+def context(request: Request) -> Context:
+    """The running server's context."""
+    found = request.app.state.context
+    assert isinstance(found, Context)
+    return found
+
+
+Server = Annotated[Context, Depends(context)]
+
+
+def owner(request: Request, server: Server) -> str:
+    """Who is asking: the API key in ``Authorization``, or the browser session made with one.
+
+    Raises:
+        ProblemError: 401 where a key is needed and none, or a wrong one, was given.
+    """
+    if not needs_key(server.settings):
+        return LOCAL_OWNER
+    kind, _, key = request.headers.get("authorization", "").partition(" ")
+    found = server.keys.owner(key.strip()) if kind.lower() == "bearer" else None
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if found is None and cookie is not None:
+        found = server.keys.session_owner(cookie)
+    if found is None:
+        raise ProblemError(
+            401,
+            "no-key",
+            "An API key is needed",
+            "Send 'Authorization: Bearer KEY' with a key that 'swaptalk keys add NAME' made.",
+            {"WWW-Authenticate": "Bearer"},
+            field="Authorization",
+        )
+    return found
+
+
+Owner = Annotated[str, Depends(owner)]

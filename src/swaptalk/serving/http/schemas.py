@@ -1,0 +1,234 @@
+"""What the API takes and gives, as pydantic models: the OpenAPI description is made from them."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.serving.store.jobs import Job, Kind, State
+from swaptalk.serving.store.uploads import Upload, UploadKind
+
+#: Options of a job that the server decides, or that have a field of their own. Options that name
+#: files or addresses (``..._url``) are never offered either, whatever they are called.
+SERVER_OPTIONS = frozenset(
+    ("device", "threads", "resume", "allow_long", "quiet", "json", "consent")
+)
+#: Longest text option; the longest sensible one is a frame rate such as 30000/1001.
+_OPTION_LENGTH = 32
+UPLOAD_PATTERN = r"^[0-9a-f]{64}$"
+JOB_PATTERN = r"^[0-9a-f]{20}$"
+CONSENT_LENGTH = (10, 1900)
+MOST_PHOTOS = 8
+
+
+def _names_files(kind: Any) -> bool:
+    return kind is Path or any(_names_files(inner) for inner in get_args(kind))
+
+
+def _docstrings(kind: type) -> dict[str, str]:
+    """The texts below the fields of a dataclass and those it inherits from."""
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if not dataclasses.is_dataclass(base):
+            continue
+        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for statement, text in zip(body.body, body.body[1:], strict=False):
+            if (
+                isinstance(statement, ast.AnnAssign)
+                and isinstance(statement.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            ):
+                found[statement.target.id] = str(text.value.value)
+    return found
+
+
+def _bounded(kind: Any) -> dict[str, Any]:
+    """Limits that keep odd values away from what reads them."""
+    members = get_args(kind) if get_origin(kind) is not Literal else ()
+    if kind is str or str in members:
+        return {"max_length": _OPTION_LENGTH}
+    if kind is float or float in members:
+        return {"allow_inf_nan": False}
+    return {}
+
+
+def _job_options() -> type[BaseModel]:
+    """A model with the same options as the command line's, so that a new one is there without being
+    named again.
+    """
+    hints, texts = get_type_hints(GenerateOptions), _docstrings(GenerateOptions)
+    fields: dict[str, Any] = {}
+    for field in dataclasses.fields(GenerateOptions):
+        kind = hints[field.name]
+        if (
+            field.name not in SERVER_OPTIONS
+            and not field.name.endswith("_url")
+            and not _names_files(kind)
+        ):
+            fields[field.name] = (
+                kind,
+                Field(field.default, description=texts.get(field.name), **_bounded(kind)),
+            )
+    return create_model("JobOptions", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+if TYPE_CHECKING:
+    JobOptions = BaseModel
+else:
+    JobOptions = _job_options()
+
+
+class JobRequest(BaseModel):
+    """A job to be done."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["preview", "render"] = Field(
+        "render", description="A video, or a picture of a few of its frames."
+    )
+    target: str = Field(
+        pattern=UPLOAD_PATTERN, description="Upload: the video or photo that gives the scene."
+    )
+    source: list[str] = Field(
+        default_factory=list,
+        max_length=MOST_PHOTOS,
+        description="Uploads: photos of the person who shall be seen.",
+    )
+    audio: str | None = Field(
+        None, pattern=UPLOAD_PATTERN, description="Upload: the words that shall be spoken."
+    )
+    options: JobOptions = Field(default_factory=JobOptions)
+    consent: str | None = Field(
+        None,
+        min_length=CONSENT_LENGTH[0],
+        max_length=CONSENT_LENGTH[1],
+        description="Statement that the people seen and heard agreed; needed for a render, and "
+        "stored with it.",
+    )
+    webhook: str | None = Field(
+        None, max_length=500, description="https address to be told when the job has ended."
+    )
+
+
+class Failure(BaseModel):
+    """Why a job failed."""
+
+    title: str
+    detail: str
+    remedy: str
+    field: str | None = None
+
+
+class JobView(BaseModel):
+    """A job as it is now."""
+
+    id: str
+    kind: Kind
+    state: State
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+    attempts: int = Field(description="How often it was begun since it last got further.")
+    cancelling: bool = Field(description="It runs, but will stop soon.")
+    stage: str | None
+    progress: float = Field(ge=0, le=1)
+    seconds_left: float | None = Field(description="Estimate, once there is one.")
+    request: dict[str, Any]
+    consent: dict[str, Any] | None
+    webhook: str | None
+    template: str | None = Field(
+        description="The template that is used instead of analysing the scene anew."
+    )
+    result: dict[str, Any] | None
+    error: Failure | None
+    output: str | None = Field(description="Where the result is, when there is one.")
+    revision: int = Field(description="Grows with every change.")
+
+    @classmethod
+    def of(cls, job: Job) -> JobView:
+        """Describe a row."""
+        has_output = job.state == "done" and job.kind in ("preview", "render")
+        left = job.seconds_left(time.time())
+        return cls(
+            id=job.id,
+            kind=job.kind,
+            state=job.state,
+            created=_date(job.created),
+            started=None if job.started is None else _date(job.started),
+            finished=None if job.finished is None else _date(job.finished),
+            attempts=job.attempts,
+            cancelling=job.cancel and not job.has_ended,
+            stage=job.stage,
+            progress=round(min(1.0, job.progress), 4),
+            seconds_left=None if left is None else round(left, 1),
+            request=job.request,
+            consent=job.consent,
+            webhook=job.webhook,
+            template=job.template,
+            result=job.result,
+            error=None if job.error is None else Failure(**job.error),
+            output=f"/api/v1/jobs/{job.id}/output" if has_output else None,
+            revision=job.revision,
+        )
+
+
+class JobList(BaseModel):
+    """A page of jobs, the newest first."""
+
+    jobs: list[JobView]
+    next: str | None = Field(description="Give it as `before` to get the page that follows.")
+    revision: int = Field(
+        description="Give it as `after` to /events to hear what has changed since."
+    )
+
+
+class UploadView(BaseModel):
+    """A file that was uploaded."""
+
+    id: str
+    name: str
+    kind: UploadKind
+    bytes: int
+    media: dict[str, Any] = Field(
+        description="Size in pixels, seconds, rate, codecs: as far as they apply."
+    )
+    created: datetime
+    content: str = Field(description="Where its contents are.")
+    inspection: JobView | None = Field(
+        None, description="The look for faces in it: begins with the upload."
+    )
+
+    @classmethod
+    def of(cls, upload: Upload, inspection: Job | None = None) -> UploadView:
+        """Describe a row."""
+        return cls(
+            id=upload.id,
+            name=upload.name,
+            kind=upload.kind,
+            bytes=upload.bytes,
+            media=upload.media,
+            created=_date(upload.created),
+            content=f"/api/v1/uploads/{upload.id}/content",
+            inspection=None if inspection is None else JobView.of(inspection),
+        )
+
+
+class UploadList(BaseModel):
+    """The uploads used last."""
+
+    uploads: list[UploadView]
+
+
+def _date(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)

@@ -1,0 +1,1 @@
+"""The data of the server: database, jobs, keys, uploads, folders."""

@@ -1,0 +1,83 @@
+"""Deletes what is too old, and what processes that died have left behind."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+from swaptalk.serving.settings import Limits
+from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.jobs import DERIVED, JobBusyError, JobNotFoundError
+from swaptalk.serving.store.uploads import UploadBusyError, UploadNotFoundError
+from swaptalk.serving.store.workspace import Workspace
+
+#: Seconds between two rounds.
+EVERY_SECONDS = 60.0
+#: Files that no row speaks of are left alone for so long (seconds): they may belong to a request on
+#: its way.
+ORPHAN_SECONDS = 3600.0
+#: What was removed is told to listeners that come back within this time (seconds).
+_REMOVALS_SECONDS = 86400.0
+
+
+def delete_job(places: Places, owner: str, job: str) -> None:
+    """Forget a job that has ended, and delete its files.
+
+    Raises:
+        JobNotFoundError: there is none.
+        JobBusyError: it has not ended.
+    """
+    places.store.remove(owner, job)
+    Workspace(places.jobs, job).remove()
+
+
+def delete_upload(places: Places, owner: str, upload: str) -> None:
+    """Delete an upload, the pictures that were cut out of it, and the template that was made of it.
+
+    Raises:
+        UploadNotFoundError: there is none.
+        UploadBusyError: a job needs it.
+    """
+    derived = [places.store.for_upload(owner, upload, kind) for kind in DERIVED]
+    places.uploads.remove(owner, upload)
+    for job in derived:
+        if job is not None and places.store.cancel(owner, job.id).has_ended:
+            delete_job(places, owner, job.id)  # else it is deleted in the next round
+
+
+def tidy(places: Places, limits: Limits, now: float | None = None) -> None:
+    """One round: jobs and uploads past their time, then files without a row."""
+    now = time.time() if now is None else now
+    for job in [
+        *places.store.ended_before(now - limits.keep_seconds),
+        *places.store.derived_from_nothing(),
+    ]:
+        try:
+            delete_job(places, job.owner, job.id)
+        except (JobNotFoundError, JobBusyError):  # somebody else was faster
+            continue
+    for upload in places.uploads.unused_since(now - limits.keep_seconds):
+        try:
+            delete_upload(places, upload.owner, upload.id)
+        except (UploadNotFoundError, UploadBusyError):
+            continue
+    places.uploads.sweep(now - ORPHAN_SECONDS)
+    _sweep_jobs(places, now)
+    with places.database.transaction() as connection:
+        connection.execute("DELETE FROM removals WHERE at < ?", (now - _REMOVALS_SECONDS,))
+        connection.execute("DELETE FROM sessions WHERE until < ?", (now,))
+
+
+def _sweep_jobs(places: Places, now: float) -> None:
+    states = {
+        row["id"]: row["state"]
+        for row in places.database.connection.execute("SELECT id, state FROM jobs")
+    }
+    for folder in places.jobs.iterdir():
+        if folder.name not in states:
+            if folder.stat().st_mtime < now - ORPHAN_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+        elif states[folder.name] in ("done", "failed", "cancelled"):
+            for attempt in folder.glob("attempt-*"):
+                if attempt.stat().st_mtime < now - ORPHAN_SECONDS:
+                    shutil.rmtree(attempt, ignore_errors=True)

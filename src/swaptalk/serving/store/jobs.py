@@ -1,0 +1,397 @@
+"""Jobs as users see them: submitted, listed, cancelled, deleted. What workers do with them is in
+``claims``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from swaptalk.serving.store.database import Database, next_revision
+
+Kind = Literal["inspect", "preview", "render", "template"]
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+KINDS: tuple[Kind, ...] = ("inspect", "preview", "render", "template")
+#: Kinds whose results belong to an upload, and go with it.
+DERIVED: tuple[Kind, ...] = ("inspect", "template")
+#: States that a job does not leave again.
+ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+#: Finding faces takes this share of the time that making the frames takes, as long as nothing is
+#: measured.
+_SURVEY_SHARE = 0.35
+#: Seconds of a stage before its speed is believed.
+_SETTLING = 1.5
+#: Stages in which every frame is visited, in order.
+SURVEY, GENERATE = "find faces", "generate"
+
+
+class JobNotFoundError(LookupError):
+    """There is no such job, or it is somebody else's."""
+
+
+class KeyReusedError(Exception):
+    """The idempotency key belongs to another request."""
+
+
+class TooManyJobsError(Exception):
+    """As many jobs as are allowed are waiting or running."""
+
+
+class JobBusyError(Exception):
+    """The job has not ended."""
+
+
+class InputGoneError(Exception):
+    """An upload that the job needs is not there."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row. Times are seconds since 1970."""
+
+    id: str
+    owner: str
+    kind: Kind
+    state: State
+    request: dict[str, Any]
+    consent: dict[str, Any] | None
+    webhook: str | None
+    template: str | None
+    created: float
+    started: float | None
+    finished: float | None
+    attempts: int
+    token: int
+    cancel: bool
+    stage: str | None
+    stage_total: int
+    stage_first: int
+    stage_done: int
+    stage_begun: float | None
+    furthest: int
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+    revision: int
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will happen to it any more."""
+        return self.state in ENDED
+
+    @property
+    def progress(self) -> float:
+        """0 to 1: how much of the work is done."""
+        if self.state == "done":
+            return 1.0
+        share = self.stage_done / self.stage_total if self.stage_total else 0.0
+        if self.stage == GENERATE:
+            return _SURVEY_SHARE / (1 + _SURVEY_SHARE) + share / (1 + _SURVEY_SHARE)
+        if self.stage == SURVEY and self.kind in ("render", "template"):
+            return share * _SURVEY_SHARE / (1 + _SURVEY_SHARE)
+        return share
+
+    def seconds_left(self, now: float) -> float | None:
+        """An estimate from the speed of the running stage; None as long as there is none."""
+        made = self.stage_done - self.stage_first
+        if (
+            self.state != "running"
+            or self.stage_begun is None
+            or made <= 0
+            or now - self.stage_begun < _SETTLING
+        ):
+            return None
+        each = (now - self.stage_begun) / made
+        left = (self.stage_total - self.stage_done) * each
+        if self.stage == SURVEY and self.kind == "render":
+            left += self.stage_total * each / _SURVEY_SHARE
+        return left
+
+
+def job_from(row: sqlite3.Row) -> Job:
+    """Read a row of the table ``jobs``."""
+    names = Job.__dataclass_fields__
+    values = {name: row[name] for name in names}
+    for name in ("request", "consent", "result", "error"):
+        values[name] = None if values[name] is None else json.loads(values[name])
+    return Job(**{**values, "cancel": bool(values["cancel"])})
+
+
+class JobStore:
+    """The jobs of all users; every method is one transaction and safe from any thread and
+    process.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def submit(
+        self,
+        owner: str,
+        kind: Kind,
+        request: Mapping[str, Any],
+        *,
+        inputs: Iterable[tuple[str, str]] = (),
+        consent: Mapping[str, Any] | None = None,
+        webhook: str | None = None,
+        idempotency_key: str | None = None,
+        most_waiting: int | None = None,
+        template: str | None = None,
+    ) -> tuple[Job, bool]:
+        """Queue a job, once.
+
+        Args:
+            owner: whose it is.
+            kind: what is to be done.
+            request: as JSON.
+            inputs: (upload, role) of every file it needs; they are not deleted before it.
+            consent: the statement that was given.
+            webhook: address to tell when it has ended.
+            idempotency_key: a repetition with the same key and request gives the job that is there
+                already.
+            template: name of the job that made the template to be used; no part of what a
+                repetition must repeat.
+            most_waiting: refuse if the owner has so many jobs that have not ended, inspections not
+                counted.
+
+        Returns:
+            The job, and whether it is new.
+
+        Raises:
+            KeyReusedError: the key was used with another request.
+            TooManyJobsError: see ``most_waiting``.
+            InputGoneError: an upload is not there (any more).
+        """
+        text = json.dumps(request, sort_keys=True)
+        digest = hashlib.sha256(f"{kind}\n{text}\n{webhook}".encode()).hexdigest()
+        with self._database.transaction() as connection:
+            if idempotency_key is not None:
+                known = connection.execute(
+                    "SELECT * FROM jobs WHERE owner = ? AND idempotency_key = ?",
+                    (owner, idempotency_key),
+                ).fetchone()
+                if known is not None:
+                    if known["request_hash"] != digest:
+                        raise KeyReusedError(idempotency_key)
+                    return job_from(known), False
+            if most_waiting is not None and _waiting(connection, owner) >= most_waiting:
+                raise TooManyJobsError(most_waiting)
+            job = secrets.token_hex(10)
+            connection.execute(
+                "INSERT INTO jobs (id, owner, kind, state, request, request_hash, consent, "
+                "webhook, template,"
+                " idempotency_key, created, revision) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, "
+                "?, ?)",
+                (
+                    job,
+                    owner,
+                    kind,
+                    text,
+                    digest,
+                    None if consent is None else json.dumps(consent),
+                    webhook,
+                    template,
+                    idempotency_key,
+                    time.time(),
+                    next_revision(connection),
+                ),
+            )
+            try:
+                connection.executemany(
+                    "INSERT OR IGNORE INTO job_inputs VALUES (?, ?, ?, ?)",
+                    [(job, owner, upload, role) for upload, role in inputs],
+                )
+            except sqlite3.IntegrityError as error:
+                raise InputGoneError(job) from error
+            return self._read(connection, owner, job), True
+
+    @staticmethod
+    def _read(connection: sqlite3.Connection, owner: str, job: str) -> Job:
+        row = connection.execute(
+            "SELECT * FROM jobs WHERE id = ? AND owner = ?", (job, owner)
+        ).fetchone()
+        if row is None:
+            raise JobNotFoundError(job)
+        return job_from(row)
+
+    def get(self, owner: str, job: str) -> Job:
+        """One job.
+
+        Raises:
+            JobNotFoundError: none of this owner has the name.
+        """
+        return self._read(self._database.connection, owner, job)
+
+    def newest(
+        self,
+        owner: str,
+        kinds: Iterable[Kind] = KINDS,
+        states: Iterable[State] | None = None,
+        limit: int = 50,
+        before: float | None = None,
+    ) -> list[Job]:
+        """The newest jobs first; ``before`` goes on where the last list ended."""
+        kinds, states = list(kinds), None if states is None else list(states)
+        query = f"SELECT * FROM jobs WHERE owner = ? AND kind IN ({_marks(kinds)})"
+        values: list[Any] = [owner, *kinds]
+        if states is not None:
+            query += f" AND state IN ({_marks(states)})"
+            values += states
+        if before is not None:
+            query += " AND created < ?"
+            values.append(before)
+        rows = self._database.connection.execute(
+            query + " ORDER BY created DESC, id LIMIT ?", (*values, limit)
+        )
+        return [job_from(row) for row in rows]
+
+    def for_upload(self, owner: str, upload: str, kind: Kind) -> Job | None:
+        """The latest job of a kind that has this upload among its inputs."""
+        row = self._database.connection.execute(
+            "SELECT jobs.* FROM jobs JOIN job_inputs ON job = jobs.id WHERE jobs.owner = ? AND "
+            "upload = ? AND kind = ?"
+            " ORDER BY created DESC LIMIT 1",
+            (owner, upload, kind),
+        ).fetchone()
+        return None if row is None else job_from(row)
+
+    def cancel(self, owner: str, job: str) -> Job:
+        """Stop a job: at once if it waits, soon if it runs; one that has ended stays as it is.
+
+        Raises:
+            JobNotFoundError: there is none.
+        """
+        with self._database.transaction() as connection:
+            found = self._read(connection, owner, job)
+            if found.state == "queued":
+                end_job(connection, found, "cancelled")
+            elif found.state == "running":
+                connection.execute(
+                    "UPDATE jobs SET cancel = 1, revision = ? WHERE id = ?",
+                    (next_revision(connection), job),
+                )
+            return self._read(connection, owner, job)
+
+    def remove(self, owner: str, job: str) -> None:
+        """Forget a job that has ended; the caller deletes its files.
+
+        Raises:
+            JobNotFoundError: there is none.
+            JobBusyError: it waits or runs.
+        """
+        with self._database.transaction() as connection:
+            if not self._read(connection, owner, job).has_ended:
+                raise JobBusyError(job)
+            connection.execute("DELETE FROM jobs WHERE id = ?", (job,))
+            connection.execute(
+                "INSERT INTO removals VALUES (?, ?, ?, ?)",
+                (job, owner, next_revision(connection), time.time()),
+            )
+        self._database.forget()
+
+    def ended_before(self, moment: float) -> list[Job]:
+        """Jobs of all owners that ended before a time (seconds since 1970)."""
+        rows = self._database.connection.execute(
+            f"SELECT * FROM jobs WHERE state IN ({_marks(ENDED)}) AND finished < ?",
+            (*ENDED, moment),
+        )
+        return [job_from(row) for row in rows]
+
+    def derived_from_nothing(self) -> list[Job]:
+        """Inspections and templates that have ended and whose upload has been deleted."""
+        rows = self._database.connection.execute(
+            f"SELECT * FROM jobs WHERE kind IN ({_marks(DERIVED)}) AND state IN ({_marks(ENDED)})"
+            " AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE job = jobs.id)",
+            (*DERIVED, *ENDED),
+        )
+        return [job_from(row) for row in rows]
+
+    def changes(
+        self, owner: str, after: int, job: str | None = None
+    ) -> tuple[list[Job], list[tuple[str, int]]]:
+        """Jobs of an owner changed after a revision, and (job, revision) of those removed, oldest
+        change first.
+        """
+        only, values = ("", (owner, after)) if job is None else (" AND id = ?", (owner, after, job))
+        connection = self._database.connection
+        rows = connection.execute(
+            f"SELECT * FROM jobs WHERE owner = ? AND revision > ?{only} ORDER BY revision", values
+        ).fetchall()
+        gone = connection.execute(
+            "SELECT job, revision FROM removals WHERE owner = ? AND revision > "
+            f"?{only.replace('id', 'job')}"
+            " ORDER BY revision",
+            values,
+        ).fetchall()
+        return [job_from(row) for row in rows], [(row["job"], row["revision"]) for row in gone]
+
+    def revision(self) -> int:
+        """Number of the latest change."""
+        return int(self._database.connection.execute("SELECT last FROM revisions").fetchone()[0])
+
+
+def end_job(
+    connection: sqlite3.Connection,
+    job: Job,
+    state: State,
+    result: Mapping[str, Any] | None = None,
+    error: Mapping[str, Any] | None = None,
+) -> None:
+    """Bring a job into a state that it does not leave again, count it, and have its webhook
+    called.
+    """
+    now = time.time()
+    connection.execute(
+        "UPDATE jobs SET state = ?, finished = ?, lease_until = NULL, worker = NULL, revision = ?,"
+        " result = coalesce(?, result), error = ? WHERE id = ?",
+        (
+            state,
+            now,
+            next_revision(connection),
+            None if result is None else json.dumps(result),
+            None if error is None else json.dumps(error),
+            job.id,
+        ),
+    )
+    count_up(connection, f"jobs_{job.kind}_{state}", 1)
+    if job.started is not None:
+        count_up(connection, f"seconds_{job.kind}", now - job.started)
+    if job.kind == "render" and state == "done" and result is not None:
+        count_up(connection, "frames", float(result.get("frames", 0)))
+    if job.webhook is not None:
+        body = {
+            "type": f"job.{state}",
+            "timestamp": now,
+            "data": {"id": job.id, "kind": job.kind, "state": state},
+        }
+        connection.execute(
+            "INSERT INTO deliveries (id, url, body, next, job) VALUES (?, ?, ?, ?, ?)",
+            (f"msg_{secrets.token_hex(12)}", job.webhook, json.dumps(body), now, job.id),
+        )
+
+
+def count_up(connection: sqlite3.Connection, name: str, amount: float) -> None:
+    """Add to a total that outlives the jobs it counts."""
+    connection.execute(
+        "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value"
+        " + excluded.value",
+        (name, amount),
+    )
+
+
+def _waiting(connection: sqlite3.Connection, owner: str) -> int:
+    row = connection.execute(
+        "SELECT count(*) FROM jobs WHERE owner = ? AND state IN ('queued', 'running')"
+        " AND kind != 'inspect'",
+        (owner,),
+    ).fetchone()
+    return int(row[0])
+
+
+def _marks(values: Iterable[object]) -> str:
+    return ", ".join("?" for _ in values)

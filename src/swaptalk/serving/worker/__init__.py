@@ -1,0 +1,1 @@
+"""The worker processes of the server: supervision, claims, attempts and tasks."""

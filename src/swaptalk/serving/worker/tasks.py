@@ -1,0 +1,265 @@
+"""What workers do for each kind of job."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from swaptalk.errors import InputError
+from swaptalk.faces.detection.analyser import Vision
+from swaptalk.inference.bundle import ModelBundle
+from swaptalk.media.image import write_image
+from swaptalk.pipeline.analysis.inspect import Inspection, View, inspect_target, left_to_right
+from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.job import OtherJobError, job_path
+from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.plan import make_plan
+from swaptalk.pipeline.target import resized
+from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
+from swaptalk.serving.settings import ServeOptions
+from swaptalk.serving.store.claims import Claims
+from swaptalk.serving.store.jobs import Job, Kind
+from swaptalk.serving.store.uploads import UploadNotFoundError, UploadStore
+from swaptalk.serving.store.workspace import Workspace
+from swaptalk.serving.worker.attempt import Attempt
+from swaptalk.serving.worker.cluster import ON_CLUSTER, ClusterMaker, connect
+
+#: Longest side of the picture that shows who was found, in pixels.
+VIEW_SIDE = 960
+PICTURE, PREVIEW, VIDEO, STILL, REPORT = (
+    "picture.jpg",
+    "preview.png",
+    "output.mp4",
+    "output.png",
+    "report.json",
+)
+TEMPLATE = f"scene{TEMPLATE_SUFFIX}"
+
+
+class Tasks:
+    """Does the jobs of one worker process; the networks stay loaded between them.
+
+    Args:
+        settings: of the server.
+        kinds: the jobs that will come.
+        uploads: where the inputs are.
+        jobs: folder of all jobs.
+        claims: where results are published.
+
+    Raises:
+        InputError: the Ray cluster that the settings name cannot be joined.
+    """
+
+    def __init__(
+        self,
+        settings: ServeOptions,
+        kinds: Sequence[Kind],
+        uploads: UploadStore,
+        jobs: Path,
+        claims: Claims,
+    ) -> None:
+        self._settings, self._uploads, self._jobs, self._claims = settings, uploads, jobs, claims
+        self._cluster = connect(settings) if any(kind in ON_CLUSTER for kind in kinds) else None
+        self._loaded_vision: Vision | None = None
+        self._loaded_networks: ModelBundle | None = None
+
+    @property
+    def _vision(self) -> Vision:
+        if self._loaded_vision is None:
+            self._loaded_vision = Vision(progress=False)
+        return self._loaded_vision
+
+    def _maker(self, attempt: Attempt) -> SwapTalk | ClusterMaker:
+        if self._cluster is not None:
+            return ClusterMaker(self._cluster, self._settings, attempt)
+        if self._loaded_networks is None:
+            settings = self._settings
+            self._loaded_networks = ModelBundle.from_pretrained(
+                settings.models, settings.threads, settings.device
+            )
+        attempt.check()
+        return SwapTalk(self._loaded_networks, self._vision, attempt)
+
+    def run(self, job: Job, attempt: Attempt) -> None:
+        """Do a job and publish its result.
+
+        Raises:
+            InputError: the inputs or options are at fault.
+            LeaseLostError, CancelledError, StoppedError: see :class:`Attempt`.
+        """
+        {
+            "inspect": self._inspect,
+            "preview": self._preview,
+            "render": self._render,
+            "template": self._template,
+        }[job.kind](job, attempt)
+
+    def inputs(self, job: Job) -> dict[Path, tuple[str, str]]:
+        """Field and user's name of every input file of a job that is still there, by path."""
+        found = {}
+        for field in ("upload", "target", "source", "audio"):
+            value = job.request.get(field) or []
+            for upload in [value] if isinstance(value, str) else value:
+                try:
+                    found[self._uploads.path(upload)] = (
+                        field,
+                        self._uploads.get(job.owner, upload).name,
+                    )
+                except UploadNotFoundError:
+                    continue
+        return found
+
+    def _options(self, job: Job, **more: Any) -> GenerateOptions:
+        request = job.request
+        values = {
+            **request["options"],
+            "target": self._target(job),
+            "source": tuple(self._uploads.path(upload) for upload in request["source"]),
+            "audio": None if request["audio"] is None else self._uploads.path(request["audio"]),
+            "certificate": self._settings.certificate,
+            "key": self._settings.key,
+        }
+        if job.consent is not None:
+            # The option also takes the name of a file; with words in front no text of a user's can
+            # be one.
+            values["consent"] = f"Stated with the request: {job.consent['statement']}"
+        return GenerateOptions(**values, **more)
+
+    def _target(self, job: Job) -> Path:
+        """The scene, or the template of it that was there when the job was submitted and still
+        is.
+        """
+        if job.template is not None:
+            template = Workspace(self._jobs, job.template).file(TEMPLATE)
+            if template.exists():
+                return template
+        return self._uploads.path(job.request["target"])
+
+    def _template(self, job: Job, attempt: Attempt) -> None:
+        space = Workspace(self._jobs, job.id)
+        folder = space.begin(job.token, VIDEO)
+        self._maker(attempt).build_template(
+            self._uploads.path(job.request["target"]), folder / TEMPLATE, face=job.request["face"]
+        )
+        self._claims.finish(
+            job,
+            {"bytes": (folder / TEMPLATE).stat().st_size},
+            lambda: space.publish(job.token, [TEMPLATE]),
+        )
+        space.clear(job.token)
+
+    def _inspect(self, job: Job, attempt: Attempt) -> None:
+        space = Workspace(self._jobs, job.id)
+        folder = space.begin(job.token, VIDEO)
+
+        def show(view: View) -> None:
+            write_image(folder / PICTURE, _fitted(view))
+            attempt.check()
+            space.file(PICTURE).unlink(missing_ok=True)
+            space.publish(job.token, [PICTURE])
+            self._claims.show(job, {"view": _view(view)})
+
+        found = inspect_target(
+            self._uploads.path(job.request["upload"]), self._vision, attempt, show
+        )
+        names = []
+        for person in found.people:
+            names.append(f"person-{person.number}.jpg")
+            write_image(folder / names[-1], person.thumbnail)
+        self._claims.finish(job, _inspected(found), lambda: space.publish(job.token, names))
+        space.clear(job.token)
+
+    def _preview(self, job: Job, attempt: Attempt) -> None:
+        space = Workspace(self._jobs, job.id)
+        folder = space.begin(job.token, VIDEO)
+        self._maker(attempt).generate(self._options(job, preview=folder / PREVIEW))
+        self._claims.finish(
+            job,
+            {"bytes": (folder / PREVIEW).stat().st_size},
+            lambda: space.publish(job.token, [PREVIEW]),
+        )
+        space.clear(job.token)
+
+    def _render(self, job: Job, attempt: Attempt) -> None:
+        space = Workspace(self._jobs, job.id)
+        name = STILL if job.request["still"] else VIDEO
+        if space.file(
+            name
+        ).exists():  # the last attempt died after publishing, before it could say so
+            self._claims.finish(job, self._result(space.file(name), space.file(REPORT)))
+            space.clear(job.token)
+            return
+        folder = space.begin(job.token, name)
+        if not (
+            folder / name
+        ).exists():  # else the last attempt died after making it, before publishing
+            options = self._options(
+                job, output=folder / name, stats=folder / REPORT, resume=True, allow_long=True
+            )
+            self._check_length(options)
+            try:
+                self._maker(attempt).generate(options)
+            except OtherJobError:  # begun by another version of the program or with other weights
+                shutil.rmtree(job_path(folder / name))
+                self._maker(attempt).generate(options)
+        result = self._result(folder / name, folder / REPORT)
+        self._claims.finish(job, result, lambda: space.publish(job.token, [REPORT, name]))
+        space.clear(job.token)
+
+    def _check_length(self, options: GenerateOptions) -> None:
+        """Headers may lie about the length; the plan has measured it."""
+        seconds, most = float(make_plan(options).seconds), self._settings.max_seconds
+        if seconds > most:
+            raise InputError(
+                f"the result would be {seconds:.0f} seconds long",
+                remedy=f"make at most {most} of it",
+            )
+
+    @staticmethod
+    def _result(output: Path, report: Path) -> dict[str, Any]:
+        said: dict[str, Any] = {}
+        if report.exists():
+            said = json.loads(report.read_text(encoding="utf-8"))
+            said.pop("output", None)
+        return {**said, "file": output.name, "bytes": output.stat().st_size}
+
+
+def _fitted(view: View) -> Any:
+    height, width = view.picture.shape[:2]
+    scale = min(1.0, VIEW_SIDE / max(height, width))
+    return resized(view.picture, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def _view(view: View) -> dict[str, Any]:
+    height, width = view.picture.shape[:2]
+    faces = [
+        {
+            "number": one.number,
+            "oval": [[round(float(x), 4), round(float(y), 4)] for x, y in one.oval],
+        }
+        for one in view.outlines
+    ]
+    return {"width": width, "height": height, "frame": view.frame, "faces": faces}
+
+
+def _inspected(found: Inspection) -> dict[str, Any]:
+    people = [
+        {
+            "number": one.number,
+            "frames": one.frames,
+            "usable": one.usable,
+            "first_frame": one.first_frame,
+            "reasons": dict(Counter(one.reasons).most_common()),
+        }
+        for one in found.people
+    ]
+    return {
+        "frames": found.frames,
+        "people": people,
+        "left_to_right": left_to_right(found),
+        "view": None if found.view is None else _view(found.view),
+    }

@@ -1,0 +1,482 @@
+"""Stage ``lipsync``: motion to picture from every moving mouth, sound to motion from synchronous
+speech.
+
+Both halves share the motion tokens (DESIGN, "Data-poor lip-sync"). Later a share of the pictures is
+driven by the sound itself, so that L_code and L_sync reach the mel encoder as they do in the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from swaptalk.assets import catalogue
+from swaptalk.data.faces import to_pictures
+from swaptalk.data.latents import LatentCache
+from swaptalk.data.motion import MotionTable, window
+from swaptalk.data.mouths import MouthSampler, SpeechSampler, moving
+from swaptalk.data.speech import MEL_PER_FRAME
+from swaptalk.data.store import Dataset, Item
+from swaptalk.errors import InputError
+from swaptalk.losses.code import code_loss
+from swaptalk.losses.geometry import geometry_loss
+from swaptalk.losses.lpips import LPIPS
+from swaptalk.losses.motion import correlation_loss, spread_loss, token_loss, velocity_loss
+from swaptalk.losses.mouth import mouth, mouth_loss, mouth_perceptual_loss
+from swaptalk.losses.sync import sync_loss
+from swaptalk.losses.terms import Terms
+from swaptalk.models.audio import AudioConfig, MelEncoder
+from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
+from swaptalk.models.expert import VQLipExpert
+from swaptalk.models.lipsync import LipSync, LipSyncConfig
+from swaptalk.models.motion import ABSOLUTE_CHANNELS
+from swaptalk.models.vqgan import VQGAN
+from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
+from swaptalk.training.checkpoint import CHECKPOINT_NAME
+from swaptalk.training.geometry import geometry_regressor
+from swaptalk.training.optimizers import build_optimizers
+from swaptalk.training.options import LoopOptions
+from swaptalk.training.pretrained import fingerprint, load_network, measured_by, motion_statistics
+from swaptalk.training.stage import Batch, Evaluation, Stage
+from swaptalk.training.stages.expert import trusted_clips
+from swaptalk.training.stages.swap import announce
+
+#: First and last layers of the picture side, which AdamW trains.
+OUTER_LAYERS = ("stem", r"\.offset", "time", r"^output\.")
+#: Frames of sound around the targets that the mel encoder hears when it drives a picture.
+CONTEXT = 10
+#: Clips, and frames of each, that the evaluation looks at; columns of the sample sheet.
+JUDGED_CLIPS, JUDGED_FRAMES, SHEET_FRAMES = 12, 8, 8
+#: Stages of VGG-16 in the mouth's perceptual loss.
+LPIPS_STAGES = 4
+
+
+@dataclass(frozen=True)
+class LipSyncWeights:
+    """Weight of each loss of the picture side; 0 switches it off."""
+
+    code: float = 1.0
+    """L_code: the real lower half's embedding."""
+    mouth: float = 0.5
+    """Decoded mouth, L1."""
+    mouth_perceptual: float = 0.25
+    """Decoded mouth, LPIPS."""
+    adversarial: float = 0.0
+    """Patch discriminator, from adversarial_from on: sharper mouths, which at 0.05 opened less
+    (MODEL_CARD.md)."""
+    sync: float = 0.03
+    """L_sync: the VQ-Lip expert."""
+    geometry: float = 0.5
+    """The mouth as far open and the head as it really is, read from the embedding."""
+
+
+@dataclass(frozen=True)
+class SpeechWeights:
+    """Weight of each loss of the sound side; 0 switches it off."""
+
+    token: float = 1.0
+    """Values of the tokens."""
+    velocity: float = 0.3
+    """Their changes."""
+    correlation: float = 0.3
+    """Opening in step with the real one."""
+    spread: float = 0.2
+    """Opening as wide as the real one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LipSyncOptions(LoopOptions):
+    """Train lip-sync module and mel encoder on a finished autoencoder and expert."""
+
+    out: Path = Path("runs/lipsync")
+    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
+    is resumed."""
+    data: Path = Path("dataset")
+    """Dataset of 'swaptalk prepare'."""
+    vqgan: Path = Path("runs/vqgan")
+    """Run of 'swaptalk train vqgan', or an exported bundle."""
+    expert: Path = Path("runs/expert")
+    """Run of 'swaptalk train expert'; not read where weights.sync is 0."""
+    swap: Path = Path("runs/swap")
+    """Run of 'swaptalk train swap'; not read where swapped_share is 0."""
+    model: LipSyncConfig = field(default_factory=LipSyncConfig)
+    """Shape of the lip-sync module; latent_channels must be the autoencoder's."""
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    """Shape of the mel encoder."""
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    """Shape of the discriminator, which sees mouths."""
+    weights: LipSyncWeights = field(default_factory=LipSyncWeights)
+    """Weights of the picture side's losses."""
+    speech: SpeechWeights = field(default_factory=SpeechWeights)
+    """Weights of the sound side's losses."""
+    batch_size: int = 8
+    """Samples of the picture side in each process's batch; with sync each is five consecutive
+    frames."""
+    speech_batch: int = 16
+    """Stretches of speech in each batch."""
+    speech_tokens: int = 72
+    """Length of a stretch, 25 tokens a second."""
+    learning_rate: float = 2e-3
+    """Rate of Muon, or of AdamW where it trains everything."""
+    other_rate: float = 5e-4
+    """Rate of AdamW for what Muon does not train."""
+    speech_rate: float = 1e-3
+    """Rate of AdamW for the mel encoder."""
+    token_noise: float = 0.05
+    """Noise on measured tokens, so that the picture side bears the mel encoder's errors."""
+    decode_from: int = 300
+    """Step at which decoded mouths are looked at."""
+    decode_share: float = 0.15
+    """Share of the batch's frames that is decoded."""
+    adversarial_from: int = 800
+    """Step at which the discriminator starts."""
+    adversarial_rise: int = 200
+    """Steps over which its weight rises."""
+    sync_from: int = 600
+    """Step at which L_sync starts."""
+    driven_from: int = 1000
+    """Step from which some pictures are driven by the sound instead of measured motion."""
+    driven_share: float = 0.3
+    """Share of those among samples whose sound belongs to the lips."""
+    photo_share: float = 0.1
+    """Share of samples from two photos of one person."""
+    swapped_share: float = 0.0
+    """Share of samples whose faces are swapped first, as those are that lip-sync changes in
+    'generate'."""
+    sharpness: float = 0.5
+    """Preference for sharp pictures; 0: none."""
+    geometry_steps: int = 1500
+    """Batches that the geometry regressor is fitted to before the first step, once for a data
+    set."""
+    embed_frames: int = 0
+    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of
+    them is encoded before the first step, so hours of footage want some dozens a clip."""
+
+
+class LipSyncStage(Stage):
+    """Lip-sync module and mel encoder; autoencoder and expert frozen."""
+
+    name = "lipsync"
+    averaged = ("lipsync", "audio")
+    options: LipSyncOptions
+
+    def __init__(self, options: LipSyncOptions) -> None:
+        super().__init__(options)
+        self._vqgan: VQGAN = load_network("vqgan", options.vqgan)
+        if options.model.latent_channels != self._vqgan.config.latent_channels:
+            raise InputError(
+                f"its embeddings have {self._vqgan.config.latent_channels} channels",
+                path=options.vqgan,
+                remedy=f"give --model.latent-channels {self._vqgan.config.latent_channels}",
+            )
+        torch.manual_seed(options.seed)
+        self.networks = {"lipsync": LipSync(options.model), "audio": MelEncoder(options.audio)}
+        if options.weights.adversarial:
+            self.networks["discriminator"] = PatchDiscriminator(options.discriminator)
+        self.frozen = {"vqgan": self._vqgan}
+        self._expert: VQLipExpert | None = None
+        if options.weights.sync:
+            self._expert = load_network("expert", options.expert)
+            self.frozen["expert"] = self._expert
+        if options.swapped_share:
+            self.frozen["swap"] = load_network("swap", options.swap)
+        if options.weights.mouth_perceptual:
+            self.frozen["lpips"] = LPIPS("vgg", catalogue.resolve("lpips-vgg16"), LPIPS_STAGES)
+        self._dataset = Dataset(options.data, options.validation_share)
+        self._latents = LatentCache(
+            self._dataset, fingerprint(self._vqgan.encoder), options.embed_frames
+        )
+        self._motion = MotionTable(self._dataset)
+
+    def prepare(self) -> None:
+        """Motion of the data set, and embeddings of what the picture side learns from; sound needs
+        none.
+        """
+        options = self.options
+        self._motion.build(announce("measuring mouths"))
+        for run in (None if options.restart else options.out, options.start_from):
+            if run is not None and (run / CHECKPOINT_NAME).exists():
+                if (
+                    measured_by(run) == self._motion.fingerprint
+                ):  # other clips, the same scale of the tokens
+                    self._motion.statistics = motion_statistics(run)
+                break
+        frames = self._expert.config.frames if self._expert is not None else 1
+        self._mouths = MouthSampler(
+            self._dataset,
+            self._latents,
+            self._motion,
+            frames,
+            options.model.motion_window,
+            CONTEXT,
+            options.photo_share,
+            options.sharpness,
+        )
+        self._speech = SpeechSampler(
+            self._dataset, self._motion, trusted_clips(self._dataset), options.speech_tokens
+        )
+        clips = trusted_clips(self._dataset, "validation") or trusted_clips(self._dataset)
+        self._judged = [i for i in clips if moving(i, self._motion)][:JUDGED_CLIPS]
+        wanted = [*self._mouths.items, *self._judged]
+        self._latents.build(
+            wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set")
+        )
+        if options.weights.geometry:
+            self.frozen["geometry"] = geometry_regressor(
+                self._latents,
+                self._motion,
+                self._mouths.items,
+                options.geometry_steps,
+                options.seed,
+                self.device,
+            )
+
+    def extra_state(self) -> dict[str, Any]:
+        """Scale of the motion tokens and the token of silence, which the bundle needs."""
+        statistics = self._motion.statistics
+        assert statistics is not None
+        scale = {name: value.tolist() for name, value in vars(statistics).items()}
+        return {"motion": scale, "lips": self._motion.fingerprint}
+
+    def players(self) -> dict[str, tuple[str, ...]]:
+        """Picture side, sound side and discriminator."""
+        judge = {"discriminator": ("discriminator",)} if "discriminator" in self.networks else {}
+        return {"picture": ("lipsync",), "speech": ("audio",), **judge}
+
+    def optimizers(self) -> dict[str, list[Optimizer]]:
+        """Muon inside the picture side; AdamW for its rest, the small mel encoder and the
+        discriminator.
+        """
+        options, rate = self.options, self.options.other_rate
+        chosen = {
+            "picture": build_optimizers(
+                self.networks["lipsync"],
+                options.optimizer,
+                options.learning_rate,
+                rate,
+                OUTER_LAYERS,
+            ),
+            "speech": build_optimizers(
+                self.networks["audio"], "adamw", options.speech_rate, options.speech_rate
+            ),
+        }
+        if "discriminator" in self.networks:
+            chosen["discriminator"] = build_optimizers(
+                self.networks["discriminator"], "adamw", rate, rate
+            )
+        return chosen
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Samples of both sides."""
+        speech = self._speech.draw(rng, self.options.speech_batch)
+        return {
+            **self._mouths.draw(rng, self.options.batch_size),
+            **{f"speech_{name}": value for name, value in speech.items()},
+        }
+
+    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+        """Move mouths as measured, or as heard; predict motion from sound; then let the
+        discriminator compare.
+        """
+        batch = self._swap_some(batch)
+        tokens = self._tokens(batch, step)
+        made = self._move(batch, tokens)
+        faces = self._decode_some(made, batch["target"], step)
+        yield "picture", self._picture_terms(batch, made, faces, step)
+        predicted = self.networks["audio"](batch["speech_mel"])
+        real, known = batch["speech_tokens"], batch["speech_known"]
+        terms = Terms(self.options.speech)
+        terms.add("token", lambda: token_loss(predicted, real, known))
+        terms.add("velocity", lambda: velocity_loss(predicted, real, known))
+        terms.add("correlation", lambda: correlation_loss(predicted, real, known))
+        terms.add("spread", lambda: spread_loss(predicted, real, known))
+        yield "speech", terms
+        if (
+            faces is not None
+            and "discriminator" in self.networks
+            and step >= self.options.adversarial_from
+        ):
+            yield (
+                "discriminator",
+                judging_terms(self.networks["discriminator"], mouth(faces[1]), mouth(faces[0])),
+            )
+
+    def _swap_some(self, batch: Batch) -> Batch:
+        """The batch with a share of the samples swapped."""
+        target, reference = batch["target"], batch["reference"]
+        picked = torch.rand(len(target), device=target.device) < self.options.swapped_share
+        if not bool(picked.any()):
+            return batch
+        with torch.no_grad(), self.autocast():
+            target, reference = swap_samples(self.frozen["swap"], target, reference, picked)
+        return {**batch, "target": target, "reference": reference}
+
+    def _tokens(self, batch: Batch, step: int) -> Tensor:
+        """Motion windows (N, F, W, D): measured with noise, or predicted from the sound."""
+        measured = batch["tokens"]
+        tokens = measured + self.options.token_noise * torch.randn_like(measured)
+        if step < self.options.driven_from or not self.options.driven_share:
+            return tokens
+        draw = torch.rand(len(tokens), device=tokens.device) < self.options.driven_share
+        driven = draw & batch["heard"]
+        # The mel encoder runs even where nobody is driven: processes that train together must do
+        # the same work.
+        heard = self.networks["audio"](batch["mel"])
+        width, frames = tokens.shape[2], tokens.shape[1]
+        first = CONTEXT - width // 2
+        windows = torch.stack(
+            [heard[:, first + k : first + k + width] for k in range(frames)], dim=1
+        )
+        return torch.where(driven[:, None, None, None], windows, tokens)
+
+    def _move(self, batch: Batch, tokens: Tensor) -> Tensor:
+        """Latents (N, F, C, 16, 16) with new lower halves."""
+        target = batch["target"]
+        frames = target.shape[1]
+        reference = batch["reference"][:, None].expand(-1, frames, -1, -1, -1)
+        made: Tensor = self.networks["lipsync"](
+            target.flatten(0, 1), reference.flatten(0, 1), tokens.flatten(0, 1)
+        )
+        return made.reshape(-1, frames, *made.shape[1:])
+
+    def _decode_some(self, made: Tensor, target: Tensor, step: int) -> tuple[Tensor, Tensor] | None:
+        """Pictures (n, 3, 256, 256) of a share of the frames, made and real; None while nobody
+        looks at them.
+        """
+        weights = self.options.weights
+        if step < self.options.decode_from or not (
+            weights.mouth or weights.mouth_perceptual or weights.adversarial
+        ):
+            return None
+        frames = target.shape[0] * target.shape[1]
+        picked = torch.randperm(frames)[: max(1, round(self.options.decode_share * frames))].to(
+            target.device
+        )
+        with self.autocast():
+            faces = self._vqgan.decode(made.flatten(0, 1)[picked])
+            with torch.no_grad():
+                real = self._vqgan.decode(target.flatten(0, 1)[picked])
+        return faces, real
+
+    def _picture_terms(
+        self, batch: Batch, made: Tensor, faces: tuple[Tensor, Tensor] | None, step: int
+    ) -> Terms:
+        options, target = self.options, batch["target"]
+        terms = Terms(options.weights)
+        half = target.shape[3] // 2
+        lower = made[:, :, :, half:]
+        terms.add(
+            "code", lambda: code_loss(lower.flatten(0, 1), target[:, :, :, half:].flatten(0, 1))
+        )
+        terms.add(
+            "geometry",
+            lambda: geometry_loss(
+                self.frozen["geometry"], made.flatten(0, 1), target.flatten(0, 1)
+            ),
+        )
+        if faces is not None:
+            with self.autocast():
+                terms.add("mouth", lambda: mouth_loss(*faces))
+                terms.add("mouth_perceptual", lambda: self._perceptual(*faces))
+                rise = adversarial_rise(step, options.adversarial_from, options.adversarial_rise)
+                terms.add(
+                    "adversarial",
+                    lambda: fooling_loss(self.networks["discriminator"], mouth(faces[0])),
+                    rise,
+                )
+        heard = batch["heard"]
+        if self._expert is not None and step >= options.sync_from and bool(heard.any()):
+            terms.add("sync", lambda: self._sync(lower[heard], batch["mel"][heard]))
+        return terms
+
+    def _perceptual(self, faces: Tensor, real: Tensor) -> Tensor:
+        lpips: Any = self.frozen["lpips"]
+        return mouth_perceptual_loss(lpips, faces, real)
+
+    def _sync(self, lower: Tensor, mel: Tensor) -> Tensor:
+        assert self._expert is not None
+        first = MEL_PER_FRAME * (CONTEXT - self._expert.config.margin)
+        return sync_loss(
+            self._expert, lower, mel[:, first : first + self._expert.config.mel_frames]
+        )
+
+    def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
+        """Unseen people: embeddings driven by measured motion and by sound, and how the opening
+        follows the sound.
+        """
+        if not self._judged:
+            return Evaluation()
+        sums: dict[str, list[float]] = {}
+        sheet = None
+        for item in self._judged:
+            results, rows = self._judge(item, networks)
+            for name, value in results.items():
+                sums.setdefault(name, []).append(value)
+            sheet = rows if sheet is None else sheet
+        return Evaluation({name: float(np.nanmean(values)) for name, values in sums.items()}, sheet)
+
+    def _judge(self, item: Item, networks: dict[str, nn.Module]) -> tuple[dict[str, float], Any]:
+        frames = np.flatnonzero(self._latents.usable(item))
+        picked = frames[
+            np.linspace(0, len(frames) - 1, min(JUDGED_FRAMES, len(frames))).astype(int)
+        ]
+        latents = self._latents(item)
+        target = torch.from_numpy(latents[picked].astype(np.float32)).to(self.device)
+        reference = torch.from_numpy(
+            latents[np.repeat(frames[:1], len(picked))].astype(np.float32)
+        ).to(self.device)
+        mel = torch.from_numpy(self._dataset.mel(item)[None]).to(self.device)
+        heard = networks["audio"](mel)[0].float().cpu().numpy()
+        measured = self._motion.tokens(item)
+        width, half = self.options.model.motion_window, target.shape[2] // 2
+        made = {}
+        for name, tokens in (("measured", measured), ("heard", heard)):
+            motion = torch.from_numpy(np.stack([window(tokens, int(k), width) for k in picked])).to(
+                self.device
+            )
+            made[name] = networks["lipsync"](target, reference, motion)
+        copied = torch.cat([target[:, :, :half], reference[:, :, half:]], dim=2)
+        results = {
+            f"code_{name}": float(code_loss(z[:, :, half:], target[:, :, half:]))
+            for name, z in {**made, "reference": copied}.items()
+        }
+        known = np.asarray(np.isfinite(self._motion.raw(item)).all(axis=1), np.bool_)
+        openings = [
+            t[: len(known)][known, :ABSOLUTE_CHANNELS].mean(axis=1) for t in (measured, heard)
+        ]
+        if min(map(np.std, openings)) > 0:
+            results["opening_correlation"] = float(np.corrcoef(*openings)[0, 1])
+        results["opening_spread"] = float(
+            np.std(openings[1]) / max(float(np.std(openings[0])), 1e-6)
+        )
+        rows = [target, reference, made["measured"], made["heard"]]
+        pictures = [to_pictures(self._vqgan.decode(z[:SHEET_FRAMES])) for z in rows]
+        return results, np.concatenate([np.concatenate(list(row), axis=1) for row in pictures])
+
+
+def swap_samples(
+    swap: nn.Module, target: Tensor, reference: Tensor, picked: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Give samples, their reference included, the face of the sample after them.
+
+    Args:
+        swap: target and source latents, each (N, C, 16, 16), to swapped ones.
+        target: latents (N, F, C, 16, 16) of F consecutive frames.
+        reference: latents (N, C, 16, 16) of another frame of each sample.
+        picked: (N,) bool, which samples; the others stay as they are.
+
+    Returns:
+        New target and reference, of the same shapes.
+    """
+    faces = torch.cat([target, reference[:, None]], dim=1)
+    source = reference.roll(-1, dims=0)[picked].repeat_interleave(faces.shape[1], dim=0)
+    wanted = faces[picked]
+    faces[picked] = swap(wanted.flatten(0, 1), source).to(faces.dtype).reshape(wanted.shape)
+    return faces[:, :-1], faces[:, -1]

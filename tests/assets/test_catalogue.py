@@ -1,0 +1,470 @@
+"""Pulls real wheels, sdists and npm tarballs, made here, with the real pip and npm from a registry
+on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from swaptalk.assets import catalogue
+from swaptalk.assets.packages import npm_registry
+from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.storage.cache import CACHE_VARIABLE
+
+#: Writes pins for the registry's packages, with changes, and puts them to use.
+UsePins = Callable[..., Path]
+
+FIRST, SECOND = b"first file " * 1000, b"second file " * 2000
+ALARM = "ran-setup"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def wheel(name: str, files: dict[str, bytes]) -> bytes:
+    info = f"{name}-1.0.dist-info"
+    metadata = (
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: nowhere-to-be-found\n"
+    )
+    files = files | {
+        f"{info}/METADATA": metadata.encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": b"",
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return buffer.getvalue()
+
+
+def tarball(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+class Registry:
+    """A package index (Python's simple API and npm's) on this machine that counts what is taken
+    from it."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.taken: list[str] = []
+        self.stall = False
+        self.stalled = threading.Event()
+        registry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                registry.answer(self)
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        folder, _, name = request.path.strip("/").rpartition("/")
+        if folder == "simple":
+            links = [f for f in self.files if f.lower().replace("_", "-").startswith(name + "-")]
+            body, kind = (
+                "".join(f'<a href="/files/{f}">{f}</a>' for f in links).encode(),
+                "text/html",
+            )
+        elif name in self.files:
+            self.taken.append(name)
+            body, kind = self.files[name], "application/octet-stream"
+        elif folder == "" and f"{name}-1.0.0.tgz" in self.files:
+            dist = {
+                "tarball": f"{self.address}/{name}/-/{name}-1.0.0.tgz",
+                "shasum": hashlib.sha1(self.files[f"{name}-1.0.0.tgz"]).hexdigest(),
+            }
+            version = {"name": name, "version": "1.0.0", "dist": dist}
+            document = {
+                "name": name,
+                "dist-tags": {"latest": "1.0.0"},
+                "versions": {"1.0.0": version},
+            }
+            body, kind = json.dumps(document).encode(), "application/json"
+        else:
+            request.send_error(404)
+            return
+        request.send_response(200)
+        request.send_header("Content-Type", kind)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        if self.stall and name in self.files:
+            request.wfile.write(body[: len(body) // 2])
+            request.wfile.flush()
+            self.stalled.set()
+            time.sleep(30)
+        else:
+            request.wfile.write(body)
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Registry]:
+    registry = Registry()
+    setup = f"open({str(tmp_path / ALARM)!r}, 'w')\nraise SystemExit('never run me')\n"
+    registry.files = {
+        "widgets-1.0-py3-none-any.whl": wheel(
+            "widgets", {"widgets/a.bin": FIRST, "widgets/b.bin": SECOND}
+        ),
+        "gadgets-1.0.tar.gz": tarball(
+            {
+                "gadgets-1.0/PKG-INFO": b"Metadata-Version: 2.1\nName: gadgets\nVersion: 1.0\n",
+                "gadgets-1.0/setup.py": setup.encode(),
+                "gadgets-1.0/data/c.bin": FIRST,
+            }
+        ),
+        "trinkets-1.0.0.tgz": tarball(
+            {
+                "package/package.json": b'{"name": "trinkets", "version": "1.0.0"}',
+                "package/d.bin": SECOND,
+            }
+        ),
+    }
+    for variable in [
+        v for v in os.environ if v.upper().startswith(("PIP_", "NPM_CONFIG_", "SWAPTALK_"))
+    ]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", f"{registry.address}/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("npm_config_registry", registry.address)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    yield registry
+    registry.server.shutdown()
+    registry.server.server_close()
+
+
+def pin(
+    registry: Registry, **changes: dict[str, object]
+) -> dict[str, dict[str, dict[str, object]]]:
+    """Pins of everything in the registry; ``changes`` overwrite fields of a package or file by its
+    name."""
+    kinds = {
+        "widgets": ("pypi", "wheel", "1.0"),
+        "gadgets": ("pypi", "sdist", "1.0"),
+        "trinkets": ("npm", "tarball", "1.0.0"),
+    }
+    packages: dict[str, dict[str, object]] = {}
+    for archive, content in registry.files.items():
+        name = archive.split("-")[0]
+        where, kind, version = kinds[name]
+        packages[name] = {
+            "registry": where,
+            "kind": kind,
+            "version": version,
+            "size": len(content),
+            "sha256": sha256(content),
+        }
+
+    def file(name: str, content: bytes, *parts: tuple[str, str]) -> dict[str, object]:
+        return {
+            "file": f"{name}.bin",
+            "use": "run-time",
+            "purpose": "testing",
+            "licence": "none",
+            "size": len(content),
+            "sha256": sha256(content),
+            "parts": [{"package": p, "member": m} for p, m in parts],
+        }
+
+    files = {
+        "a": file("a", FIRST, ("widgets", "widgets/a.bin")),
+        "b": file("b", SECOND, ("widgets", "widgets/b.bin")),
+        "c": file("c", FIRST, ("gadgets", "gadgets-1.0/data/c.bin")),
+        "d": file("d", SECOND, ("trinkets", "package/d.bin")),
+        "joined": file(
+            "joined",
+            FIRST + SECOND,
+            ("gadgets", "gadgets-1.0/data/c.bin"),
+            ("widgets", "widgets/b.bin"),
+        ),
+    }
+    for name, fields in changes.items():
+        (packages if name in packages else files)[name].update(fields)
+    return {"packages": packages, "assets": files}
+
+
+@pytest.fixture
+def use_pins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, registry: Registry
+) -> Iterator[UsePins]:
+    def use(**changes: dict[str, object]) -> Path:
+        path = tmp_path / "pins.json"
+        path.write_text(json.dumps(pin(registry, **changes)))
+        monkeypatch.setattr(catalogue, "_PINS", path)
+        catalogue._pins.cache_clear()
+        return path
+
+    use()
+    yield use
+    catalogue._pins.cache_clear()
+
+
+def entries(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+
+
+def test_files_of_one_wheel_come_in_one_download_and_stay(
+    registry: Registry, use_pins: UsePins
+) -> None:
+    paths = catalogue.resolve_all(["a", "b"])
+    assert paths["a"].read_bytes() == FIRST and paths["b"].read_bytes() == SECOND
+    assert registry.taken == ["widgets-1.0-py3-none-any.whl"]
+    assert entries(catalogue.cache_directory()) == ["a.bin", "b.bin"]
+    registry.server.shutdown()  # from now on there is no network
+    registry.server.server_close()
+    assert catalogue.resolve("a") == paths["a"]
+
+
+def test_sdist_is_read_without_running_its_setup(
+    registry: Registry, use_pins: UsePins, tmp_path: Path
+) -> None:
+    assert catalogue.resolve("c").read_bytes() == FIRST
+    assert not (tmp_path / ALARM).exists()
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+def test_npm_package(registry: Registry, use_pins: UsePins) -> None:
+    assert catalogue.resolve("d").read_bytes() == SECOND
+
+
+def test_npm_package_without_npm(
+    registry: Registry, use_pins: UsePins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert catalogue.resolve("d").read_bytes() == SECOND
+
+
+def test_npm_package_without_npm_and_registry(
+    registry: Registry, use_pins: UsePins, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.delenv("npm_config_registry")
+    with pytest.raises(SwapTalkError, match="install Node.js"):
+        catalogue.resolve("d")
+    monkeypatch.setenv("npm_config_registry", "http://registry.invalid")
+    with pytest.raises(SwapTalkError, match="not an https address"):
+        catalogue.resolve("d")
+
+
+def test_npm_registry_comes_from_its_settings(tmp_path: Path) -> None:
+    settings = tmp_path / ".npmrc"
+    assert npm_registry({}, settings) is None
+    settings.write_text("fund=false\nregistry = https://mirror.invalid/npm/\n")
+    assert npm_registry({}, settings) == "https://mirror.invalid/npm/"
+    assert (
+        npm_registry({"npm_config_registry": "https://other.invalid"}, settings)
+        == "https://other.invalid"
+    )
+
+
+def test_parts_of_two_packages_are_joined(registry: Registry, use_pins: UsePins) -> None:
+    assert catalogue.resolve("joined").read_bytes() == FIRST + SECOND
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"a": {"sha256": "0" * 64}}, "expected 0000"),
+        ({"a": {"size": 10}}, "larger than pinned"),
+        ({"widgets": {"sha256": "0" * 64}}, "archive .* expected 0000"),
+        (
+            {"a": {"parts": [{"package": "widgets", "member": "widgets/gone.bin"}]}},
+            "holds no readable",
+        ),
+        ({"widgets": {"version": "2.0"}}, "could not fetch widgets 2.0"),
+        ({"a": {"parts": [{"package": "gadgets", "member": "gadgets-1.0"}]}}, "holds no readable"),
+    ],
+)
+def test_what_is_not_as_pinned_is_refused(
+    use_pins: UsePins, changes: dict[str, dict[str, object]], message: str
+) -> None:
+    use_pins(**changes)
+    with pytest.raises(SwapTalkError, match=message) as caught:
+        catalogue.resolve("a")
+    assert "\n" not in str(caught.value)
+    assert entries(catalogue.cache_directory()) == []
+
+
+def test_damaged_file_in_the_cache_is_fetched_anew(registry: Registry, use_pins: UsePins) -> None:
+    path = catalogue.resolve("a")
+    path.write_bytes(b"x" * len(FIRST))
+    assert catalogue.status(catalogue.get("a")) == "damaged"
+    assert catalogue.resolve("a").read_bytes() == FIRST
+    assert len(registry.taken) == 2
+
+
+def test_offline_folder_never_downloads_and_says_all_that_is_missing(
+    registry: Registry, use_pins: UsePins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "offline"
+    catalogue.pull([catalogue.get("a")], folder)
+    registry.taken.clear()
+    (folder / "b.bin").write_bytes(b"wrong")
+    monkeypatch.setenv(catalogue.OFFLINE_VARIABLE, str(folder))
+    assert catalogue.resolve("a") == folder / "a.bin"
+    with pytest.raises(SwapTalkError) as caught:
+        catalogue.resolve_all(["a", "b", "c", "joined"])
+    said = str(caught.value)
+    assert (
+        "lacks c.bin, joined.bin" in said
+        and "wrong content for b.bin" in said
+        and "pull b c joined --to" in said
+    )
+    assert registry.taken == []
+    assert not catalogue.cache_directory().exists()
+
+
+def test_offline_folder_must_exist(
+    use_pins: UsePins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(catalogue.OFFLINE_VARIABLE, str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match="does not name a folder"):
+        catalogue.resolve("a")
+
+
+def test_offline_folder_can_be_copied_on(
+    registry: Registry, use_pins: UsePins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue.pull([catalogue.get("a")], tmp_path / "one")
+    registry.taken.clear()
+    monkeypatch.setenv(catalogue.OFFLINE_VARIABLE, str(tmp_path / "one"))
+    assert catalogue.pull([catalogue.get("a")], tmp_path / "two")["a"].read_bytes() == FIRST
+    assert registry.taken == []
+
+
+def test_unknown_name_suggests_a_near_one() -> None:
+    with pytest.raises(InputError, match="did you mean face-mesh"):
+        catalogue.resolve("face-mech")
+
+
+def test_cache_that_cannot_be_made(
+    use_pins: UsePins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
+    with pytest.raises(SwapTalkError, match="SWAPTALK_CACHE_DIR"):
+        catalogue.resolve("a")
+
+
+def test_leftovers_of_killed_pulls_are_cleared_in_time(use_pins: UsePins) -> None:
+    old, new = (catalogue.cache_directory() / name for name in (".staging-old", ".staging-new"))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    long_ago = time.time() - 2 * 24 * 3600
+    os.utime(old, (long_ago, long_ago))
+    catalogue.resolve("a")
+    assert entries(catalogue.cache_directory()) == [".staging-new", "a.bin"]
+
+
+PULL_IN_A_PROCESS = """
+import sys
+from pathlib import Path
+from swaptalk.cli.main import main
+from swaptalk.assets import catalogue
+catalogue._PINS = Path(sys.argv[1])
+raise SystemExit(main(["models", "pull", *sys.argv[2:]]))
+"""
+
+
+def start_pull(pins: Path, *names: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PULL_IN_A_PROCESS, str(pins), *names],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs, tests among them, begin with Ctrl-C ignored, and so would what
+        # they start.
+        preexec_fn=None
+        if os.name == "nt"
+        else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_interrupted_pull_leaves_nothing(registry: Registry, use_pins: UsePins) -> None:
+    registry.stall = True
+    process = start_pull(use_pins(), "a")
+    assert registry.stalled.wait(timeout=30)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert entries(catalogue.cache_directory()) == []
+
+
+def test_pulls_of_several_processes_and_threads_at_once(
+    registry: Registry, use_pins: UsePins
+) -> None:
+    processes = [start_pull(use_pins(), "a", "b", "joined") for _ in range(2)]
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda _: catalogue.resolve_all(["b", "joined"]), range(4)))
+    for process in processes:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    assert all(path["joined"].read_bytes() == FIRST + SECOND for path in paths)
+    assert entries(catalogue.cache_directory()) == ["a.bin", "b.bin", "joined.bin"]
+
+
+def test_shipped_pins_are_complete() -> None:
+    catalogue._pins.cache_clear()
+    pinned = catalogue.catalogue()
+    assert {a.name for a in pinned} >= {
+        "blazeface-back",
+        "blazeface-full-range",
+        "face-mesh",
+        "sface",
+        "mobilefacenet",
+        "lpips-alexnet",
+        "lpips-vgg16",
+        "mobilenetv2",
+        "fr-feature",
+    }
+    assert len({a.file for a in pinned}) == len(pinned)
+    for asset in pinned:
+        assert asset.licence and asset.purpose and asset.size > 0 and asset.parts
+        assert Path(asset.file).name == asset.file
+        for digest in (asset.sha256, *(part.package.sha256 for part in asset.parts)):
+            assert len(digest) == 64 and int(digest, 16)
+        assert asset.use in ("run-time", "training", "evaluation", "tests")
+
+
+@pytest.mark.network
+@pytest.mark.skipif(
+    os.environ.get("SWAPTALK_TEST_NETWORK") != "1", reason="SWAPTALK_TEST_NETWORK is not 1"
+)
+def test_every_shipped_pin_can_be_fetched(tmp_path: Path) -> None:
+    paths = catalogue.pull(catalogue.catalogue(), tmp_path)
+    assert all(path.is_file() for path in paths.values())

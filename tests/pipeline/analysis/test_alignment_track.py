@@ -1,0 +1,86 @@
+"""The streaming first pass gives what smoothing the whole clip at once gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from swaptalk.faces.detection.landmarks import Landmarks
+from swaptalk.faces.detection.track import TrackedFace, TrackedFrame
+from swaptalk.faces.geometry.align import estimate_alignment
+from swaptalk.faces.geometry.pose import estimate_pose
+from swaptalk.faces.geometry.smooth import smooth_alignments, smooth_points
+from swaptalk.faces.geometry.topology import CANONICAL_MESH
+from swaptalk.pipeline.analysis.alignment_track import write_layout
+from swaptalk.pipeline.analysis.face_log import FACES, SURVEY, FaceLog, Survey, survey_record
+
+COUNT, CUT, GAP = 190, 100, range(60, 70)
+
+
+def clip() -> list[TrackedFrame]:
+    random = np.random.default_rng(0)
+    frames = []
+    for index in range(COUNT):
+        faces = []
+        for track, left in ((0, 200.0), (1, 500.0)):
+            points = CANONICAL_MESH * 60 + [
+                left + 20 * np.sin(index / 9) + 50 * (index >= CUT),
+                200,
+                0,
+            ]
+            points = (points + random.normal(0, 0.4, points.shape)).astype(np.float32)
+            pose = estimate_pose(points)
+            usable = not (track == 0 and index == 20)
+            if not (track == 0 and index in GAP):
+                faces.append(
+                    TrackedFace(
+                        track, Landmarks(points, 1.0), pose, usable, "" if usable else "too small"
+                    )
+                )
+        frames.append(TrackedFrame(index, index == CUT, tuple(faces)))
+    return frames
+
+
+def noted(frames: list[TrackedFrame], folder: Path) -> Survey:
+    with FaceLog(folder / FACES) as log:
+        for frame in frames:
+            log.append(frame)
+    (folder / SURVEY).write_text(survey_record(log.reasons, log.cuts, 800))
+    return Survey(folder, len(frames))
+
+
+def test_streamed_layout_equals_the_whole(tmp_path: Path) -> None:
+    frames = clip()
+    survey = noted(frames, tmp_path)
+    state = write_layout(survey, (0,), tmp_path)
+    assert [survey.reasons[s] for s in (state[0], state[20], state[65])] == [
+        "",
+        "too small",
+        "no face",
+    ]
+    assert (state == 0).sum() == COUNT - 11
+
+    faces = [face if (face := frame.face(0)) and face.usable else None for frame in frames]
+    raw = [estimate_alignment(face.landmarks.xy) if face else None for face in faces]
+    whole = smooth_alignments(raw, [CUT])
+    matrices, meshes = np.load(tmp_path / "matrix.npy"), np.load(tmp_path / "mesh.npy")
+    placed = zip(whole, faces, strict=True)
+    points = np.stack(
+        [a.to_crop(f.landmarks.points) if a and f else np.zeros((468, 3)) for a, f in placed]
+    )
+    smooth = smooth_points(points, state == 0, [CUT])
+    for index, alignment in enumerate(whole):
+        if alignment is None:
+            assert not matrices[index].any() and not meshes[index].any()
+        else:
+            assert matrices[index] == pytest.approx(alignment.matrix, abs=0.05)
+            assert meshes[index].astype(np.float32) == pytest.approx(
+                smooth[index], abs=0.3
+            )  # half precision
+    # Smoothing stills the noise without dragging the motion or bridging the cut.
+    assert np.abs(matrices[CUT, 0, 2] - matrices[CUT - 1, 0, 2]) > 20
+    pose, openness = np.load(tmp_path / "pose.npy"), np.load(tmp_path / "openness.npy")
+    assert pose.shape == (COUNT, 3) and np.abs(pose[state == 0]).max() < 5
+    assert openness.shape == (COUNT,)

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from swaptalk.pipeline.analysis.reference import HYSTERESIS, assign_references, choose_references
+
+
+def _clip(yaw: list[float]) -> np.ndarray:
+    return np.stack([np.array(yaw), np.zeros(len(yaw)), np.zeros(len(yaw))], axis=1)
+
+
+def test_a_still_head_needs_one_reference_with_an_open_mouth() -> None:
+    openness = np.array([0.0, 0.05, 0.5, 0.1, 0.02, 0.0])
+    chosen = choose_references(_clip([0, 1, 0, 1, 0, 1]), openness, np.ones(6, bool))
+    assert chosen.tolist() in ([2], [3])
+
+
+def test_every_pose_has_a_reference_near_it_and_unusable_frames_are_none() -> None:
+    pose = _clip(list(np.linspace(-40, 40, 81)))
+    usable = np.ones(81, bool)
+    usable[::7] = False
+    chosen = choose_references(pose, np.random.default_rng(0).random(81), usable)
+    assert usable[chosen].all()
+    assigned = chosen[assign_references(pose, chosen)]
+    assert np.abs(pose[assigned, 0] - pose[:, 0]).max() < 15
+
+
+def test_wobbling_between_two_references_does_not_switch() -> None:
+    pose = _clip([-10, *[0.5 * HYSTERESIS * 0.4 * (-1) ** i for i in range(50)], 10])
+    assigned = assign_references(pose, np.array([0, 51]))
+    assert assigned[0] == 0
+    assert len(set(assigned[1:51].tolist())) == 1
+    assert assigned[51] == 1
+
+
+def test_no_usable_frame() -> None:
+    with pytest.raises(ValueError, match="usable"):
+        choose_references(_clip([0.0]), np.zeros(1), np.zeros(1, bool))

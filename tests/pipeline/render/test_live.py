@@ -1,0 +1,113 @@
+"""Live speech: frames come while it is still being spoken, and move as they would from the whole
+recording."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from swaptalk.errors import InputError
+from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.render.generate import QUEUE
+from swaptalk.pipeline.render.live import LOOK_AHEAD, LiveSpeech
+from swaptalk.pipeline.render.motion_track import MotionTrack, write_motion
+
+CHUNK = 800  # 50 ms
+
+
+def test_motion_is_that_of_the_whole_recording(networks, make_wav, voice, tmp_path: Path) -> None:
+    samples = np.concatenate([voice(1.0), np.zeros(16000, np.float32), voice(0.6)])
+    write_motion(networks, make_wav(samples=samples), len(samples), tmp_path)
+    whole, live = MotionTrack(tmp_path, networks), LiveSpeech(networks)
+    compared = []
+    for begin in range(0, len(samples), CHUNK):
+        live.push(samples[begin : begin + CHUNK])
+        while len(compared) / 25 + LOOK_AHEAD <= live.seconds:
+            time = len(compared) / 25
+            compared.append((whole.at(time)[2, 0], live.at(time)[2, 0]))
+    whole.close()
+    a, b = np.array(compared).T
+    assert len(a) > 55
+    assert np.corrcoef(a[10:], b[10:])[0, 1] > 0.95
+    assert np.abs(b[36:44]).max() < 0.05  # silence, known as such from what was heard before
+
+
+def test_frames_follow_the_sound_at_the_stated_distance(
+    maker: SwapTalk, make_clip, voice, tmp_path: Path
+) -> None:
+    template = maker.build_template(make_clip(frames=6), tmp_path / "T.swaptalk").path
+    samples, pictures, starved = voice(1.3), [], []
+    came = threading.Condition()
+
+    def microphone() -> Iterator[NDArray[np.float32]]:
+        """Says nothing more before every frame has come that needs no more."""
+        for begin in range(0, len(samples), CHUNK):
+            due = sum(index / 25 + LOOK_AHEAD <= begin / 16000 + 1e-9 for index in range(33))
+            with came:
+                if not came.wait_for(lambda due=due: len(pictures) >= due, timeout=20):
+                    starved.append(begin)
+            yield samples[begin : begin + CHUNK]
+
+    for picture in maker.stream(microphone(), target=template):
+        with came:
+            pictures.append(picture)
+            came.notify()
+    assert not starved
+    assert len(pictures) == 33 and pictures[0].shape == (144, 160, 3)
+    mouths = [picture[75:95, 60:90].mean() for picture in pictures]
+    assert max(mouths) - min(mouths) > 5  # it moves
+
+
+def test_scenes_of_templates_are_swapped_before_anybody_speaks(
+    maker: SwapTalk, make_clip, photo: Path, voice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = maker.build_template(make_clip(frames=6), tmp_path / "T.swaptalk").path
+    swapped: list[bool] = []
+    swap, heard = maker._networks.swap, False
+
+    def noted(latents, *arguments):
+        swapped.append(heard)
+        return swap(latents, *arguments)
+
+    def speech() -> Iterator[NDArray[np.float32]]:
+        nonlocal heard
+        heard = True
+        yield voice(1.0)
+
+    before = list(maker.stream(speech(), target=template, source=photo))
+    heard = False
+    monkeypatch.setattr(maker._networks, "swap", noted)
+    after = list(maker.stream(speech(), target=template, source=photo))
+    assert swapped and not any(swapped)
+    np.testing.assert_array_equal(np.stack(before), np.stack(after))
+
+
+def test_a_photo_speaks_and_stops_when_nobody_listens(maker: SwapTalk, photo: Path, voice) -> None:
+    asked = 0
+
+    def endless() -> Iterator[NDArray[np.int16]]:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield (voice(0.1) * 32767).astype(np.int16)
+
+    frames = maker.stream(endless(), target=photo, resolution="128")
+    assert [next(frames).shape[0] for _ in range(5)] == [128] * 5
+    frames.close()
+    # Two lists of chunks have been taken, a third waits, and one chunk more for its place there.
+    assert asked <= 3 * QUEUE + 1
+
+
+def test_what_is_refused(maker: SwapTalk, photo: Path, make_wav) -> None:
+    with pytest.raises(InputError, match="words.wav: is given where chunks"):
+        next(maker.stream([], GenerateOptions(target=photo, audio=make_wav())))
+    for chunk in (np.zeros((2, 100)), np.array([np.nan])):
+        with pytest.raises(ValueError, match="a chunk must be samples"):
+            next(maker.stream([chunk], target=photo, resolution="128"))
+    assert list(maker.stream([], target=photo, resolution="128")) == []

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from swaptalk.media.audio import read_audio
+from swaptalk.media.mel import log_mel
+from swaptalk.pipeline.render.motion_track import (
+    BLOCK_SECONDS,
+    CONTEXT_SECONDS,
+    MotionTrack,
+    write_motion,
+)
+from swaptalk.storage.rows import Rows
+
+
+@pytest.mark.parametrize(
+    "seconds", [0.07, 1.0, BLOCK_SECONDS, 2 * BLOCK_SECONDS + CONTEXT_SECONDS + 0.013]
+)
+def test_long_recordings_in_blocks_give_what_one_piece_gives(
+    networks, make_wav, voice, tmp_path: Path, seconds: float
+) -> None:
+    path = make_wav(seconds)
+    wave = read_audio(path)
+    longest = []
+    inner = networks.motion
+    networks.motion = lambda mel: longest.append(len(mel)) or inner(mel)
+    write_motion(networks, path, len(wave), tmp_path)
+    with Rows(tmp_path / "motion.npy") as rows:
+        whole = inner(log_mel(wave))
+        assert len(rows) == len(whole)
+        assert rows.read(0, len(rows)).astype(np.float32) == pytest.approx(whole, abs=2e-3)
+    assert max(longest) <= 100 * (BLOCK_SECONDS + 2 * CONTEXT_SECONDS)
+    assert len(np.load(tmp_path / "speech.npy")) == len(whole)
+
+
+def test_silence_is_silent_motion(networks, make_wav, voice, tmp_path: Path) -> None:
+    networks.silent_motion = np.full(1, -3.0, np.float32)
+    path = make_wav(samples=np.concatenate([voice(1), np.zeros(16000, np.float32)]))
+    write_motion(networks, path, 32000, tmp_path)
+    track = MotionTrack(tmp_path, networks)
+    assert track.at(1.6) == pytest.approx(np.full((5, 1), -3.0))
+    assert track.at(0.5).min() > 0
+    assert track.at(99.0).shape == (5, 1)  # beyond the end: held
+    track.close()

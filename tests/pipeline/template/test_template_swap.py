@@ -1,0 +1,360 @@
+"""A source built into a template: the same frames as without, made by fewer networks, and for that
+source only."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from swaptalk.errors import InputError
+from swaptalk.faces.detection.analyser import Vision
+from swaptalk.inference.bundle import ModelBundle
+from swaptalk.media.image import write_image
+from swaptalk.media.video_reader import VideoReader
+from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.progress import Progress
+from swaptalk.pipeline.render.swapped import SwapStore, SwapWriter
+from swaptalk.pipeline.template.file import describe_file
+from swaptalk.pipeline.template.template import Template
+from swaptalk.provenance.manifest_read import read_manifest
+
+from ..conftest import PoolingNetworks
+from .test_template import edited, resummed
+
+FRAMES = 180  # a scene's pose is that of its first five seconds
+
+
+class Unneeded(Vision):
+    """Finds nothing: every look at a face is an error."""
+
+    def __init__(self) -> None:
+        pass
+
+    detector = mesh = recogniser = property(lambda self: pytest.fail("faces were looked for"))  # type: ignore[assignment]
+
+
+@pytest.fixture
+def job(make_clip, make_wav, other_photo: Path) -> dict:
+    return {
+        "source": other_photo,
+        "target": make_clip(frames=30, faceless=range(20, 23)),
+        "audio": make_wav(1.6),
+    }
+
+
+@pytest.fixture
+def template(maker: SwapTalk, job: dict, tmp_path: Path) -> Template:
+    return maker.build_template(job["target"], tmp_path / "T.swaptalk", source=job["source"])
+
+
+def assert_same(maker: SwapTalk, job: dict, template: Path) -> None:
+    without, with_template = (
+        list(maker.frames(**{**job, "target": target})) for target in (job["target"], template)
+    )
+    assert len(with_template) == len(without)
+    for a, b in zip(with_template, without, strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"audio": None},
+        {"length": "video"},
+        {"extend": "freeze"},
+        {"region": "mouth"},
+    ],
+)
+def test_neither_face_finding_nor_swap_is_needed(
+    maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, settings: dict
+) -> None:
+    job = {**job, **settings}
+    without = list(maker.frames(**job))
+    encoded, swapped = networks.encoded, networks.swapped
+    with_template = list(SwapTalk(networks, Unneeded()).frames(**{**job, "target": template.path}))
+    assert (networks.encoded, networks.swapped) == (encoded, swapped)
+    assert len(with_template) == len(without) >= 30
+    for a, b in zip(with_template, without, strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"strength": 0.5},
+        {"source_face": "largest"},
+        {"order": "sync-first"},
+        {"source": "other"},
+        {"source": "two"},
+    ],
+)
+def test_what_is_not_stored_is_made_as_ever(
+    maker: SwapTalk,
+    networks: PoolingNetworks,
+    template: Template,
+    job: dict,
+    photo: Path,
+    settings: dict,
+) -> None:
+    sources = {"other": photo, "two": (job["source"], photo)}
+    if "source" in settings:
+        settings = {"source": sources[settings["source"]]}
+    assert_same(maker, {**job, **settings}, template.path)
+    swapped = networks.swapped
+    list(maker.frames(**{**job, **settings, "target": template.path}))
+    assert networks.swapped > swapped
+
+
+def test_without_a_source_the_target_keeps_its_face(
+    maker: SwapTalk, template: Template, job: dict
+) -> None:
+    assert_same(maker, {**job, "source": ()}, template.path)
+
+
+def test_photos_count_by_content_and_order(
+    maker: SwapTalk, networks: PoolingNetworks, job: dict, photo: Path, tmp_path: Path
+) -> None:
+    photos = (job["source"], photo)
+    template = maker.build_template(
+        job["target"], tmp_path / "T.swaptalk", source=photos, strength=0.8
+    )
+    assert template.header.swap is not None
+    assert template.header.swap.photos == [describe_file(path).sha256 for path in photos]
+    copies = tuple(Path(shutil.copy(path, tmp_path / f"copy{path.suffix}")) for path in photos)
+    swapped = networks.swapped
+    for source, makes in ((copies, False), (photos[::-1], True)):
+        list(maker.frames(**{**job, "source": source, "strength": 0.8, "target": template.path}))
+        assert (networks.swapped > swapped) == makes
+
+
+def test_another_engine_or_version_makes_its_own(
+    maker: SwapTalk,
+    networks: PoolingNetworks,
+    template: Template,
+    job: dict,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    older = edited(
+        template, tmp_path / "older.swaptalk", lambda header, members: header.update(software="0.0")
+    )
+    swapped = networks.swapped
+    list(maker.frames(**{**job, "target": older}))
+    assert networks.swapped > swapped
+    monkeypatch.setattr(type(networks), "arithmetic", "another")
+    swapped = networks.swapped
+    list(maker.frames(**{**job, "target": template.path}))
+    assert networks.swapped > swapped
+
+
+def test_the_beginning_of_a_long_scene_uses_it_too(
+    maker: SwapTalk, networks: PoolingNetworks, make_clip, make_wav, job: dict, tmp_path: Path
+) -> None:
+    job = {
+        **job,
+        "target": make_clip(frames=FRAMES, name="long.mp4"),
+        "audio": make_wav(6.6),
+    }  # 165 frames
+    template = maker.build_template(job["target"], tmp_path / "T.swaptalk", source=job["source"])
+    assert_same(maker, job, template.path)
+    swapped = networks.swapped
+    list(maker.frames(**{**job, "target": template.path}))
+    assert 0 < networks.swapped - swapped < 40  # the last ones, whose smoothing is another
+    short = {**job, "audio": make_wav(2.0, "short.wav")}  # its pose is another
+    assert_same(maker, short, template.path)
+
+
+def test_another_face_is_swapped_on_the_way(
+    maker: SwapTalk, two_people: Path, photo: Path, tmp_path: Path
+) -> None:
+    maker.build_template(two_people, tmp_path / "T.swaptalk", face="left", source=photo)
+    for face in ("left", "right", "1", "2"):
+        assert_same(
+            maker, {"source": photo, "face": face, "target": two_people}, tmp_path / "T.swaptalk"
+        )
+
+
+def test_live_frames_come_from_it(
+    maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, voice
+) -> None:
+    plain = maker.build_template(job["target"], template.path.with_name("plain.swaptalk"))
+    chunks = np.split(voice(1.6), 32)
+    without = list(maker.stream(chunks, target=plain.path, source=job["source"]))
+    live = list(
+        SwapTalk(networks, Unneeded()).stream(chunks, target=template.path, source=job["source"])
+    )
+    assert len(live) == len(without) == 40
+    assert all(np.array_equal(a, b) for a, b in zip(live, without, strict=True))
+
+
+def test_what_is_recorded_is_the_same(
+    maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, tmp_path: Path
+) -> None:
+    manifests, seen = [], []
+    for name, engine, target in (
+        ("a", maker, job["target"]),
+        ("b", SwapTalk(networks, Unneeded()), template.path),
+    ):
+        output = tmp_path / f"{name}.mp4"
+        report = engine.generate(**{**job, "target": target}, output=output)
+        assert report is not None
+        reading = read_manifest(output)
+        assert reading is not None
+        own = {
+            label: said
+            for label, said in reading.assertions.items()
+            if label.startswith("swaptalk.")
+        }
+        manifests.append(
+            (report.watermark, reading.ingredients, reading.source_types, reading.actions, own)
+        )
+        with VideoReader(output) as video:
+            seen.append(list(video.frames()))
+    assert (
+        manifests[0] == manifests[1]
+        and [one.title for one in manifests[0][1]][1] == job["source"].name
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(*seen, strict=True))
+
+
+def test_the_real_networks_agree_bit_by_bit(
+    vision: Vision,
+    make_clip,
+    make_wav,
+    other_photo: Path,
+    tmp_path: Path,
+) -> None:
+    networks = ModelBundle.from_pretrained()
+    maker = SwapTalk(networks, vision)
+    job = {
+        "source": other_photo,
+        "target": make_clip(frames=14, faceless=range(6, 8)),
+        "audio": make_wav(0.9),
+    }
+    for strength in (1.0, 0.7):
+        job["strength"] = strength
+        path = maker.build_template(
+            job["target"], tmp_path / "T.swaptalk", source=other_photo, strength=strength
+        ).path
+        without = list(maker.frames(**job))
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("encode", "identity", "swap"):
+                patch.setattr(ModelBundle, name, lambda *_: pytest.fail("a network was used"))
+            with_template = list(maker.frames(**{**job, "target": path}))
+        assert len(with_template) == len(without) == 23
+        assert all(np.array_equal(a, b) for a, b in zip(with_template, without, strict=True))
+
+
+def test_a_source_is_checked_before_anything_is_analysed(
+    maker: SwapTalk, template: Template, job: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = template.path.read_bytes()
+    write_image(tmp_path / "grey.png", np.full((200, 200, 3), 90, np.uint8))
+    with pytest.raises(InputError, match="grey.png: no face was found in it"):
+        maker.build_template(job["target"], template.path, source=tmp_path / "grey.png")
+    with pytest.raises(InputError, match="source must be a photo"):
+        maker.build_template(job["target"], template.path, source=job["target"])
+    monkeypatch.setattr("swaptalk.pipeline.render.marker.reserves_ai_use", lambda reading: True)
+    with pytest.raises(InputError, match="must not be used by AI; .* --consent"):
+        maker.build_template(job["target"], template.path, source=job["source"])
+    assert template.path.read_bytes() == before and not list(tmp_path.glob("*.part"))
+    maker.build_template(job["target"], template.path, source=job["source"], consent="They agreed.")
+    maker.build_template(job["target"], template.path)  # without a source there is nobody to ask
+
+
+def test_a_photo_that_changes_meanwhile_is_noticed(
+    vision: Vision, networks: PoolingNetworks, job: dict, photo: Path, tmp_path: Path
+) -> None:
+    mine = Path(shutil.copy(job["source"], tmp_path / "mine.png"))
+
+    class Replacing(Progress):
+        def end(self) -> None:
+            shutil.copy(photo, mine)
+
+    with pytest.raises(InputError, match="mine.png: changed while the job was reading it"):
+        SwapTalk(networks, vision, Replacing()).build_template(
+            job["target"], tmp_path / "T.swaptalk", source=mine
+        )
+    assert not list(tmp_path.glob("T.*"))
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("other members", lambda header, members: header.update(swap=None)),
+        (
+            "other members",
+            lambda header, members: (
+                members.pop("swapped.bin") and header["members"].pop("swapped.bin")
+            ),
+        ),
+        ("other scenes", lambda header, members: header["swap"]["poses"].append([0, 0, 0])),
+        ("out of range", lambda header, members: header["swap"].update(strength=7)),
+        ("no number", lambda header, members: header["swap"]["poses"][0].__setitem__(0, None)),
+        ("checksum", lambda header, members: header["swap"].update(photos=["../photo"])),
+        (
+            "no type of swapped faces",
+            lambda header, members: (
+                members.update(
+                    {"swapped.bin": b'{"shape": [3, 16, 16], "dtype": "|O8"}'.ljust(128)}
+                )
+                or resummed(header, members)
+            ),
+        ),
+    ],
+)
+def test_forged_swaps_are_refused_in_one_line(
+    maker: SwapTalk, template: Template, job: dict, tmp_path: Path, what: str, change
+) -> None:
+    path = edited(template, tmp_path / "forged.swaptalk", change)
+    with pytest.raises(InputError, match=f"forged.swaptalk: .*{what}"):
+        next(maker.frames(**{**job, "target": path}))
+
+
+def test_a_damaged_record_is_made_anew(
+    maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, tmp_path: Path
+) -> None:
+    def damage(header: dict, members: dict) -> None:
+        content = bytearray(members["swapped.bin"])
+        content[128 + 4 + 10] ^= 1
+        members["swapped.bin"] = bytes(content)
+
+    path = edited(template, tmp_path / "damaged.swaptalk", damage)
+    with pytest.raises(InputError, match=r"checksum of swapped.bin is wrong"):
+        Template.open(path).verify()
+    swapped = networks.swapped
+    assert_same(maker, job, path)
+    assert networks.swapped > swapped
+
+
+def test_a_template_that_is_replaced_meanwhile_shows_nobody_else(
+    maker: SwapTalk, template: Template, job: dict, photo: Path
+) -> None:
+    maker.build_template(job["target"], template.path, source=photo)
+    with pytest.raises(InputError, match="was replaced while the job began; start the job again"):
+        template.stored_swaps()
+
+
+def test_two_bytes_are_kept_where_they_suffice(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    own = random.normal(size=(6, 3, 4, 4)).astype(np.float32)
+    change = (random.normal(size=own.shape).astype(np.float32).view(np.uint32) & 0xFFFF0000).view(
+        np.float32
+    )
+    for name, swapped, size in (("short", own + change, 2), ("long", own * np.float32(1.1), 4)):
+        (tmp_path / name).mkdir()
+        writer = SwapWriter(tmp_path / name)
+        for frame in (0, 1, 2, 4, 5):
+            writer.put(frame, own[frame], swapped[frame])
+        writer.close()
+        assert writer.path.stat().st_size == 128 + 6 * (4 + size * 48)
+        store = SwapStore(writer.path)
+        for frame in range(6):
+            found = store.latents(frame, own[frame])
+            assert found is None if frame == 3 else np.array_equal(found, swapped[frame])
+        assert store.latents(0, own[0, :2]) is None  # of other networks
+        store.close()

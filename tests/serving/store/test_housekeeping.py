@@ -1,0 +1,158 @@
+"""Retention, webhooks, metrics, spoken text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from swaptalk.serving.http.webhooks import deliver_due, is_allowed, webhook_secret
+from swaptalk.serving.settings import Limits
+from swaptalk.serving.store.claims import Claims
+from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.housekeeping import tidy
+from swaptalk.serving.store.uploads import DiskQuotaError, UploadNotFoundError
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path / "data")
+
+
+def stored(places: Places, content: bytes, owner: str = "me", room: int = 10**9) -> str:
+    part = places.uploads.part()
+    part.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return places.uploads.add(owner, "a.wav", "audio", part, digest, {}, room)[0].id
+
+
+def ended(places: Places, upload: str, webhook: str | None = None) -> str:
+    job = places.store.submit("me", "render", {}, inputs=[(upload, "audio")], webhook=webhook)[0].id
+    (places.jobs / job).mkdir()
+    (places.jobs / job / "output.mp4").write_bytes(b"result")
+    claims = Claims(places.database, "w", 3)
+    claims.finish(claims.claim(["render"]), {"frames": 1, "bytes": 6})
+    return job
+
+
+def test_what_is_too_old_is_deleted_and_what_is_needed_is_not(places: Places) -> None:
+    old, fresh = stored(places, b"old"), stored(places, b"fresh")
+    job = ended(places, old)
+    waiting = places.store.submit("me", "render", {}, inputs=[(fresh, "audio")])[0].id
+    tidy(places, Limits(keep_days=0.5), time.time() + 11 * 3600)
+    assert (places.jobs / job).exists() and places.uploads.path(old).exists()
+    tidy(places, Limits(keep_days=0.5), time.time() + 13 * 3600)
+    assert not (places.jobs / job).exists() and not places.uploads.path(old).exists()
+    with pytest.raises(UploadNotFoundError):
+        places.uploads.get("me", old)
+    assert places.uploads.path(fresh).exists() and places.store.get("me", waiting).state == "queued"
+    assert places.store.changes("me", 0)[1][0][0] == job
+
+
+def test_what_dead_processes_left_is_swept(places: Places) -> None:
+    (places.uploads.incoming / "x.part").write_bytes(b"half")
+    (places.jobs / "0" / "attempt-1").mkdir(parents=True)
+    tidy(places, Limits())
+    assert (places.uploads.incoming / "x.part").exists()  # it may be on its way
+    tidy(places, Limits(), time.time() + 7200)
+    assert not (places.uploads.incoming / "x.part").exists() and not (places.jobs / "0").exists()
+
+
+def test_room_is_limited_and_files_of_two_owners_count_for_both(places: Places) -> None:
+    stored(places, b"x" * 60, room=100)
+    with pytest.raises(DiskQuotaError):
+        stored(places, b"y" * 60, room=100)
+    stored(places, b"x" * 60, owner="you", room=100)
+    assert places.uploads.used_bytes("me") == places.uploads.used_bytes("you") == 60
+
+
+@pytest.fixture
+def receiver() -> Iterator[HTTPServer]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # noqa: N802 - the base class's name
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.server.got.append(
+                ({name.lower(): value for name, value in self.headers.items()}, body)
+            )
+            self.send_response(self.server.answers.pop(0))
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.got, server.answers = [], []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+def test_webhooks_arrive_signed_and_are_tried_again(
+    places: Places, receiver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swaptalk.serving.http.webhooks.RETRIES", (0.0, 0.0))
+    host = f"127.0.0.1:{receiver.server_port}"
+    job = ended(places, stored(places, b"a"), f"http://{host}/done")
+    receiver.answers = [503, 302, 200]
+    assert [deliver_due(places.database, [host]) for _ in range(4)] == [0, 0, 1, 0]
+    headers, body = receiver.got[-1]
+    assert len({one["webhook-id"] for one, _ in receiver.got}) == 1 and len(receiver.got) == 3
+    said = json.loads(body)
+    assert said["type"] == "job.done" and said["data"]["id"] == job
+    key = base64.b64decode(webhook_secret(places.database).removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    right = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{right}"
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://example.org/x", True),
+        ("http://example.org:8080/x", True),
+        ("https://EXAMPLE.org", True),
+        ("https://example.org:9/x", False),
+        ("https://evil.org/example.org", False),
+        ("https://example.org.evil.org", False),
+        ("https://example.org@evil.org/", False),
+        ("file:///etc/passwd", False),
+        ("https://example.org\r\nX: y", False),
+        ("https://[", False),
+        ("https://example.org:x/", False),
+        ("//example.org", False),
+    ],
+)
+def test_only_named_hosts_are_called(url: str, allowed: bool) -> None:
+    assert is_allowed(url, ["example.org", "example.org:8080"]) is allowed
+
+
+def test_metrics_and_health(server) -> None:
+    end = time.monotonic() + 60
+    while server.client.get("/health").status_code == 503 and time.monotonic() < end:
+        time.sleep(0.2)  # the workers have not said yet that they live
+    server.client.get("/health").raise_for_status()
+    text = server.client.get("/metrics").text
+    for name in (
+        "swaptalk_workers",
+        "swaptalk_jobs_ended_total",
+        "swaptalk_disk_free_bytes",
+        "swaptalk_request_seconds_bucket",
+    ):
+        assert name in text
+
+
+def test_text_is_spoken(server) -> None:
+    said = server.client.post(
+        "/api/v1/speech", json={"text": "Good morning; $(touch /tmp/x) -w /tmp/y"}
+    ).json()
+    assert said["kind"] == "audio" and said["media"]["seconds"] > 1
+    wrong = server.client.post("/api/v1/speech", json={"text": "x", "language": "qqq"})
+    assert wrong.status_code == 422 and wrong.json()["field"] == "text"

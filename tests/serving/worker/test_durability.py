@@ -1,0 +1,181 @@
+"""Real kills: nothing is lost, and finished chunks are not made again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from swaptalk.media.video_reader import VideoReader
+from swaptalk.serving.store.claims import LEASE_SECONDS
+
+
+def workers_of(pid: int) -> list[int]:
+    """Worker processes of a server that render, by what the system says."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((place / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if parent == pid and b"serving.worker" in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes by /proc")
+def test_a_job_survives_the_death_of_worker_and_server(
+    serve, make_clip, make_wav, monkeypatch
+) -> None:
+    server = serve()
+    target = server.upload(make_clip(frames=6))["id"]
+    job = server.submit(
+        target=target, audio=server.upload(make_wav(14.0))["id"], options={"quality": "low"}
+    )["id"]
+
+    def chunks() -> list[Path]:
+        return list((server.data / "jobs" / job).glob("attempt-*/output.mp4.job/chunks/000000.mp4"))
+
+    server.wait(job, until=lambda now: bool(chunks()))
+    first = chunks()[0].stat()
+    for pid in workers_of(server.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    server.wait(
+        job,
+        until=lambda now: (
+            now["attempts"] > 1 or now["stage"] == "generate" and now["progress"] > 0.8
+        ),
+    )
+    assert (chunks()[0].stat().st_ino, chunks()[0].stat().st_mtime) == (
+        first.st_ino,
+        first.st_mtime,
+    )
+    server.kill()
+    server.start()
+    assert [one["id"] for one in server.client.get("/api/v1/jobs").json()["jobs"]] == [job]
+    done = server.wait(job)
+    assert done["state"] == "done", done["error"]
+    assert done["result"]["frames"] == 350 and done["result"]["resumed_frames"] >= 250
+    with VideoReader(server.data / "jobs" / job / "output.mp4") as made:
+        assert sum(1 for _ in made.frames()) == 350
+    assert server.stop() == 0
+
+
+def test_a_server_that_stops_gives_its_job_back(serve, make_clip, make_wav) -> None:
+    server = serve()
+    target = server.upload(make_clip(frames=6))["id"]
+    job = server.submit(
+        target=target, audio=server.upload(make_wav(6.0))["id"], options={"quality": "low"}
+    )["id"]
+    server.wait(job, until=lambda now: now["stage"] is not None)
+    assert server.stop() == 0
+    server.start()
+    found = server.job(job)
+    assert (
+        found["state"] in ("queued", "running") and found["attempts"] <= 1
+    )  # stopping was no failed attempt
+    assert server.wait(job)["state"] == "done"
+    server.stop()
+
+
+def test_two_servers_on_one_folder(serve, capsys) -> None:
+    from swaptalk.cli.main import main
+
+    server = serve()
+    assert main(["serve", "--port", "0", "--data", str(server.data)]) == 2
+    assert "another server uses this folder" in capsys.readouterr().err
+    server.stop()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not asked for by its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_until_dead(pids: list[int], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while alive := [pid for pid in pids if is_alive(pid)]:
+        assert time.monotonic() < end, f"still there: {alive}"
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes by /proc")
+def test_workers_end_with_a_server_that_is_killed(serve, make_clip, make_wav) -> None:
+    server = serve("--workers", "2")
+    target = server.upload(make_clip(frames=6))["id"]
+    job = server.submit(
+        target=target, audio=server.upload(make_wav(6.0))["id"], options={"quality": "low"}
+    )["id"]
+    server.wait(job, until=lambda now: now["stage"] is not None)
+    workers = workers_of(server.process.pid)
+    assert len(workers) == 3  # one of them in the middle of its work
+    server.kill()
+    wait_until_dead(workers, 3)
+    server.start()
+    while len(workers := workers_of(server.process.pid)) < 3:
+        time.sleep(0.01)
+    time.sleep(0.2)  # they have not imported much yet
+    server.kill()
+    wait_until_dead(workers, 5)
+    server.start()
+    begun = time.monotonic()
+    server.wait(job, until=lambda now: now["attempts"] > 1)
+    assert (
+        time.monotonic() - begun < LEASE_SECONDS - 2
+    )  # the new server sees that its worker is dead
+    server.client.post(f"/api/v1/jobs/{job}/cancel")
+    server.stop()
+
+
+#: Starts the program that is its argument, and says which process that is.
+STARTER = """
+import subprocess, sys, time
+print(subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdin=INPUT).pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="plays the other systems, too")
+@pytest.mark.parametrize(
+    ("before", "work", "stdin"),
+    [
+        ("", "ctypes.PyDLL(None).sleep(60)", "None"),  # native code that lets no other thread run
+        ("sys.platform = 'other'", "time.sleep(60)", "None"),  # only its parent changes
+        (
+            "sys.platform = os.name = 'other'",
+            "time.sleep(60)",
+            "subprocess.PIPE",
+        ),  # only its standard input ends
+    ],
+    ids=["kernel", "parent", "input"],
+)
+def test_an_orphan_ends(before: str, work: str, stdin: str) -> None:
+    program = f"""if True:
+        import ctypes, os, sys, time
+        from swaptalk.workers.lifetime import end_with, end_with_input
+        {before}
+        end_with(os.getppid())
+        end_with_input()
+        os.write(1, b"ready\\n")
+        {work}"""
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER.replace("INPUT", stdin), program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert starter.stdout is not None
+    said = {starter.stdout.readline().strip(), starter.stdout.readline().strip()}
+    pid = int((said - {"ready"}).pop())
+    assert "ready" in said and is_alive(pid)
+    starter.kill()
+    starter.wait()
+    wait_until_dead([pid], 10)

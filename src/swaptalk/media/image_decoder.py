@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from swaptalk.errors import InputError
+from swaptalk.media import heif
 from swaptalk.media.limits import MAX_IMAGE_PIXELS
 from swaptalk.media.picture import BACKGROUND
 
@@ -27,19 +28,21 @@ _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 # Pillow loads the rarer formats late, and refuses a list with one that is not loaded.
 Image.init()
 
-_REMEDY = "give a JPEG, PNG or WebP picture"
+_REMEDY = "give a JPEG, PNG, WebP or HEIC picture"
 
 
 def _open(path: Path) -> Image.Image:
     """Open without decoding."""
+    names: tuple[str, ...] = ALLOWED_FORMATS
+    if heif.is_heic(path):
+        heif.register()
+        names = ("HEIF",)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", Image.DecompressionBombWarning
             )  # the limit is checked below
-            image = Image.open(
-                path, formats=[name for name in ALLOWED_FORMATS if name in Image.OPEN]
-            )
+            image = Image.open(path, formats=[name for name in names if name in Image.OPEN])
     except Image.DecompressionBombError as error:
         raise InputError("the image is too large", path=path, remedy="scale it down") from error
     except MemoryError:  # the limit of the process, not damage
@@ -61,7 +64,7 @@ def is_still_image(path: Path) -> bool:
     """Whether a file is a still image (an animated GIF, PNG, WebP or AVIF is video).
 
     Raises:
-        InputError: an image larger than ``MAX_IMAGE_PIXELS``.
+        InputError: an image larger than ``MAX_IMAGE_PIXELS``, or a HEIC photo that cannot be read.
     """
     try:
         with _open(path) as image:
@@ -69,6 +72,10 @@ def is_still_image(path: Path) -> bool:
     except InputError as error:
         if "too large" in error.problem:
             raise
+        if heif.is_heic(path):
+            raise InputError(
+                "is a HEIC photo that cannot be read", path=path, remedy="export it as JPEG"
+            ) from error
         return False
 
 
@@ -99,6 +106,9 @@ def decode_image(path: Path) -> NDArray[np.uint8]:
     """
     with _open(path) as image:
         try:
+            mapped = _hdr(image, path)
+            if mapped is not None:
+                return mapped
             image.load()
             return np.array(_to_rgb(ImageOps.exif_transpose(image)), order="C")
         except MemoryError:
@@ -107,6 +117,16 @@ def decode_image(path: Path) -> NDArray[np.uint8]:
             raise InputError(
                 "the image is damaged", path=path, remedy="export or download it again"
             ) from error
+
+
+def _hdr(image: Image.Image, path: Path) -> NDArray[np.uint8] | None:
+    """An HDR or wide-gamut HEIC or AVIF as SDR; None for all others."""
+    if image.format == "HEIF":
+        colour = heif.heic_colour(image)
+        return None if colour is None else heif.hdr_heic(path, colour)
+    if image.format == "AVIF" and not image.info.get("icc_profile"):
+        return heif.hdr_avif(path)
+    return None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

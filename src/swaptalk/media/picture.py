@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from swaptalk.media.tone_map import DynamicColour, ToneMapper, dynamic_colour
+from swaptalk.media.tone_map import DynamicColour, ToneMapper, eight_bits, frame_colour
 
 #: What shows through transparent parts, in video as in images.
 BACKGROUND = (255, 255, 255)
@@ -122,7 +122,7 @@ class PictureConverter:
         """Write the picture into ``result``, (H, W, 3) uint8 RGB: BT.709 SDR, full range, alpha
         shown on white.
         """
-        colour = dynamic_colour(frame)
+        colour = frame_colour(frame)
         alpha = has_alpha(frame)
         picture = _pixels(self._rgb(frame, "rgba" if alpha else "rgb24"), 4 if alpha else 3)
         if colour is not None:
@@ -148,14 +148,7 @@ class PictureConverter:
         """An HDR or wide-gamut frame as SDR, ``rgb24``, without alpha."""
         if colour not in self._mappers:
             self._mappers[colour] = ToneMapper(colour, *self._size)
-        mapped = self._mappers[colour](self._rgb(frame, "rgb48le"))
-        return self._to_eight_bits.reformat(
-            mapped,
-            format="rgb24",
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.JPEG,
-            threads=1,
-        )
+        return eight_bits(self._mappers[colour](self._rgb(frame, "rgb48le")), self._to_eight_bits)
 
 
 def has_alpha(frame: VideoFrame) -> bool:

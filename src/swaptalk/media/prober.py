@@ -35,7 +35,7 @@ from swaptalk.media.frame_source import FrameDecoder
 from swaptalk.media.limits import MAX_FRAME_RATE, Limits, beyond
 from swaptalk.media.picture import display_size, is_transparent, orientation
 from swaptalk.media.probe import TRACK_KINDS, AudioInfo, MediaInfo, VideoInfo
-from swaptalk.media.tone_map import dynamic_colour
+from swaptalk.media.tone_map import frame_colour
 from swaptalk.media.webp import WebpFrames, is_animated_webp, webp_animation
 from swaptalk.storage.files import check_input_file
 
@@ -186,7 +186,7 @@ def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> Vi
     if stream.frames and seconds > 0 and not average:
         average = stream.frames / seconds
     rate, variable = _frame_rate(stamps, stream.time_base, average)
-    turn, colour = orientation(frame), dynamic_colour(frame)
+    turn, colour = orientation(frame), frame_colour(frame)
     check_picture_size(frame.width, frame.height, path, Limits.from_environment())
     width, height = display_size(frame.width, frame.height, stream.sample_aspect_ratio, turn)
     check_picture_size(width, height, path, Limits.from_environment())

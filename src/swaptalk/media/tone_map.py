@@ -13,6 +13,7 @@ import numpy as np
 from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
 #: H.273 codes of transfer functions and primaries.
@@ -51,14 +52,38 @@ class DynamicColour:
         return {_PQ: "HDR (PQ)", _HLG: "HDR (HLG)"}.get(self.transfer, "wide gamut")
 
 
-def dynamic_colour(frame: VideoFrame) -> DynamicColour | None:
-    """What a frame's tags say if it is HDR or has a wide gamut, None for ordinary video."""
-    transfer, primaries = frame.color_trc, frame.color_primaries
-    if primaries == _UNSPECIFIED and frame.colorspace in _BT2020_MATRICES:
+def dynamic_colour(transfer: int, primaries: int, matrix: int) -> DynamicColour | None:
+    """What H.273 codes say of pictures that are HDR or have a wide gamut; None for ordinary
+    ones.
+    """
+    if primaries == _UNSPECIFIED and matrix in _BT2020_MATRICES:
         primaries = _BT2020
     if transfer not in (_PQ, _HLG) and primaries not in (_BT2020, _P3):
         return None
     return DynamicColour(int(transfer), int(primaries))
+
+
+def frame_colour(frame: VideoFrame) -> DynamicColour | None:
+    """The same of a decoded frame, by its tags."""
+    return dynamic_colour(frame.color_trc, frame.color_primaries, frame.colorspace)
+
+
+def sdr_picture(colour: DynamicColour, picture: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """BT.709 SDR of an RGB picture (H, W, 3) of 16 bits."""
+    frame = VideoFrame.from_ndarray(picture, format="rgb48le")
+    mapped = ToneMapper(colour, frame.width, frame.height)(frame)
+    return np.asarray(eight_bits(mapped, VideoReformatter()).to_ndarray(), np.uint8)
+
+
+def eight_bits(frame: VideoFrame, reformatter: VideoReformatter) -> VideoFrame:
+    """A full-range RGB frame as ``rgb24``."""
+    return reformatter.reformat(
+        frame,
+        format="rgb24",
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=ColorRange.JPEG,
+        threads=1,
+    )
 
 
 class ToneMapper:

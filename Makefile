@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-picture test test-files train-smoke bench bench-watermark lint check clean fuzz faults lock sbom
+.PHONY: docs serve-docs demo demo-picture test test-files train-smoke bench bench-watermark lint check clean fuzz faults lock sbom
 
 # A talking video from the demo inputs: needs only what a user of `pip install swaptalk` gets.
 demo: $(VENV)/.runtime
@@ -46,10 +46,18 @@ fuzz: $(VENV)/.development
 faults: $(VENV)/.development
 	$(BIN)/python benchmarks/faults.py --report docs/reports/faults.md
 
-lint: $(VENV)/.development
+lint: $(VENV)/.development docs
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+# The documentation site, into build/site; broken links and unknown names are errors. While writing: make serve-docs.
+docs: $(VENV)/.development
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "open build/site/index.html"
+
+serve-docs: $(VENV)/.development
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 check: lint test
 

@@ -1,13 +1,12 @@
-"""A face that speaks along with a microphone or a file: in a window, to a virtual camera, or only
-measured.
+r"""Show a face that speaks along with a microphone or a file.
 
-    python examples/live.py --target scene.swaptalk --source me.jpg                       #
-    microphone, window python examples/live.py --target photo.jpg --audio words.wav --show camera
-    # file, virtual camera python examples/live.py --target scene.swaptalk --audio words.wav --show
-    nothing --histogram latency.png
+    python examples/live.py --target scene.swaptalk --source me.jpg
+    python examples/live.py --target photo.jpg --audio words.wav --show camera
+    python examples/live.py --target scene.swaptalk --audio words.wav --show nothing \
+        --histogram latency.png
 
-The microphone needs ``pip install sounddevice``, the camera ``pip install pyvirtualcam`` (and a
-driver such as v4l2loopback), the window Tk. A file is played in real time: each chunk comes when a
+The microphone needs `pip install sounddevice`, the camera `pip install pyvirtualcam` (and a driver
+such as v4l2loopback), the window Tk. A file is played in real time: each chunk comes when a
 microphone would deliver it.
 """
 
@@ -15,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +32,19 @@ CHUNK = 0.04
 
 
 class Clock:
-    """When the sound began: what frames are late against."""
+    """Time at which the sound began."""
 
     def __init__(self) -> None:
         self.begun: float | None = None
 
     def start(self) -> float:
-        """The beginning; now, if nothing has begun."""
+        """Return the beginning; it is now if nothing has begun."""
         self.begun = time.monotonic() if self.begun is None else self.begun
         return self.begun
 
 
 def from_file(path: Path, clock: Clock) -> Iterator[NDArray[np.float32]]:
-    """Chunks of a recording, each at the time at which a microphone would have heard it to its
-    end.
-    """
+    """Yield chunks of a recording, each when a microphone would have delivered it."""
     samples = np.concatenate(list(stream_audio(path)))
     size = round(CHUNK * RATE)
     for begin in range(0, len(samples), size):
@@ -58,7 +55,7 @@ def from_file(path: Path, clock: Clock) -> Iterator[NDArray[np.float32]]:
 
 
 def from_microphone(clock: Clock) -> Iterator[NDArray[np.float32]]:
-    """Chunks of the default microphone, until Ctrl-C."""
+    """Yield chunks of the default microphone until Ctrl-C."""
     import sounddevice
 
     with sounddevice.InputStream(
@@ -71,7 +68,7 @@ def from_microphone(clock: Clock) -> Iterator[NDArray[np.float32]]:
 
 
 def window() -> Callable[[NDArray[np.uint8]], object]:
-    """Shows frames in a window."""
+    """Open a window; the result shows a frame in it."""
     import tkinter
 
     from PIL import Image, ImageTk
@@ -91,7 +88,7 @@ def window() -> Callable[[NDArray[np.uint8]], object]:
 
 
 def camera() -> Callable[[NDArray[np.uint8]], object]:
-    """Sends frames to a virtual camera that calls and streams can choose."""
+    """Open a virtual camera; the result sends a frame to it."""
     import pyvirtualcam
 
     opened: list[Any] = []
@@ -104,8 +101,13 @@ def camera() -> Callable[[NDArray[np.uint8]], object]:
     return show
 
 
+def nothing() -> Callable[[NDArray[np.uint8]], object]:
+    """Show frames nowhere: for measurements."""
+    return lambda frame: None
+
+
 def histogram(milliseconds: NDArray[np.float64], path: Path) -> None:
-    """A picture of how far the frames were behind the sound."""
+    """Write a histogram of the delays behind the sound, in milliseconds."""
     top = max(500.0, float(np.ceil(milliseconds.max() / 100) * 100))
     counts, edges = np.histogram(milliseconds, bins=50, range=(0, top))
     sheet = np.full((300, 640, 3), 255, np.uint8)
@@ -133,23 +135,23 @@ def histogram(milliseconds: NDArray[np.float64], path: Path) -> None:
     write_image(path, sheet)
 
 
-def main() -> None:
-    """Speak along and say how far behind the frames were."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Show the frames, then print how far behind the sound they were."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--target", type=Path, required=True, help="template or photo (a video is analysed first)"
     )
-    parser.add_argument("--source", type=Path, nargs="*", default=(), help="who shall be seen")
+    parser.add_argument(
+        "--source", type=Path, nargs="*", default=(), help="photos of the person to show"
+    )
     parser.add_argument("--audio", type=Path, help="recording instead of the microphone")
     parser.add_argument("--resolution", help="size of the frames, such as 480")
     parser.add_argument("--show", choices=("window", "camera", "nothing"), default="window")
     parser.add_argument("--histogram", type=Path, help="write a picture of the delays here")
-    options = parser.parse_args()
-    show = {"window": window, "camera": camera, "nothing": lambda: lambda frame: None}[
-        options.show
-    ]()
+    options = parser.parse_args(arguments)
+    show = {"window": window, "camera": camera, "nothing": nothing}[options.show]()
     clock = Clock()
     maker = SwapTalk.from_pretrained()
     settings = {

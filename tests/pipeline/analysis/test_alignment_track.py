@@ -47,7 +47,7 @@ def noted(frames: list[TrackedFrame], folder: Path) -> Survey:
     with FaceLog(folder / FACES) as log:
         for frame in frames:
             log.append(frame)
-    (folder / SURVEY).write_text(survey_record(log.reasons, log.cuts, 800))
+    (folder / SURVEY).write_text(survey_record(log.reasons, log.cuts, 800, log.renumbered))
     return Survey(folder, len(frames))
 
 
@@ -58,7 +58,7 @@ def test_streamed_layout_equals_the_whole(tmp_path: Path) -> None:
     assert [survey.reasons[s] for s in (state[0], state[20], state[65])] == [
         "",
         "too small",
-        "no face",
+        "only other faces",
     ]
     assert (state == 0).sum() == COUNT - 11
 

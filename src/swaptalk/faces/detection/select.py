@@ -69,6 +69,16 @@ class FaceSummary:
         self._area += eye_distance(points) ** 2
         self._x += float(points[:, 0].mean()) / width
 
+    def take(self, other: FaceSummary) -> None:
+        """Add what was counted under another number, which turned out to be the same person's."""
+        self.first_frame = min(self.first_frame, other.first_frame)
+        self.frames += other.frames
+        self.usable_frames += other.usable_frames
+        self._area += other._area
+        self._x += other._x
+        if other._quality > self._quality:
+            self._quality, self.thumbnail = other._quality, other.thumbnail
+
     def show(self, face: TrackedFace, picture: NDArray[np.uint8]) -> None:
         """Keep a thumbnail if this one is better than those before."""
         size = eye_distance(face.landmarks.points)
@@ -102,6 +112,11 @@ class FaceSelector:
 
     def add(self, frame: TrackedFrame, picture: NDArray[np.uint8]) -> None:
         """Take the next frame's faces and its RGB picture (H, W, 3) uint8."""
+        for one in frame.renumbered:
+            known, person = self._found.get(one.track), self._found.get(one.person)
+            # A number that was right at first stays: what was counted since cannot be taken apart.
+            if known is not None and person is not None and known.first_frame >= one.since:
+                person.take(self._found.pop(one.track))
         for face in frame.faces:
             self.count(
                 face.track, face.landmarks.points, face.usable, frame.index, picture.shape[1]

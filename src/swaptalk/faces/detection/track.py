@@ -4,22 +4,25 @@ they are needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.detection.detect import Detection, FaceDetector, intersection_over_union
+from swaptalk.faces.detection.followed import FollowedFace, mesh_box, thumbnail
+from swaptalk.faces.detection.identity_review import LIKENESS_MARGIN, Embed, IdentityReview
 from swaptalk.faces.detection.landmarks import FaceMesh, Landmarks
+from swaptalk.faces.detection.people import SAME_PERSON_COSINE, People, Renumbering, unit
 from swaptalk.faces.detection.region import CropRegion
 from swaptalk.faces.detection.scene import SceneCutDetector
-from swaptalk.faces.geometry.align import crop_face, estimate_alignment
+from swaptalk.faces.detection.upright import UprightMesh
 from swaptalk.faces.geometry.pose import Pose, estimate_pose, eye_distance, unusable_reason
 
-#: Presence at which a new face is believed, and below which a followed one is lost (hysteresis).
-PRESENCE_TO_START, PRESENCE_TO_KEEP = 0.8, 0.5
+#: Presence below which a followed face is lost; a new one needs `PRESENCE_TO_START`.
+PRESENCE_TO_KEEP = 0.5
 #: The detectors look for newcomers every this many frames: one second at 25 fps.
 DETECT_EVERY = 25
 #: While a face is lost or none is known they look more often.
@@ -29,15 +32,14 @@ RELINK_WITHIN = 50
 #: A lost face is found again within this many face sizes of where its motion leads, and with at
 #: most this size ratio.
 RELINK_DISTANCE, RELINK_SIZE_RATIO = 0.8, 1.6
-#: Cosine of two appearance vectors above which a face after a cut is a known person (needs
-#: ``embed``).
-SAME_PERSON_COSINE = 0.5
 #: Without ``embed``, a face just after a cut at the place of one before is that person if the
 #: aligned grey pictures correlate more than this: 82 % of same and 6 % of different people do over
 #: three seconds.
 SAME_THUMBNAIL = 0.6
 #: Overlap of box and mesh above which they are the same face.
 SAME_FACE_IOU = 0.3
+#: Overlap of two meshes above which both lie on one face.
+TWIN_IOU = 0.5
 #: Change of the mesh's size from one frame to the next beyond which it has jumped to something
 #: else.
 MAXIMUM_JUMP = 1.5
@@ -75,39 +77,18 @@ class TrackedFace:
 
 @dataclass(frozen=True)
 class TrackedFrame:
-    """All faces of a frame, and whether a new scene begins with it."""
+    """All faces of a frame, whether a new scene begins with it, and what was found out in it about
+    numbers that were given before.
+    """
 
     index: int
     cut: bool
     faces: tuple[TrackedFace, ...]
+    renumbered: tuple[Renumbering, ...] = ()
 
     def face(self, track: int) -> TrackedFace | None:
         """The face of a track, if it is in this frame."""
         return next((f for f in self.faces if f.track == track), None)
-
-
-@dataclass
-class _Track:
-    number: int
-    landmarks: Landmarks
-    velocity: NDArray[np.float32] = field(default_factory=lambda: np.zeros(2, np.float32))
-    lost_for: int = 0
-    other_scene: bool = False
-    thumbnail: NDArray[np.float32] | None = None
-
-    @property
-    def centre(self) -> NDArray[np.float32]:
-        return np.asarray(self.landmarks.xy.mean(axis=0), np.float32)
-
-    def follow(self, landmarks: Landmarks) -> None:
-        moved = landmarks.xy.mean(axis=0) - self.centre
-        self.velocity = np.asarray(moved / (self.lost_for + 1), np.float32)
-        self.landmarks, self.lost_for, self.other_scene = landmarks, 0, False
-
-
-def mesh_box(xy: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(left, top, right, bottom) around points (N, 2)."""
-    return np.concatenate([xy.min(axis=0), xy.max(axis=0)]).astype(np.float32)
 
 
 def _moved(region: CropRegion, by: NDArray[np.float32]) -> CropRegion:
@@ -131,18 +112,19 @@ class FaceTracker:
         self,
         detector: FaceDetector,
         mesh: FaceMesh,
-        embed: Callable[[NDArray[np.uint8], Landmarks], NDArray[np.float32]] | None = None,
+        embed: Embed | None = None,
     ) -> None:
-        self._detector, self._mesh, self._embed = detector, mesh, embed
+        self._mesh, self._embed = mesh, embed
+        self._upright = UprightMesh(detector, mesh)
         self._cuts = SceneCutDetector()
-        self._tracks: list[_Track] = []
+        self._tracks: list[FollowedFace] = []
         self._last_frame: NDArray[np.uint8] | None = None
-        self._known: dict[
-            int, NDArray[np.float32]
-        ] = {}  # appearance by number, for people who left the scene
+        self._people = People()
+        self._review = None if embed is None else IdentityReview(embed, self._people)
         self._next_number = 0
         self._index = 0
         self._since_detection = 0
+        self._last_search = -DETECT_EVERY
 
     def update(self, frame: NDArray[np.uint8]) -> TrackedFrame:
         """Take the next frame, RGB (H, W, 3) uint8."""
@@ -154,11 +136,18 @@ class FaceTracker:
         self._since_detection += 1
         searching = any(t.lost_for for t in self._tracks) or not self._tracks
         interval = DETECT_EVERY_WHEN_LOST if searching else DETECT_EVERY
-        if self._index == 0 or cut or lost_now or self._since_detection >= interval:
-            self._detect(frame)
+        if cut or lost_now or not self._index or self._since_detection >= interval:
+            self._detect(frame, cut)
             self._since_detection = 0
+        renumbered: tuple[Renumbering, ...] = ()
+        if self._review is not None:
+            followed = [t for t in self._tracks if t.lost_for == 0]
+            lost = [t for t in self._tracks if t.lost_for]
+            renumbered = tuple(self._review(frame, self._index, followed, lost))
+            self._tracks = followed + lost
         faces = tuple(self._report(t, frame) for t in self._tracks if t.lost_for == 0)
-        result = TrackedFrame(self._index, cut, tuple(sorted(faces, key=lambda f: f.track)))
+        ordered = tuple(sorted(faces, key=lambda f: f.track))
+        result = TrackedFrame(self._index, cut, ordered, renumbered)
         self._index += 1
         return result
 
@@ -168,7 +157,7 @@ class FaceTracker:
         """
         for track in self._tracks:
             if track.lost_for == 0 and self._last_frame is not None:
-                track.thumbnail = _thumbnail(self._last_frame, track.landmarks)
+                track.thumbnail = thumbnail(self._last_frame, track.landmarks)
             track.velocity = np.zeros(2, np.float32)
             track.lost_for += 1
             track.other_scene = True
@@ -189,51 +178,62 @@ class FaceTracker:
             track.lost_for += 1
             track.velocity *= _MOMENTUM
         self._tracks = [t for t in self._tracks if t.lost_for <= RELINK_WITHIN]
-        self._drop_twins()
+        self._drop_twins(frame)
         return lost_now
 
     @staticmethod
-    def _believable(track: _Track, found: Landmarks) -> bool:
+    def _believable(track: FollowedFace, found: Landmarks) -> bool:
         ratio = eye_distance(found.points) / max(eye_distance(track.landmarks.points), 1e-3)
         return found.presence >= PRESENCE_TO_KEEP and 1 / MAXIMUM_JUMP < ratio < MAXIMUM_JUMP
 
-    def _drop_twins(self) -> None:
-        """Two tracks on one face: the older stays."""
-        kept: list[_Track] = []
+    def _drop_twins(self, frame: NDArray[np.uint8]) -> None:
+        """Two tracks on one face: the person stays whom it looks like, else the older one."""
+        kept: list[FollowedFace] = []
         for track in sorted(self._tracks, key=lambda t: t.number):
             box = mesh_box(track.landmarks.xy)
-            twins = [
-                k
-                for k in kept
-                if k.lost_for == 0 and intersection_over_union(mesh_box(k.landmarks.xy), box) > 0.5
-            ]
-            if track.lost_for > 0 or not twins:
+            twin = next(
+                (
+                    k
+                    for k in kept
+                    if k.lost_for == 0
+                    and intersection_over_union(mesh_box(k.landmarks.xy), box) > TWIN_IOU
+                ),
+                None,
+            )
+            if track.lost_for > 0 or twin is None:
                 kept.append(track)
+            elif self._is_rather(track, twin, frame):
+                kept[kept.index(twin)] = track
         self._tracks = kept
 
-    def _detect(self, frame: NDArray[np.uint8]) -> None:
+    def _is_rather(self, track: FollowedFace, twin: FollowedFace, frame: NDArray[np.uint8]) -> bool:
+        """Whether the one face of two tracks looks like the first one's person."""
+        if self._embed is None:
+            return False
+        vector = unit(self._embed(frame, track.landmarks))
+        likeness = [self._people.likeness(t.number, vector) or 0.0 for t in (track, twin)]
+        return likeness[0] > likeness[1] + LIKENESS_MARGIN
+
+    def _detect(self, frame: NDArray[np.uint8], cut: bool) -> None:
         """Find faces that no track follows: lost ones are linked again, others are new."""
         scale = min(1.0, DETECTION_SIDE / max(frame.shape[:2]))
         small = frame
         if scale < 1:
             size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
             small = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+        # Faces on their side take three more looks, so they are searched as rarely as newcomers.
+        alone = not any(track.lost_for == 0 for track in self._tracks)
+        search = alone and (cut or self._index - self._last_search >= DETECT_EVERY)
+        if search:
+            self._last_search = self._index
         # New faces of one frame are numbered from left to right.
-        for found in sorted(self._detector(small), key=lambda d: float(d.box[0])):
-            face = Detection(
-                found.box / np.float32(scale), found.keypoints / np.float32(scale), found.score
-            )
-            if self._is_followed(mesh_box(face.keypoints), face.box):
-                continue
-            landmarks = self._mesh(frame, CropRegion.around_detection(face))
-            if (
-                landmarks.presence >= PRESENCE_TO_KEEP
-            ):  # a second look, centred by the first, is what tracking sees
-                landmarks = self._mesh(frame, CropRegion.around_points(landmarks.xy))
+        for landmarks in self._upright(frame, small, search, self._is_known):
             box = mesh_box(landmarks.xy)
-            if landmarks.presence < PRESENCE_TO_START or self._is_followed(box, box):
-                continue
-            self._link(landmarks, frame)
+            if not self._is_followed(box, box):
+                self._link(landmarks, frame)
+
+    def _is_known(self, face: Detection) -> bool:
+        return self._is_followed(mesh_box(face.keypoints), face.box)
 
     def _is_followed(self, inner: NDArray[np.float32], outer: NDArray[np.float32]) -> bool:
         """Whether a box overlaps a followed mesh, or its inner part lies mostly inside one."""
@@ -250,7 +250,7 @@ class FaceTracker:
 
     def _link(self, landmarks: Landmarks, frame: NDArray[np.uint8]) -> None:
         centre = landmarks.xy.mean(axis=0)
-        appearance = None if self._embed is None else _unit(self._embed(frame, landmarks))
+        appearance = None if self._embed is None else unit(self._embed(frame, landmarks))
         lost = [
             t
             for t in self._tracks
@@ -259,19 +259,23 @@ class FaceTracker:
         if lost:
             nearest = min(lost, key=lambda t: float(np.linalg.norm(t.centre + t.velocity - centre)))
             nearest.follow(landmarks)
+            nearest.doubt(self._index)
             return
-        number = self._recognise(appearance)
+        present = {t.number for t in self._tracks if t.lost_for == 0}
+        number = None if appearance is None else self._people.recognise(appearance, present)
+        if number is not None:
+            self._tracks = [t for t in self._tracks if t.number != number]
+        track = FollowedFace(self._next_number if number is None else number, landmarks)
         if number is None:
-            number = self._next_number
             self._next_number += 1
-        self._tracks = [t for t in self._tracks if t.number != number]
-        self._tracks.append(_Track(number, landmarks))
-        if appearance is not None:
-            self._known.setdefault(number, appearance)
+            track.doubt(self._index, provisional=True)
+            if appearance is not None:
+                self._people.learn(track.number, appearance)
+        self._tracks.append(track)
 
     def _plausible(
         self,
-        track: _Track,
+        track: FollowedFace,
         landmarks: Landmarks,
         frame: NDArray[np.uint8],
         appearance: NDArray[np.float32] | None,
@@ -285,58 +289,28 @@ class FaceTracker:
             old, new
         ):
             return False
-        known = self._known.get(track.number)
-        if appearance is not None and known is not None:
+        likeness = None if appearance is None else self._people.likeness(track.number, appearance)
+        if likeness is not None:
             # In one scene place and time speak for the same person already, and a returning face
             # may be half hidden.
-            wanted = SAME_PERSON_COSINE if track.other_scene else SAME_PERSON_COSINE / 2
-            return float(appearance @ known) >= wanted
+            return likeness >= (SAME_PERSON_COSINE if track.other_scene else SAME_PERSON_COSINE / 2)
         if track.other_scene and track.thumbnail is not None:
-            return float(track.thumbnail @ _thumbnail(frame, landmarks)) >= SAME_THUMBNAIL
+            return float(track.thumbnail @ thumbnail(frame, landmarks)) >= SAME_THUMBNAIL
         return not track.other_scene
 
-    def _recognise(self, appearance: NDArray[np.float32] | None) -> int | None:
-        """Number of the known person who is not being followed now and looks like this; None if
-        nobody does.
-        """
-        if appearance is None:
-            return None
-        present = {t.number for t in self._tracks if t.lost_for == 0}
-        likeness = {
-            n: float(known @ appearance) for n, known in self._known.items() if n not in present
-        }
-        best = max(likeness, key=lambda n: likeness[n], default=None)
-        return best if best is not None and likeness[best] >= SAME_PERSON_COSINE else None
-
     @staticmethod
-    def _report(track: _Track, frame: NDArray[np.uint8]) -> TrackedFace:
+    def _report(track: FollowedFace, frame: NDArray[np.uint8]) -> TrackedFace:
         points = track.landmarks.points
         pose = estimate_pose(points)
         reason = unusable_reason(points, pose, frame.shape[1], frame.shape[0])
         return TrackedFace(track.number, track.landmarks, pose, not reason, reason)
 
 
-def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
-
-
-def _thumbnail(frame: NDArray[np.uint8], landmarks: Landmarks) -> NDArray[np.float32]:
-    """Brightness pattern of the aligned face as a unit vector: a weak likeness that ignores
-    exposure.
-    """
-    crop = crop_face(frame, estimate_alignment(landmarks.xy))[
-        20:250, 40:216
-    ]  # the face without its surroundings
-    small = cv2.resize(crop, (24, 32), interpolation=cv2.INTER_AREA)
-    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32).ravel()
-    return _unit(grey - grey.mean())
-
-
 def track_faces(
     frames: Iterable[NDArray[np.uint8]],
     detector: FaceDetector,
     mesh: FaceMesh,
-    embed: Callable[[NDArray[np.uint8], Landmarks], NDArray[np.float32]] | None = None,
+    embed: Embed | None = None,
 ) -> Iterator[TrackedFrame]:
     """Follow the faces of a clip, streaming; see ``FaceTracker``."""
     tracker = FaceTracker(detector, mesh, embed)

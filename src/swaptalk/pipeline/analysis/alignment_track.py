@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from swaptalk.faces.geometry.align import Alignment, estimate_alignment
 from swaptalk.faces.geometry.smooth import SHORT_SIGMA, TRUNCATE, AlignmentSmoother, smooth_points
 from swaptalk.faces.geometry.topology import POINT_COUNT, mouth_openness
-from swaptalk.pipeline.analysis.face_log import NO_FACE_NUMBER, Survey, by_frame
+from swaptalk.pipeline.analysis.face_log import NO_FACE_NUMBER, OTHERS_NUMBER, Survey, by_frame
 from swaptalk.storage.rows import RowWriter
 
 #: Frames whose meshes are smoothed together, and frames on both sides that a smoothed mesh depends
@@ -43,7 +43,7 @@ def write_layout(survey: Survey, tracks: Collection[int], folder: Path) -> NDArr
         frames that are not usable hold zeros.
     """
     count = survey.frames
-    state = np.full(count, NO_FACE_NUMBER, np.uint8)
+    state = np.where(survey.with_faces(), OTHERS_NUMBER, NO_FACE_NUMBER).astype(np.uint8)
     with ExitStack() as stack:
 
         def rows(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> RowWriter:

@@ -93,7 +93,9 @@ def write_survey(
         closing(Appearances(folder / LOOKS, candidates)) as appearances,
     ):
         find_faces(plan, vision, progress, stopwatch, log, appearances)
-    write_atomically(folder / SURVEY, survey_record(log.reasons, log.cuts, plan.width))
+    write_atomically(
+        folder / SURVEY, survey_record(log.reasons, log.cuts, plan.width, log.renumbered)
+    )
 
 
 def arrange(

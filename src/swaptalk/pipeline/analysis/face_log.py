@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.detection.people import Renumbering, corrected_numbers
 from swaptalk.faces.detection.select import FaceSelector
 from swaptalk.faces.detection.track import TrackedFace, TrackedFrame
 from swaptalk.faces.editing.occlusion import AppearanceModel
@@ -38,9 +40,11 @@ FACES, LOOKS, SURVEY = "faces.log", "looks.log", "survey.json"
 CANDIDATES = "candidates.bin"
 #: Records read at once.
 _BLOCK = 256
-#: Reason of a frame in which the chosen person is not seen, and its number; number 0 is a usable
-#: face.
-NO_FACE, NO_FACE_NUMBER = "no face", 1
+#: Reasons of frames in which the chosen person is not seen: nobody is, or others are.
+NO_FACE, OTHERS = "no face", "only other faces"
+#: Reasons that every survey has, by number; number 0 is a usable face.
+FIXED_REASONS = ("", NO_FACE, OTHERS)
+NO_FACE_NUMBER, OTHERS_NUMBER = 1, 2
 
 
 class FaceLog:
@@ -49,14 +53,17 @@ class FaceLog:
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
         #: Reasons why a frame is left alone, by number.
-        self.reasons = ["", NO_FACE]
+        self.reasons = list(FIXED_REASONS)
         #: First frames of new scenes.
         self.cuts: list[int] = []
+        #: Corrections of numbers.
+        self.renumbered: list[Renumbering] = []
 
     def append(self, frame: TrackedFrame) -> None:
         """Store the faces of the next frame."""
         if frame.cut:
             self.cuts.append(frame.index)
+        self.renumbered += frame.renumbered
         if frame.faces:
             self._file.write(
                 np.array(
@@ -92,9 +99,12 @@ class FaceLog:
         self.close()
 
 
-def survey_record(reasons: list[str], cuts: list[int], width: int) -> str:
+def survey_record(
+    reasons: list[str], cuts: list[int], width: int, renumbered: Iterable[Renumbering]
+) -> str:
     """Content of the file that completes a survey; ``width`` is that of the pictures."""
-    return json.dumps({"reasons": reasons, "cuts": cuts, "width": width})
+    numbers = [list(astuple(one)) for one in renumbered]
+    return json.dumps({"reasons": reasons, "cuts": cuts, "width": width, "renumbered": numbers})
 
 
 class Survey:
@@ -111,14 +121,21 @@ class Survey:
         self.reasons: list[str] = list(record["reasons"])
         self.cuts: list[int] = [cut for cut in record["cuts"] if cut < frames]
         self._width = int(record["width"])
+        #: Corrections of numbers that are known at the end of these frames.
+        self.renumbered = [
+            one
+            for one in (Renumbering(*numbers) for numbers in record["renumbered"])
+            if one.known < frames
+        ]
 
     def _records(self) -> Iterator[np.ndarray[tuple[int], np.dtype[np.void]]]:
         with (self._folder / FACES).open("rb") as file:
             while raw := file.read(_BLOCK * RECORD.itemsize):
                 block = np.frombuffer(raw, RECORD)
-                block = block[block["frame"] < self.frames]
+                block = block[block["frame"] < self.frames]  # a copy
                 if not len(block):
                     return
+                block["track"] = corrected_numbers(block["track"], block["frame"], self.renumbered)
                 yield block
 
     def faces(self, tracks: Iterable[int]) -> Iterator[np.void]:
@@ -130,6 +147,13 @@ class Survey:
                 if record["frame"] != last:
                     last = int(record["frame"])
                     yield record
+
+    def with_faces(self) -> NDArray[np.bool_]:
+        """Frames (N,) in which anybody is seen."""
+        seen = np.zeros(self.frames, np.bool_)
+        for block in self._records():
+            seen[block["frame"]] = True
+        return seen
 
     def selector(self) -> FaceSelector:
         """Everybody seen, to choose from."""

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.people import Renumbering, corrected_numbers
 from swaptalk.faces.detection.select import FaceSelector
 from swaptalk.faces.detection.track import TrackedFrame
 from swaptalk.faces.geometry.topology import FACE_OVAL
@@ -79,9 +80,13 @@ class _Watcher:
         self.view: View | None = None
         self._shown = shown
         self._best = (-1, -1)
+        self._renumbered: list[Renumbering] = []
 
     def add(self, frame: TrackedFrame, picture: NDArray[np.uint8]) -> None:
         """Take the next frame."""
+        self._renumbered += frame.renumbered
+        for one in frame.renumbered:
+            self.reasons[one.person] += self.reasons.pop(one.track, Counter())
         for face in frame.faces:
             if not face.usable:
                 self.reasons[face.track][face.reason] += 1
@@ -99,6 +104,18 @@ class _Watcher:
             ),
         )
         self._shown(self.view)
+
+    def corrected(self) -> View | None:
+        """The picture, with the numbers as they are known in the end."""
+        if self.view is None:
+            return None
+        faces = np.array([outline.number - 1 for outline in self.view.outlines], np.int32)
+        frames = np.full(len(faces), self.view.frame)
+        numbers = corrected_numbers(faces, frames, self._renumbered) + 1
+        outlines = zip(numbers.tolist(), self.view.outlines, strict=True)
+        return replace(
+            self.view, outlines=tuple(Outline(number, one.oval) for number, one in outlines)
+        )
 
 
 def inspect_target(
@@ -122,7 +139,7 @@ def inspect_target(
     plan = make_plan(GenerateOptions(target=path), "faces")
     watcher = _Watcher(shown)
     selector = find_faces(plan, vision, progress, Stopwatch(), appearances=watcher)
-    return Inspection(plan.playback.length, watcher.view, _people(selector, watcher))
+    return Inspection(plan.playback.length, watcher.corrected(), _people(selector, watcher))
 
 
 def _people(selector: FaceSelector, watcher: _Watcher) -> tuple[Person, ...]:

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 from swaptalk.faces.detection.analyser import Vision
@@ -157,5 +157,6 @@ def _header(
         usable_frames=usable,
         reasons=survey.reasons,
         cuts=survey.cuts,
+        renumbered=[list(astuple(one)) for one in survey.renumbered],
         members={},
     )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.pipeline.analysis.appearance import look_record
-from swaptalk.pipeline.analysis.face_log import FACES, LOOKS, NO_FACE, RECORD
+from swaptalk.pipeline.analysis.face_log import FACES, FIXED_REASONS, LOOKS, RECORD
 from swaptalk.pipeline.analysis.result import CODES, MATRIX
 from swaptalk.pipeline.template.file import TemplateHeader
 from swaptalk.storage.frames import CodeStore
@@ -35,7 +35,7 @@ def check_content(folder: Path, header: TemplateHeader) -> None:
         ValueError: it does not, with what is wrong.
         OSError: it cannot be read.
     """
-    if header.reasons[:2] != ["", NO_FACE]:
+    if header.reasons[: len(FIXED_REASONS)] != list(FIXED_REASONS):
         raise ValueError("states of frames are unknown")
     if sorted(set(header.cuts)) != header.cuts or (
         header.cuts and not 0 <= header.cuts[0] <= header.cuts[-1]

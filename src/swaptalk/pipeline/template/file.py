@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from swaptalk.errors import InputError
+from swaptalk.faces.detection.people import Renumbering
 from swaptalk.storage.files import AtomicFile, check_input_file
 
-#: Version of the layout and of what the faces were measured with: the first one's lips were the
-#: mesh's. Others are refused.
-TEMPLATE_FORMAT = 2
+#: Version of the layout and of what the faces were measured with. Others are refused.
+TEMPLATE_FORMAT = 3
 TEMPLATE_SUFFIX = ".swaptalk"
 _HEADER = "template.json"
 #: Name of an embedded target.
@@ -117,6 +117,8 @@ class TemplateHeader:
     """Why a frame is left as it is; number 0 means that it is not."""
     cuts: list[int]
     """First frames of new scenes."""
+    renumbered: list[list[int]]
+    """Corrections of people's numbers, each as the fields of `Renumbering`."""
     members: dict[str, Member]
     swap: StoredSwap | None = None
     """The swap that is built in, if one is."""
@@ -125,6 +127,11 @@ class TemplateHeader:
     def rate(self) -> Fraction:
         """Frames per second."""
         return Fraction(self.fps)
+
+    @property
+    def corrections(self) -> list[Renumbering]:
+        """Corrections of people's numbers."""
+        return [Renumbering(*numbers) for numbers in self.renumbered]
 
 
 def damaged(path: Path, what: str) -> InputError:
@@ -283,6 +290,7 @@ def _parse(record: Any, path: Path) -> TemplateHeader:
         usable_frames=_number(record, "usable_frames", 1, frames),
         reasons=_list(record, "reasons", str, 255),
         cuts=_list(record, "cuts", int, frames),
+        renumbered=[_renumbering(one) for one in _list(record, "renumbered", list, _MAX_FRAMES)],
         members={
             str(name): Member(_number(_as(one, dict), "size", 0, 1 << 62), _sha256(one))
             for name, one in _get(record, "members", dict).items()
@@ -306,6 +314,13 @@ def _swap(record: Mapping[str, Any]) -> StoredSwap:
     return StoredSwap(
         photos, _optional_text(record, "source_face"), strength, _text(record, "arithmetic"), poses
     )
+
+
+def _renumbering(record: list[Any]) -> list[int]:
+    numbers = [_as(number, int) for number in record]
+    if len(numbers) != 4 or not all(0 <= number <= _MAX_FRAMES for number in numbers):
+        raise ValueError("a correction of numbers is out of range")
+    return numbers
 
 
 def _finite(value: Any) -> float:

@@ -261,7 +261,8 @@ class Template:
                 extract(self.path, name, header.members[name], folder / name)
             check_content(folder, header)
             write_atomically(
-                folder / SURVEY, survey_record(header.reasons, header.cuts, header.width)
+                folder / SURVEY,
+                survey_record(header.reasons, header.cuts, header.width, header.corrections),
             )
             yield
         except ValueError as error:

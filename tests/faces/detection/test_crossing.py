@@ -1,0 +1,119 @@
+"""People who pass before each other keep their numbers, whoever is hidden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from swaptalk.assets import catalogue
+from swaptalk.faces.detection.people import Renumbering, corrected_numbers
+from swaptalk.faces.detection.recognise import FaceRecogniser
+from swaptalk.faces.detection.track import track_faces
+
+SIZE = 190
+DEMO = Path(__file__).parents[3] / "demo" / "source.jpg"
+
+
+@pytest.fixture(scope="module")
+def embed() -> FaceRecogniser:
+    asset = catalogue.get("mobilefacenet")
+    if catalogue.status(asset) != "ready":
+        pytest.skip("the recogniser is not there: 'swaptalk models pull' fetches it")
+    return FaceRecogniser(catalogue.resolve("mobilefacenet", progress=False))
+
+
+def _cut(picture, left, top, side):
+    part = np.ascontiguousarray(picture[top : top + side, left : left + side])
+    return cv2.resize(part, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(scope="module")
+def people(astronaut, hopper):
+    demo = np.asarray(Image.open(DEMO).convert("RGB"))
+    side = min(demo.shape[:2])
+    return [
+        _cut(astronaut, 90, 0, 260),
+        _cut(hopper, 100, 20, 320),
+        _cut(demo, (demo.shape[1] - side) // 2, 0, side),
+    ]
+
+
+def _scene(people, places, seed):
+    """The people at x positions, the later ones before the earlier ones."""
+    frame = np.full((240, 860, 3), 110, np.uint8)
+    for person, x in zip(people, places, strict=True):
+        frame[25 : 25 + SIZE, x : x + SIZE] = person
+    noise = np.random.default_rng(seed).normal(0, 2, frame.shape)
+    return np.clip(frame + noise, 0, 255).astype(np.uint8)
+
+
+def _numbers(found):
+    """Numbers of the faces of each frame by position, as they are known in the end."""
+    corrections = [one for frame in found for one in frame.renumbered]
+    result = []
+    for frame in found:
+        tracks = np.array([face.track for face in frame.faces], np.int32)
+        frames = np.full(len(tracks), frame.index)
+        numbers = corrected_numbers(tracks, frames, corrections)
+        middles = [float(face.landmarks.xy[:, 0].mean()) for face in frame.faces]
+        result.append(dict(zip(middles, numbers.tolist(), strict=True)))
+    return result
+
+
+def _check(numbers, places_of, people_count):
+    """Every face that is seen has the number of who stands there; returns how often each is."""
+    seen = np.zeros(people_count, int)
+    for k, faces in enumerate(numbers):
+        for x, number in faces.items():
+            nearest = [abs(x - place - SIZE / 2) for place in places_of(k)]
+            standing = [p for p, away in enumerate(nearest) if away < 0.3 * SIZE]
+            assert number in standing, (k, x, number, standing)
+            seen[number] += 1
+    return seen
+
+
+def test_a_person_who_was_passed_is_the_same_one(people, detector, mesh, embed):
+    def places(k):
+        return 20 + 12 * k, 640 - 12 * k
+
+    two = people[:2]
+    frames = [_scene(two, places(k), k) for k in range(52)]
+    numbers = _numbers(list(track_faces(frames, detector, mesh, embed)))
+    seen = _check(numbers, places, 2)
+    assert seen[1] >= 50 and seen[0] >= 34  # the one behind is hidden for some frames
+
+
+def test_three_people_crossing(people, detector, mesh, embed):
+    def places(k):
+        return 10 + 12 * k, 335, 660 - 12 * k
+
+    frames = [_scene(people, places(k), k) for k in range(54)]
+    numbers = _numbers(list(track_faces(frames, detector, mesh, embed)))
+    seen = _check(numbers, places, 3)
+    assert (seen >= 26).all() and set(numbers[-1].values()) == {0, 1, 2}
+
+
+def test_half_a_face_is_recognised_when_it_is_whole(people, detector, mesh, embed):
+    """Somebody leaves the picture and comes back slowly: first an eye, then the face."""
+
+    def places(k):
+        return (20 - 14 * k if k < 20 else -250 + 10 * (k - 20),)
+
+    def frame(k):
+        (x,) = places(k)
+        wide = np.full((240, 1400, 3), 110, np.uint8)
+        wide[25 : 25 + SIZE, 400 + x : 400 + x + SIZE] = people[1]
+        return np.ascontiguousarray(wide[:, 400:900])
+
+    numbers = _numbers(list(track_faces((frame(k) for k in range(62)), detector, mesh, embed)))
+    assert {number for faces in numbers for number in faces.values()} == {0}
+
+
+def test_numbers_that_were_exchanged_are_exchanged_back():
+    corrections = [Renumbering(2, 0, 5, 9), Renumbering(0, 1, 4, 12), Renumbering(1, 0, 6, 12)]
+    tracks, frames = np.array([2, 2, 0, 1, 1, 0, 2]), np.array([5, 9, 4, 6, 5, 12, 4])
+    assert corrected_numbers(tracks, frames, corrections).tolist() == [1, 2, 1, 0, 1, 0, 2]

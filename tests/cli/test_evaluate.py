@@ -214,7 +214,7 @@ def test_results_that_do_not_fit_are_named_and_the_run_fails_if_nothing_is_left(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"rows": (), "command": ()}, "no row was chosen"),
+        ({"rows": (), "command": ()}, "no method was chosen"),
         ({"command": ("python {output}",)}, "has no name"),
         ({"command": (), "external": ("A=/no/such/folder",)}, "no such folder"),
         ({"every": 0}, "--every 0 is out of range"),

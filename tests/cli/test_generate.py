@@ -282,7 +282,7 @@ def test_template_build_info_preview_and_use(
     assert "4 frames of 160x144 at 25 a second, 4 with a face" in capsys.readouterr().out
     assert main(["template", "info", template]) == 0
     said = capsys.readouterr().out
-    assert "in the template" in said and "all checksums right" in said
+    assert "in the template" in said and "all checksums match" in said
     assert main(["template", "preview", template, "-o", sheet]) == 0
     assert (
         main(

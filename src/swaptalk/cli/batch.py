@@ -1,4 +1,4 @@
-"""``swaptalk batch``: many jobs from a table."""
+"""``swaptalk batch``: render a table of jobs."""
 
 from __future__ import annotations
 
@@ -16,29 +16,24 @@ from swaptalk.pipeline.options import RunOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Options(RunOptions):
-    """Run a table of jobs (.csv or .jsonl) whose columns are named as generate's options: target,
-    source, audio, ...
+    """Render a table of jobs (.csv or .jsonl). Columns are the options of 'swaptalk generate'.
 
-    Every row is checked before the first is started. Run the same command again after an
-    interruption: finished rows are not done twice, unfinished ones go on.
+    All rows are checked before the first one starts. Run the same command again after an
+    interruption: finished rows are kept, unfinished ones continue.
     """
 
     jobs: tyro.conf.Positional[Path]
-    """The table. Paths in it are relative to its folder; several source photos are parted by
-    ';'."""
+    """Table of jobs. Paths are relative to its folder; several photos are separated by ';'."""
     workers: int = 0
-    """Rows rendered at the same time; 0 for one for every two cores (of the cluster with --ray)."""
+    """Rows rendered at the same time; 0: one for every two cores."""
     ray: str | None = None
-    """Render on the Ray cluster at this address (auto, HOST:PORT) instead of here; needs
-    swaptalk[cluster]."""
+    """Address of a Ray cluster (auto, HOST:PORT) to render on; needs swaptalk[cluster]."""
     retries: int = 2
-    """How often a row is tried again when its worker crashes or its machine is lost."""
+    """Further attempts for a row whose worker crashed or whose machine was lost."""
 
 
 class _Teller:
-    """Says on standard error how far the batch is: a line for every row, or one line that is
-    renewed.
-    """
+    """Prints progress on standard error: a line for every row, or one line on a terminal."""
 
     def __init__(self) -> None:
         self._renewed = sys.stderr.isatty()
@@ -63,7 +58,7 @@ class _Teller:
             )
 
     def end(self) -> None:
-        """Leave the line."""
+        """End the progress line."""
         if self._renewed:
             print(file=sys.stderr)
 
@@ -113,8 +108,8 @@ def run(options: Options) -> int:
         ) from error
     except KeyboardInterrupt:
         print(
-            f"\nswaptalk: what is finished is kept ({batch_folder(options.jobs)}); run the same "
-            "command to go on",
+            f"\nswaptalk: finished rows are kept in {batch_folder(options.jobs)}; "
+            "continue with the same command",
             file=sys.stderr,
         )
         raise

@@ -23,31 +23,28 @@ _SUFFIXES = {"image/jpeg": (".jpg", ".jpeg"), "image/png": (".png",), "image/web
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Copy a photo with a consent credential in it, which 'swaptalk generate' checks and policies
-    can demand.
-    """
+    """Copy a photo and sign a consent credential into it, for 'swaptalk generate'."""
 
     photo: tyro.conf.Positional[Path]
     """The person's photo (.jpg, .png, .webp)."""
     output: Path
-    """Where to write the signed copy."""
+    """Signed copy to write."""
     person: str
-    """Name of the person, who signs or for whom an agency does."""
+    """Name of the person."""
     statement: str
-    """What the person agrees to, in a sentence."""
+    """Sentence that says what the person agrees to."""
     until: str | None = None
     """Last day of the agreement, such as 2027-12-31."""
     certificate: Path | None = None
-    """Certificate chain (.pem) of the person or agency; without it the credential is
-    self-signed."""
+    """Certificate chain (.pem) of the person or agency; self-signed if left out."""
     key: Path | None = None
     """Private key (.pem) of the certificate."""
     timestamp_url: str | None = None
-    """Ask this RFC 3161 service for a signed time."""
+    """RFC 3161 service that signs the time."""
 
 
 def run(options: Options) -> int:
-    """Sign; returns the exit code."""
+    """Sign the photo; return the exit code."""
     suffixes = _SUFFIXES.get(media_type(options.photo)) if is_image(options.photo) else None
     if suffixes is None:
         raise InputError(

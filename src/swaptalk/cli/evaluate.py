@@ -1,4 +1,4 @@
-"""``swaptalk evaluate``: the paper's table for any model."""
+"""``swaptalk evaluate``: measure any model as the paper does."""
 
 from __future__ import annotations
 
@@ -71,48 +71,40 @@ _MODULE_ROWS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Measure talking-face video the way the paper does and print its table."""
+    """Measure talking-face video as the paper does and print its table."""
 
     clips: Path
-    """Folder of test clips: videos (HDTF's names tell people apart), or index.csv beside clips/
-    with a test split."""
+    """Folder of test clips: videos, or index.csv beside clips/ with a test split."""
     output: Path
-    """Folder for the report and for everything that is kept, so that an interrupted run goes on."""
+    """Folder of the report and the cache; an interrupted run continues from it."""
     photos: Path | None = None
-    """Folder of source photos, one a person, or index.csv beside tar shards. Default: first frames
-    of other clips."""
+    """Folder of source photos, one a person; first frames of other clips if left out."""
     protocols: tuple[ProtocolName, ...] = ("self", "cross", "paused")
-    """self: the target's own audio. cross: the audio of another clip. paused: the same, its second
-    half silent, for LipLeak alone."""
+    """self: the target's audio. cross: another clip's. paused: the same, half silent."""
     rows: tuple[RowName, ...] = get_args(RowName)
-    """Rows of our own: swaptalk is this model, sync-first the same with the lip-sync before the
-    swap; cascades are made of its modules, through pixels, restored are cascades with a sharpening
-    step, halves are the modules one by one."""
+    """Methods to measure; docs/guides/evaluate.md explains them."""
     external: tuple[str, ...] = ()
-    """NAME=FOLDER: results that another program has rendered, named as the pairs."""
+    """NAME=FOLDER: results of another program, named as the pairs."""
     command: tuple[str, ...] = ()
-    """NAME=COMMAND with {source}, {target}, {audio} and {output}: another program, run for each
-    pair."""
+    """NAME=COMMAND with {source} {target} {audio} {output}: a program run for each pair."""
     models: Path | None = None
-    """Folder with other SwapTalk weights. Default: those that came with the program."""
+    """Folder of SwapTalk weights; the ones in the package if left out."""
     fid_weights: Path | None = None
-    """pt_inception-2015-12-05-6726825d.pth of pytorch-fid. Without it FD-MobileNetV2 is printed
-    under its own name."""
+    """pt_inception-2015-12-05-6726825d.pth, for FID; FD-MobileNetV2 is printed if left out."""
     syncnet_weights: Path | None = None
-    """syncnet_v2.model of the authors of SyncNet. Without it LSE-C and LSE-D are left out."""
+    """syncnet_v2.model, for LSE-C and LSE-D, which are not printed if left out."""
     sync_scorer: Path | None = None
-    """Other weights of the own sync network ('swaptalk train sync-scorer') than those that came
-    with the program."""
+    """Weights of the sync network; the ones in the package if left out."""
     limit: int | None = None
-    """At most this many pairs a protocol."""
+    """Largest number of pairs a protocol."""
     gallery: int = 100
-    """At most this many source photos; ID Retrieve gets harder with more."""
+    """Largest number of source photos; ID Retrieve gets harder with more."""
     seed: int = 0
-    """Of drawing the pairs."""
+    """Seed of drawing the pairs."""
     every: int = 5
-    """Picture metrics and identity are measured on every n-th frame."""
+    """Measure pictures and identity on every n-th frame."""
     videos: int = 4
-    """Pairs a protocol shown side by side in the page."""
+    """Pairs a protocol shown side by side in the report."""
     threads: int = 2
     """CPU threads of all workers together."""
     workers: int = 1
@@ -122,7 +114,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """``swaptalk evaluate``; returns the exit code."""
+    """Measure and write the report; return the exit code."""
     _check(options)
     options.output.mkdir(parents=True, exist_ok=True)
     skipped = Skipped()
@@ -163,7 +155,7 @@ def run(options: Options) -> int:
 
 
 def _evaluation(options: Options, clips: Sequence[Clip], gallery: Gallery) -> Evaluation:
-    """Everything that measures, in the process that calls it."""
+    """Set up everything that measures, in the calling process."""
     options = replace(options, threads=max(1, options.threads // options.workers))
     observer = Observer(options.threads)
     instruments, weights, _ = _instruments(options, observer)
@@ -177,7 +169,7 @@ def _evaluation(options: Options, clips: Sequence[Clip], gallery: Gallery) -> Ev
 def _reconstruction(
     options: Options, photos: Sequence[Photo], observer: Observer, instruments: Instruments
 ) -> Reconstruction | None:
-    """What our autoencoder keeps of the source photos, if this model is a row."""
+    """Measure the autoencoder on the source photos, if this model is measured."""
     if "swaptalk" not in options.rows or instruments.perceptual is None:
         return None
     networks = ModelBundle.from_pretrained(options.models, options.threads)
@@ -231,13 +223,13 @@ def _methods(options: Options, observer: Observer) -> list[Method]:
         methods.append(ExternalFolder(name, Path(folder)))
     methods += [CommandMethod(*_named("--command", text)) for text in options.command]
     if not methods:
-        raise InputError("no row was chosen", remedy="give --rows, --external or --command")
+        raise InputError("no method was chosen", remedy="give --rows, --external or --command")
     check_names(methods)
     return methods
 
 
 def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dict[str, str], str]:
-    """What measures, the SHA-256 of its weights by name, and the column of the Frechet distance."""
+    """Load the metric networks; return them, their SHA-256 by name, and the Frechet column."""
     try:
         import torch
 

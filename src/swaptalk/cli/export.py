@@ -1,4 +1,4 @@
-"""``swaptalk export``: trained runs to the bundle that the product runs."""
+"""``swaptalk export``: turn trained runs into a bundle for the run-time."""
 
 from __future__ import annotations
 
@@ -17,25 +17,20 @@ SINGLE = {"sync-scorer": export_sync_scorer, "lips": export_lips}
 
 @dataclass(frozen=True)
 class Options:
-    """Turn finished runs into a bundle for 'swaptalk generate --models BUNDLE', and check that both
-    compute the same.
+    """Turn finished runs into a bundle for 'swaptalk generate --models' and check its results.
 
-    Runs of the stages vqgan, swap and lipsync are needed; that of the expert only serves training.
-    A run of sync-scorer alone becomes a file for 'swaptalk evaluate --sync-scorer FILE', one of
-    lips the package's lip network.
+    Needs runs of vqgan, swap and lipsync. A run of sync-scorer alone becomes a file for
+    'swaptalk evaluate --sync-scorer', a run of lips the package's lip network.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of runs; the stages are told from the folders."""
+    """Folders of runs."""
     out: Path
-    """Folder of the bundle; an older bundle there is replaced. For a sync-scorer, a file ending in
-    .safetensors, for lips one ending in .onnx."""
+    """Folder of the bundle, replaced if it exists (sync-scorer: .safetensors, lips: .onnx)."""
 
 
 def run(options: Options) -> int:
-    """Export and print the largest differences between PyTorch and ONNX Runtime; returns the exit
-    code.
-    """
+    """Export; print the largest differences of PyTorch and ONNX Runtime; return the exit code."""
     if not options.runs:
         raise InputError(
             "no run given", remedy="name the folders of runs of vqgan, swap and lipsync"

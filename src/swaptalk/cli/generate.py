@@ -25,7 +25,7 @@ class ProgressBar(Progress):
         self._bar: Any = None
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
-        """Show a new bar."""
+        """Start a new bar."""
         self.end()
         self._bar = tqdm(
             total=total, initial=done, desc=stage, unit="frame", file=sys.stderr, dynamic_ncols=True
@@ -37,7 +37,7 @@ class ProgressBar(Progress):
             self._bar.update(count)
 
     def end(self) -> None:
-        """Leave the bar as it is and begin a new line."""
+        """Close the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -47,23 +47,26 @@ def run_generate(options: GenerateOptions) -> int:
     """``swaptalk generate``: new face and new words; returns the exit code."""
     if options.list_faces is None:
         _require(
-            options.source, "--source", "the photo of the person who shall be seen", "swaptalk sync"
+            options.source,
+            "--source",
+            "a photo of the person to put into the video",
+            "swaptalk sync",
         )
-        _require(options.audio, "--audio", "the recording of what shall be said", "swaptalk swap")
+        _require(options.audio, "--audio", "a recording of the words", "swaptalk swap")
     return _run(options)
 
 
 def run_swap(options: SwapOptions) -> int:
     """``swaptalk swap``: new face, the video's own speech; returns the exit code."""
     if options.list_faces is None:
-        _require(options.source, "--source", "the photo of the person who shall be seen")
+        _require(options.source, "--source", "a photo of the person to put into the video")
     return _run(_whole(options))
 
 
 def run_sync(options: SyncOptions) -> int:
     """``swaptalk sync``: new words, the video's own face; returns the exit code."""
     if options.list_faces is None:
-        _require(options.audio, "--audio", "the recording of what shall be said")
+        _require(options.audio, "--audio", "a recording of the words")
     return _run(_whole(options))
 
 
@@ -99,8 +102,7 @@ def _run(options: GenerateOptions) -> int:
         print(report.to_json(), end="")
     else:
         passed = "".join(
-            f", {count} left as they were ({reason})"
-            for reason, count in report.passed_through.items()
+            f", {count} unchanged ({reason})" for reason, count in report.passed_through.items()
         )
         _say(
             options,
@@ -133,12 +135,12 @@ def _say_how_to_resume(options: GenerateOptions, error: BaseException) -> None:
         return  # finished parts show the old file: the next run without --resume replaces them
     if job_path(options.output).exists():
         print(
-            f"swaptalk: finished parts are kept in {job_path(options.output)}; run the same "
-            "command with --resume to "
-            "go on, or delete that folder",
+            f"swaptalk: finished parts are kept in {job_path(options.output)}; continue with the "
+            "same command and --resume, or delete that folder",
             file=sys.stderr,
         )
     elif isinstance(error, KeyboardInterrupt):
         print(
-            "swaptalk: stopped before anything was finished; nothing was written", file=sys.stderr
+            "swaptalk: interrupted before the first chunk was finished; nothing was written",
+            file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""``swaptalk keys add|list|remove``: who may use a server that others can reach."""
+"""``swaptalk keys add|list|remove``: the API keys of a server."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ LONGEST_NAME = 60
 @dataclass(frozen=True, kw_only=True)
 class _Server:
     data: Path | None = None
-    """The server's data folder; your user data folder if left out."""
+    """Data folder of the server; the user's data folder if left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Add(_Server):
-    """Make a key and print it, once."""
+    """Create a key and print it. It is shown only now."""
 
     name: tyro.conf.Positional[str]
-    """Who it is for."""
+    """Name of the person or program that uses it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class List(_Server):
-    """Show who has a key, and when it was last used."""
+    """List the keys: names, and when each was last used."""
 
     json: bool = False
     """Print JSON."""
@@ -43,15 +43,15 @@ class List(_Server):
 
 @dataclass(frozen=True, kw_only=True)
 class Remove(_Server):
-    """Make a key useless."""
+    """Revoke a key."""
 
     name: tyro.conf.Positional[str]
-    """Whose key."""
+    """Name of the key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSecret(_Server):
-    """Print the secret that signs webhooks, for those who receive them."""
+    """Print the secret that webhooks are signed with, for their receivers."""
 
 
 Options = (
@@ -63,7 +63,7 @@ Options = (
 
 
 def run(options: Add | List | Remove | WebhookSecret) -> int:
-    """Do it and return the exit code."""
+    """Run a subcommand; return the exit code."""
     places = Places(data_folder(options.data))
     keys = KeyStore(places.database)
     if isinstance(options, WebhookSecret):

@@ -1,6 +1,4 @@
-"""``swaptalk licences``: terms of code, weights, model files and training data; a bill of
-materials.
-"""
+"""``swaptalk licences``: terms of code, weights, model files and data; a bill of materials."""
 
 from __future__ import annotations
 
@@ -15,16 +13,16 @@ from swaptalk.storage.files import AtomicFile
 
 @dataclass(frozen=True)
 class Options:
-    """What is in this installation and under which terms."""
+    """Show the parts of this installation and their terms."""
 
     json: bool = False
     """Print JSON, with sources and SHA-256."""
     sbom: Path | None = None
-    """Write a software bill of materials (CycloneDX 1.6, JSON) here instead."""
+    """Write a bill of materials (CycloneDX 1.6, JSON) to this file instead."""
 
 
 def run(options: Options) -> int:
-    """Print or write the list; returns the exit code."""
+    """Print or write the list; return the exit code."""
     if options.sbom is not None:
         with AtomicFile(options.sbom) as file:
             file.part.write_text(json.dumps(bill_of_materials(), indent=2) + "\n", encoding="utf-8")

@@ -1,8 +1,7 @@
-"""The ``swaptalk`` command: finds the verb, reads its options, runs it, and turns errors into one
-line.
+"""The ``swaptalk`` command: find the verb, read its options, run it, print errors as one line.
 
-A verb's module is imported only when that verb is called, so that ``swaptalk --help`` answers at
-once and a verb may need an extra that is not installed.
+A verb's module is imported only when the verb is called: ``swaptalk --help`` answers at once, and
+a verb may need an extra that is not installed.
 """
 
 from __future__ import annotations
@@ -46,8 +45,7 @@ class Verb:
 VERBS: tuple[Verb, ...] = (
     Verb(
         name="generate",
-        summary="make the talking video: the photo's face, the video's scene, the recording's "
-        "words",
+        summary="make a talking video: the photo's face, the video's scene, the recording's words",
         module="swaptalk.cli.generate",
         options="GenerateOptions",
         run="run_generate",
@@ -68,13 +66,13 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "verify",
-        "say which marks files carry, whether they hold, and who made what",
+        "show the marks of files, whether they hold, and who signed",
         "swaptalk.cli.verify",
     ),
-    Verb("consent", "sign a person's agreement into the photo of them", "swaptalk.cli.consent"),
+    Verb("consent", "sign a person's agreement into a photo", "swaptalk.cli.consent"),
     Verb(
         "template",
-        "analyse a video once for many jobs; say what such a file holds",
+        "analyse a video once for many jobs; show what a template holds",
         "swaptalk.cli.template",
     ),
     Verb(
@@ -86,12 +84,10 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "keys", "add, list and remove the API keys of a server", "swaptalk.cli.keys", extra="serve"
     ),
-    Verb(
-        "batch", "make many videos from a table of jobs, here or on a cluster", "swaptalk.cli.batch"
-    ),
+    Verb("batch", "render a table of jobs, here or on a cluster", "swaptalk.cli.batch"),
     Verb(
         name="evaluate",
-        summary="measure quality on footage of your own and write a report",
+        summary="measure quality on your footage and write a report",
         module="swaptalk.cli.evaluate",
         extra="eval",
     ),
@@ -110,7 +106,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         name="export",
-        summary="turn trained runs into a bundle that generate, swap and sync can use",
+        summary="turn trained runs into a bundle for generate, swap and sync",
         module="swaptalk.cli.export",
         extra="train",
     ),
@@ -124,12 +120,12 @@ VERBS: tuple[Verb, ...] = (
 
 
 def available(verbs: Sequence[Verb] = VERBS) -> list[Verb]:
-    """The verbs whose modules are part of this installation."""
+    """Return the verbs whose modules are part of this installation."""
     return [verb for verb in verbs if importlib.util.find_spec(verb.module) is not None]
 
 
 def version() -> str:
-    """Version of the installed package, or ``unknown`` in a bare source tree."""
+    """Return the version of the installed package, or ``unknown`` in a bare source tree."""
     try:
         return importlib.metadata.version("swaptalk")
     except importlib.metadata.PackageNotFoundError:
@@ -137,7 +133,7 @@ def version() -> str:
 
 
 def usage(verbs: Sequence[Verb]) -> str:
-    """Text of ``swaptalk --help``."""
+    """Return the text of ``swaptalk --help``."""
     width = max(len(verb.name) for verb in verbs)
     lines = "\n".join(f"  {verb.name:<{width}}  {verb.summary}" for verb in verbs)
     return (
@@ -154,7 +150,7 @@ def usage(verbs: Sequence[Verb]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) -> int:
-    """Run the command line and return its exit code; never raises for anything the user can do."""
+    """Run the command line and return its exit code; user errors never raise."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _dispatch(argv, available(verbs))

@@ -15,7 +15,7 @@ from swaptalk.errors import InputError
 
 @dataclass(frozen=True)
 class List:
-    """Show every third-party file: what it is for, its licence and size, and whether it is here."""
+    """List the third-party files: purpose, licence, size, and whether each is here."""
 
     json: bool = False
     """Print JSON, with SHA-256, packages and paths."""
@@ -23,24 +23,23 @@ class List:
 
 @dataclass(frozen=True)
 class Pull:
-    """Fetch files now instead of on first use; those that are here already are verified."""
+    """Fetch files now instead of on first use; verify those that are here."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
     """Names as shown by 'swaptalk models list'."""
     all: bool = False
-    """Every file, also those for training, evaluation and tests."""
+    """Fetch all files, also those for training, evaluation and tests."""
     runtime: bool = False
-    """The files that generate, swap and sync need."""
+    """Fetch the files that generate, swap and sync need."""
     to: Path | None = None
-    """Put them into this folder instead of the cache: carry it to a machine without a network and
-    name it in SWAPTALK_MODELS_DIR there."""
+    """Folder to use instead of the cache, for SWAPTALK_MODELS_DIR on another machine."""
     quiet: bool = False
     """Print nothing but errors."""
 
 
 @dataclass(frozen=True)
 class ShowPath:
-    """Print where a file is, fetching it first if it is not here."""
+    """Print the path of a file; fetch it first if it is missing."""
 
     name: tyro.conf.Positional[str]
     """Name as shown by 'swaptalk models list'."""
@@ -54,7 +53,7 @@ Options = (
 
 
 def run(options: List | Pull | ShowPath) -> int:
-    """Carry out one of the three subcommands; returns the exit code."""
+    """Run a subcommand; return the exit code."""
     if isinstance(options, List):
         print(_as_json() if options.json else _as_table())
     elif isinstance(options, Pull):

@@ -1,4 +1,4 @@
-"""``swaptalk prepare``: footage to a training dataset."""
+"""``swaptalk prepare``: turn footage into a training dataset."""
 
 from __future__ import annotations
 
@@ -18,30 +18,26 @@ from swaptalk.errors import InputError
 class Options:
     """Turn videos and photos into a dataset for 'swaptalk train'.
 
-    Faces are found, followed, aligned and cropped; sound is resampled and compared with the lips;
-    people are told apart and split into training and test. Run again after an interruption, or with
-    more footage: only what is new is done.
+    Faces are aligned and cropped, sound is compared with the lips, people are split into training
+    and test. Run again after an interruption or with more footage: only what is new is done.
     """
 
     sources: tyro.conf.Positional[tuple[Path, ...]]
-    """Videos, photos, tar files, and folders of them. A subfolder is one person; an index.csv in a
-    folder may say more (see docs/guides/train.md)."""
+    """Videos, photos, tar files, folders. A subfolder is one person (docs/guides/train.md)."""
     out: Path = Path("dataset")
     """Folder of the dataset."""
     workers: int = 0
-    """Processes; 0: one for each core."""
+    """Number of processes; 0: one for each core."""
     max_seconds: float = 0.0
-    """Use only so much of each clip, from its beginning; 0: all."""
+    """Seconds used of each clip, from its beginning; 0: all."""
     test_share: float = 0.1
-    """Share of people kept for testing, where no index.csv says."""
+    """Share of people kept for testing where no index.csv says."""
     identities: bool = True
-    """Recognise people who carry no label. Needs the file 'sface'."""
+    """Recognise people without a label. Needs the model file 'sface'."""
 
 
 def run(options: Options) -> int:
-    """Prepare the dataset and print what was kept and what was left out, and why; returns the exit
-    code.
-    """
+    """Prepare the dataset; print what was kept and left out; return the exit code."""
     if not options.sources:
         raise InputError("no footage given", remedy="name videos, photos or folders")
     if not 0 <= options.test_share < 1:

@@ -11,7 +11,7 @@ __all__ = ["Options", "run"]
 
 
 def run(options: Options) -> int:
-    """Serve until Ctrl-C; returns the exit code."""
+    """Serve until Ctrl-C; return the exit code."""
     from swaptalk.serving.server import serve
 
     return serve(options)

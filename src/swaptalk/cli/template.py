@@ -1,4 +1,4 @@
-"""``swaptalk template build|info|preview``: targets analysed once for many videos."""
+"""``swaptalk template build|info|preview``: analyse a target once for many videos."""
 
 from __future__ import annotations
 
@@ -25,27 +25,23 @@ from swaptalk.pipeline.template.template import Template
 
 @dataclass(frozen=True, kw_only=True)
 class Build(RunOptions, TargetOptions, SourceOptions):
-    """Analyse a video or photo and write it as a template, to be given as --target of any number of
-    jobs.
-    """
+    """Analyse a video or photo and write a template, the --target of any number of jobs."""
 
     target: tyro.conf.Positional[Path]
-    """Video (or photo) that gives the scene, the head movement and the expression."""
+    """Video or photo: the scene, the head movement and the expression."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Template to write (.swaptalk). Replaced only when all is finished."""
+    """Template to write (.swaptalk). It appears when all is finished."""
     embed: bool = False
-    """Carry the target in the template, so that it can be moved without it."""
+    """Embed the target, so that the template can be moved without it."""
     source: tuple[Path, ...] = ()
-    """Build this person in, too: jobs that name the same photos and strength are made faster. 32 or
-    64 kB a frame."""
+    """Build this person in: jobs with the same photos get faster (32 or 64 kB a frame)."""
     consent: str | None = None
-    """Why the source may be used, where its photo or the policy asks for that: a file or a
-    sentence."""
+    """Why the source may be used, if its photo or the policy asks: a file or a sentence."""
 
 
 @dataclass(frozen=True)
 class Info:
-    """Say what a template holds, and whether it and its target are as they were made."""
+    """Show what a template holds, and whether it and its target are undamaged."""
 
     template: tyro.conf.Positional[Path]
     """The template (.swaptalk)."""
@@ -55,9 +51,7 @@ class Info:
 
 @dataclass(frozen=True)
 class Preview:
-    """Write a picture of a few frames: how the face lies in them, and its crop as the networks see
-    it.
-    """
+    """Write a picture of a few frames: the face in them, and its crop for the networks."""
 
     template: tyro.conf.Positional[Path]
     """The template (.swaptalk)."""
@@ -73,7 +67,7 @@ Options = (
 
 
 def run(options: Build | Info | Preview) -> int:
-    """Carry out one of the three subcommands; returns the exit code."""
+    """Run a subcommand; return the exit code."""
     if isinstance(options, Build):
         return _build(options)
     return _info(options) if isinstance(options, Info) else _preview(options)
@@ -116,9 +110,9 @@ def _info(options: Info) -> int:
         target = "in the template" if template.header.target.embedded else "found, unchanged"
     except InputError as error:
         target = f"{error.problem}; {error.remedy}"
-    weights = "other than this program's own"
+    weights = "not those of this program"
     if template.header.weights == ModelBundle.from_pretrained().fingerprint:
-        weights = "this program's own"
+        weights = "those of this program"
     if options.json:
         print(json.dumps({**record, "target_state": target, "weights_state": weights}))
         return 0
@@ -133,7 +127,7 @@ def _info(options: Info) -> int:
         ("source", _source(template)),
         ("weights", f"{header.weights[:12]} ({weights})"),
         ("made by", f"SwapTalk {header.software}"),
-        ("size", f"{options.template.stat().st_size / 1e6:.1f} MB, all checksums right"),
+        ("size", f"{options.template.stat().st_size / 1e6:.1f} MB, all checksums match"),
     ):
         print(f"  {name:<8} {value}")
     return 0

@@ -1,4 +1,4 @@
-"""``swaptalk train STAGE``: one stage, from the command line or a file of options."""
+"""``swaptalk train STAGE``: train one network."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ class StageEntry:
 
 STAGES: dict[str, StageEntry] = {
     "vqgan": StageEntry(
-        "the face autoencoder, first of all",
+        "the face autoencoder; comes first",
         "swaptalk.training.stages.vqgan",
         "VQGANOptions",
         "VQGANStage",
     ),
     "expert": StageEntry(
-        "the judge of lips and sound, on a finished autoencoder",
+        "the judge of lips and sound; needs an autoencoder",
         "swaptalk.training.stages.expert",
         "ExpertOptions",
         "ExpertStage",
     ),
     "swap": StageEntry(
-        "face swapping, on a finished autoencoder",
+        "face swapping; needs an autoencoder",
         "swaptalk.training.stages.swap",
         "SwapOptions",
         "SwapStage",
     ),
     "lipsync": StageEntry(
-        "lip-sync, on a finished autoencoder and expert",
+        "lip-sync; needs an autoencoder and an expert",
         "swaptalk.training.stages.lipsync",
         "LipSyncOptions",
         "LipSyncStage",
     ),
     "lips": StageEntry(
-        "the network that measures lips wherever faces are found",
+        "the network that measures lips",
         "swaptalk.training.stages.lips",
         "LipOptions",
         "LipStage",
     ),
     "sync-scorer": StageEntry(
-        "the sync network of 'swaptalk evaluate', apart from the others",
+        "the sync network of 'swaptalk evaluate'",
         "swaptalk.training.stages.sync_scorer",
         "SyncScorerOptions",
         "SyncScorerStage",
@@ -70,25 +70,25 @@ USAGE = """usage: swaptalk train STAGE [--config FILE] [--option value]...
 stages, in order:
 {stages}
 
-A run's folder holds checkpoint, log.csv, metrics.csv, sample sheets and TensorBoard; the same
-command goes on where it was interrupted. --config reads options from JSON, such as the config.json
-of another run; options on the command line override it. 'swaptalk train STAGE --help' shows the
-options of a stage.
+The folder of a run holds its checkpoint, log.csv, metrics.csv, sample sheets and TensorBoard files.
+The same command resumes an interrupted run. --config reads options from JSON, such as the
+config.json of another run; options on the command line override it.
+'swaptalk train STAGE --help' shows the options of a stage.
 """
 
 
 def options_of(stage: str) -> type[LoopOptions]:
-    """The dataclass of a stage's options."""
+    """Return the dataclass of a stage's options."""
     entry = STAGES[stage]
     kind: type[LoopOptions] = getattr(importlib.import_module(entry.module), entry.options)
     return kind
 
 
 def parse(arguments: Sequence[str]) -> tuple[str, LoopOptions]:
-    """Stage and options of ``swaptalk train``'s arguments.
+    """Parse the arguments of ``swaptalk train`` into stage and options.
 
     Raises:
-        InputError: unknown stage, or a file of options that does not fit it.
+        InputError: unknown stage, or a file of options for another stage.
         SystemExit: help was asked for, or an option is wrong; tyro has said so.
     """
     if not arguments or arguments[0] in ("-h", "--help"):

@@ -17,8 +17,7 @@ from swaptalk.provenance.watermark_detect import WatermarkReading
 
 @dataclass(frozen=True)
 class Options:
-    """Say which marks videos and pictures carry, whether they hold, who signed, and what was made
-    from what.
+    """Show the marks of videos and pictures: whether they hold, who signed, which inputs were used.
 
     Exit code: 0 if every file is marked as made by AI and no mark is broken, 1 if one is unmarked
     or a mark does not hold, 2 if a file cannot be read.
@@ -27,16 +26,15 @@ class Options:
     files: tyro.conf.Positional[tuple[Path, ...]]
     """Videos and pictures."""
     trust: tuple[Path, ...] = ()
-    """Certificates (.pem) of authorities whose signatures are trusted, beside this installation's
-    own."""
+    """Certificates (.pem) of further authorities whose signatures are trusted."""
     no_pixels: bool = False
-    """Do not look for the watermark, only read the manifest."""
+    """Only read the manifest; do not look for the watermark."""
     json: bool = False
     """Print a JSON array."""
 
 
 def run(options: Options) -> int:
-    """Verify every file; returns the exit code."""
+    """Verify every file; return the exit code."""
     if not options.files:
         raise InputError("no file given", remedy="name videos or pictures")
     anchors = tuple(_certificate(path) for path in options.trust)
@@ -68,7 +66,7 @@ def _certificate(path: Path) -> str:
 
 
 def describe(result: Verification) -> str:
-    """A few lines for people."""
+    """Describe a result in a few lines of text."""
     verdict = (
         "marked as made with AI"
         if result.ok
@@ -85,9 +83,7 @@ def describe(result: Verification) -> str:
 
 
 def _printable(line: str) -> str:
-    """Without line breaks and the control characters that command a terminal: strangers wrote parts
-    of it.
-    """
+    """Replace line breaks and control characters: strangers wrote parts of the text."""
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
 
 
@@ -131,15 +127,15 @@ def _state(manifest: ManifestReading) -> str:
 def _signer(manifest: ManifestReading) -> str:
     who = manifest.signer or "unknown"
     if not manifest.valid:
-        return f"{who} (cannot be believed)"
+        return f"{who} (not trusted: the manifest is not valid)"
     if manifest.own:
         return f"{who} (the key of this installation)"
-    return who if manifest.trusted else f"{who} (nobody trusted here vouches for this name)"
+    return who if manifest.trusted else f"{who} (no trusted authority confirms this name)"
 
 
 def _watermark_words(reading: WatermarkReading) -> str:
     if reading.text is not None:
         return f"{reading.text} (score {reading.score:.1f}, {reading.frames} frames)"
     if reading.present:
-        return f"there is one, but too weak to be read (score {reading.score:.1f})"
+        return f"found, but too weak to be read (score {reading.score:.1f})"
     return f"none found (score {reading.score:.1f})"

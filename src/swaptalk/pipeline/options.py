@@ -37,109 +37,95 @@ class TargetOptions:
     """What is seen of the target: these decide its analysis, and a template holds them."""
 
     target: Path
-    """Video (or photo) that gives the scene, the head movement and the expression, or a template
-    made of one."""
+    """Video, photo or template: the scene, the head movement and the expression."""
     face: str | None = None
-    """Whose face in the target: largest (default), left, right, or a number from --list-faces."""
+    """Face to replace: largest (default), left, right, or a number from --list-faces."""
     start: float = 0.0
-    """Begin at this time of the target video, in seconds."""
+    """Start at this time of the target video, in seconds."""
     end: float | None = None
     """Stop at this time of the target video, in seconds."""
     fps: str | None = None
-    """Frames per second of the output, such as 25 or 30000/1001, instead of the target's (25 for a
-    photo)."""
+    """Frames per second of the output, such as 25 or 30000/1001; the target's if left out."""
     resolution: str | None = None
-    """Size of the output instead of the target's: WIDTHxHEIGHT, or only the height such as 720."""
+    """Size of the output: WIDTHxHEIGHT or a height such as 720; the target's if left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a job is run and reported; nothing here changes what comes out but for rounding on
-    another device.
-    """
+    """How a job is run and reported. Only rounding on another device changes the result."""
 
     device: Device = "auto"
-    """Where the networks run; auto takes the fastest that is installed."""
+    """Engine or device of the networks; auto takes the fastest that is installed."""
     threads: int = 0
-    """CPU threads for the networks; 0 shares the cores with the other stages."""
+    """CPU threads of the networks; 0 shares the cores with the other stages."""
     models: Path | None = None
-    """Folder with other SwapTalk weights than those that came with the program."""
+    """Folder of SwapTalk weights; the ones in the package if left out."""
     quiet: bool = False
     """Print nothing but errors."""
     json: bool = False
-    """Print the report as one JSON object on standard output, and no progress."""
+    """Print the report as one JSON object and no progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderOptions(TargetOptions):
-    """Options about what is written."""
+    """Options of the output."""
 
     output: Path | None = None
-    """Video to write (.mp4; .png or .jpg for a swapped photo). Replaced only when all is
-    finished."""
+    """Video to write (.mp4; .png or .jpg for a photo). It appears when all is finished."""
     list_faces: Path | None = None
-    """Only look for faces: write a numbered contact sheet (.png) here and stop."""
+    """Only find faces: write a numbered contact sheet (.png) here and stop."""
     preview: Path | None = None
-    """Write a picture with a few target frames above their results here first; without --output,
-    stop there."""
+    """Write a picture of a few target frames above their results; stop without --output."""
     region: Region | None = None
-    """What is replaced: the whole face (default with a source), or mouth and jaw only (default
-    without)."""
+    """Replace the face (default with a source), or mouth and jaw only (default without)."""
     quality: str = "high"
-    """Quality of the encoded video: low, medium, high, best, or a constant rate factor (lower is
-    better)."""
+    """Video quality: low, medium, high, best, or a constant rate factor (lower is better)."""
     codec: str = "h264"
-    """Video codec of the output: h264 (plays everywhere), hevc, vp9 or av1."""
+    """Video codec: h264 (plays everywhere), hevc, vp9 or av1."""
     stats: Path | None = None
-    """Write a JSON report here: frames, seconds, speed, time per stage, peak memory, frames passed
-    through."""
+    """Write a JSON report here: frames, speed, time per stage, memory, unchanged frames."""
     resume: bool = False
-    """Go on from the last finished chunk of an interrupted job with the same inputs and options."""
+    """Continue an interrupted job with the same inputs and options."""
     allow_long: bool = False
-    """Confirm that a job of more than an hour of video is meant."""
+    """Allow a job of more than an hour of video."""
     consent: str | None = None
-    """Why this may be made: a file (release form, contract) or a sentence. Recorded in the output
-    with its hash."""
+    """Why this may be made: a file (release form) or a sentence. Recorded in the output."""
     label: bool = False
-    """Show a label in the lower left corner of the picture, too."""
+    """Show a label in the lower left corner of the picture."""
     label_text: str = "AI-generated"
-    """Words of the label."""
+    """Text of the label."""
     label_font: Path | None = None
-    """Font (.ttf, .otf) of the label, for letters other than plain Latin ones."""
+    """Font (.ttf, .otf) of the label; needed for other than Latin letters."""
     certificate: Path | None = None
-    """Sign with this certificate chain (.pem, for C2PA) instead of a self-signed one."""
+    """Certificate chain (.pem, for C2PA) to sign with; self-signed if left out."""
     key: Path | None = None
     """Private key (.pem) of the certificate."""
     timestamp_url: str | None = None
-    """Ask this RFC 3161 service for a signed time."""
+    """RFC 3161 service that signs the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
-    """Options about the person who shall be seen."""
+    """Options of the source: the person to put into the video."""
 
     source: tuple[Path, ...] = ()
-    """Photo of the person who shall be seen; several photos of one person are averaged."""
+    """Photo of the person to put into the video; several photos of one person are combined."""
     source_face: str | None = None
-    """Whose face in a photo with several people: largest, left, right, or a number counted from the
-    left."""
+    """Face in a photo of several people: largest, left, right, or a number from the left."""
     strength: float = 1.0
-    """How much of the source's identity is taken: 0 keeps the target's face, 1 is the source's."""
+    """Share of the source's identity: 0 keeps the target's face, 1 takes the source's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AudioOptions:
-    """Options about the words that shall be spoken."""
+    """Options of the recording: the words to be spoken."""
 
     audio: Path | None = None
-    """Recording (or a video with sound) of the words to be spoken; it becomes the sound of the
-    output."""
+    """Recording (or video with sound) of the words; it becomes the sound of the output."""
     length: LengthPolicy = "audio"
-    """What decides the length of the output: the audio, the video (audio is cut or padded), or the
-    shortest."""
+    """Length of the output: audio, video (audio is cut or padded), or the shorter one."""
     extend: Extend = "pingpong"
-    """When the audio is longer than the video: play the video back and forth, or freeze its last
-    frame."""
+    """If the audio is longer: play the video back and forth, or freeze its last frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,16 +140,13 @@ class SyncOptions(RunOptions, RenderOptions, AudioOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
-    """A whole job. Without a source the target keeps its face; without audio it keeps its speech
-    and mouth.
-    """
+    """Options of a job. Without a source the face stays, without audio speech and mouth stay."""
 
     order: Order = "swap-first"
-    """Which of the two comes first in latent space, where both are done; sync-first is for
-    comparisons."""
+    """Order of the two steps in latent space; sync-first is for comparisons."""
 
     def __post_init__(self) -> None:
-        """Let callers from Python pass strings and single photos."""
+        """Convert strings to paths and a single photo to a tuple."""
         for field in (
             "target",
             "output",
@@ -194,7 +177,7 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
         return self.region or ("face" if self.source else "mouth")
 
     def check_values(self, purpose: Purpose = "render") -> None:
-        """Refuse values that no input could make right.
+        """Refuse values that are wrong whatever the inputs are.
 
         Raises:
             InputError: naming the option and what it takes.

@@ -1,4 +1,4 @@
-"""What whoever runs the server can set. The field docstrings are the command line's help texts."""
+"""Options of the server. The field docstrings are the help texts of the command line."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one user may take. A user is one API key; without keys everybody on this machine is one
-    user.
-    """
+    """Limits of one user. A user is one API key; without keys there is one user."""
 
     max_upload_mb: int = 2000
     """Largest file that can be uploaded, in megabytes."""
@@ -30,13 +28,13 @@ class Limits:
     max_pixels: int = 3840 * 2160
     """Largest picture that is accepted, in pixels (width times height)."""
     max_waiting: int = 20
-    """Jobs that may wait or run at the same time."""
+    """Largest number of jobs that wait or run at the same time."""
     max_disk_gb: float = 20.0
-    """Room for uploads and results, in gigabytes."""
+    """Disk space for uploads and results, in gigabytes."""
     free_disk_gb: float = 1.0
-    """Nothing is accepted while less than this is free on the disk, in gigabytes."""
+    """Free disk space below which nothing is accepted, in gigabytes."""
     keep_days: float = 7.0
-    """Jobs, results and unused uploads are deleted after this many days."""
+    """Days after which jobs, results and unused uploads are deleted."""
 
     @property
     def upload_bytes(self) -> int:
@@ -64,35 +62,31 @@ class ServeOptions(Limits):
     """Options of ``swaptalk serve``."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. Others than this machine's own need an API key: see 'swaptalk keys'."""
+    """Address to listen on. Addresses that others can reach need an API key: 'swaptalk keys'."""
     port: int = DEFAULT_PORT
     """Port to listen on; 0 takes a free one."""
     data: Path | None = None
-    """Folder for uploads, jobs and results; your user data folder if left out."""
+    """Folder of uploads, jobs and results; the user's data folder if left out."""
     workers: int = 1
-    """Processes that render; one more makes previews and looks at uploads."""
+    """Processes that render; one more makes previews and inspects uploads."""
     attempts: int = 5
-    """How often a job is begun again after its process died without getting any further."""
+    """Attempts of a job whose process dies without finishing another chunk."""
     device: Device = "auto"
-    """Where the networks run; auto takes the fastest that is installed."""
+    """Engine or device of the networks; auto takes the fastest that is installed."""
     threads: int = 0
-    """CPU threads for the networks of each worker; 0 leaves some cores to the other stages (on a
-    cluster: two)."""
+    """CPU threads of the networks of each worker; 0 shares the cores with other stages."""
     ray: str | None = None
-    """Render on the Ray cluster at this address (auto, HOST:PORT), whose machines see the data
-    folder under the same path, instead of here; needs swaptalk[cluster]."""
+    """Address of a Ray cluster (auto, HOST:PORT) to render on; needs swaptalk[cluster]."""
     models: Path | None = None
-    """Folder with other SwapTalk weights than those that came with the program."""
+    """Folder of SwapTalk weights; the ones in the package if left out."""
     certificate: Path | None = None
-    """Sign all videos with this certificate chain (.pem, for C2PA) instead of a self-signed one."""
+    """Certificate chain (.pem, for C2PA) to sign with; self-signed if left out."""
     key: Path | None = None
     """Private key (.pem) of the certificate."""
     allowed_host: tuple[str, ...] = ()
-    """Names under which the server may be called, such as video.example.org, when it is not only
-    local."""
+    """Names of the server, such as video.example.org, if others can reach it."""
     webhook_host: tuple[str, ...] = ()
-    """Hosts (name or name:port) that may be told when a job is done; none are if this is left
-    out."""
+    """Hosts (name or name:port) to which webhooks may be sent."""
     open: bool = False
     """Open the page in a browser."""
 
@@ -107,7 +101,7 @@ class ServeOptions(Limits):
         return is_loopback(self.host)
 
     def check_values(self) -> None:
-        """Refuse values that make no server.
+        """Refuse values out of range.
 
         Raises:
             InputError: naming the option and what it takes.

@@ -1,6 +1,4 @@
-"""Runs a table of jobs: shared targets are compiled first, failed rows tried again, finished ones
-never done twice.
-"""
+"""Run a table of jobs: build shared templates first, retry failed rows, skip finished ones."""
 
 from __future__ import annotations
 
@@ -37,23 +35,23 @@ MOST_SWAPPED = 15_000
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSettings:
-    """How a batch is run."""
+    """Options of a batch."""
 
     workers: int = 0
-    """Processes; 0 for one for every two cores."""
+    """Number of processes; 0: one for every two cores."""
     ray: str | None = None
     """Address of a Ray cluster; None for this machine."""
     retries: int = 2
-    """How often a row is tried again in one run after a crash."""
+    """Further attempts of a row in one run after a crash."""
     device: Device = "auto"
     threads: int = 0
-    """CPU threads of each worker; 0 to share the cores evenly."""
+    """CPU threads of each worker; 0: the cores are shared evenly."""
     models: Path | None = None
 
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """How far a batch is."""
+    """Progress of a batch."""
 
     done: int
     failed: int
@@ -61,23 +59,23 @@ class BatchProgress:
     seconds_left: float | None
     """Estimate from the frames of this run; None before the first is finished."""
     last: Status | None = None
-    """What has just finished."""
+    """The row or template that has just finished."""
 
 
 @dataclass
 class Summary:
-    """What became of the rows."""
+    """Result of a batch: the final status of every row."""
 
     rows: list[Status] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def failed(self) -> list[Status]:
-        """Rows that did not succeed."""
+        """Rows that are not done."""
         return [row for row in self.rows if row.state != "done"]
 
     def to_json(self) -> str:
-        """The summary as JSON text."""
+        """Return the summary as JSON text."""
         return json.dumps(
             {
                 "done": len(self.rows) - len(self.failed),
@@ -90,7 +88,7 @@ class Summary:
 
 
 def batch_folder(table: Path) -> Path:
-    """Where the states of a table's rows and its shared templates lie."""
+    """Return the folder of a table's row states and shared templates."""
     return table.with_name(table.name + ".batch")
 
 
@@ -102,9 +100,9 @@ def run_batch(
     """Render all rows that are not done yet.
 
     Raises:
-        InputError: rows are at fault (nothing is started), another process works on this table, or
-            no such cluster.
-        KeyboardInterrupt: what is finished stays, for the next run.
+        InputError: rows are wrong (nothing is started), another process works on this table, or the
+            cluster cannot be reached.
+        KeyboardInterrupt: finished rows are kept for the next run.
     """
     rows = read_table(table)
     begun = time.monotonic()
@@ -146,7 +144,7 @@ def _threads(settings: BatchSettings) -> int:
 def plan_tasks(
     rows: Sequence[Row], folder: Path, settings: BatchSettings
 ) -> tuple[list[Task], dict[str, Task]]:
-    """A task for every row, and by row name the template that it waits for."""
+    """Make a task for every row, and map row names to the template they wait for."""
     shared: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
         shared[_shared_key(row)].append(row)
@@ -194,7 +192,7 @@ def _with_run(options: GenerateOptions, settings: BatchSettings) -> GenerateOpti
 
 
 def _shared_key(row: Row) -> tuple[str, ...]:
-    """Rows that agree in this show the same analysis."""
+    """Key of the analysis: rows with equal keys can share a template."""
     options = row.options
     return tuple(
         str(part)
@@ -210,16 +208,14 @@ def _shared_key(row: Row) -> tuple[str, ...]:
 
 
 def _source_key(options: GenerateOptions) -> tuple[object, ...]:
-    """Rows of one target that agree in this show the same swap."""
+    """Key of the swap: rows of one target with equal keys can share a built-in source."""
     return tuple(photo.resolve() for photo in options.source), options.source_face, options.strength
 
 
 def _template_task(
     key: tuple[str, ...], rows: Sequence[Row], folder: Path, settings: BatchSettings
 ) -> Task:
-    """The template of these rows' target, with the source built in that most of them name, if
-    several do.
-    """
+    """Make the task of a shared template, with the source that most rows name built in."""
     path = template_path(folder, key)
     named = Counter(
         _source_key(row.options)
@@ -247,7 +243,7 @@ def _template_task(
 
 
 def template_path(folder: Path, key: tuple[str, ...]) -> Path:
-    """Where a shared template lies."""
+    """Return the path of a shared template."""
     name = hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
     return folder / f"template-{name}{TEMPLATE_SUFFIX}"
 
@@ -259,7 +255,7 @@ def _is_done(task: Task) -> bool:
 
 
 class _Scheduler:
-    """Hands tasks to the places of a pool until every row is done or given up."""
+    """Gives tasks to the places of a pool until every row is done or given up."""
 
     def __init__(
         self,
@@ -293,7 +289,7 @@ class _Scheduler:
                 self._waiting.append(task)
 
     def run(self) -> None:
-        """Until nothing is left."""
+        """Run until every row is done or given up."""
         while self._waiting or self._running:
             for place in range(self._pool.size):
                 if place not in self._running and self._waiting:
@@ -312,7 +308,7 @@ class _Scheduler:
                 status = replace(
                     status,
                     state="waiting",
-                    error="its worker process was killed or its machine is gone",
+                    error="the worker process was killed or its machine was lost",
                 )
         if status.state == "waiting":
             if self._tried[task.name] < self._attempts:

@@ -1,6 +1,4 @@
-"""What became of each row, one file a row, written whole or not at all: what a later run goes on
-from.
-"""
+"""Status of each row on disk: one file a row, replaced atomically, from which a run resumes."""
 
 from __future__ import annotations
 
@@ -22,22 +20,22 @@ class Status:
 
     name: str
     fingerprint: str
-    """Of the inputs and options; another one means another job."""
+    """Fingerprint of inputs and options; if it differs, the row is a new job."""
     state: State = "waiting"
     attempts: int = 0
-    """How often it was begun."""
+    """Number of attempts so far."""
     error: str | None = None
     fault: dict[str, str | None] | None = None
-    """The error's ``problem``, ``path`` and ``remedy`` where it is one that its user can act on."""
+    """``problem``, ``path`` and ``remedy`` of an error that the user can correct."""
     output: str | None = None
     frames: int = 0
     seconds: float = 0.0
-    """Time that the last attempt took."""
+    """Duration of the last attempt."""
     worker: str | None = None
-    """host:process that works or worked on it."""
+    """host:process of the last attempt."""
 
     def begun(self) -> Status:
-        """One more attempt, by this process."""
+        """Return the status at the start of an attempt by this process."""
         return replace(
             self,
             state="running",
@@ -49,14 +47,12 @@ class Status:
 
 
 def this_worker() -> str:
-    """host:process."""
+    """Return host:process of this process."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def read_status(path: Path, name: str, fingerprint: str) -> Status:
-    """What is known of a job; a file that is missing, unreadable or about another job means nothing
-    is.
-    """
+    """Read a status; a missing or unreadable file, or one of another job, gives a new status."""
     try:
         status = Status(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -65,5 +61,5 @@ def read_status(path: Path, name: str, fingerprint: str) -> Status:
 
 
 def write_status(path: Path, status: Status) -> None:
-    """Put the state on disk, whole or not at all."""
+    """Write a status atomically."""
     write_atomically(path, json.dumps(asdict(status), indent=1))

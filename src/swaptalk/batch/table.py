@@ -1,4 +1,4 @@
-"""The table of jobs: CSV or JSON lines whose columns are the options of ``generate``."""
+"""Read a table of jobs: CSV or JSON lines whose columns are the options of ``generate``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from swaptalk.pipeline.options import GenerateOptions, RunOptions
 from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.storage.files import check_input_file
 
-#: Larger tables are mistakes: this is a million rows of paths.
+#: Largest table in bytes: a million rows of paths.
 MAX_TABLE_BYTES = 256 << 20
 #: Options of ``generate`` that make no sense in a row: how the batch runs and reports is said once,
 #: for all rows.
@@ -37,16 +37,16 @@ _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 @dataclass(frozen=True)
 class Row:
-    """One job, checked."""
+    """One checked row."""
 
     number: int
-    """Line of the table in which it begins, from 1."""
+    """Line of the table in which the row begins, from 1."""
     options: GenerateOptions
     plan: Plan
 
 
 def columns() -> dict[str, Any]:
-    """Names and types of the columns that a table may have."""
+    """Return names and types of the columns that a table may have."""
     hints = typing.get_type_hints(GenerateOptions)
     return {
         field.name: hints[field.name]
@@ -61,7 +61,7 @@ def read_table(path: Path) -> list[Row]:
     Relative paths are relative to the table's folder. Empty fields mean the option's default.
 
     Raises:
-        InputError: the table cannot be read, or rows are at fault: all of them are named.
+        InputError: the table cannot be read, or rows are wrong: all of them are named.
     """
     check_input_file(path)
     if path.stat().st_size > MAX_TABLE_BYTES:
@@ -102,7 +102,7 @@ def read_table(path: Path) -> list[Row]:
 
 
 class TableError(InputError):
-    """Rows are at fault; ``rows`` says for each of them what is wrong."""
+    """Rows are wrong; ``rows`` holds a message for each of them."""
 
     def __init__(self, path: Path, rows: list[str], count: int) -> None:
         super().__init__(
@@ -187,10 +187,10 @@ def _checked(record: Mapping[str, Any], folder: Path) -> tuple[GenerateOptions, 
 
 
 def _converted(name: str, hint: Any, value: Any) -> Any:
-    """The value as the option's type.
+    """Convert a value to the option's type.
 
     Raises:
-        InputError: it is none.
+        InputError: the value is not of that type.
     """
     kinds = [kind for kind in _alternatives(hint) if kind is not type(None)]
     kind = kinds[0]

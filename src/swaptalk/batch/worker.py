@@ -1,4 +1,4 @@
-"""What a worker process does with one task; the same on this machine and on a cluster."""
+"""Run one task in a worker process, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from swaptalk.workers.memory import limit_arenas
 
 @dataclass(frozen=True)
 class Task:
-    """A row to be rendered, or a template to be built for several of them."""
+    """A row to render, or a shared template to build."""
 
     name: str
     kind: Literal["row", "template"]
@@ -31,9 +31,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Reached:
-    """How far a worker is: ``done`` of ``total`` frames of a stage, of which ``first`` were there
-    when it began.
-    """
+    """Progress: ``done`` of ``total`` frames of a stage; ``first`` existed at its start."""
 
     stage: str = ""
     total: int = 0
@@ -42,17 +40,17 @@ class Reached:
 
 
 class Follower(Progress):
-    """Remembers how far a worker is, for whoever asks from another thread."""
+    """Keeps the progress of a worker, for other threads to read."""
 
     def __init__(self) -> None:
         self.reached = Reached()
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
-        """A stage begins."""
+        """Start a stage."""
         self.reached = Reached(stage, total, done, done)
 
     def advance(self, count: int) -> None:
-        """So many more frames are finished."""
+        """Count finished frames."""
         self.reached = replace(self.reached, done=self.reached.done + count)
 
 
@@ -70,11 +68,11 @@ def _loaded(options: GenerateOptions, progress: Progress | None) -> SwapTalk:
 
 
 def run_task(task: Task, progress: Progress | None = None) -> Status:
-    """Do a task unless it is done already, keeping its status file up to date.
+    """Run a task unless it is done, and keep its status file up to date.
 
-    What an attempt before left finished is gone on with. Errors come back in the status, not as
-    exceptions. Give the same ``progress`` with every task of a process: the networks stay loaded
-    with it.
+    Continues after the last finished chunk of an earlier attempt. Errors are returned in the
+    status, not raised. Give the same ``progress`` with every task of a process: the networks stay
+    loaded with it.
     """
     status = read_status(task.status, task.name, task.fingerprint)
     output = task.options.output

@@ -1,3 +1,1 @@
-"""What is kept on disk: checked input files, files that appear whole or not at all, the cache
-folder, rows and frames.
-"""
+"""Files: input checks, atomic output, the cache folder, per-frame records."""

@@ -1,4 +1,4 @@
-"""The user's cache folder: what can be fetched or made again."""
+"""The user's cache folder."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ UNUSED_SECONDS = 7 * 24 * 3600.0
 
 
 def cache_folder(part: str) -> Path:
-    """Folder of one kind of content in ``SWAPTALK_CACHE_DIR`` or the user's cache folder; it need
-    not exist yet.
-    """
+    """Return the folder of one kind of content in the cache; it may not exist yet."""
     chosen = os.environ.get(CACHE_VARIABLE)
     return (
         Path(chosen).expanduser()
@@ -28,7 +26,7 @@ def cache_folder(part: str) -> Path:
 
 
 def delete_unused(folder: Path) -> None:
-    """Delete files and folders in a folder that nobody has touched for `UNUSED_SECONDS`."""
+    """Delete files and folders that have not been used for `UNUSED_SECONDS`."""
     oldest = time.time() - UNUSED_SECONDS
     for path in folder.iterdir():
         try:

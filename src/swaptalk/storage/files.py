@@ -1,6 +1,4 @@
-"""Input files checked before any decoder sees them, and output files that appear whole or not at
-all.
-"""
+"""Check input files before decoding, and write output files atomically."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from swaptalk.errors import InputError, SwapTalkError
 
 
 def check_input_file(path: str | Path) -> Path:
-    """Return ``path`` if it is a readable file with something in it.
+    """Return ``path`` if it is a readable, non-empty file.
 
     Raises:
         InputError: missing, a folder or device, empty, or not readable.
@@ -40,7 +38,7 @@ def check_input_file(path: str | Path) -> Path:
 
 
 def output_error(error: OSError, path: Path) -> SwapTalkError:
-    """Say in one line why ``path`` could not be written, and what to do."""
+    """Make the error that says why ``path`` could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(
             "the disk is full", path=path, remedy="free some space or write to another disk"
@@ -52,13 +50,13 @@ def output_error(error: OSError, path: Path) -> SwapTalkError:
 
 
 class AtomicFile:
-    """A file written as ``<path>.part`` beside its place and renamed when complete.
+    """Write a file as ``<path>.part`` and rename it when it is complete.
 
     Use as a context manager, or call :meth:`commit` or :meth:`discard`. Readers see the old file or
     the whole new one, also after a power cut (file and folder are synced).
 
     Raises:
-        InputError: the place cannot be written.
+        InputError: the folder cannot be written.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -72,7 +70,7 @@ class AtomicFile:
             raise output_error(error, self.path) from error
 
     def commit(self) -> None:
-        """Make the part durable and give it its name."""
+        """Sync the part and rename it."""
         try:
             with self.part.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -88,7 +86,7 @@ class AtomicFile:
             raise output_error(error, self.path) from error
 
     def discard(self) -> None:
-        """Remove the part; the file of that name, if there was one, stays as it was."""
+        """Remove the part; an existing file stays unchanged."""
         self.part.unlink(missing_ok=True)
 
     def __enter__(self) -> AtomicFile:

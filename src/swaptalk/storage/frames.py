@@ -1,6 +1,4 @@
-"""Codes of the target's frames on disk: encoded when a frame is first needed, read when it comes
-again.
-"""
+"""Store codes or latents of frames on disk, written when first needed and read again later."""
 
 from __future__ import annotations
 
@@ -23,14 +21,13 @@ _MAX_RECORD = 1 << 18
 
 
 class FrameStore:
-    """One record of numbers for every frame, all of the same shape (channels, rows, columns),
-    filled in any order.
+    """Fixed-size records, one a frame, of shape (channels, rows, columns), written in any order.
 
     Each record carries a checksum, so that a record torn by a power cut counts as missing. Memory
     does not grow with the number of frames. Not safe for use from several threads at once.
 
     Args:
-        path: the file; it is gone on with if it exists.
+        path: the file; an existing one is continued.
         start: where in the file the store begins. After the beginning of another file it can only
             be read.
 
@@ -71,7 +68,7 @@ class FrameStore:
         self._file.seek(self._start + _HEADER_BYTES + frame * (self._bytes + _CHECKSUM.size))
 
     def get(self, frame: int) -> NDArray[Any] | None:
-        """Numbers of a frame, or None if they are not there."""
+        """Return the record of a frame, or None if there is none."""
         if not self._bytes:
             return None
         self._seek(frame)
@@ -84,7 +81,7 @@ class FrameStore:
         return np.frombuffer(raw, self._dtype).reshape(self._shape)
 
     def put(self, frame: int, numbers: NDArray[Any]) -> None:
-        """Store the numbers of a frame.
+        """Store the record of a frame.
 
         Raises:
             OSError: the disk is full.
@@ -99,7 +96,7 @@ class FrameStore:
         self._file.write(_CHECKSUM.pack(zlib.crc32(raw)) + raw)
 
     def close(self) -> None:
-        """Write out what is buffered and release the file."""
+        """Flush and close the file."""
         self._file.close()
 
 

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 
 class RowWriter:
-    """Writes rows to a ``.npy`` file as they come.
+    """Append rows to a ``.npy`` file.
 
     Rows are appended with ordinary writes and not through a memory map: a full disk is then an
     error to report (ENOSPC) instead of a killed process (SIGBUS), and pages written do not count as
@@ -56,9 +56,7 @@ class RowWriter:
         self._left -= len(rows)
 
     def close(self) -> None:
-        """Write out what is buffered. The file is complete only if every announced row was
-        appended.
-        """
+        """Flush and close. The file is complete only if every announced row was appended."""
         self._file.close()
 
     def __enter__(self) -> RowWriter:
@@ -74,8 +72,7 @@ class RowWriter:
 
 
 class Rows:
-    """Reads rows of a ``.npy`` file by index with plain reads, so that memory does not grow with
-    the file.
+    """Read rows of a ``.npy`` file by index, without mapping or holding it in memory.
 
     Not safe for use from several threads at once: open it once per thread.
     """
@@ -102,12 +99,12 @@ class Rows:
         return self._start + self._count * self._row_bytes
 
     def __getitem__(self, index: int) -> NDArray[Any]:
-        """Row ``index``; negative indices are not allowed."""
+        """Read one row; negative indices are not allowed."""
         row: NDArray[Any] = self.read(index, index + 1)[0]
         return row
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Rows start..stop (exclusive) as one array.
+        """Read rows start..stop (exclusive) as one array.
 
         Raises:
             IndexError: outside the file.
@@ -119,7 +116,7 @@ class Rows:
         return np.frombuffer(raw, self.dtype).reshape(stop - start, *self.shape)
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         self._file.close()
 
     def __enter__(self) -> Rows:

@@ -1,1 +1,1 @@
-"""Processes and threads that work beside the one that asked: pools, their lifetime and memory."""
+"""Worker processes and threads: pools, their lifetime and memory."""

@@ -1,6 +1,4 @@
-"""Runs an iterator in a thread of its own behind a bounded queue: the joint between two stages of
-the pipeline.
-"""
+"""Run an iterator in a thread behind a bounded queue: the link between two pipeline stages."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ TURN_SECONDS = 0.0005
 
 @contextmanager
 def short_turns() -> Iterator[None]:
-    """Let threads take turns at `TURN_SECONDS` as long as stages run beside each other."""
+    """Shorten the switch interval of threads to `TURN_SECONDS` while stages run in parallel."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(TURN_SECONDS)
     try:
@@ -46,9 +44,9 @@ class _End:
 def background(make: Callable[[], Iterable[T]], depth: int, name: str) -> Generator[T, None, None]:
     """Yield the items of ``make()``, produced by a thread that runs at most ``depth`` items ahead.
 
-    An exception in the producer reaches the consumer as itself, after the items made before it.
+    An exception in the producer is raised in the consumer, after the items produced before it.
     Closing this generator (or an exception in the consumer) stops the producer, which closes its
-    own input, so that a chain of stages comes down together. The thread has ended when this
+    own input: a chain of stages ends together. The thread has ended when this
     generator has.
 
     Args:
@@ -68,9 +66,7 @@ def background_batches(
     name: str,
     most: int,
 ) -> Generator[list[T], None, None]:
-    """The same, in lists of up to ``most`` items: one is waited for, those that are ready by then
-    come along.
-    """
+    """Yield the items in lists of 1 to ``most``: wait for one, take those that are ready."""
     items: queue.Queue[T | _Failure | _End] = queue.Queue(maxsize=max(1, depth))
     stop = threading.Event()
     thread = threading.Thread(target=_produce, args=(make, items, stop), name=name, daemon=True)
@@ -100,7 +96,7 @@ def background_batches(
 def _produce(
     make: Callable[[], Iterable[T]], items: queue.Queue[T | _Failure | _End], stop: threading.Event
 ) -> None:
-    """The thread: everything into the queue, the end or the error behind it."""
+    """Thread function: put all items into the queue, then the end or the error."""
 
     def put(item: T | _Failure | _End) -> bool:
         while not stop.is_set():

@@ -1,6 +1,4 @@
-"""The same workers as actors of a Ray cluster (https://docs.ray.io), whose machines share the
-folders of the jobs.
-"""
+"""Worker pool of actors on a Ray cluster (https://docs.ray.io) whose machines share folders."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ from swaptalk.errors import InputError
 
 
 class _Worker:
-    """Runs in an actor: keeps the networks loaded between tasks, and says meanwhile how far it
-    is.
-    """
+    """Actor that keeps the networks loaded between tasks and reports progress."""
 
     def __init__(self) -> None:
         self._follower = Follower()
@@ -31,15 +27,15 @@ class _Worker:
 
 
 class ClusterPool:
-    """Actors on a Ray cluster.
+    """Pool of actors on a Ray cluster.
 
     Args:
         address: as of ``ray.init``: ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
-        size: how many workers; 0 for as many as the cluster has room for.
-        threads: CPUs that each of them asks for.
+        size: number of workers; 0: as many as fit.
+        threads: CPUs requested by each actor.
 
     Raises:
-        InputError: no such cluster.
+        InputError: the cluster cannot be reached.
     """
 
     def __init__(self, address: str, size: int, threads: int) -> None:
@@ -63,17 +59,13 @@ class ClusterPool:
         self._asked: dict[int, Any] = {}
 
     def submit(self, place: int, task: Task) -> None:
-        """Give a free place a task; its actor is started, wherever there is room, if there is
-        none.
-        """
+        """Give a free place a task; start its actor if there is none."""
         if place not in self._places:
             self._places[place] = self._actor.remote()
         self._running[self._places[place].run.remote(task)] = place
 
     def finished(self, seconds: float) -> list[tuple[int, Status | None]]:
-        """Wait at most so long; the places that have become free, None where the worker or its
-        machine died.
-        """
+        """Wait at most so long; return the free places, with None if the worker died."""
         ready, _ = ray.wait(list(self._running), num_returns=1, timeout=seconds)
         results: list[tuple[int, Status | None]] = []
         for reference in ready:
@@ -87,9 +79,7 @@ class ClusterPool:
         return results
 
     def reached(self, place: int) -> Reached | None:
-        """How far the task of a place is, at once; None if that is not known: its worker may wait
-        for room.
-        """
+        """Return the progress of a place without waiting; None if unknown."""
         if place not in self._places:
             return None
         if place not in self._asked:
@@ -103,7 +93,7 @@ class ClusterPool:
         return found
 
     def stop(self, place: int) -> None:
-        """Kill the worker of a place, whatever it does; the next task gets a new one."""
+        """Kill the worker of a place; the next task gets a new one."""
         self._asked.pop(place, None)
         self._running = {reference: at for reference, at in self._running.items() if at != place}
         if place in self._places:

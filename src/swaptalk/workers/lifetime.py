@@ -1,4 +1,4 @@
-"""Lets a worker process end with the server that started it, however that one dies."""
+"""End a worker process with the server that started it, however the server dies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with(server: int) -> None:
-    """End this process at once when its server is gone. A killed worker loses nothing but its
+    """End this process as soon as its server is gone. A killed worker loses nothing but its
     unfinished chunk.
 
     On Linux the kernel does it, also while native code lets no other thread run; on all POSIX
@@ -25,7 +25,7 @@ def end_with(server: int) -> None:
     as standard input has been read.
 
     Args:
-        server: process id of the server, whose standing thread has started this process.
+        server: process id of the server, one of whose lasting threads started this process.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -34,9 +34,7 @@ def end_with(server: int) -> None:
 
 
 def end_with_input() -> None:
-    """End this process at once when standard input does, whose other end only the server holds.
-    Works everywhere.
-    """
+    """End this process when standard input ends, whose other end only the server holds."""
     threading.Thread(target=_watch_input, daemon=True).start()
 
 

@@ -1,4 +1,4 @@
-"""Memory of processes that do one job after the other."""
+"""Limit the memory of processes that run many jobs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ _ARENA_MAX = -8
 
 
 def limit_arenas() -> None:
-    """Keep a process of many jobs from growing with each; call it before threads begin. Other
-    systems need it not.
-    """
+    """Limit the allocation arenas of glibc; call it before threads start. No effect elsewhere."""
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none

@@ -1,4 +1,4 @@
-"""Worker processes on this machine; one that dies costs its task one attempt and is replaced."""
+"""Pool of worker processes on this machine; a process that dies is replaced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from swaptalk.batch.worker import Task, run_task
 
 
 class Pool(Protocol):
-    """A fixed number of places, each of which does one task at a time."""
+    """A fixed number of places that run one task at a time each."""
 
     size: int
 
@@ -23,16 +23,14 @@ class Pool(Protocol):
         """Give a free place a task."""
 
     def finished(self, seconds: float) -> list[tuple[int, Status | None]]:
-        """Wait at most so long; the places that have become free, None where the worker died."""
+        """Wait at most so long; return the free places, with None if the worker died."""
 
     def close(self) -> None:
-        """Stop all workers, whatever they do."""
+        """Stop all workers at once."""
 
 
 def _leave_with_parent() -> None:
-    """End this process when the batch's own process is gone, so that nobody works on what is
-    started again.
-    """
+    """End this process when the process of the batch is gone."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -51,10 +49,10 @@ def _serve(connection: Connection[Status, Task]) -> None:
 
 
 class LocalPool:
-    """Processes of this machine.
+    """Pool of processes on this machine.
 
     Args:
-        size: how many.
+        size: number of processes.
     """
 
     def __init__(self, size: int) -> None:
@@ -73,7 +71,7 @@ class LocalPool:
         return self._places[place][1]
 
     def submit(self, place: int, task: Task) -> None:
-        """Give a free place a task; its process is started if there is none."""
+        """Give a free place a task; start its process if there is none."""
         self._busy.add(place)
         try:
             self._started(place).send(task)
@@ -82,7 +80,7 @@ class LocalPool:
             self._started(place).send(task)
 
     def finished(self, seconds: float) -> list[tuple[int, Status | None]]:
-        """Wait at most so long; the places that have become free, None where the process died."""
+        """Wait at most so long; return the free places, with None if the process died."""
         by_connection = {
             connection: place
             for place, (_, connection) in self._places.items()
@@ -103,7 +101,7 @@ class LocalPool:
         return results
 
     def close(self) -> None:
-        """Stop all processes; finished parts of their rows stay for the next run."""
+        """Stop all processes; finished chunks are kept for the next run."""
         for process, connection in self._places.values():
             connection.close()
             process.kill()

@@ -1,3 +1,1 @@
-"""What an output says about itself: signed manifest, invisible watermark, label, consent; and how
-to read them.
-"""
+"""Marks of outputs: signed manifest, invisible watermark, label, consent; writing and reading."""

@@ -1,4 +1,4 @@
-"""Consent: what the maker states about it, and credentials that source photos carry.
+"""Consent: statements of the maker of a video, and credentials in source photos.
 
 A statement goes into the manifest of every output: a text as it is, a file by name and hash,
 because contracts are confidential. A credential is a signed C2PA assertion inside the photo itself;
@@ -31,17 +31,17 @@ _INFERENCE = ("cawg.ai_inference", "c2pa.ai_inference")
 
 @dataclass(frozen=True)
 class ConsentStatement:
-    """What the maker of an output states about the consent of the people in it."""
+    """Statement of the maker of an output about the consent of the people in it."""
 
     sha256: str
-    """Of the text (UTF-8) or of the file."""
+    """SHA-256 of the text (UTF-8) or of the file."""
     text: str | None = None
     file: str | None = None
     """Name of the file, without its folder."""
 
     @property
     def assertion(self) -> dict[str, str]:
-        """As recorded in the manifest."""
+        """Return the assertion that goes into the manifest."""
         said = {"text": self.text} if self.text is not None else {"file": self.file or ""}
         return {"sha256": self.sha256, **said}
 
@@ -82,24 +82,24 @@ def consent_statement(given: str) -> ConsentStatement:
 
 @dataclass(frozen=True)
 class ConsentCredential:
-    """A person's agreement, signed into the photo of them."""
+    """Agreement of a person, signed into a photo of that person."""
 
     person: str
-    """Who agrees, and is seen."""
+    """Name of the person in the photo, who agrees."""
     statement: str
-    """To what."""
+    """Sentence that says what the person agrees to."""
     until: datetime.date | None = None
     """Last day on which new videos may be made; None for no end."""
 
     @property
     def assertion(self) -> dict[str, str]:
-        """As recorded in the photo."""
+        """Return the assertion that goes into the photo."""
         end = {} if self.until is None else {"until": self.until.isoformat()}
         return {"person": self.person, "statement": self.statement, **end}
 
     @classmethod
     def from_assertion(cls, data: Mapping[str, Any], path: Path) -> ConsentCredential:
-        """Read one back.
+        """Read a credential from an assertion.
 
         Raises:
             InputError: parts are missing or wrong.
@@ -121,12 +121,12 @@ class ConsentCredential:
 def photo_credential(
     path: Path, reading: ManifestReading | None, today: datetime.date
 ) -> ConsentCredential | None:
-    """The credential of a source photo, if it carries one.
+    """Return the credential of a source photo, or None.
 
     Args:
         path: the photo.
         reading: its manifest; None without one.
-        today: the date that counts.
+        today: date to compare with the last day of the agreement.
 
     Raises:
         InputError: the photo was changed after it was signed, the credential has run out or cannot
@@ -152,7 +152,7 @@ def photo_credential(
 
 
 def reserves_ai_use(reading: ManifestReading | None) -> bool:
-    """Whether a file's manifest says that it must not be given to an AI model as an input."""
+    """Return whether a manifest reserves the file from use as an input of AI models."""
     if reading is None:
         return False
     for label in _RESERVATIONS:

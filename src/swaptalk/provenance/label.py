@@ -1,4 +1,4 @@
-"""The visible label: a few words in a corner of every picture."""
+"""Visible label: text in the lower left corner of every picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_LETTER = "\uffff"
 
 
 class VisibleLabel:
-    """Draws a text, white on a dark box, into the lower left corner of pictures of one size.
+    """Draws white text on a dark box into the lower left corner of pictures of one size.
 
     Pillow's own font has plain Latin letters only; ``font_file`` (.ttf, .otf) is for all others.
 
@@ -57,7 +57,7 @@ class VisibleLabel:
         self._columns = slice(padding, padding + size[0])
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Label a picture (H, W, 3) in place; returns it."""
+        """Draw the label into a picture (H, W, 3) in place; return the picture."""
         corner = picture[self._rows, self._columns]
         picture[self._rows, self._columns] = (corner * self._share + self._light + 0.5).astype(
             np.uint8
@@ -77,7 +77,7 @@ def _font(path: Path | None, size: int) -> ImageFont.FreeTypeFont | ImageFont.Im
 
 
 def _check_letters(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> None:
-    """Refuse what would be drawn as empty boxes."""
+    """Refuse letters that the font lacks."""
     box = bytes(font.getmask(_NO_LETTER))
     lacking = sorted(
         {letter for letter in text if not letter.isspace() and bytes(font.getmask(letter)) == box}

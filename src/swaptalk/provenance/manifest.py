@@ -1,5 +1,4 @@
-"""Writes the signed C2PA manifest of an output: what it is, what it was made from, with what, and
-by whom.
+"""Write the signed C2PA manifest of an output: kind, inputs, software, weights, signer.
 
 After the C2PA Technical Specification 2.2: an opened parent (the target), an edit whose digital
 source type is IPTC's ``compositeWithTrainedAlgorithmicMedia`` (a generated face in footage of
@@ -49,7 +48,7 @@ _RELATIONSHIPS: Mapping[Role, str] = {
 
 @dataclass(frozen=True)
 class UsedInput:
-    """A file that an output was made from."""
+    """An input of an output."""
 
     role: Role
     path: Path
@@ -58,21 +57,21 @@ class UsedInput:
 
 @dataclass(frozen=True)
 class OutputRecord:
-    """What a manifest says about an output."""
+    """Content of the manifest of an output."""
 
     version: str
-    """Of SwapTalk."""
+    """Version of SwapTalk."""
     job: str
     """Fingerprint of inputs, options and weights."""
     weights: Mapping[str, str]
     """SHA-256 of every model file, by name."""
     inputs: tuple[UsedInput, ...]
     edits: tuple[str, ...]
-    """What was done to the target, in words."""
+    """Edits of the target, in words."""
     watermark: int | None
     """Identifier in the pixels; None if there is none."""
     unmarked_because: str | None = None
-    """Why there is no watermark."""
+    """Reason for a missing watermark."""
     label: str | None = None
     """Text of the visible label; None without one."""
     consent: ConsentStatement | None = None
@@ -211,7 +210,7 @@ def _add_ingredient(builder: Any, used: UsedInput, number: int) -> None:
         "instance_id": f"sha256:{used.sha256}",
     }
     try:
-        read_manifest(used.path)  # what brings the library down shall do so there and not here
+        read_manifest(used.path)  # a crash of the library happens there and not here
         with used.path.open("rb") as file:
             builder.add_ingredient(described, media_type(used.path), file)
     # A kind of file, or a damaged manifest, that the library cannot look into.
@@ -257,7 +256,7 @@ def _sign(builder: Any, unsigned: Path, output: Path, identity: SigningIdentity)
 
 
 class _Written(io.BufferedRandom):
-    """A file that remembers why it could not be written."""
+    """A file object that keeps the error of a failed write."""
 
     def __init__(self, raw: io.FileIO, failures: list[OSError]) -> None:
         super().__init__(raw)
@@ -272,7 +271,7 @@ class _Written(io.BufferedRandom):
             raise
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """As in the base class, which writes here what it has held back."""
+        """As in the base class, which flushes its buffer here."""
         try:
             return super().seek(offset, whence)
         except OSError as error:

@@ -1,6 +1,4 @@
-"""Reads and validates the C2PA manifest of any file, without asking the network, in a process that
-can do little.
-"""
+"""Read and validate the C2PA manifest of a file, offline, in the confined decoding process."""
 
 from __future__ import annotations
 
@@ -25,46 +23,45 @@ _UNTRUSTED = "signingCredential.untrusted"
 
 @dataclass(frozen=True)
 class IngredientReading:
-    """Something that a file was made from."""
+    """An ingredient of a file."""
 
     title: str
     relationship: str
     """parentOf, componentOf or inputTo."""
     format: str
     manifest: str | None
-    """Label of its own manifest, if it came with one."""
+    """Label of its own manifest; None without one."""
 
 
 @dataclass(frozen=True)
 class ManifestReading:
-    """What a file's active manifest says, and whether it can be believed."""
+    """The active manifest of a file and its validation state."""
 
     valid: bool
-    """Signature intact and the file unchanged since; says nothing about who signed."""
+    """The signature is intact and the file unchanged; says nothing about who signed."""
     trusted: bool
-    """The signer's certificate leads to one of the given authorities, or to this installation's
-    own."""
+    """The certificate chain ends at a given authority or at this installation's own."""
     problems: tuple[str, ...]
-    """Why it is not valid."""
+    """Reasons for being invalid."""
     signer: str
-    """Organisation in the certificate: a claim, unless ``trusted``."""
+    """Organisation in the certificate; only a claim unless ``trusted``."""
     own: bool
     """Signed with this installation's self-made key."""
     generator: str
     """Program that signed, with its version."""
     signed_at: str | None
-    """Time by a time-stamping service; None without one."""
+    """Time signed by a time-stamping service; None without one."""
     source_types: tuple[str, ...]
     """Last parts of the IPTC digital source types of all actions."""
     actions: tuple[str, ...]
-    """What was done, with its description."""
+    """Actions with their descriptions."""
     ingredients: tuple[IngredientReading, ...]
     assertions: Mapping[str, Any]
     """All assertions by label."""
 
     @property
     def declares_ai(self) -> bool:
-        """Whether it says that the file was made or changed by AI."""
+        """Return whether it says that the file was made or changed by AI."""
         return any(kind in AI_SOURCE_TYPES for kind in self.source_types)
 
 

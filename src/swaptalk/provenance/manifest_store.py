@@ -1,4 +1,4 @@
-"""Takes the manifests out of a file and checks them, with the C2PA library; never asks the network.
+"""Extract and validate the manifests of a file with the C2PA library, offline.
 
 Runs in the decoding process (:data:`swaptalk.media.sandbox.child.READERS`), because the library
 parses what strangers wrote in native code; :mod:`swaptalk.provenance.manifest_read` asks it.
@@ -18,7 +18,7 @@ import c2pa
 #: Signing keeps larger files on disk (the system's temporary folder), MB. By its own choice the
 #: library holds them in memory, twice: 580 MB for a video of 290.
 LARGEST_IN_MEMORY_MB = 16
-#: A file from a stranger shall neither make us call home nor have thumbnails decoded.
+#: No network requests and no decoded thumbnails for files of strangers.
 SETTINGS: Mapping[str, Any] = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True},
     "builder": {"thumbnail": {"enabled": False}},

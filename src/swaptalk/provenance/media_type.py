@@ -1,4 +1,4 @@
-"""Media type of a file by its first bytes, as the C2PA library wants to be told it."""
+"""Media type of a file by its first bytes, as the C2PA library needs it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNKNOWN = "application/octet-stream"
 
 
 def media_type(path: Path) -> str:
-    """IANA media type, ``application/octet-stream`` where the first bytes say nothing."""
+    """Return the IANA media type; ``application/octet-stream`` if unknown."""
     with path.open("rb") as file:
         head = file.read(16)
     return next((kind for offset, magic, kind in _MAGIC if head.startswith(magic, offset)), UNKNOWN)

@@ -1,4 +1,4 @@
-"""A policy file that a project, a company or a server sets for everyone who works there."""
+"""Policy file: rules that a project, a company or a server sets for all its jobs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ Requirement = Literal["none", "statement", "credential"]
 
 @dataclass(frozen=True)
 class Policy:
-    """What is demanded of every job. The fields are the keys of the JSON file; all may be left
-    out.
-    """
+    """Requirements of every job. The fields are the optional keys of the JSON file."""
 
     require_consent: Requirement = "none"
     """statement: --consent must be given. credential: every source photo must carry a valid consent
@@ -34,13 +32,13 @@ class Policy:
     require_label: bool = False
     """Every output carries the visible label."""
     require_certificate: bool = False
-    """Self-signed outputs are refused."""
+    """Outputs must be signed with a given certificate."""
     path: Path | None = None
-    """Where it was read; not a key."""
+    """Path of the file; not a key."""
 
     @property
     def anchors(self) -> tuple[str, ...]:
-        """The certificates of the trusted signers.
+        """Read the certificates of the trusted signers.
 
         Raises:
             InputError: one of the files cannot be read.
@@ -59,11 +57,10 @@ class Policy:
 
 
 def load_policy() -> Policy:
-    """The policy that applies here; one that demands nothing if there is no file.
+    """Load the policy that applies here; without a file, one without requirements.
 
     Raises:
-        InputError: the named file is missing, or the file is not a policy: a misspelt demand must
-            not be overlooked.
+        InputError: the named file is missing, or the file is not a policy.
     """
     named = os.environ.get(POLICY_VARIABLE)
     places = [Path(named)] if named else [Path(POLICY_NAME), config_directory() / POLICY_NAME]

@@ -1,5 +1,4 @@
-"""Who signs: a key made on first run, the user's certificate and key, or a function that signs
-elsewhere.
+"""Signing identities: a self-made key, the user's certificate and key, or an external signer.
 
 The certificates follow the profile of the C2PA Technical Specification 2.2, section 14.5 ("X.509
 certificates"): version 3, the leaf is not its own issuer and no authority, key usage
@@ -52,21 +51,20 @@ class SigningIdentity:
     """
 
     certificates: str
-    """Certificate chain in PEM, the signer's first; a self-signed root may be left out."""
+    """Certificate chain in PEM, leaf first; a self-signed root may be left out."""
     algorithm: str
     """ES256, ES384, ES512, PS256, PS384, PS512 or ED25519, as fits the key."""
     sign: Callable[[bytes], bytes]
-    """Signs these bytes; elliptic-curve signatures in IEEE P1363 form (r and s, one after the
-    other)."""
+    """Function that signs bytes; elliptic-curve signatures in IEEE P1363 form (r, then s)."""
     timestamp_url: str | None = None
-    """RFC 3161 time-stamping service that is asked for every output; None asks nobody."""
+    """RFC 3161 time-stamping service asked for every output; None for no time stamps."""
 
     @property
     def leaf(self) -> x509.Certificate:
-        """The signer's own certificate.
+        """Return the signer's own certificate.
 
         Raises:
-            InputError: there is none.
+            InputError: the chain is empty.
         """
         try:
             return x509.load_pem_x509_certificates(self.certificates.encode())[0]
@@ -77,12 +75,12 @@ class SigningIdentity:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the signer's certificate."""
+        """Return the SHA-256 of the signer's certificate."""
         return self.leaf.fingerprint(hashes.SHA256()).hex()
 
 
 def config_directory() -> Path:
-    """Folder of the key and of the user's policy."""
+    """Return the folder of the self-made key and of the user's policy."""
     given = os.environ.get(CONFIG_VARIABLE)
     return Path(given) if given else Path(platformdirs.user_config_dir("swaptalk", appauthor=False))
 
@@ -92,10 +90,10 @@ def signing_identity(
     key: Path | None = None,
     timestamp_url: str | None = None,
 ) -> SigningIdentity:
-    """The user's certificate and key, or this installation's own, which is made if there is none.
+    """Load the user's certificate and key, or this installation's own, made on first use.
 
     Args:
-        certificate: chain in PEM, the signer's first.
+        certificate: chain in PEM, leaf first.
         key: its private key in PEM, not encrypted.
         timestamp_url: RFC 3161 service.
 
@@ -122,9 +120,7 @@ def signing_identity(
 
 
 def own_authority() -> str | None:
-    """Certificate (PEM) that this installation's own signatures lead to, if it has a key
-    already.
-    """
+    """Return the root certificate (PEM) of this installation's key; None before the first use."""
     try:
         certificates = x509.load_pem_x509_certificates((config_directory() / KEY_FILE).read_bytes())
     except (OSError, ValueError):
@@ -168,7 +164,7 @@ def _public(key: object) -> bytes:
 
 
 def _check_profile(leaf: x509.Certificate, path: Path) -> None:
-    """Say before the work what verifiers would say after it."""
+    """Refuse certificates that verifiers would refuse."""
     problem = None
     if leaf.issuer == leaf.subject:
         problem = "is its own issuer, which C2PA does not accept"
@@ -189,7 +185,7 @@ def _check_profile(leaf: x509.Certificate, path: Path) -> None:
 
 
 def _signer(private: object, path: Path) -> tuple[str, Callable[[bytes], bytes]]:
-    """COSE algorithm that fits a key, and the function that signs with it."""
+    """Return the COSE algorithm for a key, and a function that signs with it."""
     if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name in _ELLIPTIC:
         name, digest, size = _ELLIPTIC[private.curve.name]
 
@@ -214,9 +210,9 @@ def _signer(private: object, path: Path) -> tuple[str, Callable[[bytes], bytes]]
 
 
 def _make_key(path: Path) -> None:
-    """Make this installation's key and certificates; another process may be doing the same.
+    """Make this installation's key and certificates; safe if two processes do it at once.
 
-    The authority's key is forgotten at once: it has signed all that it ever shall.
+    The private key of the root is not kept.
     """
     authority, private = (
         ec.generate_private_key(ec.SECP256R1()),

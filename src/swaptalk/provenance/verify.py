@@ -1,4 +1,4 @@
-"""Which marks a file carries, whether they hold, and what they say."""
+"""Verify the marks of a file: manifest and watermark."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ SEARCH_AFTER = (2, 6, 12)
 
 @dataclass(frozen=True)
 class Verification:
-    """What is known about one file."""
+    """Result of verifying one file."""
 
     path: Path
     manifest: ManifestReading | None
     watermark: WatermarkReading | None
-    """None if pictures were not looked at."""
+    """None if the watermark was not looked for."""
 
     @property
     def job(self) -> Mapping[str, Any]:
-        """What SwapTalk recorded about the job, if it signed the file."""
+        """Return what SwapTalk recorded about the job; empty if it did not sign the file."""
         job = {} if self.manifest is None else self.manifest.assertions.get(JOB_LABEL, {})
         return job if isinstance(job, Mapping) else {}
 
     @property
     def recorded_identifier(self) -> str | None:
-        """Identifier that the manifest says is in the pixels."""
+        """Return the watermark identifier recorded in the manifest."""
         watermark = self.job.get("watermark", {})
         return watermark.get("identifier") if isinstance(watermark, Mapping) else None
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with the marks that are there."""
+        """Return what is wrong with the marks."""
         found = list(self.manifest.problems) if self.manifest is not None else []
         read = None if self.watermark is None else self.watermark.text
         recorded = self.recorded_identifier
         if read is not None and recorded is not None and read != recorded:
-            found.append(f"the manifest speaks of the watermark {recorded}, the pixels hold {read}")
+            found.append(f"the manifest names the watermark {recorded}, the pixels hold {read}")
         return tuple(found)
 
     @property
     def marked(self) -> bool:
-        """Whether a mark says that AI made or changed this file."""
+        """Return whether a mark says that AI made or changed this file."""
         by_manifest = (
             self.manifest is not None and self.manifest.valid and self.manifest.declares_ai
         )
@@ -63,12 +63,12 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Marked, and nothing is wrong with any mark."""
+        """Return whether the file is marked and no mark is broken."""
         return self.marked and not self.problems
 
     @property
     def record(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the result as JSON values."""
         manifest = (
             None
             if self.manifest is None
@@ -92,7 +92,7 @@ class Verification:
 
 
 def verify(path: Path, anchors: Sequence[str] = (), pixels: bool = True) -> Verification:
-    """Look for all marks in a video or picture.
+    """Verify all marks of a video or picture.
 
     Args:
         path: the file.
@@ -124,16 +124,14 @@ def _watermark(path: Path, image: bool) -> WatermarkReading:
 
 
 def runs(length: int) -> list[range]:
-    """Runs of frames spread evenly over a video: the mark is the same in all of them, what moves is
-    not.
-    """
+    """Return runs of frames spread evenly over a video."""
     count = min(SEARCH_AFTER[-1], -(-length // RUN_FRAMES))
     starts = np.linspace(0, max(0, length - RUN_FRAMES), count).round().astype(int).tolist()
     return [range(start, min(start + RUN_FRAMES, length)) for start in starts]
 
 
 def _spread(items: Sequence[range]) -> Iterator[range]:
-    """The same in an order in which the first few lie far apart."""
+    """Yield the items in an order whose first few are far apart."""
     half = (len(items) + 1) // 2
     for first in range(half):
         yield items[first]

@@ -1,5 +1,4 @@
-"""The 64-bit identifier as a word that survives noise: checksum, convolutional code, soft Viterbi
-decoding.
+"""Error-correcting code of the 64-bit identifier: CRC, convolutional code, soft Viterbi.
 
 CRC-24 as in RFC 4880 section 6.1 (it does not start from zero, so that a blank picture is no word),
 and the rate 1/3 code of constraint length 9 of IS-95 (generators 557, 663 and 711 octal), closed
@@ -37,14 +36,15 @@ def _crc(bits: NDArray[np.uint8]) -> int:
 
 
 def _bits(value: int, count: int) -> NDArray[np.uint8]:
-    """Most significant first."""
+    """Return bits, most significant first."""
     return np.array([(value >> (count - 1 - place)) & 1 for place in range(count)], np.uint8)
 
 
 @lru_cache(maxsize=1)
 def _trellis() -> NDArray[np.int8]:
-    """Signs that leave the encoder, (256 states, 2 inputs, 3). State: the last eight bits, newest
-    on top.
+    """Return the output signs of the encoder, (256 states, 2 inputs, 3).
+
+    A state is the last eight bits, newest on top.
     """
     registers = (np.arange(2)[None, :] << _MEMORY) | np.arange(1 << _MEMORY)[:, None]
     parity = [
@@ -54,10 +54,10 @@ def _trellis() -> NDArray[np.int8]:
 
 
 def encode(identifier: int) -> NDArray[np.int8]:
-    """Code word of an identifier, (288,) of -1 and +1.
+    """Encode an identifier as a code word, (288,) of -1 and +1.
 
     Raises:
-        ValueError: not a number of 64 bits.
+        ValueError: the identifier has more than 64 bits.
     """
     if not 0 <= identifier < 1 << ID_BITS:
         raise ValueError(f"an identifier has {ID_BITS} bits, not {identifier.bit_length()}")
@@ -72,17 +72,15 @@ def encode(identifier: int) -> NDArray[np.int8]:
 
 @dataclass(frozen=True)
 class Decoded:
-    """The likeliest code word behind soft values."""
+    """Result of decoding."""
 
     identifier: int
     valid: bool
-    """Whether the checksum fits; by chance it does for one word of noise in 16.7 million."""
+    """The checksum fits; by chance it does for one word of noise in 16.7 million."""
 
 
 def decode(soft: NDArray[np.floating]) -> Decoded:
-    """Maximum-likelihood decoding of (288,) soft values, positive for a one; their scale does not
-    matter.
-    """
+    """Decode (288,) soft values (positive: one) by maximum likelihood; any scale."""
     signs = _trellis().astype(np.float64)
     states = 1 << _MEMORY
     numbers = np.arange(states)

@@ -1,5 +1,4 @@
-"""Finds and reads the invisible watermark in pictures that were encoded, scaled, cropped or
-re-recorded since.
+"""Detect and read the invisible watermark in encoded, scaled, cropped or re-recorded video.
 
 Frames are added up after their content has been flattened: the mark is the same in all of them,
 what moves averages out. Then the tile's scale and shift are searched for with the pilot, and the
@@ -50,7 +49,7 @@ _GROUP_FRAMES, _MOST_GROUPS = 5, 32
 #: A group counts by its pilot's strength less what noise has, but not less than the second number.
 _GROUP_NOISE, _LEAST_WEIGHT = 0.03, 0.01
 #: Standard deviations by which a pilot stands out that is no accident, even if the identifier
-#: cannot be read: see the measured rate of false alarms in docs/guides/marks.md.
+#: cannot be read: see the false alarms in docs/reports/watermark.md.
 PRESENCE_SCORE = 8.0
 #: Detail (pixels of a level) that is compared with its surroundings, and surroundings that decide
 #: how much it counts.
@@ -68,29 +67,28 @@ FRAMES_READ = 300
 
 @dataclass(frozen=True)
 class WatermarkReading:
-    """What was found."""
+    """Result of a detection."""
 
     identifier: int | None
-    """The 64 bits, if they could be read and their checksum fits."""
+    """The 64 bits; None if they could not be read or the checksum does not fit."""
     present: bool
-    """Whether a mark is there, readable or not."""
+    """A mark is there, readable or not."""
     score: float
     """Standard deviations by which the pilot stands out."""
     scale: float
-    """Cells of the whole frame were this much larger: 1 for a whole large picture, 1.25 for 80 % of
-    one."""
+    """Size of the cells relative to a whole large picture: 1.25 for a crop to 80 %."""
     frames: int
-    """Frames that were added up."""
+    """Number of frames used."""
 
     @property
     def text(self) -> str | None:
-        """The identifier as 16 hexadecimal digits."""
+        """Return the identifier as 16 hexadecimal digits."""
         return None if self.identifier is None else f"{self.identifier:016x}"
 
 
 @dataclass(frozen=True)
 class _Place:
-    """A scale at which the pilot was looked for, and the shift at which it stands out most."""
+    """A scale, and the shift at which the pilot is strongest there."""
 
     score: float
     level: int
@@ -102,19 +100,17 @@ class _Place:
 
 @dataclass
 class _Level:
-    """Frames added up at one size, in groups."""
+    """Sum of frames at one size, in groups."""
 
     groups: list[NDArray[np.float32]] = field(default_factory=list)
 
     def evened(self) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-        """All frames together, and the groups."""
+        """Return the sum of all frames and those of the groups."""
         return _even(np.sum(self.groups, axis=0)), [_even(group) for group in self.groups]
 
 
 class WatermarkDetector:
-    """Adds up frames of one size; :meth:`result` may be asked at any time. Memory does not grow
-    with the frames.
-    """
+    """Sums frames of one size; call :meth:`result` at any time. Memory does not grow."""
 
     def __init__(self) -> None:
         self._levels: dict[int, _Level] = {}
@@ -125,7 +121,7 @@ class WatermarkDetector:
         self.received = np.zeros(WORD_BITS)
 
     def add(self, picture: NDArray[np.uint8]) -> None:
-        """Take in a frame, (H, W, 3) uint8 RGB."""
+        """Add a frame, (H, W, 3) uint8 RGB."""
         if self._frames == 0:
             self._size = (picture.shape[1], picture.shape[0])
             first = 1 if min(self._size) < _FINEST_CELL * CELLS else 0
@@ -182,7 +178,7 @@ class WatermarkDetector:
 
 
 def read_watermark(pictures: Iterable[NDArray[np.uint8]]) -> WatermarkReading:
-    """Look for the mark in frames of one video, or in one picture: (H, W, 3) uint8 RGB each."""
+    """Detect the mark in frames of one video, or in one picture: (H, W, 3) uint8 RGB each."""
     detector = WatermarkDetector()
     for picture in pictures:
         detector.add(picture)
@@ -198,7 +194,7 @@ def _at_level(grey: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
 
 
 def _flattened(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fine detail, evened out between textured and flat areas: most of it is noise to the mark."""
+    """Return fine detail, equalised between textured and flat areas."""
     detail = grey - cv2.blur(grey, (_DETAIL, _DETAIL))
     variance = cv2.blur(detail * detail, (_SURROUNDINGS, _SURROUNDINGS))
     even = detail / (variance + _NOISE_VARIANCE) ** (_FLATTENING / 2)
@@ -206,7 +202,7 @@ def _flattened(grey: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _even(total: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weigh down the areas in which content is left over."""
+    """Reduce the weight of areas with remaining content."""
     variance = cv2.blur(total * total, (_REGION, _REGION))
     even = total / np.sqrt(variance + 1e-6 * float(variance.mean()) + 1e-12)
     return np.asarray(np.clip(even, -_CLIP, _CLIP), np.float32)
@@ -254,7 +250,7 @@ def _look(picture: NDArray[np.float32], level: int, scale_x: float, scale_y: flo
 
 
 def _likeliest(places: list[_Place]) -> list[_Place]:
-    """The best places that are not neighbours of a better one."""
+    """Return the best places that are not neighbours of a better one."""
     chosen: list[_Place] = []
     for place in sorted(places, key=lambda one: -one.score):
         near = [
@@ -283,9 +279,7 @@ def _refined(levels: Mapping[int, NDArray[np.float32]], place: _Place) -> _Place
 def _known_places(
     levels: Mapping[int, NDArray[np.float32]], width: int, height: int
 ) -> Iterator[_Place]:
-    """Where the mark lies in a video of this size that was not cropped, unless the pilot speaks
-    against it.
-    """
+    """Return the places of the mark in an uncropped video, unless the pilot contradicts."""
     side, pilots = min(width, height), bins().pilot
     for scale in _KNOWN_SCALES:
         cell = cell_pixels(round(width / scale), round(height / scale)) * scale
@@ -328,9 +322,7 @@ def _soft_words(
     whole: NDArray[np.float32],
     groups: list[NDArray[np.float32]],
 ) -> Iterator[NDArray[np.float64]]:
-    """The word of all frames alike, then that of groups which count by what they hold of the
-    pilot.
-    """
+    """Yield the word of all frames, then that of groups weighted by their pilot."""
     yield soft_word(whole, place)
     if len(groups) > 1:
         values = np.array([_aligned(group, place) for group in groups])
@@ -339,5 +331,5 @@ def _soft_words(
 
 
 def bit_accuracy(soft: NDArray[np.floating], identifier: int) -> float:
-    """Share of the code word's bits that were received right, before error correction."""
+    """Return the share of code bits received correctly, before error correction."""
     return float(((soft > 0) == (encode(identifier) > 0)).mean())

@@ -1,4 +1,4 @@
-"""Adds the invisible watermark to pictures, stronger where texture hides it."""
+"""Embed the invisible watermark in pictures, stronger where texture hides it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ _PATTERN_UNIT, _STRENGTH_UNIT = 48, 32
 
 
 def smallness(width: int, height: int) -> float:
-    """How far a video of this size is from a large one (0) to a small one (1)."""
+    """Return where a video size lies between large (0) and small (1)."""
     return float(np.interp(min(width, height), (SMALL_SIDE, LARGE_SIDE), (1.0, 0.0)))
 
 
 class Watermarker:
-    """Marks pictures of one size with one identifier. The same picture gives the same result, in
-    any order.
+    """Marks pictures of one size with one identifier. Equal pictures give equal results.
 
     Not for use from several threads at once.
 
@@ -62,9 +61,7 @@ class Watermarker:
         self._colours = np.empty((height, width, 3), np.uint8)
 
     def strength(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """How strongly each pixel of an RGB picture is marked, (H, W) in 1/32 grey level; good
-        until the next call.
-        """
+        """Return the mark's strength, (H, W) in 1/32 grey level; valid until the next call."""
         grey = cv2.cvtColor(cv2.resize(picture, self._coarse), cv2.COLOR_RGB2GRAY).astype(
             np.float32
         )

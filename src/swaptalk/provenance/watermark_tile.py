@@ -1,5 +1,4 @@
-"""The watermark's pattern: one small square that repeats over the picture and carries the code
-word.
+"""Pattern of the watermark: a small square that repeats over the picture and carries the code.
 
 Direct-sequence spread spectrum (Cox et al., "Secure spread spectrum watermarking for multimedia",
 1997) in the discrete Fourier domain of a periodic tile. The period makes scaling and cropping a
@@ -45,7 +44,7 @@ _PEAK = 2.5
 
 @dataclass(frozen=True)
 class Bins:
-    """Where in the half spectrum (128, 65) of a tile the mark lies."""
+    """Bins of the half spectrum (128, 65) of a tile that carry the mark."""
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
@@ -58,13 +57,13 @@ class Bins:
 
     @property
     def pilot(self) -> NDArray[np.bool_]:
-        """Which bins are the pilot's."""
+        """Return which bins are the pilot's."""
         return self.bits < 0
 
 
 @lru_cache(maxsize=1)
 def bins() -> Bins:
-    """The bins in use, the same for everyone."""
+    """Return the bins in use."""
     rows = np.fft.fftfreq(TILE, 1 / TILE)[:, None]
     columns = np.arange(TILE // 2 + 1)[None]
     radius = np.hypot(rows, columns)
@@ -82,9 +81,7 @@ def bins() -> Bins:
 
 
 def half_spectrum(waves: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
-    """Half spectrum (128, 65) of a tile with these values in the bins in use, (K,), and nothing
-    elsewhere.
-    """
+    """Return the half spectrum (128, 65) with these values, (K,), in the bins in use."""
     where = bins()
     values = np.zeros((TILE, TILE // 2 + 1), np.complex128)
     values[where.rows, where.columns] = waves
@@ -92,7 +89,7 @@ def half_spectrum(waves: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
 
 
 def tile(identifier: int) -> NDArray[np.float32]:
-    """The pattern of an identifier, (128, 128), mean 0, standard deviation about 1."""
+    """Make the pattern of an identifier, (128, 128), mean 0, standard deviation about 1."""
     where = bins()
     signs = np.where(where.pilot, 1, encode(identifier)[where.bits])
     waves = np.fft.irfft2(half_spectrum(where.phases * signs), (TILE, TILE))
@@ -100,5 +97,5 @@ def tile(identifier: int) -> NDArray[np.float32]:
 
 
 def cell_pixels(width: int, height: int) -> float:
-    """Size of a cell in a picture of this size, in pixels."""
+    """Return the size of a cell in a picture of this size, in pixels."""
     return max(SMALLEST_CELL, min(width, height) / CELLS)

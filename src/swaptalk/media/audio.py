@@ -1,4 +1,4 @@
-"""Sound of any file as float samples, block by block, decoded in a process of its own."""
+"""Read the sound of any file as float samples, in blocks, decoded in a separate process."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def stream_audio(
 def read_audio(
     path: str | Path, sample_rate: int = 16000, start: float = 0.0, end: float | None = None
 ) -> NDArray[np.float32]:
-    """Read the sound of a file whole, as :func:`stream_audio` gives it: (n,) float32 mono."""
+    """Read all sound of a file, as :func:`stream_audio` yields it: (n,) float32 mono."""
     return np.concatenate(list(stream_audio(path, sample_rate, start, end)))
 
 

@@ -1,4 +1,4 @@
-"""Sound of any file as float samples, block by block, placed on the same clock as the pictures.
+"""Decode the sound of any file as float samples, in blocks, on the clock of the pictures.
 
 Runs in the decoding process; :mod:`swaptalk.media.audio` asks it.
 """
@@ -101,9 +101,7 @@ def _placed(
 
 
 def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-    """All frames that decode; damaged packets are skipped, so the gap they leave is filled with
-    silence.
-    """
+    """Yield all frames that decode; skip damaged packets, whose gap becomes silence."""
     for packet in read_packets(container, stream):
         try:
             frames = packet.decode()
@@ -117,7 +115,7 @@ def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFr
 
 
 def _float_samples(frame: AudioFrame, rate: int) -> NDArray[np.float32]:
-    """(n, channels) float32 at ``rate``; more than two channels are folded to stereo."""
+    """Return (n, channels) float32 at ``rate``; more than two channels are folded to stereo."""
     channels = frame.layout.nb_channels
     kind = frame.format.name.removesuffix("p")
     if channels > 2 or frame.sample_rate != rate or kind not in _FULL_SCALE:

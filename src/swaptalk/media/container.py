@@ -1,4 +1,4 @@
-"""Opening media files safely, choosing their streams, and the one time line that all readers share.
+"""Open media files safely, choose their streams, and place them on one timeline.
 
 Untrusted files: only local files are opened, only by demuxers on an allow-list (no playlists, no
 device or network inputs, no still-image sequences), and sizes are checked before anything is
@@ -145,7 +145,7 @@ def _refuse_playlist(path: Path) -> None:
 
 
 def _open_error(path: Path) -> InputError:
-    """Tell a cut-off recording from a file that never was one."""
+    """Make the error: a truncated recording, or no media file."""
     with path.open("rb") as file:
         head = file.read(4096)
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free") or head[:4] in (
@@ -296,8 +296,9 @@ def audio_stream(container: InputContainer) -> AudioStream | None:
 
 @dataclass(frozen=True)
 class Span:
-    """Where a stream lies on the file's clock, in seconds; ``truncated`` if the header promises
-    more.
+    """Start and end of a stream on the file's clock, in seconds.
+
+    ``truncated``: the stream ends before the header says.
     """
 
     start: Fraction
@@ -307,8 +308,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The spans of a file's streams and the ``origin`` on the file's clock that all readers call
-    time 0.
+    """Spans of a file's streams, and ``origin``: time 0 of all readers on the file's clock.
 
     With pictures, time 0 is the first picture, unless sound leads it by more than
     ``MAX_AUDIO_LEAD``; then, and without pictures, it is the first sound.
@@ -328,7 +328,7 @@ class Timeline:
 
 
 def read_timeline(path: str | Path) -> Timeline:
-    """Find out where the streams begin and end, exactly, without decoding.
+    """Measure the exact start and end of the streams without decoding.
 
     Files with an index are read at their end only, others are read through once.
 
@@ -454,9 +454,7 @@ def counts_in_decoding_order(container: InputContainer) -> bool:
 def read_packets(
     container: InputContainer, *streams: VideoStream | AudioStream
 ) -> Iterator[Packet[Stream]]:
-    """Packets of the streams from here on, with the empty ones that flush decoders; a damaged rest
-    ends the file.
-    """
+    """Yield packets from here on, with the empty ones that flush decoders; stop at damage."""
     packets = container.demux(*streams)
     while True:
         try:
@@ -473,8 +471,7 @@ def read_packets(
 
 
 def check_memory(stream: VideoStream) -> None:
-    """Tell damage from memory that has run out, after a decoder has failed: decoders mostly say
-    damage for both.
+    """Raise MemoryError if memory has run out: decoders report damage for that, too.
 
     Raises:
         MemoryError: there is no room for a few pictures.

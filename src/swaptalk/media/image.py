@@ -1,6 +1,4 @@
-"""Still images in and out: read in the decoding process, since they come from strangers; written
-here, by Pillow.
-"""
+"""Read still images in the decoding process, and write them with Pillow."""
 
 from __future__ import annotations
 
@@ -81,10 +79,10 @@ def _nonsense(path: Path) -> InputError:
 
 def write_image(path: str | Path, array: NDArray[np.uint8]) -> None:
     """Write (H, W, 3) uint8 RGB to ``path`` as its ending says (.png, .jpg, .jpeg, .webp or .bmp),
-    whole or not at all.
+    atomically.
 
     Raises:
-        InputError: unknown ending, or the place cannot be written.
+        InputError: unknown ending, or the folder cannot be written.
         ValueError: the array is not an RGB picture.
     """
     path = Path(path)

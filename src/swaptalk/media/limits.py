@@ -1,5 +1,4 @@
-"""What media files may ask of this machine. Each number has a reason; those that honest footage may
-reach, a variable.
+"""Limits of media files. Each has a reason; those that real footage may reach have a variable.
 
 The variables are read when a file is opened, and by the decoding process when it starts.
 """
@@ -46,7 +45,7 @@ class Limits:
 
     @classmethod
     def from_environment(cls) -> Limits:
-        """The limits with what the user's variables say.
+        """Return the limits, changed by the user's variables.
 
         Raises:
             InputError: a variable is not a number above 0.
@@ -61,7 +60,7 @@ class Limits:
 
 
 def variable(name: str) -> str:
-    """Environment variable of a field of :class:`Limits`."""
+    """Return the environment variable of a field of :class:`Limits`."""
     return f"SWAPTALK_{name.upper()}"
 
 
@@ -78,7 +77,7 @@ def _positive(name: str, text: str) -> float:
 
 
 def beyond(problem: str, field: str, path: object, remedy: str) -> InputError:
-    """The refusal of a file that passes one of the limits that a user may raise."""
+    """Make the error for a file beyond a limit that the user can raise."""
     return InputError(
         f"{problem}, beyond the limit",
         path=str(path),

@@ -1,5 +1,4 @@
-"""The one log-mel spectrogram of training and run time: Slaney mel bands of a short-time Fourier
-transform.
+"""Log-mel spectrogram of training and run time: Slaney mel bands of an STFT.
 
 Bands, window and floor follow the speech synthesisers' usual front end (Wav2Lip: 80 bands, 55..7600
 Hz, 800-sample window; HiFi-GAN: natural logarithm of the magnitude, floored at 1e-5), at 100 frames

@@ -128,7 +128,7 @@ def _source_channels(audio: AudioSource) -> int:
 
 
 def _survey(path: Path, fps: Fraction) -> tuple[int, int]:
-    """Frames in a segment, and by how many frames decoding must run ahead of display (B-frames)."""
+    """Count the frames of a segment, and by how many decoding runs ahead of display (B-frames)."""
     with open_media(path) as container:
         stream = video_stream(container)
         if stream is None or stream.time_base is None:
@@ -187,9 +187,7 @@ def _video_packets(
 
 
 class _SoundTrack:
-    """AAC written along with the pictures: exactly ``total`` samples, silence after the recording's
-    end.
-    """
+    """AAC track of exactly ``total`` samples; silence after the recording's end."""
 
     def __init__(
         self, container: OutputContainer, source: AudioSource, channels: int, total: int

@@ -1,6 +1,4 @@
-"""What is in a media file: streams, sizes, rates, lengths. The file is opened in a decoding
-process, not here.
-"""
+"""Inspect a media file: streams, sizes, rates, lengths, in the decoding process."""
 
 from __future__ import annotations
 
@@ -83,7 +81,7 @@ def probe(path: str | Path) -> MediaInfo:
 
 
 def info_to_message(info: MediaInfo) -> Message:
-    """A description as the decoding process sends it."""
+    """Convert a description to a message of the decoding process."""
     video = info.video and {
         **asdict(info.video),
         "average_fps": fraction_to_text(info.video.average_fps),
@@ -97,10 +95,10 @@ def info_to_message(info: MediaInfo) -> Message:
 
 
 def info_from_message(message: Message, path: Path) -> MediaInfo:
-    """What :func:`info_to_message` wrote.
+    """Convert a message of :func:`info_to_message` back.
 
     Raises:
-        ValueError, KeyError, TypeError: it is no description, or an impossible one.
+        ValueError, KeyError, TypeError: the message is no valid description.
     """
     video, audio = message["video"], message["audio"]
     if video is not None:

@@ -1,6 +1,4 @@
-"""Any video as pictures at a constant rate, in any order, with bounded memory, decoded in a process
-of its own.
-"""
+"""Read video at a constant rate, in any order, in bounded memory, from a decoding process."""
 
 from __future__ import annotations
 
@@ -108,7 +106,7 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        """Close the file; the reader cannot be used any more."""
+        """Close the file."""
         if not self._closed:
             self._closed = True
             pool.give_back(self._process)
@@ -147,9 +145,7 @@ class VideoReader:
 
 
 class _Numbers:
-    """Hands the numbers of frames over in windows; an error among them comes after the frames
-    before it.
-    """
+    """Windows of frame numbers; an invalid number raises after the frames before it."""
 
     def __init__(self, indices: Iterable[int], length: int) -> None:
         self._count = _WINDOW if isinstance(indices, Sequence) else 1
@@ -158,7 +154,7 @@ class _Numbers:
         self.error: BaseException | None = None
 
     def window(self) -> Message:
-        """The next message for the decoding process."""
+        """Return the next message to the decoding process."""
         numbers: list[int] = []
         while len(numbers) < self._count:
             try:

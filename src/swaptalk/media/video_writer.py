@@ -1,4 +1,4 @@
-"""Pictures into a video file that browsers play: encoded as they come, complete or absent."""
+"""Encode pictures as a video file that browsers play; it appears when it is complete."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _PRESETS = {"h264": "veryfast", "hevc": "ultrafast", "vp9": "8", "av1": "9"}
 
 
 def available_codecs() -> list[str]:
-    """Names of the codecs whose encoder this installation carries."""
+    """Return the names of the codecs that can be encoded here."""
     return [name for name, codec in CODECS.items() if codec.encoder in av.codecs_available]
 
 
@@ -220,7 +220,7 @@ class VideoWriter:
             ) from error
 
     def close(self) -> None:
-        """Finish the file and give it its name; further calls do nothing.
+        """Finish and rename the file; further calls do nothing.
 
         Raises:
             SwapTalkError: no picture was written, or the file could not be finished; nothing is
@@ -244,7 +244,7 @@ class VideoWriter:
             raise
 
     def discard(self) -> None:
-        """Give up: close and remove what was written so far."""
+        """Close and remove the unfinished file."""
         container, self._container, self._stream = self._container, None, None
         if container is not None:
             try:

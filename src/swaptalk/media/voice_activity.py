@@ -1,4 +1,4 @@
-"""Where nobody speaks the mouth shall be closed: an energy gate on the mel spectrogram."""
+"""Energy-based voice activity detection on the mel spectrogram."""
 
 from __future__ import annotations
 
@@ -33,15 +33,13 @@ BLEND = 0.16
 
 
 def level(mel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Loudness of every mel frame in dB, (M,), from (M, 80) as :func:`swaptalk.media.mel.log_mel`
-    gives it.
-    """
+    """Return the loudness in dB, (M,), of a log-mel spectrogram (M, 80)."""
     log = (mel.astype(np.float64) + 1) * ((LOG_HIGH - LOG_LOW) / 2) + LOG_LOW
     return np.asarray(10 * np.log10(np.exp(2 * log).sum(axis=1)), np.float32)
 
 
 def speech_frames(loudness: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which mel frames belong to speech, (M,) bool, from their :func:`level`."""
+    """Return which mel frames are speech, (M,) bool, from their :func:`level`."""
     if not len(loudness):
         return np.zeros(0, np.bool_)
     loud, floor = np.quantile(loudness, [LOUD_QUANTILE, FLOOR_QUANTILE])
@@ -69,8 +67,7 @@ def _without_short_pauses(speech: NDArray[np.bool_], shortest: int) -> NDArray[n
 
 
 def speech_weight(loudness: NDArray[np.float32], tokens: int) -> NDArray[np.float32]:
-    """How much each motion token counts, (tokens,) in 0..1: 1 in speech, 0 in silence, with soft
-    edges.
+    """Return the weight of each motion token, (tokens,): 1 in speech, 0 in silence, soft edges.
 
     ``loudness`` is :func:`level` of the whole recording, 100 a second; tokens lie 40 ms apart.
     """

@@ -1,5 +1,4 @@
-"""The decoding process: opens and decodes untrusted files for the program that started it, and can
-do little else.
+"""The decoding process: open and decode untrusted files, with as few rights as possible.
 
 It reads requests from standard input and answers on standard output
 (:mod:`swaptalk.media.sandbox.wire`); pictures and sound go through shared memory in :data:`SLOTS`
@@ -49,9 +48,7 @@ _NO_MEMORY_TO_LOAD = ("failed to map segment", "Cannot allocate memory", "cannot
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether the bounded memory is what was too small: for the data, or for a library that is
-    loaded late.
-    """
+    """Return whether an error means that the memory limit was reached."""
     unloaded = isinstance(error, ImportError) and any(
         sign in str(error) for sign in _NO_MEMORY_TO_LOAD
     )
@@ -59,11 +56,11 @@ def _lacks_memory(error: Exception) -> bool:
 
 
 class _StoppedError(Exception):
-    """The reader wants no more of the running stream."""
+    """The reader has stopped the running stream."""
 
 
 class Child:
-    """Answers requests until the program goes away.
+    """Answers requests until the program closes the pipe.
 
     Args:
         requests, answers: the pipes.
@@ -85,7 +82,7 @@ class Child:
         self._last = True
 
     def run(self) -> None:
-        """The loop."""
+        """Answer requests until the pipe closes."""
         while True:
             request = receive(self._requests)
             if "do" not in request:
@@ -209,7 +206,7 @@ class Child:
         self._last = False
 
     def _wanted(self) -> Iterator[int]:
-        """Frame numbers, asked for when they run out."""
+        """Yield frame numbers; request more when they run out."""
         while True:
             if not self._indices:
                 if self._last:
@@ -221,7 +218,7 @@ class Child:
             yield self._indices.popleft()
 
     def _read(self) -> None:
-        """Take the reader's next word while a stream runs."""
+        """Read the next message while a stream runs."""
         message = receive(self._requests)
         if "stop" in message:
             raise _StoppedError
@@ -231,7 +228,7 @@ class Child:
         self._free += message.get("free", 0)
 
     def _slot(self) -> int:
-        """Number of the next slot, once its reader is done with it."""
+        """Wait for the next free slot; return its number."""
         while not self._free:
             self._read()
         self._free -= 1

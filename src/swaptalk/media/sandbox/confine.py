@@ -1,5 +1,4 @@
-"""What a decoding process gives up before it opens a file: memory, files to write, other programs,
-the network.
+"""Drop rights of the decoding process: memory, writing, other programs, the network.
 
 Limits of resources hold on all POSIX systems (macOS ignores the one on memory), the filter of
 system calls on Linux with x86-64 or arm64. On other systems the process is separate, and ended when
@@ -117,9 +116,7 @@ def limit_resources(memory_bytes: int) -> None:
 
 
 def limit_cpu(seconds: float) -> None:
-    """Let this process be ended by the system after so many more seconds of processor time. Nothing
-    on Windows.
-    """
+    """Limit the processor time from now on, in seconds. No effect on Windows."""
     if sys.platform == "win32":
         return
     import resource

@@ -1,6 +1,4 @@
-"""A decoding process as its program sees it: questions, answers, streams, and one clear error when
-it dies.
-"""
+"""The program's side of a decoding process: requests, streams, and one error if it dies."""
 
 from __future__ import annotations
 
@@ -40,7 +38,7 @@ _CONVERT = "convert it with another program, or leave it out"
 
 
 class DecoderProcess:
-    """Starts a process and talks to it. Not for use from several threads at once.
+    """Starts and controls a decoding process. Not thread-safe.
 
     Args:
         limits: what it may take.
@@ -91,12 +89,12 @@ class DecoderProcess:
 
     @property
     def process_id(self) -> int:
-        """As the system knows it."""
+        """Return the process id."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked anything."""
+        """Return whether the process answers requests."""
         return self._process.poll() is None and not self._requests.closed
 
     def wait_ready(self) -> None:
@@ -114,12 +112,12 @@ class DecoderProcess:
             ) from error
 
     def begin(self, path: Path) -> None:
-        """Turn to a file: errors name it, and its size decides how long an answer may take."""
+        """Set the file of the next requests; its size decides how long an answer may take."""
         self.path = path
         self._seconds = self.limits.decoder_seconds + path.stat().st_size / _SLOW_DISK
 
     def ask(self, request: Message) -> Message:
-        """Put a question and wait for the answer.
+        """Send a request and wait for the answer.
 
         Raises:
             InputError: the file cannot be used, takes too much memory or time, or makes the decoder
@@ -130,11 +128,10 @@ class DecoderProcess:
         return self._hear()
 
     def read(self, reader: str, *arguments: Any) -> Any:
-        """Have another part's reader (:data:`swaptalk.media.sandbox.child.READERS`) look at the
-        file.
+        """Run a reader of :data:`swaptalk.media.sandbox.child.READERS` on the file.
 
         Returns:
-            What it returned, as JSON; as little to be trusted as the file.
+            The result, as JSON; not to be trusted.
 
         Raises:
             InputError: as :meth:`ask`.
@@ -142,14 +139,14 @@ class DecoderProcess:
         return self.ask({"do": "read", "reader": reader, "arguments": arguments}).get("content")
 
     def share(self, slot_bytes: int) -> None:
-        """Make room for pictures or sound of at most so many bytes."""
+        """Grow the shared memory for items of at most so many bytes."""
         slot_bytes = -(-slot_bytes // _ALIGNMENT) * _ALIGNMENT
         name = self._memory.grow(slot_bytes * SLOTS)
         self._slot_bytes = slot_bytes
         self.ask({"do": "share", "slot": slot_bytes, "bytes": self._memory.size, "name": name})
 
     def empty_memory(self) -> None:
-        """Give back what the shared memory holds; the next pictures get new pages."""
+        """Release the pages of the shared memory."""
         self._memory.empty()
 
     def stream(
@@ -254,7 +251,7 @@ class DecoderProcess:
         return InputError("made the decoder answer nonsense", path=self.path, remedy=_CONVERT)
 
     def _died(self) -> InputError:
-        """Say why the process is gone; it is given up in any case."""
+        """Make the error that says why the process is gone, and close it."""
         self._streaming = False
         expired = self.expired
         self.close()
@@ -269,11 +266,11 @@ class DecoderProcess:
         return InputError(f"the decoder crashed on it ({name})", path=self.path, remedy=_CONVERT)
 
     def kill(self) -> None:
-        """End the process at once; whoever waits for it hears of it."""
+        """Kill the process; waiting requests raise."""
         self._process.kill()
 
     def close(self) -> None:
-        """End the process and let go of all it held."""
+        """End the process and release its resources."""
         for stream in (self._requests, self._answers):
             try:
                 stream.close()

@@ -1,6 +1,4 @@
-"""Memory that a program and its decoding process both see, through which pictures and sound
-pass.
-"""
+"""Shared memory of a program and its decoding process, for pictures and sound."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ SLOTS = 3
 
 
 class SharedMemory:
-    """The program's side: memory without a name in the file system, which only grows and goes with
-    its owner.
-    """
+    """The program's side: anonymous memory that grows, and is freed with its owner."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -27,7 +23,7 @@ class SharedMemory:
         self.file = _anonymous_file(self._name)
 
     def grow(self, size: int) -> str:
-        """Make it at least so many bytes; returns the name by which Windows knows it."""
+        """Grow to at least so many bytes; return its name on Windows."""
         if size > self.size:
             if self.file is not None:
                 os.ftruncate(self.file, size)
@@ -43,7 +39,7 @@ class SharedMemory:
             self.view.obj.madvise(mmap.MADV_REMOVE)
 
     def close(self) -> None:
-        """Let go of it; what still looks at the view keeps the memory alive."""
+        """Release the memory; existing views keep it alive."""
         self.view = memoryview(b"")
         if self.file is not None:
             os.close(self.file)
@@ -51,7 +47,7 @@ class SharedMemory:
 
 
 def map_memory(file: int | None, size: int, name: str) -> memoryview:
-    """Both sides' look at the memory: by the inherited file descriptor, on Windows by name."""
+    """Map the memory by its inherited file descriptor, on Windows by name."""
     if sys.platform == "win32":
         return memoryview(mmap.mmap(-1, size, tagname=name))
     assert file is not None

@@ -1,6 +1,4 @@
-"""Decoding processes at hand: one that has finished with a file is used for the next, one that died
-is not.
-"""
+"""Pool of decoding processes, reused from file to file."""
 
 from __future__ import annotations
 
@@ -36,9 +34,7 @@ _early: threading.Thread | None = None
 
 
 def prepare() -> None:
-    """Start the process for the first file beside all else, since that takes as long as loading the
-    networks.
-    """
+    """Start a process in the background, while other things load."""
     global _early
     with _lock:
         if _early is None and not _idle:
@@ -54,7 +50,7 @@ def _start_early() -> None:
 
 
 def borrow(path: Path) -> DecoderProcess:
-    """A process for a file; to be given back.
+    """Borrow a process for a file; return it with :func:`give_back`.
 
     Raises:
         InputError: no such file, or it is empty or cannot be read.
@@ -89,9 +85,7 @@ def _start(limits: Limits) -> DecoderProcess:
 
 
 def give_back(process: DecoderProcess) -> None:
-    """Take a process back; it closes its file and waits for the next, unless it is dead or there
-    are enough.
-    """
+    """Return a process to the pool, or close it if it is dead or not needed."""
     try:
         if process.alive:
             process.ask({"do": "close"})
@@ -111,7 +105,7 @@ def give_back(process: DecoderProcess) -> None:
 
 @contextmanager
 def decoder(path: Path) -> Iterator[DecoderProcess]:
-    """A process for a file, for the length of a ``with`` block; raises as :func:`borrow`."""
+    """Borrow a process for a ``with`` block; raises as :func:`borrow`."""
     process = borrow(path)
     try:
         yield process
@@ -120,9 +114,7 @@ def decoder(path: Path) -> Iterator[DecoderProcess]:
 
 
 def peak_memory_bytes() -> int:
-    """Most resident memory that the decoding processes took: those there are now together, or one
-    that is gone.
-    """
+    """Return the peak resident memory of the decoding processes."""
     with _lock:
         return max(sum(process.peak_memory for process in _living), _finished_peak)
 
@@ -136,7 +128,7 @@ def _end(process: DecoderProcess) -> None:
 
 
 def _watch() -> None:
-    """End processes that are overdue."""
+    """Kill processes that are overdue."""
     while True:
         time.sleep(_WATCH_SECONDS)
         now = time.monotonic()
@@ -156,7 +148,7 @@ def _close_all() -> None:
 
 
 def _forget_all() -> None:
-    """In a forked copy of the program: its parent's processes and watchdog are not its own."""
+    """After a fork: forget the processes and watchdog of the parent."""
     global _lock, _watchdog, _early
     _lock = threading.RLock()
     for process in list(_living):

@@ -1,4 +1,4 @@
-"""How much memory this process has had."""
+"""Peak memory of this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def peak_resident_bytes() -> int:
-    """Largest resident memory of this process so far, bytes."""
+    """Return the largest resident memory so far, in bytes."""
     if sys.platform == "win32":
         return _windows_peak()
     import resource

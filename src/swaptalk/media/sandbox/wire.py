@@ -1,6 +1,4 @@
-"""Messages between a program and its decoding process: JSON with a length in front. Nothing in them
-can run code.
-"""
+"""Messages between a program and its decoding process: length-prefixed JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ def send(stream: IO[bytes], message: Message) -> None:
     """Write a message.
 
     Raises:
-        BrokenWireError: nobody reads any more.
+        BrokenWireError: the other side is gone.
     """
     data = json.dumps(message).encode()
     try:
@@ -61,15 +59,15 @@ def _exactly(stream: IO[bytes], count: int) -> bytes:
 
 
 def fraction_to_text(value: Fraction | None) -> str | None:
-    """An exact number for a message."""
+    """Convert an exact number to text."""
     return None if value is None else f"{value.numerator}/{value.denominator}"
 
 
 def text_to_fraction(text: str) -> Fraction:
-    """The exact number that :func:`fraction_to_text` wrote.
+    """Convert text of :func:`fraction_to_text` back.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a number.
     """
     numerator, _, denominator = text.partition("/")
     if not denominator or len(text) > 1000 or int(denominator) <= 0:

@@ -9,14 +9,13 @@ from torch import Tensor
 
 
 def discriminator_loss(real: Tensor, made: Tensor) -> Tensor:
-    """What the discriminator minimises, from its logits on real and on made pictures (any shapes);
-    a scalar.
+    """Loss of the discriminator from its logits on real and generated pictures; a scalar.
 
-    Logits beyond 1 on real and below -1 on made pictures are good enough and give no gradient.
+    Logits above 1 on real and below -1 on generated pictures give no gradient.
     """
     return (F.relu(1 - real.float()).mean() + F.relu(1 + made.float()).mean()) / 2
 
 
 def generator_loss(made: Tensor) -> Tensor:
-    """What the generator minimises: minus the mean logit on its pictures."""
+    """Loss of the generator: minus the mean logit on its pictures."""
     return -made.float().mean()

@@ -1,6 +1,4 @@
-"""L_code (paper): the generated lower half's embedding shall be the real one's; around the mouth
-above all.
-"""
+"""L_code (paper): weighted smooth L1 between generated and real lower-half latents."""
 
 from __future__ import annotations
 

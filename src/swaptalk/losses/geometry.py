@@ -1,4 +1,4 @@
-"""L_geometry: the swapped face opens its mouth and points its head as the target does. Our own.
+"""L_geometry: difference of mouth openings and head pose of result and target. Our own.
 
 Proxies say the same, but a mouth is a few of their pixels, and a swap that learned from them and
 from photos alone closed open mouths. What the mesh reads as the result's pitch this did not change.

@@ -1,4 +1,4 @@
-"""Losses of landmarks: where they are, and how far apart the lips are."""
+"""Losses of landmarks: positions, and openings of the lips."""
 
 from __future__ import annotations
 

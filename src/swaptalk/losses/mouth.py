@@ -1,5 +1,4 @@
-"""Decoded mouths: what embeddings of equal distance look like differs, so late in training the
-mouth is looked at.
+"""Losses on decoded mouths: pictures of equally distant latents differ in quality.
 
 LatentSync (arXiv 2412.09262) measured the same for sync experts: pixels teach more than latents.
 """

@@ -1,5 +1,4 @@
-"""L_proxy (paper): the swapped embedding shall be the embedding of the same pair as another swapper
-made it.
+"""L_proxy (paper): smooth L1 between swapped latents and those of another swapper's result.
 
 The proxy teaches attributes (pose, expression, light), not identity, so its distance is robust:
 where the proxy's own faults make it an outlier, the gradient does not grow with the error.

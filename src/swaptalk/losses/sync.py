@@ -1,6 +1,4 @@
-"""L_sync (paper; Prajwal et al. 2020, arXiv 2008.10010): the frozen VQ-Lip expert shall find lips
-and sound in sync.
-"""
+"""L_sync (paper; Prajwal et al. 2020, arXiv 2008.10010): synchrony by the frozen VQ-Lip expert."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weighted sum of a training step's losses; a loss of weight 0 is not even computed."""
+"""Weighted sum of the losses of a training step; a loss of weight 0 is not computed."""
 
 from __future__ import annotations
 

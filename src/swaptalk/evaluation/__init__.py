@@ -1,1 +1,1 @@
-"""Measures talking-face video the way the field does: metrics, protocols, rows and the report."""
+"""Evaluation of talking-face video: protocols, methods, measuring, report."""

@@ -1,6 +1,4 @@
-"""Inputs of every method alike: target and audio cut to one length at 25 fps, and the source
-photo.
-"""
+"""Prepare the inputs of all methods: target and audio of one length at 25 fps, and the photo."""
 
 from __future__ import annotations
 
@@ -46,16 +44,16 @@ class PreparedPair:
 
     @property
     def seconds(self) -> float:
-        """Length of the video to be made."""
+        """Return the length of the video in seconds."""
         return self.frames / FPS
 
     def samples(self) -> NDArray[np.int16]:
-        """The words to be spoken, 16 kHz mono 16-bit."""
+        """Return the words to be spoken, 16 kHz mono 16-bit."""
         return read_wav(self.audio)
 
 
 def prepare(pair: Pair, folder: Path) -> PreparedPair:
-    """Cut a pair's inputs into ``folder``; what is there already is kept.
+    """Write a pair's inputs into ``folder``; existing files are kept.
 
     Raises:
         InputError: the clip or the audio cannot be read.
@@ -81,9 +79,7 @@ def prepare(pair: Pair, folder: Path) -> PreparedPair:
 
 
 def _paused(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Words (n,) that fade out at their end, so that what is cut off makes no click before the
-    silence.
-    """
+    """Fade words (n,) out at their end, to avoid a click before the silence."""
     count = min(len(samples), int(PAUSE_FADE * AUDIO_RATE))
     faded = samples.copy()
     faded[len(samples) - count :] *= np.linspace(1, 0, count, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""All metrics of one generated clip."""
+"""Measure all metrics of one generated clip."""
 
 from __future__ import annotations
 
@@ -55,15 +55,13 @@ class SyncScorer(Protocol):
 
     @property
     def name(self) -> str:
-        """What its columns are called."""
+        """Return the name of its columns."""
         ...
 
     def crops(
         self, frames: Iterable[NDArray[np.uint8]], meshes: NDArray[np.floating]
     ) -> Sequence[NDArray[np.uint8]]:
-        """What the network sees of RGB frames with meshes (T, 468, 3), NaN where no face was
-        found.
-        """
+        """Cut the network's input from RGB frames with meshes (T, 468, 3), NaN without a face."""
         ...
 
     def embed_faces(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -81,7 +79,7 @@ class SyncScorer(Protocol):
 
 @dataclass(frozen=True)
 class Instruments:
-    """What measures.
+    """The metric networks and their settings.
 
     Args:
         observer: reads faces.
@@ -101,7 +99,7 @@ class Instruments:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a generated clip is held against.
+    """What a generated clip is compared with.
 
     ``gallery`` (G, D) holds one embedding per identity, ``source`` is the index of the pair's.
     ``foreign`` are other people's words, 16 kHz mono. What all rows of a pair are compared with is
@@ -153,8 +151,8 @@ def measure(
     """Measure a generated video against its target, source and audio.
 
     Raises:
-        InputError: it cannot be read, shows no face, or has another number of frames or shape than
-            the target.
+        InputError: the video cannot be read, shows no face, or has another number of
+            frames or another shape than the target.
     """
     count = _checked_count(generated, prepared)
     seen = instruments.observer.frames(
@@ -196,7 +194,7 @@ def _checked_count(generated: Path, prepared: PreparedPair) -> int:
 
 
 def _frames(path: Path, prepared: PreparedPair, count: int) -> Iterator[NDArray[np.uint8]]:
-    """The first frames of a video in the target's size."""
+    """Read the first frames of a video at the target's size."""
     with VideoReader(prepared.target) as reader:
         size = (reader.width, reader.height)
     with VideoReader(path, fps=Fraction(FPS)) as reader:
@@ -281,9 +279,7 @@ def _measure_identity(result: Measurement, seen: ClipObservation, reference: Ref
 
 
 def face_view(observation: ClipObservation) -> tuple[int, int, int]:
-    """(left, top, side) in pixels of a square that holds the face throughout the clip, inside the
-    picture.
-    """
+    """Return (left, top, side) in pixels of a square that holds the face in all frames."""
     points = observation.meshes[observation.present][..., :2]
     low, high = (
         np.percentile(points.min(axis=1), 2, axis=0),

@@ -1,4 +1,4 @@
-"""The table's rows: everything that can turn a photo, a clip and a recording into a video."""
+"""Methods of the evaluation: everything that turns a photo, a clip and a recording into a video."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _SHARPEN_SIGMA, _SHARPEN_AMOUNT = 1.5, 0.8
 
 
 class Method(Protocol):
-    """One row."""
+    """A method: one row of the table."""
 
     @property
     def name(self) -> str:
-        """What the row is called."""
+        """Return the name of the method."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever the same pair would be rendered otherwise."""
+        """Return a string that changes when the method would render a pair differently."""
         ...
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
@@ -60,7 +60,7 @@ class Method(Protocol):
 
 
 class Editor(Protocol):
-    """The project's own modules, one video to the next."""
+    """Interface to the project's own modules: edits a video into the next."""
 
     @property
     def fingerprint(self) -> str:
@@ -101,13 +101,13 @@ class GroundTruth:
 
 @dataclass(frozen=True)
 class CopyTarget:
-    """The target's pictures under the wanted sound: the lower bound of both identity and sync."""
+    """The target's pictures with the wanted sound: lower bound of identity and sync."""
 
     name: str = "Copy target"
     fingerprint: str = "1"
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
-        """Exchange the sound only."""
+        """Replace the sound."""
         mux([pair.target], AudioSource(pair.audio), output, FPS)
         return output
 
@@ -165,9 +165,7 @@ def _match_colours(
 
 @dataclass(frozen=True)
 class ExternalFolder:
-    """Results that another program has rendered already: ``<pair>.mp4``, or the target clip's name,
-    in a folder.
-    """
+    """Results of another program in a folder, named ``<pair>.mp4`` or as the target clip."""
 
     name: str
     folder: Path
@@ -204,7 +202,7 @@ class ExternalFolder:
 
 @dataclass(frozen=True)
 class CommandMethod:
-    """Another program, started for each pair; no shell is involved.
+    """Another program, run for each pair without a shell.
 
     ``template`` is a command line in which ``{source}``, ``{target}``, ``{audio}`` and ``{output}``
     stand for files, such as ``python inference.py --face {target} --audio {audio} --outfile
@@ -241,7 +239,7 @@ class CommandMethod:
             ) from error
         if str(output) not in " ".join(words) or not words:
             raise InputError(
-                f"the command of {self.name} names no {{output}}", remedy="say where it shall write"
+                f"the command of {self.name} names no {{output}}", remedy="name the output file"
             )
         return words
 
@@ -282,9 +280,7 @@ class CommandMethod:
 
 
 def sharpen(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Unsharp mask, the restoration step of the ``-Restore`` rows: no network, so that any CPU
-    repeats it.
-    """
+    """Apply an unsharp mask: the restoration step of the ``-Restore`` methods."""
     soft = cv2.GaussianBlur(frame, (0, 0), _SHARPEN_SIGMA)
     return np.asarray(
         cv2.addWeighted(frame, 1 + _SHARPEN_AMOUNT, soft, -_SHARPEN_AMOUNT, 0), np.uint8
@@ -437,7 +433,7 @@ def edit_frames(
 
 
 def check_names(methods: Sequence[Method]) -> None:
-    """Refuse two rows of one name.
+    """Refuse two methods of one name.
 
     Raises:
         InputError: naming them.

@@ -1,6 +1,4 @@
-"""What the metrics read off a clip: its meshes, head angles and identity over time, and the sound's
-level.
-"""
+"""Observe a clip for the metrics: meshes, head angles and identity over time."""
 
 from __future__ import annotations
 
@@ -73,7 +71,7 @@ class ClipObservation:
 
     @classmethod
     def load(cls, path: Path) -> ClipObservation:
-        """Read what ``save`` wrote."""
+        """Read a file written by ``save``."""
         with np.load(path, allow_pickle=False) as stored:
             width, height = (int(n) for n in stored["size"])
             meshes, angles, embeddings = (
@@ -196,7 +194,7 @@ def _area(face: TrackedFace) -> float:
 
 
 def _main_track(seen: list[tuple[TrackedFace, ...]]) -> int | None:
-    """The track that covers most area over the clip."""
+    """Return the track that covers most area over the clip."""
     covered: Counter[int] = Counter()
     for faces in seen:
         for face in faces:

@@ -1,4 +1,4 @@
-"""Which clip is driven by what: test clips and photos of a folder, and the pairs of each protocol.
+"""Protocols: find test clips and photos in a folder, and draw the pairs of each protocol.
 
 Paper: HDTF in pieces of 10 s at 25 fps. Self-driven: the target's own audio, so that the real lips
     are known.
@@ -78,12 +78,12 @@ class Pair:
 
 @dataclass
 class Skipped:
-    """What was left out, and why: (name, reason), in order."""
+    """Items that were left out: (name, reason), in order."""
 
     items: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, name: str, reason: str) -> None:
-        """Note one thing; the same note is kept once."""
+        """Add an item; duplicates are kept once."""
         if (name, reason) not in self.items:
             self.items.append((name, reason))
 
@@ -316,5 +316,5 @@ def _draw_voice(target: Clip, clips: Iterable[Clip], rng: random.Random) -> Clip
 
 
 def pair_seconds(pair: Pair) -> float:
-    """How long the pair's video lasts: 10 s, or the shorter of clip and audio."""
+    """Return the length of the pair's video: 10 s, or the shorter of clip and audio."""
     return min(CLIP_SECONDS, pair.target.seconds, pair.audio.seconds)

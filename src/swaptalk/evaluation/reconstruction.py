@@ -1,6 +1,4 @@
-"""How much of a face the autoencoder alone keeps: an upper bound of every row that goes through
-it.
-"""
+"""Reconstruction by the autoencoder alone: the upper bound of every method that uses it."""
 
 from __future__ import annotations
 
@@ -47,8 +45,7 @@ def measure_reconstruction(
     perceptual: PairDistance,
     stored: Path,
 ) -> Reconstruction:
-    """Encode and decode photos; what ``stored`` holds of the same photos and weights is not
-    measured again.
+    """Encode and decode photos; results in ``stored`` of the same photos and weights are reused.
 
     Photos without a face are left out.
     """

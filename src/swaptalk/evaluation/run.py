@@ -1,6 +1,4 @@
-"""Runs an evaluation: renders and measures every pair by every method, and remembers what is
-done.
-"""
+"""Run an evaluation: render and measure every pair by every method, and cache the results."""
 
 from __future__ import annotations
 
@@ -38,12 +36,12 @@ class Gallery:
     embeddings: NDArray[np.float32]
 
     def index(self, photo: Photo) -> int:
-        """Place of a photo in the gallery."""
+        """Return the index of a photo in the gallery."""
         return self.photos.index(photo)
 
 
 def build_gallery(photos: Sequence[Photo], observer: Observer, skipped: Skipped) -> Gallery:
-    """Embed the photos; those without a face are noted and left out.
+    """Embed the photos; leave out those without a face.
 
     Raises:
         InputError: none is left.
@@ -63,7 +61,7 @@ def build_gallery(photos: Sequence[Photo], observer: Observer, skipped: Skipped)
 
 @dataclass
 class Row:
-    """Measurements of one method in one protocol by pair, and where its videos lie."""
+    """Measurements and videos of one method in one protocol, by pair."""
 
     protocol: str
     method: str
@@ -82,7 +80,7 @@ class Results:
 
     @property
     def seconds(self) -> float:
-        """Length of all measured pairs together."""
+        """Return the total length of all measured pairs."""
         return sum(pair.seconds for pair in self.pairs)
 
     def row(self, protocol: str, method: str) -> Row | None:
@@ -108,7 +106,7 @@ class PairResult:
 def collect(
     done: Sequence[PairResult], methods: Sequence[str], skipped: Skipped, gallery_size: int
 ) -> Results:
-    """Rows out of pairs; ``skipped`` holds what was left out before, and gets the rest.
+    """Collect rows from pairs; add what was left out to ``skipped``.
 
     Raises:
         InputError: nothing could be measured.
@@ -246,7 +244,7 @@ class Evaluation:
 
 
 def slug(name: str) -> str:
-    """A method's name as a folder's name."""
+    """Convert a method's name to a folder's name."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "method"
 
 

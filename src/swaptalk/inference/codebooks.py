@@ -1,6 +1,4 @@
-"""Latents to codes and back, in NumPy: exact, and four times as fast as an inference engine's
-bfloat16 graph of it.
-"""
+"""Quantise latents and look codes up, in NumPy: exact, and faster than a bfloat16 graph."""
 
 from __future__ import annotations
 
@@ -36,9 +34,7 @@ class Codebooks:
         ]
 
     def quantize(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Codes uint8 (N, heads, H, W) of latents (N, heads * width, H, W): the nearest of each
-        half's codebook.
-        """
+        """Return nearest codes uint8 (N, heads, H, W) of latents (N, heads * width, H, W)."""
         n, _, height, width = latents.shape
         codes = np.empty((n, self.heads, height, width), np.uint8)
         for rows, scores in zip(_halves(height), self._scores, strict=True):
@@ -50,7 +46,7 @@ class Codebooks:
         return codes
 
     def embed(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Latents (N, heads * width, H, W) of codes uint8 (N, heads, H, W)."""
+        """Return latents (N, heads * width, H, W) of codes uint8 (N, heads, H, W)."""
         n, heads, height, width = codes.shape
         latents = np.empty((n, heads * self.width, height, width), np.float32)
         for rows, book in zip(_halves(height), self._books, strict=True):
@@ -62,5 +58,5 @@ class Codebooks:
 
 
 def _halves(height: int) -> tuple[slice, slice]:
-    """Rows of the upper and the lower half."""
+    """Return the row ranges of the upper and the lower half."""
     return slice(0, height // 2), slice(height // 2, height)

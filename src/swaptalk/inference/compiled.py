@@ -1,4 +1,4 @@
-"""Compiled graphs kept between runs: compiling takes longer than the frames of a short video.
+"""Cache of compiled graphs: compiling takes longer than rendering a short video.
 
 What is kept is named after the weights, the engine and the processor, so that it fits or is not
 found. A file that is damaged, or that another user wrote, counts as not there: graphs can always be
@@ -38,7 +38,7 @@ class CompiledGraphs:
         return self.folder / f"{graph}.blob"
 
     def read(self, graph: str) -> bytes | None:
-        """A graph as `keep` got it, or None."""
+        """Read a graph from the cache, or return None."""
         path = self._path(graph)
         try:
             if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
@@ -51,7 +51,7 @@ class CompiledGraphs:
         return blob if zlib.crc32(blob).to_bytes(_CHECKSUM, "big") == checksum else None
 
     def keep(self, graph: str, blob: bytes) -> None:
-        """Keep a compiled graph for later runs, if there is room for it."""
+        """Store a compiled graph, if there is room for it."""
         path = self._path(graph)
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:

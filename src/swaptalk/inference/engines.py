@@ -60,7 +60,7 @@ class Engine(ABC):
         self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
     def load(self, path: Path) -> None:
-        """Make the graph in the file ready now rather than when it first runs."""
+        """Load and compile a graph now instead of at its first run."""
         self._graph(path)
 
     def _graph(self, path: Path) -> Any:
@@ -168,7 +168,7 @@ class OpenVINOEngine(Engine):
 
 
 def _processor() -> str:
-    """Model of the processor and what it can compute, as far as the system says."""
+    """Return the model and the capabilities of the processor, as far as known."""
     try:
         with open(
             "/proc/cpuinfo", encoding="utf-8", errors="replace"
@@ -187,12 +187,12 @@ def _processor() -> str:
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available_devices() -> list[str]:
-    """Names of the devices that this installation can use, the fastest first."""
+    """Return the names of the available devices, fastest first."""
     usable = []
     if importlib.util.find_spec("onnxruntime") is not None:
         import onnxruntime as ort
@@ -207,7 +207,7 @@ def available_devices() -> list[str]:
 def create_engine(
     device: str = "auto", threads: int = 0, weights: str | None = None, exact: bool = False
 ) -> Engine:
-    """The engine for a device name: ``auto``, ``openvino`` or a key of `PROVIDERS`.
+    """Create the engine of a device: ``auto``, ``openvino`` or a key of `PROVIDERS`.
 
     Args:
         device: the name.

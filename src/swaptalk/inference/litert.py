@@ -16,9 +16,7 @@ _OPENING = threading.Lock()
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Drop what native code writes to standard error: LiteRT announces its CPU kernels there and
-    has no switch.
-    """
+    """Discard standard error of native code: LiteRT writes its CPU kernels there."""
     with _OPENING, open(os.devnull, "wb") as nowhere:
         kept = os.dup(2)
         try:
@@ -51,7 +49,7 @@ class LiteRTModel:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of the input, batch first."""
+        """Return the shape of the input, batch first."""
         return tuple(int(n) for n in self._input["shape"])
 
     def __call__(self, value: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -1,5 +1,4 @@
-"""Looks into an ONNX file without loading it: operators, versions, inputs, outputs, and where its
-weights lie.
+"""Inspect an ONNX file without loading it: operators, versions, interface, external weights.
 
 ONNX files are protocol buffers (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Of that
 format only the fields named here are read, and inference engines see a file only after it has been
@@ -57,7 +56,7 @@ class Weight(Tensor):
 
 @dataclass(frozen=True)
 class Graph:
-    """What a check of the file wants to know."""
+    """Content of a file, for validation."""
 
     opsets: dict[str, int]
     """Version of the operator set by domain."""
@@ -75,7 +74,7 @@ def parse(data: bytes) -> Graph:
     """Read an ONNX file.
 
     Raises:
-        ValueError: it is none, or damaged.
+        ValueError: it is not an ONNX file, or damaged.
     """
     model = _fields(memoryview(data))
     extras = {name for name, field in (("training", 20), ("functions", 25)) if model[field]}
@@ -143,7 +142,7 @@ def _kind(number: int) -> str:
 
 
 def _fields(data: memoryview) -> defaultdict[int, list[int | bytes]]:
-    """The fields of a message by number: integers, or bytes for all that has a length."""
+    """Return the fields of a message by number: integers, or bytes."""
     found: defaultdict[int, list[int | bytes]] = defaultdict(list)
     position = 0
     while position < len(data):

@@ -1,5 +1,4 @@
-"""A bundle of weights checked before an inference engine or anything else reads it: it may come
-from a stranger.
+"""Validate a bundle of weights before an inference engine reads it: it may be untrusted.
 
 Afterwards its files are what its config says (SHA-256), the config's numbers are in range, graphs
 consist of known operators of a known version with the inputs and outputs that the pipeline uses,
@@ -60,14 +59,14 @@ _MAX_STATISTIC = 1e4
 
 
 class _WrongError(Exception):
-    """What is wrong with the bundle."""
+    """The bundle is not valid."""
 
 
 def validated_config(directory: Path) -> dict[str, Any]:
     """Check a bundle and return its config.
 
     Raises:
-        InputError: it is no bundle, or something in it is not as it must be.
+        InputError: it is not a bundle, or a part of it is not valid.
     """
     config = _read_config(directory)
     if config.get("format") != BUNDLE_FORMAT:
@@ -167,9 +166,7 @@ def _size(config: dict[str, Any], network: str, key: str, most: int) -> int:
 
 
 def _check_files(directory: Path, hashes: dict[str, str]) -> dict[str, int]:
-    """Sizes of the files, which are regular, inside the folder, not too large and of the sums
-    stated.
-    """
+    """Check places, sizes and SHA-256 of the files; return their sizes."""
     missing = [name for name in hashes if not (directory / name).is_file()]
     if missing:
         raise InputError(
@@ -228,9 +225,7 @@ def _fits(found: Tensor, expected: Tensor) -> bool:
 
 
 def _check_place(weight: Tensor, external: dict[str, str], sizes: dict[str, int]) -> None:
-    """An external weight must lie inside one of the bundle's own files and have the length that its
-    shape asks for.
-    """
+    """Check that an external weight lies inside a file of the bundle and fits its shape."""
     place = external.get("location", "")
     if place not in sizes or not place.endswith(".safetensors"):
         raise _WrongError(f"points at weights outside of the bundle ({place[:100]!r})")
@@ -248,9 +243,7 @@ def _check_place(weight: Tensor, external: dict[str, str], sizes: dict[str, int]
 
 
 def _interface(config: dict[str, Any]) -> dict[str, tuple[list[Tensor], list[Tensor]]]:
-    """Inputs and outputs of every graph, as :class:`swaptalk.inference.bundle.ModelBundle` calls
-    it.
-    """
+    """Return the inputs and outputs that every graph must have."""
     networks, motion = config["networks"], len(config["motion"]["mean"])
     channels, window = networks["vqgan"]["latent_channels"], networks["lipsync"]["motion_window"]
     width, heads = networks["swap"]["width"], networks["swap"]["heads"]
@@ -292,7 +285,7 @@ def _interface(config: dict[str, Any]) -> dict[str, tuple[list[Tensor], list[Ten
 
 
 def _check_codebooks(path: Path, config: dict[str, Any]) -> None:
-    """Codebooks (heads, size <= 256, width) whose heads and widths make up the latent channels."""
+    """Check that heads and widths of the codebooks make up the latent channels."""
     with safe_open(path, framework="numpy") as file:
         shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}
     upper = shapes.get("quantizer.upper.codebook")

@@ -1,4 +1,4 @@
-"""Words and cells that all forms of the report share."""
+"""Text and cells shared by all forms of the report."""
 
 from __future__ import annotations
 

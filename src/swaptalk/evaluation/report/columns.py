@@ -1,6 +1,4 @@
-"""The report's columns: what each number is called, its unit, which way is better, and where it has
-a meaning.
-"""
+"""Columns of the report: title, unit, direction, and the protocols in which each has a meaning."""
 
 from __future__ import annotations
 

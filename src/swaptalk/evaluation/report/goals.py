@@ -1,6 +1,4 @@
-"""The numbers that the project set itself, beside those that were reached: what the model card
-prints.
-"""
+"""Floors and goals of the project beside the measured values, for the model card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small plots as inline SVG, so that the report needs no plotting library and stays sharp."""
+"""Small plots as inline SVG, without a plotting library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos of several methods in one picture, small enough to lie inside a page."""
+"""Videos of several methods side by side, small enough to embed in a page."""
 
 from __future__ import annotations
 

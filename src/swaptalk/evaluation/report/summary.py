@@ -1,4 +1,4 @@
-"""From measurements to the table: means with intervals, and what one row beats another on."""
+"""Summarise measurements: means with intervals, and comparisons of methods."""
 
 from __future__ import annotations
 

@@ -40,11 +40,11 @@ bench-watermark: $(VENV)/.development
 # Mutated files of all kinds: 40 s are part of `test`, this takes as long as is asked for.
 MINUTES ?= 60
 fuzz: $(VENV)/.development
-	$(BIN)/python tests/fuzz/harness.py --minutes $(MINUTES) --report docs/reports/fuzz.md
+	$(BIN)/python tests/fuzz/harness.py --minutes $(MINUTES) --report runs/fuzz.md
 
-# Renders that are killed, run out of disk, lose their target, ...: counts in docs/reports/faults.md.
+# Renders that are killed, run out of disk, lose their target, ...: counts in runs/faults.md.
 faults: $(VENV)/.development
-	$(BIN)/python benchmarks/faults.py --report docs/reports/faults.md
+	$(BIN)/python benchmarks/faults.py --report runs/faults.md
 
 lint: $(VENV)/.development docs
 	$(BIN)/ruff format --check

@@ -1,5 +1,5 @@
 """Breaks renders at random moments and looks at what is left: ``python benchmarks/faults.py
---report docs/reports/faults.md``.
+--report runs/faults.md``.
 
 Every render is the real command in a process of its own: a small video of a few chunks. It is
 killed (kill -9), its disk fills up, its target changes, its clock jumps, its cache cannot be
@@ -442,6 +442,7 @@ def main() -> int:
             print(report(bench.tally, bench.seconds), file=sys.stderr)
     text = report(bench.tally, bench.seconds)
     if options.report:
+        options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(f"# Faults\n\nMade by `python benchmarks/faults.py`.\n\n{text}")
     return 1 if bench.tally.failures else 0
 

@@ -320,6 +320,7 @@ def main() -> int:
         print(failure)
     if options.report:
         heading = f"# Fuzzing\n\nMade by `make fuzz MINUTES={options.minutes:g}`.\n\n"
+        options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(heading + fuzzer.report())
     return 1 if fuzzer.counts.failures else 0
 

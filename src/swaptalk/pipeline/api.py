@@ -52,27 +52,25 @@ class FoundFace:
 
     @property
     def summary(self) -> str:
-        """The numbers in words."""
+        """Return the numbers in words."""
         where = f"in {self.frames} frames from frame {self.first_frame} on"
         return f"{where}, {self.usable_frames} of them usable"
 
 
 class SwapTalk:
-    """Makes talking videos: give it a photo, a video and a recording.
+    """Renders talking videos from a photo, a video and a recording. Runs one job at a time.
 
-    Example::
-
-        SwapTalk.from_pretrained().generate(source="me.jpg", target="scene.mp4", audio="words.wav",
-        output="out.mp4")
+    ```python
+    maker = SwapTalk.from_pretrained()
+    maker.generate(source="me.jpg", target="scene.mp4", audio="words.wav", output="out.mp4")
+    ```
 
     Args:
-        networks: the models.
-        vision: finds faces.
-        progress: told how far a job is.
-        signer: signs the outputs instead of ``certificate`` or the self-made key, for instance in a
-            key service.
-
-    One instance runs one job at a time.
+        networks: the networks of the run-time.
+        vision: the networks that find faces.
+        progress: called with the progress of a job.
+        signer: signs the outputs, for instance in a key service; otherwise ``certificate`` or the
+            self-made key does.
     """
 
     def __init__(
@@ -107,12 +105,12 @@ class SwapTalk:
         return cls(bundle, Vision(), progress, signer)
 
     def generate(self, options: GenerateOptions | None = None, **settings: Any) -> Report | None:
-        """Make a video (or, from a photo without audio, a photo), whole or not at all.
+        """Render a video (or, from a photo without audio, a photo). It appears when it is complete.
 
         Args:
             options: the job. Without ``source`` the target keeps its face, without ``audio`` its
                 speech and mouth.
-            **settings: the fields of :class:`GenerateOptions`, instead of ``options``.
+            **settings: the fields of `GenerateOptions`, instead of ``options``.
 
         Returns:
             What was made and what it took; None if only a preview was asked for.
@@ -135,11 +133,11 @@ class SwapTalk:
     def frames(
         self, options: GenerateOptions | None = None, **settings: Any
     ) -> Iterator[NDArray[np.uint8]]:
-        """Yield the composited frames, RGB (H, W, 3) uint8, for those who write them themselves.
+        """Yield the composited frames, RGB (H, W, 3) uint8, instead of writing a video.
 
         They carry the watermark; the signed manifest is up to those who make the file.
 
-        Takes what :meth:`generate` takes, but needs no ``output``. Close the iterator to stop
+        Takes what `generate` takes, but needs no ``output``. Close the iterator to stop
         early.
 
         Raises:
@@ -165,10 +163,10 @@ class SwapTalk:
         options: GenerateOptions | None = None,
         **settings: Any,
     ) -> Iterator[NDArray[np.uint8]]:
-        """Yield frames while the words are still being spoken, for voice agents and calls.
+        """Yield frames while somebody speaks, for voice agents and calls.
 
         A frame is made as soon as the speech up to ``LOOK_AHEAD`` (0.2 s, see
-        :mod:`swaptalk.pipeline.render.live`) after it has come: pictures follow the sound at that
+        `swaptalk.pipeline.render.live`) after it has come: pictures follow the sound at that
         distance, the length of a chunk, and the time one frame takes. The target is played back and
         forth for as long as somebody speaks; give a template or a photo, or its analysis comes
         first. The frames carry the watermark.
@@ -177,7 +175,7 @@ class SwapTalk:
             audio: chunks of samples (n,) at 16 kHz, floats in [-1, 1] or 16-bit integers; 20 to 100
                 ms each are fit.
             options: the job, without ``audio`` and ``output``.
-            **settings: the fields of :class:`GenerateOptions`, instead of ``options``.
+            **settings: the fields of `GenerateOptions`, instead of ``options``.
 
         Raises:
             InputError: an input or option is at fault.
@@ -245,7 +243,7 @@ class SwapTalk:
             output: file to write (.swaptalk), whole or not at all.
             embed: carry the target in the file instead of naming where it lies.
             **settings: ``face``, ``start``, ``end``, ``fps``, ``resolution``, ``source``,
-                ``source_face``, ``strength`` and ``consent`` as of :class:`GenerateOptions`.
+                ``source_face``, ``strength`` and ``consent`` as of `GenerateOptions`.
 
         Raises:
             InputError: an input or option is at fault; nothing is written.

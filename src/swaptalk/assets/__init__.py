@@ -1,3 +1,1 @@
-"""Third-party files: the catalogue of pinned files, their download, and the licences of everything
-installed.
-"""
+"""Third-party files: catalogue of pinned files, download, licences."""

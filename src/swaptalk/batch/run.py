@@ -20,6 +20,7 @@ from swaptalk.pipeline.options import Device, GenerateOptions, fingerprinted
 from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.template.template import is_template
+from swaptalk.storage.files import beside
 from swaptalk.workers.pool import LocalPool, Pool
 
 #: Cores that one worker uses well: one for the networks, one for video in and out.
@@ -89,7 +90,7 @@ class Summary:
 
 def batch_folder(table: Path) -> Path:
     """Return the folder of a table's row states and shared templates."""
-    return table.with_name(table.name + ".batch")
+    return beside(table, ".batch")
 
 
 def run_batch(

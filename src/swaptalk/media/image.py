@@ -10,6 +10,7 @@ from PIL import Image
 
 from swaptalk.errors import InputError
 from swaptalk.media.limits import MAX_IMAGE_PIXELS
+from swaptalk.media.picture import BACKGROUND
 from swaptalk.media.sandbox.pool import decoder
 from swaptalk.media.sandbox.wire import Message
 from swaptalk.storage.files import AtomicFile
@@ -51,15 +52,32 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         InputError: missing, empty, not an image, damaged, or too large (89 megapixels); decoding it
             takes more memory or time than allowed, or crashes the decoder.
     """
+    return read_image_and_alpha(path)[0]
+
+
+def read_image_and_alpha(
+    path: str | Path,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """Read a still image like :func:`read_image`, and how opaque its pixels are.
+
+    Returns:
+        The picture (H, W, 3), transparency on white, and alpha (H, W) uint8, 255 where it is
+        opaque; None instead if all of it is.
+
+    Raises:
+        InputError: as :func:`read_image`.
+    """
     path = Path(path)
     with decoder(path) as process:
         width, height = _size(process.ask({"do": "decode_image"}), path)
         process.share(width * height * 3)
-        pictures = list(process.stream({"do": "image"}))
+        planes = list(process.stream({"do": "image"}))
         process.empty_memory()
-    if [picture.size for picture in pictures] != [width * height * 3]:
+    pixels = width * height
+    if [plane.size for plane in planes] not in ([3 * pixels], [3 * pixels, pixels]):
         raise _nonsense(path)
-    return pictures[0].reshape(height, width, 3)
+    alpha = planes[1].reshape(height, width) if len(planes) == 2 else None
+    return planes[0].reshape(height, width, 3), alpha
 
 
 def _size(answer: Message, path: Path) -> tuple[int, int]:
@@ -77,13 +95,20 @@ def _nonsense(path: Path) -> InputError:
     return InputError("made the decoder answer nonsense", path=path, remedy="export it again")
 
 
-def write_image(path: str | Path, array: NDArray[np.uint8]) -> None:
+def write_image(
+    path: str | Path, array: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None
+) -> None:
     """Write (H, W, 3) uint8 RGB to ``path`` as its ending says (.png, .jpg, .jpeg, .webp or .bmp),
     atomically.
 
+    Args:
+        path: the file to write.
+        array: the picture; with ``alpha`` as it looks on white.
+        alpha: how opaque its pixels are, (H, W) uint8; for .png only.
+
     Raises:
         InputError: unknown ending, or the folder cannot be written.
-        ValueError: the array is not an RGB picture.
+        ValueError: the array is not an RGB picture, or the kind of image has no alpha.
     """
     path = Path(path)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
@@ -94,6 +119,10 @@ def write_image(path: str | Path, array: NDArray[np.uint8]) -> None:
         raise InputError(
             "unknown kind of image", path=path, remedy="end the name in .png, .jpg, .webp or .bmp"
         )
+    if alpha is not None:
+        if kind != "PNG" or alpha.shape != array.shape[:2]:
+            raise ValueError(f"alpha of {alpha.shape} for a {kind} of {array.shape}")
+        array = _cut_out(array, alpha)
     options = (
         {"quality": WRITE_QUALITY, "subsampling": 0}
         if kind == "JPEG"
@@ -101,3 +130,11 @@ def write_image(path: str | Path, array: NDArray[np.uint8]) -> None:
     )
     with AtomicFile(path) as target:
         Image.fromarray(np.ascontiguousarray(array)).save(target.part, format=kind, **options)
+
+
+def _cut_out(picture: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGBA (H, W, 4) that looks like ``picture`` (H, W, 3) when it is laid over white."""
+    white = np.array(BACKGROUND, np.float32)
+    share = np.maximum(alpha, 1)[..., None].astype(np.float32) / 255
+    colour = np.clip(np.rint((picture - white * (1 - share)) / share), 0, 255)
+    return np.concatenate([colour.astype(np.uint8), alpha[..., None]], axis=2)

@@ -98,8 +98,8 @@ def image_size(path: Path) -> tuple[int, int]:
         return (image.height, image.width) if turned else image.size
 
 
-def decode_image(path: Path) -> NDArray[np.uint8]:
-    """Read a still image as :func:`swaptalk.media.image.read_image` does, (H, W, 3) uint8 RGB.
+def decode_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """Read a still image as :func:`swaptalk.media.image.read_image_and_alpha` does.
 
     Raises:
         InputError: not an image, damaged, or larger than ``MAX_IMAGE_PIXELS``.
@@ -108,9 +108,10 @@ def decode_image(path: Path) -> NDArray[np.uint8]:
         try:
             mapped = _hdr(image, path)
             if mapped is not None:
-                return mapped
+                return mapped, None
             image.load()
-            return np.array(_to_rgb(ImageOps.exif_transpose(image)), order="C")
+            upright = ImageOps.exif_transpose(image)
+            return np.array(_to_rgb(upright), order="C"), _alpha(upright)
         except MemoryError:
             raise
         except Exception as error:  # as above
@@ -129,11 +130,23 @@ def _hdr(image: Image.Image, path: Path) -> NDArray[np.uint8] | None:
     return None
 
 
+def _has_alpha(image: Image.Image) -> bool:
+    return "A" in image.getbands() or "transparency" in image.info
+
+
+def _alpha(image: Image.Image) -> NDArray[np.uint8] | None:
+    """How opaque the pixels are, (H, W) uint8; None if all are wholly so."""
+    if not _has_alpha(image):
+        return None
+    alpha = np.array(image.convert("RGBA").getchannel("A"), order="C")
+    return None if alpha.min() == 255 else alpha
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_eight_bit(image)
     profile = image.info.get("icc_profile")
-    if "A" in image.getbands() or "transparency" in image.info:
+    if _has_alpha(image):
         image = image.convert("RGBA")
         backdrop = Image.new("RGBA", image.size, BACKGROUND)
         image = Image.alpha_composite(backdrop, image).convert("RGB")

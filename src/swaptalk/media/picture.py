@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from swaptalk.media.tone_map import DynamicColour, ToneMapper, eight_bits, frame_colour
 
-#: What shows through transparent parts, in video as in images.
+#: What shows through transparent parts, in video as in images: white.
 BACKGROUND = (255, 255, 255)
 #: AVColorSpace (ITU-T H.273 matrix coefficients) -> swscale's matrices (SWS_CS_*; not every PyAV
 #: names BT.2020).

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from swaptalk.errors import InputError
 from swaptalk.pipeline.job import file_fingerprint
+from swaptalk.storage.files import followed, longest_name
 
 VIDEO_SUFFIXES = (".mp4", ".m4v")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -36,11 +37,20 @@ def check_output(path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) 
             path=path,
             remedy=f"let the name end in {', '.join(suffixes)}",
         )
-    if path.is_dir():
-        raise InputError("is a folder", path=path, remedy="give the name of a file in it")
-    folder = path.parent
-    if not folder.is_dir():
-        raise InputError("the folder does not exist", path=path, remedy=f"create {folder} first")
+    length, most = len(os.fsencode(path.name)), longest_name(path.parent)
+    if length > most:
+        raise InputError(
+            f"the name has {length} bytes where {most} fit",
+            path=path,
+            remedy="give a shorter name",
+        )
+    try:
+        place = followed(path)
+    except OSError as error:
+        raise InputError(
+            f"not writable ({error.strerror})", path=path, remedy="write to another file"
+        ) from None
+    _check_folder(path, place)
     for other in inputs:
         if path.exists() and other.exists() and path.samefile(other):
             raise InputError(
@@ -49,14 +59,28 @@ def check_output(path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) 
     try:
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError("the file is write-protected")
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        for folder in {path.parent, place.parent}:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
     except OSError as error:
         raise InputError(
             f"not writable ({error.strerror or error})",
             path=path,
             remedy="choose a folder you may write to",
         ) from None
+
+
+def _check_folder(path: Path, place: Path) -> None:
+    """Refuse a folder itself, and a place in a folder that is not there; ``place`` is where a link
+    at ``path`` leads.
+    """
+    if place.is_dir():
+        raise InputError("is a folder", path=path, remedy="give the name of a file in it")
+    for folder in (path.parent, place.parent):
+        if not folder.is_dir():
+            raise InputError(
+                "the folder does not exist", path=path, remedy=f"create {folder} first"
+            )
 
 
 def check_distinct(outputs: Iterable[Path | None]) -> None:

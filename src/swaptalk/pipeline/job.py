@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import IO
 
 from swaptalk.errors import InputError
+from swaptalk.storage.files import AtomicFile, beside
 
 #: Changes whenever the layout or meaning of the job folder does, so that an older one is not gone
 #: on with.
@@ -58,18 +58,18 @@ def job_fingerprint(inputs: Iterable[Path], settings: Mapping[str, str]) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that it is there whole or not at all, also after a power cut."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    """Write a text file so that it is there whole or not at all, also after a power cut.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    with AtomicFile(path) as file:
+        file.part.write_text(text, encoding="utf-8")
 
 
 def job_path(output: Path) -> Path:
     """Where the working folder of an output lies."""
-    return output.with_name(output.name + ".job")
+    return beside(output, ".job")
 
 
 class OtherJobError(InputError):
@@ -79,7 +79,7 @@ class OtherJobError(InputError):
 
 
 class JobFolder:
-    """``OUT.mp4.job`` beside ``OUT.mp4``: analysis and finished chunks of one job. Use it in a
+    """``OUT.mp4.job`` (:func:`job_path`) beside ``OUT.mp4``: analysis and finished chunks of one job. Use it in a
     ``with`` block.
 
     On leaving the block the folder is deleted if the job is finished, or if nothing in it is worth

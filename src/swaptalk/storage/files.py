@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -49,8 +50,46 @@ def output_error(error: OSError, path: Path) -> SwapTalkError:
     )
 
 
+#: Bytes that the name of a file may have where the system does not say.
+_NAME_BYTES = 255
+
+
+def longest_name(folder: Path) -> int:
+    """Bytes that the name of a file in a folder may have."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):
+        return _NAME_BYTES
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Path of a working file or folder beside another one: ``<name><suffix>``, or a short name made
+    of a hash where that would be too long.
+    """
+    name = path.name + suffix
+    if len(os.fsencode(name)) > longest_name(path.parent):
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{suffix}"
+    return path.with_name(name)
+
+
+def followed(path: Path) -> Path:
+    """Where a symbolic link leads, whether or not there is a file yet; other paths as they are.
+
+    Raises:
+        OSError: links lead in a circle.
+    """
+    if not path.is_symlink():
+        return path
+    try:
+        return path.resolve(strict=False)
+    except RuntimeError as error:  # Python before 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
+
+
 class AtomicFile:
-    """Write a file as ``<path>.part`` and rename it when it is complete.
+    """Write a file under another name (:func:`beside`) and rename it when it is complete.
+
+    A symbolic link is followed, not replaced.
 
     Use as a context manager, or call :meth:`commit` or :meth:`discard`. Readers see the old file or
     the whole new one, also after a power cut (file and folder are synced).
@@ -61,10 +100,11 @@ class AtomicFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.part = self.path.with_name(self.path.name + ".part")
-        if self.path.is_dir():
-            raise InputError("is a folder", path=self.path, remedy="name a file to write")
         try:
+            self.path = followed(self.path)
+            self.part = beside(self.path, ".part")
+            if self.path.is_dir():
+                raise InputError("is a folder", path=self.path, remedy="name a file to write")
             self.part.write_bytes(b"")
         except OSError as error:
             raise output_error(error, self.path) from error

@@ -74,7 +74,7 @@ class Child:
         self._requests, self._answers, self._file = requests, answers, memory
         self._seconds = limits.decoder_seconds * (os.cpu_count() or 1)
         self._video: VideoDecoder | None = None
-        self._image: NDArray[np.uint8] | None = None
+        self._image: list[NDArray[np.uint8]] = []
         self._view = memoryview(b"")
         self._slot_bytes = 0
         self._free, self._next = SLOTS, 0
@@ -173,16 +173,18 @@ class Child:
     def _do_decode_image(self, request: Message) -> Message:
         from swaptalk.media.image_decoder import decode_image
 
-        self._image = decode_image(Path(request["path"]))
-        return {"width": self._image.shape[1], "height": self._image.shape[0]}
+        picture, alpha = decode_image(Path(request["path"]))
+        self._image = [picture] if alpha is None else [picture, alpha]
+        return {"width": picture.shape[1], "height": picture.shape[0]}
 
     def _do_image(self, request: Message) -> Message:
-        assert self._image is not None
+        """Hand over the picture, and its alpha if it has some."""
         self._begin_stream()
-        slot = self._slot()
-        self._array(slot, self._image.size)[:] = self._image.ravel()
-        self._hand_over(slot, self._image.size)
-        self._image = None
+        for plane in self._image:
+            slot = self._slot()
+            self._array(slot, plane.size)[:] = plane.ravel()
+            self._hand_over(slot, plane.size)
+        self._image = []
         return {"end": True}
 
     def _do_read(self, request: Message) -> Message:
@@ -194,7 +196,7 @@ class Child:
         }
 
     def _do_close(self, request: Message) -> Message:
-        self._image = None
+        self._image = []
         if self._video is not None:
             self._video.close()
             self._video = None

@@ -23,7 +23,8 @@ from swaptalk.storage.files import AtomicFile, output_error
 
 #: Seconds between key frames: players and our own reader seek this finely.
 KEY_FRAME_SECONDS = 2
-#: Videos of at most so many frames get their times of decoding from here: x265 leaves them undefined.
+#: Videos of at most so many frames get their times of decoding from here, as x265 leaves them
+#: undefined.
 _X265_DELAY = 2
 #: H.273 code of BT.709 for primaries, transfer and matrix alike.
 _BT709 = 1

@@ -253,7 +253,7 @@ class SwapTalk:
             raise InputError(
                 "is a template already", path=target, remedy="give the video it was made of"
             )
-        plan = make_plan(options, "template")
+        plan = self._noted(make_plan(options, "template"))
         check_output(output, (TEMPLATE_SUFFIX,), plan.inputs)
         if options.source:
             check_photos(options)
@@ -264,12 +264,17 @@ class SwapTalk:
             )
 
     def _plan(self, options: GenerateOptions, purpose: Purpose) -> Plan:
-        plan = make_plan(options, purpose)
+        plan = self._noted(make_plan(options, purpose))
         if plan.template is not None:
             plan.template.check_weights(self._networks.fingerprint)
             plan = replace(
                 plan, stored_swap=plan.template.holds_swap(plan.options, self._networks.arithmetic)
             )
+        return plan
+
+    def _noted(self, plan: Plan) -> Plan:
+        for note in plan.notes:
+            self._progress.note(note)
         return plan
 
     def _load(self, plan: Plan, speaks: bool) -> threading.Thread:
@@ -348,7 +353,7 @@ class SwapTalk:
                     generate_frames(plan, faces, indices, stopwatch, marks.apply, states)
                 ) as frames:
                     if plan.image:
-                        write_image(unsigned, next(frames))
+                        write_image(unsigned, next(frames), _alpha(plan))
                     else:
                         write_chunks(plan, job, frames, done, stopwatch, self._progress.advance)
                 self._progress.end()
@@ -381,6 +386,14 @@ class SwapTalk:
         marks.write_image(path, side_by_side(shown, made))
 
 
+def _alpha(plan: Plan) -> NDArray[np.uint8] | None:
+    """How opaque the pixels of a photo's output are, None if it has no transparency."""
+    if not plan.keeps_alpha:
+        return None
+    with plan.open_target() as target:
+        return target.alpha
+
+
 def _left_to_the_sheet(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Frames of a preview are scaled down; their sheet is marked instead."""
     return picture
@@ -404,6 +417,7 @@ def _report(
         resumed_frames=done,
         seconds=round(seconds, 3),
         fps=round((plan.frames - done) / seconds, 2),
+        notes=plan.notes,
         watermark=None if marks.identifier is None else f"{marks.identifier:016x}",
         stages=stopwatch.stages,
         peak_memory_bytes=peak_memory_bytes(),

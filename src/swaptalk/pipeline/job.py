@@ -79,8 +79,8 @@ class OtherJobError(InputError):
 
 
 class JobFolder:
-    """``OUT.mp4.job`` (:func:`job_path`) beside ``OUT.mp4``: analysis and finished chunks of one job. Use it in a
-    ``with`` block.
+    """``OUT.mp4.job`` (:func:`job_path`) beside ``OUT.mp4``: analysis and finished chunks of one
+    job. Use it in a ``with`` block.
 
     On leaving the block the folder is deleted if the job is finished, or if nothing in it is worth
     going on from.

@@ -4,7 +4,8 @@ analysed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from swaptalk.errors import InputError
 from swaptalk.media.audio import stream_audio
 from swaptalk.media.image import is_image
 from swaptalk.media.mel import SAMPLE_RATE
-from swaptalk.media.probe import probe
+from swaptalk.media.probe import MediaInfo, probe
 from swaptalk.pipeline.checks import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -20,6 +21,14 @@ from swaptalk.pipeline.checks import (
     check_distinct,
     check_output,
     video_bytes,
+)
+from swaptalk.pipeline.notes import (
+    about_lengths,
+    about_raised_rate,
+    about_size,
+    about_target,
+    about_transparent_photo,
+    about_words,
 )
 from swaptalk.pipeline.options import GenerateOptions, Purpose, output_size, parse_fps, rate_factor
 from swaptalk.pipeline.target import TargetFrames
@@ -29,6 +38,9 @@ from swaptalk.pipeline.timeline import Playback, frame_count, output_seconds
 #: Jobs longer than this (seconds of video) must be confirmed: they take hours and are mostly
 #: mistakes.
 LONG_SECONDS = 3600.0
+#: Rates below the first make lips jerk; the output of a job with words then gets the second, that
+#: of the motion tokens.
+LOWEST_SPEECH_RATE, SPEECH_RATE = Fraction(20), Fraction(25)
 #: Upper estimate of what the analysis of one frame takes on disk: the mesh of several faces, codes,
 #: alignment.
 ANALYSIS_BYTES_PER_FRAME = 20_000
@@ -58,10 +70,14 @@ class Plan:
     """Length of the driving recording at 16 kHz; 0 without one."""
     image: bool
     """The output is a photo."""
+    transparent: bool = False
+    """The target is a photo with transparent parts."""
     template: Template | None = None
     """What the target's analysis is taken from; the options then name the template's own target."""
     stored_swap: bool = False
     """Whether the template holds the swap that this job asks for."""
+    notes: tuple[str, ...] = ()
+    """What is done to the inputs without being asked for, a line each."""
 
     @property
     def seconds(self) -> Fraction:
@@ -73,6 +89,12 @@ class Plan:
         """Every file that decides what comes out; a template does not, it only saves work."""
         audio = self.options.audio
         return (self.options.target, *self.options.source, *((audio,) if audio is not None else ()))
+
+    @property
+    def keeps_alpha(self) -> bool:
+        """Whether the output has the target's transparency."""
+        output = self.options.output
+        return self.transparent and output is not None and output.suffix.lower() == ".png"
 
     @property
     def compiled(self) -> bool:
@@ -99,7 +121,7 @@ def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
     """
     options.check_values(purpose)
     template = template_of(options)
-    asked_resolution = options.resolution
+    asked_resolution, asked_fps = options.resolution, options.fps
     if template is not None:
         options = template.applied(options)
     target, output = options.target, options.output
@@ -111,41 +133,89 @@ def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
         photo and options.audio is None,
         inputs if template is None else (*inputs, template.path),
     )
-    if not photo:
-        _check_whole(options)
+    media = None if photo else _check_whole(options)
+    notes: list[str] = []
+    if media is not None:
+        notes += about_target(media, options, asked_fps is not None)
+        options = _raised(options, media, purpose, notes)
     with TargetFrames(target, parse_fps(options.fps), options.start, options.end) as frames:
         fps, available = frames.fps, len(frames)
         size = output_size(options.resolution, frames.width, frames.height)
         if template is not None:
             template.check_frames(asked_resolution, (frames.width, frames.height), available, fps)
+        transparent = frames.alpha is not None
     if photo and (options.start or options.end is not None):
         raise InputError("a photo has no --start or --end", path=target, remedy="leave them out")
     for source in options.source:
         _check_photo(source)
     samples = 0 if options.audio is None else measure_audio(options.audio)
-    audio_seconds = Fraction(samples, SAMPLE_RATE) if samples else None
-    if photo and audio_seconds is None:
-        count = 1
-    else:
-        video_seconds = None if photo else available / fps
-        seconds = output_seconds(options.length, video_seconds, audio_seconds)
-        count = available if audio_seconds is None else frame_count(seconds, fps)
     plan = Plan(
         options=options,
         fps=fps,
         width=size[0],
         height=size[1],
-        frames=count,
-        playback=Playback(min(available, count), options.extend),
-        sound=_sound(options, photo),
+        frames=_output_frames(options, None if photo else available, samples, fps, notes),
+        playback=Playback(available, options.extend),
+        sound=_sound(options, media),
         sound_start=options.start if options.audio is None else 0.0,
         samples=samples,
         image=image,
+        transparent=transparent,
         template=template,
+    )
+    notes += _about_output(plan)
+    plan = replace(
+        plan,
+        playback=Playback(min(available, plan.frames), options.extend),
+        notes=tuple(dict.fromkeys(notes)),
     )
     if output is not None:
         _check_amount(plan, output)
     return plan
+
+
+def _raised(
+    options: GenerateOptions, media: MediaInfo, purpose: Purpose, notes: list[str]
+) -> GenerateOptions:
+    """The options with a higher rate where the target's is too low for speech and none is asked
+    for.
+    """
+    assert media.video is not None  # checked
+    speaks = options.audio is not None or purpose in ("template", "live")
+    own = media.video.average_fps
+    if not speaks or options.fps is not None or own >= LOWEST_SPEECH_RATE:
+        return options
+    notes.append(about_raised_rate(options, own, SPEECH_RATE))
+    return replace(options, fps=str(SPEECH_RATE))
+
+
+def _output_frames(
+    options: GenerateOptions,
+    available: int | None,
+    samples: int,
+    fps: Fraction,
+    notes: list[str],
+) -> int:
+    """Frames of the output for a target of ``available`` (None: a photo) and a recording of
+    ``samples``.
+    """
+    if not samples:
+        return 1 if available is None else available
+    video, words = None if available is None else available / fps, Fraction(samples, SAMPLE_RATE)
+    seconds = output_seconds(options.length, video, words)
+    notes += about_lengths(options, video, words, seconds)
+    return frame_count(seconds, fps)
+
+
+def _about_output(plan: Plan) -> Iterator[str]:
+    """What the kind of output takes from the inputs."""
+    options, output = plan.options, plan.options.output
+    if plan.transparent and not plan.keeps_alpha and output is not None:
+        yield about_transparent_photo(options)
+    if not plan.image and output is not None:
+        yield from about_size(options, plan.width, plan.height)
+    if options.audio is not None:
+        yield from about_words(probe(options.audio), options.audio)
 
 
 def _check_outputs(options: GenerateOptions, still: bool, inputs: tuple[Path, ...]) -> None:
@@ -170,20 +240,21 @@ def _check_outputs(options: GenerateOptions, still: bool, inputs: tuple[Path, ..
 def _check_photo(path: Path) -> None:
     if not is_image(path):
         raise InputError(
-            "the source must be a photo (.jpg, .png, .webp)",
+            "the source must be a photo (.jpg, .png, .webp, .heic, .avif)",
             path=path,
             remedy="save one frame of the person as a photo and give that",
         )
 
 
-def _sound(options: GenerateOptions, photo: bool) -> Path | None:
+def _sound(options: GenerateOptions, media: MediaInfo | None) -> Path | None:
     if options.audio is not None:
         return options.audio
-    return options.target if not photo and probe(options.target).audio is not None else None
+    return options.target if media is not None and media.audio is not None else None
 
 
-def _check_whole(options: GenerateOptions) -> None:
-    video = probe(options.target).video
+def _check_whole(options: GenerateOptions) -> MediaInfo:
+    media = probe(options.target)
+    video = media.video
     if video is None:
         raise InputError(
             "holds sound but no pictures",
@@ -197,6 +268,7 @@ def _check_whole(options: GenerateOptions) -> None:
             remedy=f"copy or download it again, or use the part that is there with --end "
             f"{int(video.duration * 10) / 10:g}",
         )
+    return media
 
 
 def measure_audio(path: Path) -> int:

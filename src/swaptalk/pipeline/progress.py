@@ -6,6 +6,11 @@ from __future__ import annotations
 class Progress:
     """Told about the stages of a job; this one keeps silent. Subclass it to show them."""
 
+    def note(self, text: str) -> None:
+        """Something is done to an input without being asked for (:mod:`swaptalk.pipeline.notes`);
+        comes before the first stage.
+        """
+
     def begin(self, stage: str, total: int, done: int = 0) -> None:
         """A stage of ``total`` frames begins, of which ``done`` are finished already."""
 

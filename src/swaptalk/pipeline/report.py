@@ -95,6 +95,8 @@ class Report:
     """Frames made per second of that time, from file to file."""
     watermark: str | None
     """Identifier in the pixels, 16 hexadecimal digits; None if the watermark was switched off."""
+    notes: tuple[str, ...]
+    """What was done to the inputs without being asked for, a line each."""
     stages: dict[str, float]
     """Working seconds of each stage; stages overlap."""
     peak_memory_bytes: int

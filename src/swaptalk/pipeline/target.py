@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.media.image import is_image, read_image
+from swaptalk.media.image import is_image, read_image_and_alpha
 from swaptalk.media.video_reader import VideoReader
 
 #: A photo is shown at this rate unless another one is asked for: that of the motion tokens.
@@ -18,7 +18,7 @@ PHOTO_FPS = Fraction(25)
 
 
 def resized(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Bring a frame (H, W, 3) to another size, low-passed where it shrinks."""
+    """Bring a frame (H, W, 3) or a plane (H, W) to another size, low-passed where it shrinks."""
     if frame.shape[:2] == (height, width):
         return frame
     shrinks = width * height < frame.shape[0] * frame.shape[1]
@@ -50,11 +50,14 @@ class TargetFrames:
     ) -> None:
         self.is_photo = is_image(path)
         self._video: VideoReader | None = None
+        #: How opaque the pixels of a photo are, (H, W) uint8; None if all of it is, and of a video.
+        self.alpha: NDArray[np.uint8] | None = None
         if self.is_photo:
-            photo = read_image(path)
+            photo, alpha = read_image_and_alpha(path)
             self.fps, self._length = fps or PHOTO_FPS, 1
             own_size = (photo.shape[1], photo.shape[0])
             self._photo = photo if size is None else resized(photo, *size)
+            self.alpha = alpha if size is None or alpha is None else resized(alpha, *size)
         else:
             self._video = VideoReader(path, fps=fps, start=start, end=end)
             self.fps, self._length = self._video.fps, len(self._video)

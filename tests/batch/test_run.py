@@ -176,15 +176,20 @@ def test_failed_rows_are_reported_and_the_others_done(
     make_clip("face.mp4", frames=3)
     make_clip("grey.mp4", frames=3, faceless=range(3))
     make_wav(0.1)
-    rows = ["face.mp4,words.wav,a.mp4", "grey.mp4,words.wav,b.mp4", "grey.mp4,words.wav,c.mp4"]
+    rows = ["face.mp4,words.wav,new/a.mp4", "grey.mp4,words.wav,b.mp4", "grey.mp4,words.wav,c.mp4"]
+    rows.append("gone.mp4,words.wav,d.mp4")
     (tmp_path / "jobs.csv").write_text("target,audio,output\n" + "\n".join(rows))
-    assert main(["batch", str(tmp_path / "jobs.csv"), "--workers", "1", "--quiet"]) == 1
+    command = ["batch", str(tmp_path / "jobs.csv"), "--workers", "1"]
+    assert main([*command, "--quiet"]) == 2 and not (tmp_path / "new").exists()
+    assert "row 5: " in capfd.readouterr().err
+    assert main([*command, "--skip-faulty"]) == 1
     said = capfd.readouterr().err
+    assert "row 5: " in said and "gone.mp4: no such file" in said
     assert (
         "row-000003: its target could not be analysed: " in said
         and "no face that could be replaced" in said
     )
-    assert (tmp_path / "a.mp4").exists() and not (tmp_path / "b.mp4").exists()
+    assert (tmp_path / "new" / "a.mp4").exists() and not (tmp_path / "b.mp4").exists()
     assert main(["batch", str(tmp_path / "jobs.csv"), "--retries", "-1"]) == 2
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from swaptalk.batch import run
-from swaptalk.batch.run import BatchSettings, plan_tasks
-from swaptalk.batch.table import TableError, columns, read_table
+from swaptalk.batch.run import BatchSettings, plan_tasks, run_batch
+from swaptalk.batch.table import TableError, check_table, columns
 from swaptalk.batch.worker import run_task
+from swaptalk.cli.main import main
 from swaptalk.errors import InputError
 
 
@@ -51,7 +52,7 @@ def test_csv_and_json_lines_say_the_same(inputs: Path) -> None:
             )
         )
     )
-    from_csv, from_json = (read_table(inputs / f"jobs.{kind}") for kind in ("csv", "jsonl"))
+    from_csv, from_json = (check_table(inputs / f"jobs.{kind}").rows for kind in ("csv", "jsonl"))
     assert [row.options for row in from_csv] == [row.options for row in from_json]
     first, second = (row.options for row in from_csv)
     assert (
@@ -85,7 +86,7 @@ def test_every_fault_is_named_with_its_row(inputs: Path) -> None:
     with pytest.raises(
         TableError, match="jobs.jsonl: 10 rows are at fault; .*nothing was"
     ) as error:
-        read_table(table)
+        run_batch(table, BatchSettings())
     said = dict(row.split(": ", 1) for row in error.value.rows)
     for row, part in {
         2: "'speed' is unknown",
@@ -120,7 +121,71 @@ def test_tables_that_are_none(tmp_path: Path, name: str, text: str | bytes, said
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=said):
-        read_table(path)
+        run_batch(path, BatchSettings())
+
+
+def test_all_faults_of_a_row_are_named_at_once(inputs: Path) -> None:
+    (inputs / "jobs.csv").write_text(
+        "target,source,audio,output,strength,region,fps\n"
+        "no.mp4,target.mp4,no.wav,a.avi,7,face,x\n"
+        "target.mp4,a.png,words.wav,b.mp4,much,nose,\n"
+    )
+    table = check_table(inputs / "jobs.csv")
+    assert (table.rows, table.faulty) == ([], 2)
+    first, second = (
+        [fault for fault in table.faults if fault.startswith(f"row {number}: ")]
+        for number in (2, 3)
+    )
+    for fault in (
+        "no.mp4: no such",
+        "target.mp4: the source must",
+        "no.wav",
+        "'.avi'",
+        "7",
+        "--fps x",
+    ):
+        assert sum(fault in line for line in first) == 1
+    assert len(first) == 6 and len(second) == 2
+    assert "strength 'much'" in second[0] and "region 'nose'" in second[1]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_tables_of_spreadsheets(inputs: Path, mark: str) -> None:
+    """Semicolons or tabs between fields, capitals and spaces in the header, Excel's first line."""
+    rows = [
+        ["Target", "SOURCE", " Audio", "Output", "Source Face"],
+        ["target.mp4", '"a.png;a.png"', "words.wav", "new/one.mp4", "left"],
+    ]
+    text = "\r\n".join(mark.join(row) for row in rows) + "\r\n"
+    (inputs / "jobs.csv").write_text(f"sep={mark}\r\n{text}", newline="")
+    (row,) = check_table(inputs / "jobs.csv").rows
+    assert (row.number, row.options.source_face) == (3, "left")
+    assert row.options.source == (inputs / "a.png",) * 2
+    assert row.options.output == inputs / "new" / "one.mp4"
+
+
+def test_a_dry_run_says_what_would_be_made(
+    inputs: Path, make_clip, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And creates nothing; a rate too low for speech is said."""
+    make_clip("slow.mp4", frames=4, fps=5)
+    (inputs / "jobs.csv").write_text(
+        "target,source,audio,output\n"
+        "target.mp4,a.png,,out/one.mp4\n"
+        "slow.mp4,a.png,words.wav,out/two.mp4\n"
+        "gone.mp4,a.png,,out/three.mp4\n"
+    )
+    before = sorted(inputs.rglob("*"))
+    assert main(["batch", str(inputs / "jobs.csv"), "--dry-run"]) == 2
+    said = capsys.readouterr()
+    assert "one.mp4: 4 frames of 160x144, 0.2 s" in said.out
+    assert "two.mp4: 5 frames of 160x144, 0.2 s" in said.out
+    assert "2 rows could be started" in said.out and "1 at fault" in said.out
+    assert "row 4: " in said.err and "a rate of 5 a second is too low for speech" in said.err
+    assert main(["batch", str(inputs / "jobs.csv"), "--dry-run", "--json"]) == 2
+    table = json.loads(capsys.readouterr().out)
+    assert [row["frames"] for row in table["rows"]] == [4, 5] and table["faulty"] == 1
+    assert len(table["rows"][1]["notes"]) == 2 and sorted(inputs.rglob("*")) == before
 
 
 def test_columns_are_the_options_of_generate() -> None:
@@ -155,7 +220,7 @@ def test_the_source_of_most_rows_is_built_into_their_template(
         assert len(tasks) == len(templates) == number
         return task.options.source
 
-    rows = list(read_table(shared))
+    rows = check_table(shared).rows
     assert built_in(rows) == (shared.with_name("b.png"),)
     assert built_in(rows[:4], 4) == (shared.with_name("a.png"),)
     assert built_in(rows[:2], 2) == ()  # one row each
@@ -173,6 +238,6 @@ def test_a_bad_photo_leaves_the_other_rows_their_template(
             output.write_bytes(b"")
 
     monkeypatch.setattr("swaptalk.batch.worker._loaded", lambda options, progress: Maker())
-    _, templates = plan_tasks(list(read_table(shared)), shared.parent, BatchSettings())
+    _, templates = plan_tasks(check_table(shared).rows, shared.parent, BatchSettings())
     task = templates["row-000002"]
     assert task.options.source and run_task(task).state == "done" and task.options.output.exists()

@@ -13,14 +13,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from swaptalk.batch.status import Status, read_status, write_status
-from swaptalk.batch.table import Row, read_table
+from swaptalk.batch.table import CheckedTable, Row, TableError, check_table
 from swaptalk.batch.worker import Task
 from swaptalk.pipeline.job import file_fingerprint, job_fingerprint, lock_file
 from swaptalk.pipeline.options import Device, GenerateOptions, fingerprinted
 from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.template.template import is_template
-from swaptalk.storage.files import beside
+from swaptalk.storage.files import beside, output_error
 from swaptalk.workers.pool import LocalPool, Pool
 
 #: Cores that one worker uses well: one for the networks, one for video in and out.
@@ -48,6 +48,8 @@ class BatchSettings:
     threads: int = 0
     """CPU threads of each worker; 0: the cores are shared evenly."""
     models: Path | None = None
+    skip_faulty: bool = False
+    """Render the other rows where some are at fault."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,12 @@ class Summary:
 
     rows: list[Status] = field(default_factory=list)
     seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+    """What is wrong with the rows that were left out (``skip_faulty``), a line each."""
+    faulty: int = 0
+    """How many they are."""
+    notes: list[str] = field(default_factory=list)
+    """What was done to inputs without being asked for, a line each."""
 
     @property
     def failed(self) -> list[Status]:
@@ -81,7 +89,10 @@ class Summary:
             {
                 "done": len(self.rows) - len(self.failed),
                 "failed": len(self.failed),
+                "faulty": self.faulty,
                 "seconds": round(self.seconds, 3),
+                "faults": self.faults,
+                "notes": self.notes,
                 "rows": [asdict(row) for row in self.rows],
             },
             indent=1,
@@ -97,27 +108,52 @@ def run_batch(
     table: Path,
     settings: BatchSettings,
     told: Callable[[BatchProgress], object] = lambda _: None,
+    checked: Callable[[CheckedTable], object] = lambda _: None,
 ) -> Summary:
-    """Render all rows that are not done yet.
+    """Render all rows that are not done yet; folders of outputs that are not there are created.
+
+    Args:
+        table: the jobs.
+        settings: how they are run.
+        told: called with every change.
+        checked: called with the table before the first row is started.
 
     Raises:
-        InputError: rows are wrong (nothing is started), another process works on this table, or the
-            cluster cannot be reached.
+        InputError: rows are wrong (nothing is started, unless the settings skip them), another
+            process works on this table, or the cluster cannot be reached.
         KeyboardInterrupt: finished rows are kept for the next run.
     """
-    rows = read_table(table)
+    found = check_table(table)
+    if found.faulty and not (settings.skip_faulty and found.rows):
+        raise TableError(table, found.faults, found.faulty)
+    checked(found)
+    rows = found.rows
     begun = time.monotonic()
     folder = batch_folder(table)
     folder.mkdir(exist_ok=True)
     with lock_file(folder / "lock"):
         tasks, templates = plan_tasks(rows, folder, settings)
         todo = [task for task in tasks if not _is_done(task)]
+        _create_folders(todo)
         if todo:
             pool = _pool(settings, len(todo))
             with closing(pool):
                 _Scheduler(pool, todo, templates, len(tasks), settings.retries + 1, told).run()
     states = [read_status(task.status, task.name, task.fingerprint) for task in tasks]
-    return Summary(states, time.monotonic() - begun)
+    seconds = time.monotonic() - begun
+    return Summary(states, seconds, found.faults, found.faulty, found.notes)
+
+
+def _create_folders(tasks: Sequence[Task]) -> None:
+    """Raises InputError where a folder cannot be created."""
+    for task in tasks:
+        for path in (task.options.output, task.options.stats):
+            if path is None:
+                continue
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise output_error(error, path.parent) from error
 
 
 def _pool(settings: BatchSettings, tasks: int) -> Pool:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.options import GenerateOptions, RunOptions
-from swaptalk.pipeline.plan import Plan, make_plan
+from swaptalk.pipeline.plan import Plan, make_plan, plan_faults
 from swaptalk.storage.files import check_input_file
 
 #: Largest table in bytes: a million rows of paths.
@@ -29,6 +29,8 @@ LEFT_OUT = {field.name for field in dataclasses.fields(RunOptions)} | {
 }
 #: What parts several source photos in one CSV field.
 SEPARATOR = ";"
+#: What may part the fields of a line.
+_DELIMITERS = (",", ";", "\t")
 _PATH_COLUMNS = ("target", "source", "audio", "output", "stats")
 #: Errors shown; more of them say nothing new.
 _SHOWN_ERRORS = 50
@@ -55,13 +57,31 @@ def columns() -> dict[str, Any]:
     }
 
 
-def read_table(path: Path) -> list[Row]:
-    """Read all rows and check each as ``generate`` would, before any of them is started.
+@dataclass(frozen=True)
+class CheckedTable:
+    """The rows of a table that can be started, and what is wrong with the others."""
+
+    rows: list[Row]
+    faults: list[str]
+    """``row N: ...``, one for every fault; at most ``_SHOWN_ERRORS`` and how many more there
+    are."""
+    faulty: int
+    """Number of rows at fault."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What is done to the rows' inputs without being asked for, each once."""
+        return list(dict.fromkeys(note for row in self.rows for note in row.plan.notes))
+
+
+def check_table(path: Path) -> CheckedTable:
+    """Read all rows and check each as ``generate`` would.
 
     Relative paths are relative to the table's folder. Empty fields mean the option's default.
+    Folders of outputs need not be there yet.
 
     Raises:
-        InputError: the table cannot be read, or rows are wrong: all of them are named.
+        InputError: the table cannot be read, or has no rows.
     """
     check_input_file(path)
     if path.stat().st_size > MAX_TABLE_BYTES:
@@ -76,29 +96,41 @@ def read_table(path: Path) -> list[Row]:
     except UnicodeDecodeError:
         raise InputError("is not text in UTF-8", path=path, remedy="save it as UTF-8") from None
     rows: list[Row] = []
-    errors: list[str] = []
+    faults: dict[int, list[str]] = {}
     outputs: dict[Path, int] = {}
-    for number, record in (
-        _csv_records(text, path) if suffix == ".csv" else _json_records(text, errors)
-    ):
+    for number, record in _csv_records(text, path) if suffix == ".csv" else _json_records(text):
         try:
             row = Row(number, *_checked(record, path.parent))
-            for output in (row.options.output, row.options.stats):
-                if output is not None and outputs.setdefault(output.resolve(), number) != number:
-                    raise InputError(
-                        f"is an output of row {outputs[output.resolve()]} too",
-                        path=output,
-                        remedy="give each row its own",
-                    )
+            _check_collisions(row, outputs)
             rows.append(row)
+        except _RowError as error:
+            faults[number] = error.faults
         except SwapTalkError as error:
-            errors.append(f"row {number}: {error}")
-    if errors:
-        more = [f"and {len(errors) - _SHOWN_ERRORS} more"] if len(errors) > _SHOWN_ERRORS else []
-        raise TableError(path, errors[:_SHOWN_ERRORS] + more, len(errors))
-    if not rows:
+            faults[number] = [str(error)]
+    if not rows and not faults:
         raise InputError("has no rows", path=path, remedy="write one job a line")
-    return rows
+    said = [f"row {number}: {fault}" for number, found in faults.items() for fault in found]
+    more = [f"and {len(said) - _SHOWN_ERRORS} more"] if len(said) > _SHOWN_ERRORS else []
+    return CheckedTable(rows, said[:_SHOWN_ERRORS] + more, len(faults))
+
+
+def _check_collisions(row: Row, outputs: dict[Path, int]) -> None:
+    """Refuse an output that an earlier row has; ``outputs`` remembers which row has which."""
+    for output in (row.options.output, row.options.stats):
+        if output is not None and outputs.setdefault(output.resolve(), row.number) != row.number:
+            raise InputError(
+                f"is an output of row {outputs[output.resolve()]} too",
+                path=output,
+                remedy="give each row its own",
+            )
+
+
+class _RowError(Exception):
+    """All that is wrong with a row."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
 
 
 class TableError(InputError):
@@ -112,9 +144,15 @@ class TableError(InputError):
 
 
 def _csv_records(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    text, above = _without_excel_hint(text)
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""),
+        strict=True,
+        skipinitialspace=True,
+        delimiter=_delimiter(text),
+    )
     try:
-        names = reader.fieldnames
+        names = [_column_name(name) for name in reader.fieldnames or ()]
         if not names or len(set(names)) != len(names):
             raise InputError(
                 "has no header, or columns twice",
@@ -128,28 +166,49 @@ def _csv_records(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 path=path,
                 remedy=f"known are {', '.join(columns())}",
             )
+        reader.fieldnames = names
         for record in reader:
+            number = reader.line_num + above
             if None in record or None in record.values():
                 raise InputError(
-                    f"row {reader.line_num} has another number of fields than the header",
+                    f"row {number} has another number of fields than the header",
                     path=path,
                     remedy="put fields with commas in quotes",
                 )
             if any(value.strip() for value in record.values()):
-                yield reader.line_num, record
+                yield number, record
     except csv.Error as error:
         raise InputError(
-            f"line {reader.line_num} is no CSV ({error})",
+            f"line {reader.line_num + above} is no CSV ({error})",
             path=path,
-            remedy="save it as CSV with commas",
+            remedy="save it as CSV with commas or semicolons",
         ) from error
+
+
+def _without_excel_hint(text: str) -> tuple[str, int]:
+    """The text without a first line such as ``sep=;``, and how many lines that took away."""
+    first, _, rest = text.partition("\n")
+    is_hint = first.strip("\r ").lower() in {f"sep={one}" for one in _DELIMITERS}
+    return (rest, 1) if is_hint else (text, 0)
+
+
+def _delimiter(text: str) -> str:
+    """What parts the fields of the header; spreadsheets of many countries write semicolons."""
+    header = text.partition("\n")[0]
+    return max(_DELIMITERS, key=header.count)
+
+
+def _column_name(text: str) -> str:
+    """A column's name as it may be written in a header: ``Source Face``, ``--source-face``."""
+    return text.strip().lstrip("-").lower().replace(" ", "_").replace("-", "_")
 
 
 def _some_columns() -> str:
     return "target,source,audio,output"
 
 
-def _json_records(text: str, errors: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_records(text: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Lines that are no JSON object come as None."""
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -157,33 +216,64 @@ def _json_records(text: str, errors: list[str]) -> Iterator[tuple[int, dict[str,
             record = json.loads(line)
         except (ValueError, RecursionError):
             record = None
-        if isinstance(record, dict):
-            yield number, record
-        else:
-            errors.append(f"row {number}: is no JSON object; write one {{...}} a line")
+        yield number, record if isinstance(record, dict) else None
 
 
-def _checked(record: Mapping[str, Any], folder: Path) -> tuple[GenerateOptions, Plan]:
-    known, values = columns(), {}
-    for name, value in record.items():
-        if name not in known:
-            raise InputError(f"'{name}' is unknown", remedy=f"known are {', '.join(known)}")
-        value = value.strip() if isinstance(value, str) else value
-        if value is None or value in ("", []):
+def _checked(record: Mapping[str, Any] | None, folder: Path) -> tuple[GenerateOptions, Plan]:
+    """Options and plan of a row.
+
+    Raises:
+        _RowError: with all that is wrong with it.
+    """
+    if record is None:
+        raise _RowError(["is no JSON object; write one {...} a line"])
+    values: dict[str, Any] = {}
+    faults = []
+    for written, value in record.items():
+        name = _column_name(written)
+        try:
+            converted = _value(name, value, folder)
+        except InputError as error:
+            faults.append(str(error))
+            values[name] = None
             continue
-        converted = _converted(name, known[name], value)
-        if name in _PATH_COLUMNS:
-            converted = (
-                tuple(folder / one for one in converted)
-                if isinstance(converted, tuple)
-                else folder / converted
-            )
-        values[name] = converted
+        if converted is not None:
+            values[name] = converted
     for name in ("target", "output"):
         if name not in values:
-            raise InputError(f"{name} is missing", remedy="every row needs target and output")
+            faults.append(f"{name} is missing; every row needs target and output")
+    if faults:
+        raise _RowError(faults)
     options = GenerateOptions(**values)
-    return options, make_plan(options)
+    try:
+        plan = make_plan(options, create_folders=True)
+    except SwapTalkError:
+        raise _RowError(plan_faults(options, create_folders=True)) from None
+    if plan.template is None:  # a rate that was raised for speech is the row's own from here on
+        options = dataclasses.replace(options, fps=plan.options.fps)
+    return options, plan
+
+
+def _value(name: str, value: Any, folder: Path) -> Any:
+    """The value of a field as the option's type; None where it is empty.
+
+    Raises:
+        InputError: the column is unknown, or the value is not of its kind.
+    """
+    known = columns()
+    if name not in known:
+        raise InputError(f"'{name}' is unknown", remedy=f"known are {', '.join(known)}")
+    value = value.strip() if isinstance(value, str) else value
+    if value is None or value in ("", []):
+        return None
+    converted = _converted(name, known[name], value)
+    if name not in _PATH_COLUMNS:
+        return converted
+    return (
+        tuple(folder / one for one in converted)
+        if isinstance(converted, tuple)
+        else folder / converted
+    )
 
 
 def _converted(name: str, hint: Any, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import tyro
 
 from swaptalk.batch.run import BatchProgress, BatchSettings, Summary, batch_folder, run_batch
-from swaptalk.batch.table import TableError
+from swaptalk.batch.table import CheckedTable, TableError, check_table
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.options import RunOptions
 
@@ -30,6 +31,10 @@ class Options(RunOptions):
     """Address of a Ray cluster (auto, HOST:PORT) to render on; needs swaptalk[cluster]."""
     retries: int = 2
     """Further attempts for a row whose worker crashed or whose machine was lost."""
+    dry_run: bool = False
+    """Only check all rows and say what would be made."""
+    skip_faulty: bool = False
+    """Render the other rows where some are at fault; the exit code is 1 then."""
 
 
 class _Teller:
@@ -91,10 +96,18 @@ def run(options: Options) -> int:
         device=options.device,
         threads=options.threads,
         models=options.models,
+        skip_faulty=options.skip_faulty,
     )
+    if options.dry_run:
+        return _dry_run(options)
     teller = None if options.quiet or options.json else _Teller()
     try:
-        summary = run_batch(options.jobs, settings, teller or (lambda _: None))
+        summary = run_batch(
+            options.jobs,
+            settings,
+            teller or (lambda _: None),
+            (lambda _: None) if teller is None else _tell_checked,
+        )
     except TableError as error:
         for row in error.rows:
             print(f"swaptalk: {row}", file=sys.stderr)
@@ -116,7 +129,44 @@ def run(options: Options) -> int:
     if teller is not None:
         teller.end()
     _report(options, summary)
-    return 1 if summary.failed else 0
+    return 1 if summary.failed or summary.faulty else 0
+
+
+def _tell_checked(table: CheckedTable) -> None:
+    for line in [*(f"note: {note}" for note in table.notes), *table.faults]:
+        print(f"swaptalk: {line}", file=sys.stderr)
+
+
+def _dry_run(options: Options) -> int:
+    table = check_table(options.jobs)
+    if options.json:
+        rows = [
+            {
+                "row": row.number,
+                "output": str(row.options.output),
+                "frames": row.plan.frames,
+                "seconds": round(float(row.plan.seconds), 3),
+                "width": row.plan.width,
+                "height": row.plan.height,
+                "notes": row.plan.notes,
+            }
+            for row in table.rows
+        ]
+        print(json.dumps({"faulty": table.faulty, "faults": table.faults, "rows": rows}, indent=1))
+    elif not options.quiet:
+        _tell_checked(table)
+        for row in table.rows:
+            plan = row.plan
+            print(
+                f"row {row.number}: {row.options.output}: {plan.frames} frames of "
+                f"{plan.width}x{plan.height}, {float(plan.seconds):.1f} s"
+            )
+        seconds = sum(float(row.plan.seconds) for row in table.rows)
+        print(
+            f"{options.jobs}: {len(table.rows)} rows could be started ({_duration(seconds)} of "
+            f"video), {table.faulty} at fault; nothing was started"
+        )
+    return 2 if table.faulty else 0
 
 
 def _report(options: Options, summary: Summary) -> None:
@@ -127,8 +177,9 @@ def _report(options: Options, summary: Summary) -> None:
         print(f"swaptalk: {row.name}: {row.error}", file=sys.stderr)
     if not options.quiet:
         done = len(summary.rows) - len(summary.failed)
+        left_out = f", {summary.faulty} at fault left out" if summary.faulty else ""
         print(
             f"{options.jobs}: {done} of {len(summary.rows)} rows done, {len(summary.failed)} "
-            "failed; "
+            f"failed{left_out}; "
             f"{summary.seconds:.1f} s; states in {batch_folder(options.jobs)}"
         )

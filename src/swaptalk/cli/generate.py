@@ -5,42 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from typing import Any
 
-from tqdm import tqdm
-
+from swaptalk.cli.progress import shown_progress
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.sandbox import pool
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.checks import ChangedInputError
 from swaptalk.pipeline.job import job_path
 from swaptalk.pipeline.options import GenerateOptions, RenderOptions, SwapOptions, SyncOptions
-from swaptalk.pipeline.progress import Progress
-
-
-class ProgressBar(Progress):
-    """Progress bars on standard error."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def begin(self, stage: str, total: int, done: int = 0) -> None:
-        """Start a new bar."""
-        self.end()
-        self._bar = tqdm(
-            total=total, initial=done, desc=stage, unit="frame", file=sys.stderr, dynamic_ncols=True
-        )
-
-    def advance(self, count: int) -> None:
-        """Move the bar."""
-        if self._bar is not None:
-            self._bar.update(count)
-
-    def end(self) -> None:
-        """Close the bar."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
 
 
 def run_generate(options: GenerateOptions) -> int:
@@ -84,8 +56,7 @@ def _require(value: object, option: str, what: str, instead: str | None = None) 
 
 def _run(options: GenerateOptions) -> int:
     options.check_values("render" if options.list_faces is None else "faces")
-    silent = options.quiet or options.json or not sys.stderr.isatty()
-    progress = Progress() if silent else ProgressBar()
+    progress = shown_progress(options.quiet or options.json)
     pool.prepare()
     maker = SwapTalk.from_pretrained(options.models, options.device, options.threads, progress)
     try:

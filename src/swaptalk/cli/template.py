@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from swaptalk.cli.generate import ProgressBar
+from swaptalk.cli.progress import shown_progress
 from swaptalk.errors import InputError
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.checks import IMAGE_SUFFIXES, check_output
 from swaptalk.pipeline.options import DEFAULT_FACE, RunOptions, SourceOptions, TargetOptions
-from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.render.swapped import SWAPPED
 from swaptalk.pipeline.template.preview import template_sheet
 from swaptalk.pipeline.template.template import Template
@@ -74,8 +72,7 @@ def run(options: Build | Info | Preview) -> int:
 
 
 def _build(options: Build) -> int:
-    silent = options.quiet or options.json or not sys.stderr.isatty()
-    progress = Progress() if silent else ProgressBar()
+    progress = shown_progress(options.quiet or options.json)
     maker = SwapTalk.from_pretrained(options.models, options.device, options.threads, progress)
     try:
         template = maker.build_template(

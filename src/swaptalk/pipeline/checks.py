@@ -23,9 +23,20 @@ BITS_PER_PIXEL, RATED_FACTOR, STEPS_PER_DOUBLING = 0.12, 20, 6
 DISK_RESERVE = 64 << 20
 
 
-def check_output(path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) -> None:
+def check_output(
+    path: Path,
+    suffixes: tuple[str, ...],
+    inputs: Iterable[Path],
+    create_folder: bool = False,
+) -> None:
     """Refuse an output that cannot be written or that would destroy an input, before any work is
     done.
+
+    Args:
+        path: of the output.
+        suffixes: endings that it may have.
+        inputs: files that it must not be.
+        create_folder: its folder need not be there yet.
 
     Raises:
         InputError: unknown kind of file, missing folder, a folder itself, equal to an input, or not
@@ -50,7 +61,16 @@ def check_output(path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) 
         raise InputError(
             f"not writable ({error.strerror})", path=path, remedy="write to another file"
         ) from None
-    _check_folder(path, place)
+    folders = {path.parent, place.parent}
+    if create_folder:
+        folders = {existing(folder) for folder in folders}
+    if place.is_dir():
+        raise InputError("is a folder", path=path, remedy="give the name of a file in it")
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(
+                "the folder does not exist", path=path, remedy=f"create {folder} first"
+            )
     for other in inputs:
         if path.exists() and other.exists() and path.samefile(other):
             raise InputError(
@@ -59,7 +79,7 @@ def check_output(path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) 
     try:
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError("the file is write-protected")
-        for folder in {path.parent, place.parent}:
+        for folder in folders:
             with tempfile.TemporaryFile(dir=folder):
                 pass
     except OSError as error:
@@ -70,17 +90,9 @@ def check_output(path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) 
         ) from None
 
 
-def _check_folder(path: Path, place: Path) -> None:
-    """Refuse a folder itself, and a place in a folder that is not there; ``place`` is where a link
-    at ``path`` leads.
-    """
-    if place.is_dir():
-        raise InputError("is a folder", path=path, remedy="give the name of a file in it")
-    for folder in (path.parent, place.parent):
-        if not folder.is_dir():
-            raise InputError(
-                "the folder does not exist", path=path, remedy=f"create {folder} first"
-            )
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next((one for one in (folder, *folder.parents) if one.exists()), folder)
 
 
 def check_distinct(outputs: Iterable[Path | None]) -> None:
@@ -112,7 +124,7 @@ def check_disk(output: Path, needed: int) -> None:
     Raises:
         InputError: with what is needed and what is free.
     """
-    free = shutil.disk_usage(output.parent).free
+    free = shutil.disk_usage(existing(output.parent)).free
     if needed + DISK_RESERVE > free:
         raise InputError(
             f"the job needs about {_megabytes(needed + DISK_RESERVE)}, {_megabytes(free)} are free",

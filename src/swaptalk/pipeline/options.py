@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -180,23 +181,24 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
         """Refuse values that are wrong whatever the inputs are.
 
         Raises:
-            InputError: naming the option and what it takes.
+            InputError: naming the first such option and what it takes.
         """
+        for fault in self.value_faults(purpose):
+            raise fault
+
+    def value_faults(self, purpose: Purpose = "render") -> Iterator[InputError]:
+        """All values that no input could make right."""
         if purpose in ("render", "frames") and not self.source and self.audio is None:
-            raise InputError(
+            yield InputError(
                 "nothing to do without a source face and without audio",
                 remedy="give --source or --audio",
             )
         if purpose == "render" and self.output is None and self.preview is None:
-            raise InputError("no place to write to", remedy="give --output OUT.mp4")
-        _check_range("--strength", self.strength, 0.0, 1.0)
-        _check_range("--start", self.start, 0.0, math.inf)
+            yield InputError("no place to write to", remedy="give --output OUT.mp4")
         if self.end is not None and not self.end > self.start:
-            raise InputError(
+            yield InputError(
                 f"--end {self.end} is not after --start {self.start}", remedy="give a later --end"
             )
-        _check_range("--threads", self.threads, 0, 1024)
-        rate_factor(self.quality, self.codec)
         for option, value, known in (
             ("--region", self.region, ("face", "mouth")),
             ("--length", self.length, ("audio", "video", "shortest")),
@@ -205,16 +207,26 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
             ("--device", self.device, get_args(Device)),
         ):
             if value is not None and value not in known:
-                raise InputError(
+                yield InputError(
                     f"{option} {value} is unknown", remedy=f"give one of {', '.join(known)}"
                 )
         for option, choice in (("--face", self.face), ("--source-face", self.source_face)):
             if choice is not None and not re.fullmatch(r"largest|left|right|[0-9]{1,4}", choice):
-                raise InputError(
+                yield InputError(
                     f"{option} {choice} is unknown", remedy="give largest, left, right or a number"
                 )
-        parse_fps(self.fps)
-        output_size(self.resolution, 1280, 720)
+        for check in (
+            lambda: _check_range("--strength", self.strength, 0.0, 1.0),
+            lambda: _check_range("--start", self.start, 0.0, math.inf),
+            lambda: _check_range("--threads", self.threads, 0, 1024),
+            lambda: rate_factor(self.quality, self.codec),
+            lambda: parse_fps(self.fps),
+            lambda: output_size(self.resolution, 1280, 720),
+        ):
+            try:
+                check()
+            except InputError as error:
+                yield error
 
 
 def fingerprinted(options: GenerateOptions) -> dict[str, str]:

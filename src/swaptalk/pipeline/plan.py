@@ -4,12 +4,13 @@ analysed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
-from swaptalk.errors import InputError
+from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.audio import stream_audio
 from swaptalk.media.image import is_image
 from swaptalk.media.mel import SAMPLE_RATE
@@ -113,8 +114,15 @@ class Plan:
         )
 
 
-def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
+def make_plan(
+    options: GenerateOptions, purpose: Purpose = "render", create_folders: bool = False
+) -> Plan:
     """Check the inputs and options and decide length, rate and size.
+
+    Args:
+        options: the job.
+        purpose: what it is for.
+        create_folders: the outputs' folders need not be there yet.
 
     Raises:
         InputError: anything that would make the job fail or harm a file, with a remedy.
@@ -132,6 +140,7 @@ def make_plan(options: GenerateOptions, purpose: Purpose = "render") -> Plan:
         options,
         photo and options.audio is None,
         inputs if template is None else (*inputs, template.path),
+        create_folders,
     )
     media = None if photo else _check_whole(options)
     notes: list[str] = []
@@ -218,7 +227,37 @@ def _about_output(plan: Plan) -> Iterator[str]:
         yield from about_words(probe(options.audio), options.audio)
 
 
-def _check_outputs(options: GenerateOptions, still: bool, inputs: tuple[Path, ...]) -> None:
+def plan_faults(
+    options: GenerateOptions, purpose: Purpose = "render", create_folders: bool = False
+) -> list[str]:
+    """All that :func:`make_plan` would refuse and that can be told by itself, where it refuses a
+    job; empty if it does not.
+    """
+    try:
+        make_plan(options, purpose, create_folders)
+    except SwapTalkError as error:
+        found = [str(error)]
+    else:
+        return []
+    checks: list[Callable[[], object]] = [lambda: is_image(options.target) or _check_whole(options)]
+    checks += [partial(_check_photo, source) for source in options.source]
+    if options.audio is not None:
+        checks.append(partial(measure_audio, options.audio))
+    if options.output is not None:
+        suffixes = (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)
+        checks.append(partial(check_output, options.output, suffixes, (), create_folders))
+    found += [str(fault) for fault in options.value_faults(purpose)]
+    for check in checks:
+        try:
+            check()
+        except SwapTalkError as error:
+            found.append(str(error))
+    return list(dict.fromkeys(found))
+
+
+def _check_outputs(
+    options: GenerateOptions, still: bool, inputs: tuple[Path, ...], create_folders: bool
+) -> None:
     if options.output is not None:
         if still and options.output.suffix.lower() in VIDEO_SUFFIXES:
             raise InputError(
@@ -226,14 +265,15 @@ def _check_outputs(options: GenerateOptions, still: bool, inputs: tuple[Path, ..
                 path=options.target,
                 remedy="give --audio, or an --output ending in .png or .jpg",
             )
-        check_output(options.output, IMAGE_SUFFIXES if still else VIDEO_SUFFIXES, inputs)
+        kinds = IMAGE_SUFFIXES if still else VIDEO_SUFFIXES
+        check_output(options.output, kinds, inputs, create_folders)
     for path, suffixes in (
         (options.preview, IMAGE_SUFFIXES),
         (options.list_faces, IMAGE_SUFFIXES),
         (options.stats, (".json",)),
     ):
         if path is not None:
-            check_output(path, suffixes, inputs)
+            check_output(path, suffixes, inputs, create_folders)
     check_distinct((options.output, options.preview, options.list_faces, options.stats))
 
 

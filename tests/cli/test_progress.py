@@ -47,17 +47,16 @@ progress.end()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
-@pytest.mark.parametrize("columns", [0, 60])
-def test_bars_on_terminals(columns: int) -> None:
-    """Also where the terminal says that it is 0 columns wide, as in many containers."""
+@pytest.mark.parametrize("size", [(0, 0), (0, 60), (24, 60)])
+def test_bars_on_terminals(size: tuple[int, int]) -> None:
+    """Also where the terminal does not know its lines and columns, as in many containers."""
     import fcntl
     import struct
     import termios
 
     ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 0, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    job = subprocess.Popen([sys.executable, "-c", _JOB], stderr=theirs, env=environment)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+    job = subprocess.Popen([sys.executable, "-c", _JOB], stderr=theirs)
     os.close(theirs)
     said = b""
     try:

@@ -14,8 +14,8 @@ from swaptalk.pipeline.progress import Progress
 
 #: Seconds between two lines where standard error is no terminal.
 LINE_SECONDS = 5.0
-#: Columns of a bar on a terminal that does not know its width.
-_COLUMNS = 80
+#: Size assumed of a terminal that does not know its own: of 0 lines, tqdm shows nothing.
+_COLUMNS, _LINES = 80, 24
 
 
 def shown_progress(silent: bool) -> Progress:
@@ -45,9 +45,16 @@ class ProgressBar(Progress):
     def begin(self, stage: str, total: int, done: int = 0) -> None:
         """Show a new bar."""
         self.end()
-        width = {"dynamic_ncols": True} if _knows_its_width() else {"ncols": _COLUMNS}
+        known = _knows_its_size()
         self._bar = tqdm(
-            total=total, initial=done, desc=stage, unit="frame", file=sys.stderr, **width
+            total=total,
+            initial=done,
+            desc=stage,
+            unit="frame",
+            file=sys.stderr,
+            dynamic_ncols=known,
+            ncols=None if known else _COLUMNS,
+            nrows=None if known else _LINES,
         )
 
     def advance(self, count: int) -> None:
@@ -62,11 +69,9 @@ class ProgressBar(Progress):
             self._bar = None
 
 
-def _knows_its_width() -> bool:
-    if os.environ.get("COLUMNS", "").isdecimal():
-        return int(os.environ["COLUMNS"]) > 0
+def _knows_its_size() -> bool:
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns > 0
+        return min(os.get_terminal_size(sys.stderr.fileno())) > 0
     except (OSError, ValueError):
         return False
 

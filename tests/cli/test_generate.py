@@ -195,7 +195,7 @@ def test_ctrl_c_leaves_no_half_file_and_says_how_to_resume(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130, said
-    assert "run the same command with --resume" in said
+    assert "continue with the same command and --resume" in said
     assert not output.exists() and not list(tmp_path.rglob("*.part"))
 
 

@@ -30,8 +30,7 @@ GRACE_SECONDS = 3
 
 
 class WebServer(uvicorn.Server):
-    """Bounds connections, and tells event streams to end when the server shall instead of waiting
-    for their listeners.
+    """Limits connections, and ends event streams when the server stops.
 
     Args:
         app: of :func:`create_app`.
@@ -53,13 +52,13 @@ class WebServer(uvicorn.Server):
         self._changes = app.state.context.changes
 
     def handle_exit(self, sig: int, frame: object) -> None:
-        """Begin to stop."""
+        """Start stopping."""
         self._changes.closing = True
         super().handle_exit(sig, frame)  # type: ignore[arg-type]
 
 
 def serve(settings: ServeOptions) -> int:
-    """Serve until a signal says stop; returns the exit code.
+    """Serve until a signal stops the server; return the exit code.
 
     Raises:
         InputError: the address, the data folder or the cluster cannot be used, or an API key is
@@ -102,7 +101,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _only_server(places: Places) -> IO[bytes]:
-    """Refuse to run twice on one folder: two supervisors would start twice the workers."""
+    """Lock the data folder: a second server on it would start the workers twice."""
     try:
         return lock_file(places.folder / "lock")
     except InputError:

@@ -1,6 +1,4 @@
-"""Errors of the pipeline, which speak of files and command line options, in words for the page and
-the API.
-"""
+"""Translate errors of the pipeline for the page and the API."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ WORDS = {
 
 
 def in_words(text: str) -> str:
-    """Replace the command line's options by what users of the page see."""
+    """Replace options of the command line by the names on the page."""
     return re.sub(
         r"--[a-z]+(?:-[a-z]+)*",
         lambda found: WORDS.get(found[0], found[0][2:].replace("-", " ")),
@@ -38,14 +36,13 @@ def in_words(text: str) -> str:
 
 
 def field_of(text: str) -> str | None:
-    """The API field that a message about an option speaks of."""
+    """Return the API field of an option that a message names."""
     found = re.search(r"--([a-z]+(?:-[a-z]+)*)", text)
     return None if found is None else found[1].replace("-", "_")
 
 
 def explain(error: SwapTalkError, inputs: Mapping[Path, tuple[str, str]]) -> dict[str, Any]:
-    """An error as stored with the job: ``title``, ``detail``, ``remedy``, and ``field`` if one is
-    at fault.
+    """Convert an error to what a job stores: ``title``, ``detail``, ``remedy``, ``field``.
 
     Args:
         error: what was raised.
@@ -66,6 +63,6 @@ def explain(error: SwapTalkError, inputs: Mapping[Path, tuple[str, str]]) -> dic
 
 
 def sentence(text: str) -> str:
-    """With a capital in front and a full stop behind."""
+    """Capitalise a sentence and end it with a full stop."""
     text = " ".join(text.split())
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

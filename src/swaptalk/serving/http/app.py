@@ -1,4 +1,4 @@
-"""The web application: routes, page, guards, and what goes on beside the requests."""
+"""The web application: routes, page, guards, background tasks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WEBHOOK_SECONDS = 1.0
 
 
 def create_app(settings: ServeOptions, places: Places) -> FastAPI:
-    """The application of one server; workers are started elsewhere."""
+    """Create the application of a server; workers are started elsewhere."""
     context = Context(
         settings, places, KeyStore(places.database), Changes(places.store), Metrics(places)
     )
@@ -80,7 +80,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _repeat(work: Callable[[], None], seconds: float) -> None:
-    """Do something in a thread again and again, whatever happens in it."""
+    """Run a function in a thread repeatedly, whatever it raises."""
     while True:
         try:
             await asyncio.to_thread(work)

@@ -1,6 +1,4 @@
-"""HTTP connections that may not be held open by sending nothing: uvicorn itself waits for headers
-for ever.
-"""
+"""HTTP connections with a time limit for request heads; uvicorn has none."""
 
 from __future__ import annotations
 
@@ -19,17 +17,17 @@ class TimedProtocol(H11Protocol):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """A client is there; it shall say what it wants."""
+        """Start the time limit of a new connection."""
         super().connection_made(transport)
         self._expect_request()
 
     def on_response_complete(self) -> None:
-        """An answer is out; the next request is waited for."""
+        """Restart the time limit after a response."""
         super().on_response_complete()
         self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """Stop the time limit."""
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)

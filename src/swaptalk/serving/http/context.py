@@ -1,4 +1,4 @@
-"""What every route needs: the places, the settings, and who is asking."""
+"""Context of the routes: data folder, settings, owner of a request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Context:
     metrics: Metrics
 
     def check_room(self) -> None:
-        """Refuse to take anything in while the disk is nearly full.
+        """Refuse uploads and jobs while the disk is nearly full.
 
         Raises:
             ProblemError: 507.
@@ -57,7 +57,7 @@ Server = Annotated[Context, Depends(context)]
 
 
 def owner(request: Request, server: Server) -> str:
-    """Who is asking: the API key in ``Authorization``, or the browser session made with one.
+    """Identify the owner: the API key in ``Authorization``, or a browser session.
 
     Raises:
         ProblemError: 401 where a key is needed and none, or a wrong one, was given.

@@ -1,4 +1,4 @@
-"""Server-sent events: one look at the database serves everybody who listens."""
+"""Server-sent events: one query of the database serves all listeners."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_STREAMS = 200
 
 
 class Changes:
-    """Tells streams when anything about the jobs has changed; looks only while somebody listens."""
+    """Notifies streams of changed jobs; queries only while somebody listens."""
 
     def __init__(self, store: JobStore) -> None:
         self._store = store

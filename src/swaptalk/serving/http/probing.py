@@ -1,6 +1,4 @@
-"""What is in an uploaded file, from its headers; nothing of it is decoded in the server's own
-process.
-"""
+"""Inspect the headers of an uploaded file, in a decoding process."""
 
 from __future__ import annotations
 

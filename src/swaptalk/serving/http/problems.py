@@ -78,7 +78,7 @@ class ProblemError(Exception):
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer beside its success, for the OpenAPI description."""
+    """Describe the error responses of a route for OpenAPI."""
     return {status: {"model": Problem, "content": {MEDIA_TYPE: {}}} for status in statuses}
 
 
@@ -98,9 +98,7 @@ def invalid(
 
 
 def not_found(what: str, field: str) -> ProblemError:
-    """404 for something that is not there or belongs to somebody else, which shall look the
-    same.
-    """
+    """404 for something that does not exist or belongs to somebody else; both look the same."""
     return ProblemError(404, "not-found", "Not found", f"There is no such {what}.", field=field)
 
 

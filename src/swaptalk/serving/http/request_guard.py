@@ -1,6 +1,4 @@
-"""What every request must pass: it is meant for this server, no other web page sent it, and it is
-not too large.
-"""
+"""Checks of every request: host, origin, size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API takes and gives, as pydantic models: the OpenAPI description is made from them."""
+"""Pydantic models of the API, from which the OpenAPI description is made."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ else:
 
 
 class JobRequest(BaseModel):
-    """A job to be done."""
+    """A job to queue."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -103,10 +103,10 @@ class JobRequest(BaseModel):
     source: list[str] = Field(
         default_factory=list,
         max_length=MOST_PHOTOS,
-        description="Uploads: photos of the person who shall be seen.",
+        description="Uploads: photos of the person to put into the video.",
     )
     audio: str | None = Field(
-        None, pattern=UPLOAD_PATTERN, description="Upload: the words that shall be spoken."
+        None, pattern=UPLOAD_PATTERN, description="Upload: the recording of the words."
     )
     options: JobOptions = Field(default_factory=JobOptions)
     consent: str | None = Field(

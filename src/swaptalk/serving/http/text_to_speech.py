@@ -1,6 +1,4 @@
-"""Words from text, by a speech program of this machine if there is one. Nothing is sent
-anywhere.
-"""
+"""Text to speech by a local program, if one is installed. Nothing is sent anywhere."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Takes an upload in while it arrives: counted, hashed, and given up as soon as it is too large or
-too slow.
-"""
+"""Receive an upload: count and hash it, and stop it if it is too large or too slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells other servers when a job has ended, as the Standard Webhooks specification says.
+"""Deliver webhooks of ended jobs, as the Standard Webhooks specification says.
 
 Deliveries are rows, written in the transaction that ends the job: none is lost when the server
 dies, and one may arrive twice, with the same ``webhook-id``.
@@ -60,7 +60,7 @@ def is_allowed(url: str, hosts: Iterable[str]) -> bool:
 
 
 def webhook_secret(database: Database) -> str:
-    """The secret that signs all deliveries, made on first use."""
+    """Return the secret that signs all deliveries; it is made on first use."""
     with database.transaction() as connection:
         row = connection.execute("SELECT value FROM secrets WHERE name = 'webhook'").fetchone()
         if row is not None:
@@ -78,7 +78,7 @@ def signature(secret: str, message: str, timestamp: int, body: str) -> str:
 
 
 def deliver_due(database: Database, hosts: Iterable[str]) -> int:
-    """Try every delivery whose time has come; returns how many arrived."""
+    """Try every due delivery; return how many arrived."""
     hosts = tuple(hosts)
     rows = database.connection.execute(
         "SELECT * FROM deliveries WHERE next <= ? ORDER BY next LIMIT 20", (time.time(),)

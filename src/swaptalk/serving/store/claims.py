@@ -1,5 +1,4 @@
-"""Jobs as workers see them: claimed for a lease, kept by heartbeats, and ended by the holder of the
-latest token.
+"""The worker's side of the job table: claims with leases, heartbeats and fencing tokens.
 
 A claim gives the job the next *fencing token*. Everything a worker writes names its token and has
 no effect once the job has a newer one: a worker that slept through its lease (a stopped machine, a
@@ -28,11 +27,11 @@ WORKER_SECONDS = 60.0
 
 
 class LeaseLostError(Exception):
-    """Another worker has the job now, or it is gone: drop everything."""
+    """The claim is lost: another worker has the job, or it was deleted."""
 
 
 class Signal(Enum):
-    """What a heartbeat tells the worker."""
+    """Answer to a heartbeat."""
 
     GO_ON = auto()
     CANCEL = auto()
@@ -41,9 +40,7 @@ class Signal(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """How far an attempt has come: ``done`` of ``total`` frames of a stage, of which ``first`` by
-    earlier attempts.
-    """
+    """Progress: ``done`` of ``total`` frames of a stage, ``first`` by earlier attempts."""
 
     stage: str
     total: int
@@ -53,12 +50,12 @@ class Step:
 
 
 class Claims:
-    """The worker's side of the job table.
+    """Claims of one worker process.
 
     Args:
         database: where the jobs are.
         worker: name of the worker process, different for every process.
-        attempts: how often a job may be begun without getting further.
+        attempts: attempts of a job without a further finished chunk.
         lease_seconds: how long a claim lasts without a heartbeat.
     """
 
@@ -69,9 +66,7 @@ class Claims:
         self._attempts, self._lease = attempts, lease_seconds
 
     def claim(self, kinds: Iterable[Kind]) -> Job | None:
-        """Take the oldest job that waits, or whose worker is gone; None if there is nothing to
-        do.
-        """
+        """Claim the oldest job that waits or has lost its worker; None if there is none."""
         kinds = list(kinds)
         now = time.time()
         marks = ", ".join("?" for _ in kinds)
@@ -98,9 +93,7 @@ class Claims:
             )
 
     def _give_up(self, connection: sqlite3.Connection, now: float) -> None:
-        """End jobs whose worker is gone and that were begun often enough, or that were to be
-        cancelled.
-        """
+        """End jobs without a worker that have no attempts left or were cancelled."""
         rows = connection.execute(
             "SELECT * FROM jobs WHERE state = 'running' AND lease_until < ?"
             " AND (attempts >= ? OR cancel)",
@@ -124,7 +117,7 @@ class Claims:
                 )
 
     def heartbeat(self, job: Job, step: Step | None) -> Signal:
-        """Keep the claim for another lease, and tell how far it is."""
+        """Renew the lease and store the progress."""
         now = time.time()
         with self._database.transaction() as connection:
             row = connection.execute(
@@ -162,7 +155,7 @@ class Claims:
             return Signal.CANCEL if row["cancel"] else Signal.GO_ON
 
     def show(self, job: Job, result: Mapping[str, Any]) -> None:
-        """Let users see a part of the result while the job runs."""
+        """Publish a part of the result while the job runs."""
         with self._database.transaction() as connection:
             self._check(connection, job)
             connection.execute(
@@ -188,8 +181,7 @@ class Claims:
             end_job(connection, job, "done", result=result)
 
     def fail(self, job: Job, error: Mapping[str, Any], retry: bool = False) -> None:
-        """End a job without a result or, with ``retry``, put it back unless it has been begun often
-        enough.
+        """End a job as failed or, with ``retry``, put it back if attempts are left.
 
         Raises:
             LeaseLostError: the claim is not the latest.
@@ -203,7 +195,7 @@ class Claims:
                 end_job(connection, job, "failed", error=error)
 
     def cancelled(self, job: Job) -> None:
-        """End a job because its user wanted so.
+        """End a job as cancelled by its user.
 
         Raises:
             LeaseLostError: the claim is not the latest.
@@ -213,9 +205,7 @@ class Claims:
             end_job(connection, job, "cancelled")
 
     def release(self, job: Job) -> None:
-        """Give a job back unfinished, because this worker is to stop; that does not count as an
-        attempt.
-        """
+        """Give a job back because this worker stops; this is not counted as an attempt."""
         with self._database.transaction() as connection:
             try:
                 self._check(connection, job)
@@ -225,9 +215,7 @@ class Claims:
             self._put_back(connection, job, 0.0)
 
     def abandon(self, job: Job) -> None:
-        """Let the job be claimed again at once, as if this worker had died: what worked for it is
-        gone.
-        """
+        """Release the job as if this worker had died."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE jobs SET lease_until = 0 WHERE id = ? AND token = ? AND state = 'running'",
@@ -253,7 +241,7 @@ class Claims:
         return job_from(row)
 
     def register(self, pid: int, kinds: Iterable[Kind]) -> None:
-        """Say that this worker lives; call it again now and then."""
+        """Register this worker as alive; call it repeatedly."""
         now = time.time()
         with self._database.transaction() as connection:
             connection.execute(
@@ -265,9 +253,7 @@ class Claims:
 
 
 def release_worker(database: Database, worker: str) -> None:
-    """Let the jobs of a worker that is known to be dead be claimed at once instead of after their
-    lease.
-    """
+    """Release the jobs of a dead worker before their leases end."""
     with database.transaction() as connection:
         connection.execute(
             "UPDATE jobs SET lease_until = 0 WHERE worker = ? AND state = 'running'", (worker,)

@@ -1,6 +1,4 @@
-"""The data folder: one database, uploads by content, a folder for each job. Only its owner may look
-into it.
-"""
+"""The data folder: database, uploads by content, a folder for each job; private to its owner."""
 
 from __future__ import annotations
 
@@ -13,13 +11,13 @@ from swaptalk.serving.store.uploads import UploadStore
 
 
 class Places:
-    """Opens (or makes) a data folder.
+    """Opens or creates a data folder.
 
     Args:
         folder: where it is.
 
     Raises:
-        InputError: it cannot be made or used.
+        InputError: the folder cannot be created or used.
     """
 
     def __init__(self, folder: Path) -> None:

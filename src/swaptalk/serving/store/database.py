@@ -1,4 +1,4 @@
-"""The SQLite file that holds everything the server must not forget."""
+"""The SQLite database of the server."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Database:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, in autocommit mode; rows are :class:`sqlite3.Row`."""
+        """Return this thread's connection, in autocommit mode; rows are :class:`sqlite3.Row`."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
@@ -151,9 +151,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """The only writer for the length of the ``with`` block; all of it is kept or, after an
-        error, nothing.
-        """
+        """Write exclusively for the ``with`` block; commit at its end, roll back after an error."""
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -164,16 +162,12 @@ class Database:
         connection.execute("COMMIT")
 
     def forget(self) -> None:
-        """Make what was deleted unreadable: also the write-ahead log is emptied, as far as no
-        reader needs it.
-        """
+        """Empty the write-ahead log, so that deleted rows cannot be read."""
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def next_revision(connection: sqlite3.Connection) -> int:
-    """A number above all that were given before; every change that users shall hear of takes
-    one.
-    """
+    """Return the next revision number; every change that is reported to users takes one."""
     return int(
         connection.execute("UPDATE revisions SET last = last + 1 RETURNING last").fetchone()[0]
     )

@@ -1,4 +1,4 @@
-"""Deletes what is too old, and what processes that died have left behind."""
+"""Delete what is too old, and what dead processes have left behind."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REMOVALS_SECONDS = 86400.0
 
 
 def delete_job(places: Places, owner: str, job: str) -> None:
-    """Forget a job that has ended, and delete its files.
+    """Delete an ended job and its files.
 
     Raises:
         JobNotFoundError: there is none.
@@ -32,7 +32,7 @@ def delete_job(places: Places, owner: str, job: str) -> None:
 
 
 def delete_upload(places: Places, owner: str, upload: str) -> None:
-    """Delete an upload, the pictures that were cut out of it, and the template that was made of it.
+    """Delete an upload, its pictures and its template.
 
     Raises:
         UploadNotFoundError: there is none.
@@ -46,7 +46,7 @@ def delete_upload(places: Places, owner: str, upload: str) -> None:
 
 
 def tidy(places: Places, limits: Limits, now: float | None = None) -> None:
-    """One round: jobs and uploads past their time, then files without a row."""
+    """Delete expired jobs and uploads, then files without a row."""
     now = time.time() if now is None else now
     for job in [
         *places.store.ended_before(now - limits.keep_seconds),

@@ -1,6 +1,4 @@
-"""Jobs as users see them: submitted, listed, cancelled, deleted. What workers do with them is in
-``claims``.
-"""
+"""The user's side of the job table: submit, list, cancel, delete. Workers use ``claims``."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ SURVEY, GENERATE = "find faces", "generate"
 
 
 class JobNotFoundError(LookupError):
-    """There is no such job, or it is somebody else's."""
+    """The job does not exist, or belongs to somebody else."""
 
 
 class KeyReusedError(Exception):
@@ -81,12 +79,12 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing will happen to it any more."""
+        """Return whether the job has ended."""
         return self.state in ENDED
 
     @property
     def progress(self) -> float:
-        """0 to 1: how much of the work is done."""
+        """Return the share of the work that is done, 0 to 1."""
         if self.state == "done":
             return 1.0
         share = self.stage_done / self.stage_total if self.stage_total else 0.0
@@ -97,7 +95,7 @@ class Job:
         return share
 
     def seconds_left(self, now: float) -> float | None:
-        """An estimate from the speed of the running stage; None as long as there is none."""
+        """Estimate the seconds left from the speed of the running stage; None if unknown."""
         made = self.stage_done - self.stage_first
         if (
             self.state != "running"
@@ -235,7 +233,7 @@ class JobStore:
         limit: int = 50,
         before: float | None = None,
     ) -> list[Job]:
-        """The newest jobs first; ``before`` goes on where the last list ended."""
+        """List jobs, newest first; ``before`` continues a list."""
         kinds, states = list(kinds), None if states is None else list(states)
         query = f"SELECT * FROM jobs WHERE owner = ? AND kind IN ({_marks(kinds)})"
         values: list[Any] = [owner, *kinds]
@@ -261,7 +259,7 @@ class JobStore:
         return None if row is None else job_from(row)
 
     def cancel(self, owner: str, job: str) -> Job:
-        """Stop a job: at once if it waits, soon if it runs; one that has ended stays as it is.
+        """Cancel a job: at once if it waits, soon if it runs; ended jobs do not change.
 
         Raises:
             JobNotFoundError: there is none.
@@ -278,7 +276,7 @@ class JobStore:
             return self._read(connection, owner, job)
 
     def remove(self, owner: str, job: str) -> None:
-        """Forget a job that has ended; the caller deletes its files.
+        """Delete the row of an ended job; the caller deletes its files.
 
         Raises:
             JobNotFoundError: there is none.
@@ -342,9 +340,7 @@ def end_job(
     result: Mapping[str, Any] | None = None,
     error: Mapping[str, Any] | None = None,
 ) -> None:
-    """Bring a job into a state that it does not leave again, count it, and have its webhook
-    called.
-    """
+    """Put a job into a final state, count it, and queue its webhook."""
     now = time.time()
     connection.execute(
         "UPDATE jobs SET state = ?, finished = ?, lease_until = NULL, worker = NULL, revision = ?,"
@@ -376,7 +372,7 @@ def end_job(
 
 
 def count_up(connection: sqlite3.Connection, name: str, amount: float) -> None:
-    """Add to a total that outlives the jobs it counts."""
+    """Add to a total that is kept when jobs are deleted."""
     connection.execute(
         "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value"
         " + excluded.value",

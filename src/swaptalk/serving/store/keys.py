@@ -1,4 +1,4 @@
-"""API keys, kept as hashes, and the sessions of browsers that have shown one."""
+"""API keys, stored as hashes, and browser sessions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _USED_EVERY = 300.0
 
 @dataclass(frozen=True)
 class Key:
-    """One key as it is listed; the key itself is shown once, when it is made."""
+    """A listed key; the key itself is shown only when it is created."""
 
     id: str
     name: str
@@ -31,9 +31,7 @@ class Key:
 
 
 def _hash(secret: str) -> str:
-    """Keys are 256 random bits: no dictionary holds them, so one round of SHA-256 hides them well
-    enough.
-    """
+    """Hash a key; one round of SHA-256 is enough for 256 random bits."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -44,7 +42,7 @@ class KeyStore:
         self._database = database
 
     def add(self, name: str) -> str:
-        """Make a key and return it.
+        """Create a key and return it.
 
         Raises:
             InputError: the name is taken.
@@ -63,14 +61,14 @@ class KeyStore:
         return key
 
     def list(self) -> list[Key]:
-        """All keys, the oldest first."""
+        """List all keys, oldest first."""
         rows = self._database.connection.execute(
             "SELECT id, name, created, used FROM keys ORDER BY created"
         )
         return [Key(**dict(row)) for row in rows]
 
     def remove(self, name: str) -> None:
-        """Make a key useless at once; what it owns stays until it is too old.
+        """Revoke a key; its uploads and jobs stay until they expire.
 
         Raises:
             InputError: there is none of this name.
@@ -83,7 +81,7 @@ class KeyStore:
         self._database.forget()
 
     def owner(self, key: str) -> str | None:
-        """Who has this key; None if nobody does."""
+        """Return the owner of a key; None if it is unknown."""
         row = self._database.connection.execute(
             "SELECT id, used FROM keys WHERE hash = ?", (_hash(key),)
         ).fetchone()
@@ -96,7 +94,7 @@ class KeyStore:
         return str(row["id"])
 
     def begin_session(self, owner: str) -> str:
-        """A token that stands for the key in a browser's cookie, where scripts cannot read it."""
+        """Start a session; return its token for a cookie that scripts cannot read."""
         token, now = secrets.token_urlsafe(32), time.time()
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE until < ?", (now,))
@@ -107,13 +105,13 @@ class KeyStore:
         return token
 
     def session_owner(self, token: str) -> str | None:
-        """Whose session this is; None if it is over."""
+        """Return the owner of a session; None if it has ended."""
         row = self._database.connection.execute(
             "SELECT key FROM sessions WHERE hash = ? AND until >= ?", (_hash(token), time.time())
         ).fetchone()
         return None if row is None else str(row["key"])
 
     def end_session(self, token: str) -> None:
-        """Forget a session."""
+        """End a session."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE hash = ?", (_hash(token),))

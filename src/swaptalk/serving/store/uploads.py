@@ -1,6 +1,4 @@
-"""Files that users gave: stored once by content, listed for each owner, deleted with the last one
-who has them.
-"""
+"""Uploaded files: stored once by content, listed by owner, deleted with the last owner."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ NAME_LENGTH = 200
 
 
 class UploadNotFoundError(LookupError):
-    """There is no such upload, or it is somebody else's."""
+    """The upload does not exist, or belongs to somebody else."""
 
 
 class UploadBusyError(Exception):
@@ -30,7 +28,7 @@ class UploadBusyError(Exception):
 
 
 class DiskQuotaError(Exception):
-    """The owner's room is used up."""
+    """The owner's disk quota is used up."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,7 @@ def _upload_from(row: sqlite3.Row) -> Upload:
 
 
 def clean_name(name: str) -> str:
-    """The last part of a path, without control characters: for people to read, never used as a
-    path.
-    """
+    """Return the last part of a path, without control characters; for display only."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return (
         "".join(character for character in last if character.isprintable()).strip()[-NAME_LENGTH:]
@@ -100,7 +96,7 @@ class UploadStore:
         media: Mapping[str, Any],
         room: int,
     ) -> tuple[Upload, bool]:
-        """Take a complete file in.
+        """Add a complete file.
 
         Args:
             owner: whose it is.
@@ -159,7 +155,7 @@ class UploadStore:
         return [_upload_from(row) for row in rows]
 
     def touch(self, owner: str, upload: str) -> None:
-        """Note that it is used: retention counts from here."""
+        """Record a use: retention counts from now."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE uploads SET used = ? WHERE id = ? AND owner = ?",
@@ -167,7 +163,7 @@ class UploadStore:
             )
 
     def remove(self, owner: str, upload: str) -> None:
-        """Forget an upload and, if nobody else has it, delete its contents.
+        """Remove an upload; delete its contents if nobody else has it.
 
         Raises:
             UploadNotFoundError: none of this owner has the name.
@@ -207,13 +203,11 @@ class UploadStore:
         return [_upload_from(row) for row in rows]
 
     def used_bytes(self, owner: str) -> int:
-        """Room that the owner's uploads and results take."""
+        """Return the disk space of the owner's uploads and results."""
         return used_bytes(self._database.connection, owner)
 
     def sweep(self, older_than: float) -> None:
-        """Delete files that no row speaks of, left by processes that died; younger ones may be on
-        their way.
-        """
+        """Delete old files without a row, left by dead processes."""
         with self._database.transaction() as connection:
             known = {row["id"] for row in connection.execute("SELECT DISTINCT id FROM uploads")}
             for path in self._folder.glob("??/*"):
@@ -236,7 +230,7 @@ def used_bytes(connection: sqlite3.Connection, owner: str) -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Sync a folder."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Where the files of a job lie, and how an attempt takes over from the one before."""
+"""Folders of a job, and how an attempt takes over from the one before."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Workspace:
         return self.path / name
 
     def attempt(self, token: int) -> Path:
-        """Folder that only the claim with this token works in."""
+        """Return the folder of the claim with this token."""
         return self.path / f"attempt-{token}"
 
     def begin(self, token: int, output: str) -> Path:
@@ -60,9 +60,7 @@ class Workspace:
         return [int(name) for name in names if name.isdecimal()]
 
     def publish(self, token: int, names: Iterable[str]) -> None:
-        """Move an attempt's files to their place, durably; call it only while the claim is known to
-        hold.
-        """
+        """Move an attempt's files to their place and sync; call it only while the claim holds."""
         for name in names:
             made = self.attempt(token) / name
             if made.exists():

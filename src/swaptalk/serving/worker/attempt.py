@@ -1,4 +1,4 @@
-"""One attempt at a job: keeps the lease while the work goes on, and stops the work when it must."""
+"""One attempt at a job: renew the lease during the work, and stop the work if needed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ EXIT_STALLED = 75
 
 
 class CancelledError(Exception):
-    """The user does not want the result any more."""
+    """The user has cancelled the job."""
 
 
 class StoppedError(Exception):
-    """The worker shall end; the job will be gone on with by another."""
+    """The worker is stopping; another one will continue the job."""
 
 
 class Attempt(Progress):
@@ -35,7 +35,7 @@ class Attempt(Progress):
     Args:
         claims: where heartbeats go.
         job: the claimed job.
-        stopping: set when the worker shall end.
+        stopping: set when the worker is to stop.
     """
 
     def __init__(self, claims: Claims, job: Job, stopping: threading.Event) -> None:
@@ -47,15 +47,15 @@ class Attempt(Progress):
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
-        """A stage of ``total`` frames begins, of which earlier attempts have ``done``."""
+        """Start a stage of ``total`` frames, ``done`` by earlier attempts."""
         self._step = Step(stage, total, done, done, time.time())
         self.check()
 
     def advance(self, count: int) -> None:
-        """So many more frames are finished.
+        """Count finished frames.
 
         Raises:
-            CancelledError, StoppedError, LeaseLostError: the work shall not go on.
+            CancelledError, StoppedError, LeaseLostError: the work must stop.
         """
         step = self._step
         if step is not None:
@@ -63,16 +63,12 @@ class Attempt(Progress):
         self.check()
 
     def check(self) -> None:
-        """Note that the work is alive, and see whether it shall go on; raises as
-        :meth:`advance`.
-        """
+        """Record a sign of life and check whether to continue; raises as :meth:`advance`."""
         self._moved = time.monotonic()
         self.obey()
 
     def obey(self) -> None:
-        """See whether the work shall go on, without a sign that it does; raises as
-        :meth:`advance`.
-        """
+        """Check whether to continue, without a sign of life; raises as :meth:`advance`."""
         if self._signal is Signal.LOST:
             raise LeaseLostError(self._job.id)
         if self._signal is Signal.CANCEL:
@@ -81,9 +77,7 @@ class Attempt(Progress):
             raise StoppedError
 
     def begin_afresh(self) -> None:
-        """Give the job back, which is no failed attempt, and end this worker process; raises
-        StoppedError.
-        """
+        """Give the job back without a failed attempt and end this process; raises StoppedError."""
         self._stopping.set()
         self.obey()
 

@@ -1,4 +1,4 @@
-"""A worker process: claims jobs and does them, until it is told to stop or its server is gone.
+"""A worker process: claim and run jobs until it is stopped or its server is gone.
 
 It is started by ``worker_process`` with one line of JSON on its standard input: name, kinds of
 jobs, and the server's settings. Standard input then stays open; its end means that the server has
@@ -40,7 +40,7 @@ _PATHS = ("data", "models", "certificate", "key")
 
 
 class Worker:
-    """Does one job after another.
+    """Runs one job after another.
 
     Args:
         name: of this process, never used before.
@@ -101,9 +101,7 @@ class Worker:
         space.clear(job.token)
 
     def _again(self, job: Job) -> None:
-        """Something that nobody foresaw: another attempt may do better, and keeps what this one has
-        finished.
-        """
+        """Put a job back after an unexpected error."""
         try:
             self._claims.fail(
                 job,
@@ -120,7 +118,7 @@ class Worker:
 
 
 def main() -> NoReturn:
-    """Run a worker as standard input describes it."""
+    """Run a worker with the settings on standard input."""
     said = json.loads(sys.stdin.buffer.readline())
     end_with_input()
     settings: dict[str, Any] = {

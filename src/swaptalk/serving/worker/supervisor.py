@@ -1,4 +1,4 @@
-"""Keeps the worker processes running."""
+"""Start the worker processes and restart those that die."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Process:
 
 
 class Supervisor:
-    """Starts the workers, and others in the place of those that die.
+    """Starts the workers and replaces those that die.
 
     Args:
         settings: of the server.
@@ -60,7 +60,7 @@ class Supervisor:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the workers give their jobs back and end; those that do not are killed."""
+        """Stop the workers; kill those that do not give their jobs back."""
         self._stopping.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""What workers do for each kind of job."""
+"""Run each kind of job."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TEMPLATE = f"scene{TEMPLATE_SUFFIX}"
 
 
 class Tasks:
-    """Does the jobs of one worker process; the networks stay loaded between them.
+    """Runs the jobs of one worker process; the networks stay loaded between them.
 
     Args:
         settings: of the server.
@@ -85,7 +85,7 @@ class Tasks:
         return SwapTalk(self._loaded_networks, self._vision, attempt)
 
     def run(self, job: Job, attempt: Attempt) -> None:
-        """Do a job and publish its result.
+        """Run a job and publish its result.
 
         Raises:
             InputError: the inputs or options are at fault.

@@ -55,7 +55,7 @@ def commands() -> str:
     for verb in VERBS:
         text = help_text(verb.name)
         lines += [f"## swaptalk {verb.name}", "", "```text", text, "```", ""]
-        for name in re.findall(r"^\W*• ([a-z-]+)", text, re.M):
+        for name in re.findall(r"^(?:\W*• |  )([a-z][a-z-]+)  ", text, re.M):
             below = help_text(verb.name, name)
             lines += [f"### swaptalk {verb.name} {name}", "", "```text", below, "```", ""]
     return "\n".join(lines)

@@ -1,1 +1,1 @@
-"""From footage to training batches: preparation, the dataset folder, latent cache and samplers."""
+"""Footage to training batches: preparation, dataset folder, latent cache, samplers."""

@@ -1,4 +1,4 @@
-"""Augmentation of log-mel spectrograms: other microphones, rooms and voices saying the same thing.
+"""Augment log-mel spectrograms: other microphones, rooms and voices.
 
 Works on spectrograms and not on samples, because those are cached and a batch must not cost a
 Fourier transform.
@@ -25,9 +25,7 @@ MASK_BANDS = 10
 
 
 def augment_mel(mel: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A variation of a log-mel (T, 80) as `swaptalk.media.mel.log_mel` scales it; the timing
-    stays.
-    """
+    """Vary a log-mel (T, 80) of `swaptalk.media.mel.log_mel`; the timing stays."""
     bands = mel.shape[1]
     if rng.random() < 0.5:
         mel = shift_bands(mel, int(rng.integers(-SHIFT_BANDS, SHIFT_BANDS + 1)))

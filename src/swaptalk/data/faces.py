@@ -75,7 +75,7 @@ class FaceSampler:
         self._sampler = MixedSampler(items, video_share, sharpness)
 
     def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.uint8]:
-        """Crops uint8 (count, 256, 256, 3)."""
+        """Draw crops uint8 (count, 256, 256, 3)."""
         return np.stack([self._one(rng) for _ in range(count)])
 
     def _one(self, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -90,8 +90,7 @@ class FaceSampler:
 
 
 def held_out_faces(dataset: Dataset, count: int, maximum_scale: float = 1.6) -> NDArray[np.uint8]:
-    """The same up to ``count`` faces of different validation people every time, uint8 (n, 256, 256,
-    3).
+    """Return up to ``count`` fixed faces of different validation people, uint8 (n, 256, 256, 3).
 
     Where a dataset has none (a smoke run), training people stand in.
     """

@@ -1,5 +1,4 @@
-"""Who is who, and who is tested on: labels, pseudo-identities for the unlabelled, a split that new
-data do not move.
+"""Identities and split: labels, pseudo-identities for unlabelled items, a stable split.
 
 A person's split follows from a hash of the person's name, so it does not depend on who else is
 there. Unlabelled items join the person they look like (SFace) or become a new one named after
@@ -56,7 +55,7 @@ class _People:
             self._sums[self._index[name]] += direction
 
     def nearest(self, direction: NDArray[np.float32]) -> tuple[str, float]:
-        """The most similar person and the cosine; ("", 0) if nobody is known."""
+        """Return the most similar person and the cosine; ("", 0) if nobody is known."""
         if not self._names or not np.isfinite(direction).all():
             return "", 0.0
         sums = self._sums[: len(self._names)]
@@ -72,7 +71,7 @@ class _People:
 def assign(
     candidates: Sequence[Candidate], known: Mapping[str, str], test_share: float
 ) -> tuple[list[Item], list[tuple[Item, str]]]:
-    """Give each item its person and split.
+    """Assign a person and a split to each item.
 
     Args:
         candidates: all items of the dataset.

@@ -1,6 +1,4 @@
-"""Embeddings of a whole dataset, computed once: the encoder is frozen, so later stages train on
-these.
-"""
+"""Cache of the embeddings of a dataset; the encoder is frozen, so later stages train on them."""
 
 from __future__ import annotations
 
@@ -28,8 +26,7 @@ RUN_FRAMES = 10
 
 
 def spread_runs(usable: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """At most ``count`` of the usable frames (n,), in runs of `RUN_FRAMES` consecutive ones spread
-    over them all.
+    """Choose at most ``count`` usable frames (n,), in runs of `RUN_FRAMES` spread over the clip.
 
     Where no run is that long, single frames are spread instead.
     """
@@ -77,7 +74,7 @@ class LatentCache:
 
     @property
     def folder(self) -> Path:
-        """Where the embeddings lie."""
+        """Return the folder of the embeddings."""
         return self._arrays.folder
 
     def _usable(self, item: Item) -> NDArray[np.bool_]:
@@ -94,7 +91,7 @@ class LatentCache:
         device: torch.device | str = "cpu",
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Encode what is not cached yet; an interrupted build goes on where it was.
+        """Encode what is not cached yet; an interrupted build continues.
 
         Args:
             items: those that will be read; whatever shares a unit with them is encoded too.

@@ -1,4 +1,4 @@
-"""Which item comes next: people seen equally often, sharp pictures more often than soft ones."""
+"""Sample items: balanced over people, sharp pictures more often than soft ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ItemSampler:
         self._edges = np.cumsum(weight / weight.sum())
 
     def draw(self, rng: np.random.Generator, count: int) -> list[Item]:
-        """``count`` items."""
+        """Draw ``count`` items."""
         picked = np.searchsorted(self._edges, rng.random(count), side="right")
         return [self.items[min(int(k), len(self.items) - 1)] for k in picked]
 
@@ -65,7 +65,7 @@ class MixedSampler:
         self._video_share = video_share
 
     def draw(self, rng: np.random.Generator) -> Item:
-        """One item."""
+        """Draw one item."""
         sampler = self._clips if rng.random() < self._video_share else self._photos
         return sampler.draw(rng, 1)[0]
 
@@ -76,6 +76,6 @@ def item_weight(item: Item, sharpness: float) -> float:
 
 
 def usable_frame(usable: NDArray[np.bool_], rng: np.random.Generator) -> int | None:
-    """A random usable frame; None if there is none."""
+    """Draw a usable frame; None if there is none."""
     good = np.flatnonzero(usable)
     return int(rng.choice(good)) if len(good) else None

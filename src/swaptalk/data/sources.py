@@ -1,5 +1,4 @@
-"""What there is to prepare: loose videos and photos, folders of them, tar shards, with an
-``index.csv`` or without.
+"""Find the footage to prepare: videos, photos, folders, tar shards, with or without ``index.csv``.
 
 Labels come from an ``index.csv`` in the folder, else from subfolders: everything in a subfolder is
 one person. Columns that matter: ``name`` (photo) or ``id`` (clip, found in the folder or its
@@ -51,7 +50,7 @@ class Source:
     end: float | None = None
 
     def read_photo(self) -> NDArray[np.uint8]:
-        """The photo as RGB uint8 (H, W, 3).
+        """Read the photo as RGB uint8 (H, W, 3).
 
         Raises:
             InputError: missing or damaged.
@@ -77,7 +76,7 @@ def _opened(path: Path) -> tarfile.TarFile:
 
 
 def find_sources(paths: Sequence[Path]) -> list[Source]:
-    """All photos and clips under the paths, sorted by name, each once.
+    """Find all photos and clips under the paths, sorted by name, each once.
 
     Raises:
         InputError: a path does not exist or holds neither, or two sources have one name.
@@ -116,7 +115,7 @@ def _kind(path: Path) -> Kind | None:
 
 
 def _folder(root: Path) -> Iterator[Source]:
-    """Every photo, clip and tar file below; whoever lies in one subfolder is one person."""
+    """Find photos, clips and tar files below; a subfolder is one person."""
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         inside = path.relative_to(root)
         identity = inside.parts[0] if len(inside.parts) > 1 else ""
@@ -128,7 +127,7 @@ def _folder(root: Path) -> Iterator[Source]:
 
 
 def _archive(path: Path, name: str) -> Iterator[Source]:
-    """Photos of a tar file; a folder inside it is one person."""
+    """Find the photos of a tar file; a folder inside it is one person."""
     try:
         with tarfile.open(path) as archive:
             members = sorted(m.name for m in archive if m.isfile())
@@ -180,9 +179,7 @@ def _rows(index: Path) -> Iterator[dict[str, str]]:
 
 
 def _inside(index: Path, name: str) -> str:
-    """A name from an index, which may come from somebody else: only files in its folder may be
-    meant.
-    """
+    """Check that a name from an index, which may be untrusted, stays inside its folder."""
     if "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts:
         raise InputError(
             f"lists {name!r}, which is not in its folder",
@@ -193,7 +190,7 @@ def _inside(index: Path, name: str) -> str:
 
 
 def _file_of(root: Path, name: str) -> Path:
-    """A row's file: named in full, or by its stem, in the folder or in ``clips/``."""
+    """Return a row's file: named in full, or by its stem, in the folder or in ``clips/``."""
     for folder in (root, root / "clips"):
         if name and (folder / name).is_file():
             return folder / name

@@ -1,4 +1,4 @@
-"""Who is trained on, who is judged on while training, and who is tested on; new data move nobody.
+"""Split of people into training, validation and test; new data move nobody.
 
 Each person's split follows from a hash of the person's name. The index of a dataset knows training
 and test people; validation people are taken from the training people whenever a dataset is opened,
@@ -23,19 +23,17 @@ _PURPOSE = "validation:"
 
 
 def _below(text: str, share: float) -> bool:
-    """Whether a text's hash is among the lowest ``share`` of all."""
+    """Return whether a text's hash is among the lowest ``share`` of all."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") < share * 2**64
 
 
 def hashed_split(identity: str, test_share: float) -> Split:
-    """``test`` or ``train``, decided by a person's name alone; about ``test_share`` of all people
-    are for testing.
-    """
+    """Return ``test`` (a share of ``test_share``) or ``train``, by a person's name alone."""
     return "test" if _below(identity, test_share) else "train"
 
 
 def validation_people(people: Iterable[str], share: float) -> set[str]:
-    """Those of the training people who are validated on instead, about ``share`` of them.
+    """Choose validation people, about ``share`` of the training people.
 
     Args:
         people: everybody who is not tested on.

@@ -105,9 +105,7 @@ class Decoder(nn.Module):
 
 @dataclass
 class VQGANOutput:
-    """What a training step needs: the picture (N, 3, H, W), the commitment loss, the latents (N, C,
-    h, w).
-    """
+    """Output of a training step: picture (N, 3, H, W), commitment loss, latents (N, C, h, w)."""
 
     picture: Tensor
     commitment: Tensor
@@ -131,8 +129,7 @@ class VQGAN(nn.Module):
         self._encoder_frozen = False
 
     def freeze_encoder(self) -> None:
-        """Leave encoder and codebooks as they are from now on, also in training mode: only the
-        decoder learns.
+        """Freeze encoder and codebooks, also in training mode: only the decoder learns.
 
         Whatever was learned on the embeddings stays valid then, while the pictures made of them get
         better.

@@ -1,1 +1,1 @@
-"""plan -> analyse -> generate -> write: the only place that knows the order of the work."""
+"""The job: plan, analyse, generate, write."""

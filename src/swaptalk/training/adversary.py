@@ -1,4 +1,4 @@
-"""The game against the patch discriminator, which autoencoder, swap and lip-sync play alike."""
+"""Adversarial training against the patch discriminator, for autoencoder, swap and lip-sync."""
 
 from __future__ import annotations
 
@@ -18,16 +18,12 @@ def adversarial_rise(step: int, start: int, length: int) -> float:
 
 
 def fooling_loss(discriminator: nn.Module, made: Tensor) -> Tensor:
-    """What the generator minimises: how little its pictures (N, 3, H, W) look real; no gradient for
-    the judge.
-    """
+    """Loss of the generator on its pictures (N, 3, H, W); no gradient for the discriminator."""
     return generator_loss(frozen_logits(discriminator, made))
 
 
 def judging_terms(discriminator: nn.Module, real: Tensor, made: Tensor) -> Terms:
-    """What the discriminator minimises, on real and made pictures (N, 3, H, W); no gradient for the
-    generator.
-    """
+    """Loss of the discriminator on real and generated pictures; no gradient for the generator."""
     terms = Terms({"discriminator": 1.0})
     logits = discriminator(torch.cat([real, made.detach()]))
     terms.add("discriminator", lambda: discriminator_loss(*logits.chunk(2)))

@@ -1,6 +1,4 @@
-"""Exponential moving averages of weights (Polyak & Juditsky 1992), which are what gets evaluated
-and exported.
-"""
+"""Exponential moving averages of weights (Polyak & Juditsky 1992), evaluated and exported."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, networks: dict[str, nn.Module], step: int) -> None:
-        """Take the networks' weights after ``step`` steps in."""
+        """Update the averages with the weights after ``step`` steps."""
         share = 1 - self.decay(step)
         for name, average in self.networks.items():
             for kept, new in zip(average.parameters(), networks[name].parameters(), strict=True):

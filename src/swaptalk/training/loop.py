@@ -1,5 +1,4 @@
-"""The one training loop of all stages, on Lightning Fabric: a CPU, a GPU or many machines run the
-same code.
+"""The training loop of all stages, on Lightning Fabric: the same on a CPU, a GPU or many machines.
 
 Batch k and all random numbers of its step follow from the seed, the process's rank and k alone. A
 run that is killed and started again therefore goes on with exactly the batches and dropouts that it
@@ -103,7 +102,7 @@ class Trainer:
         return folder
 
     def _prepare(self) -> None:
-        """Let the stage make its caches with its frozen networks, in the run's precision."""
+        """Let the stage build its caches, in the run's precision."""
         with self.fabric.autocast():
             self.stage.prepare()
 
@@ -151,8 +150,7 @@ class Trainer:
             ) from error
 
     def _start_from(self, run: Path) -> None:
-        """Take another run's averaged weights; networks that it lacks (a late discriminator) start
-        afresh.
+        """Load another run's averaged weights; networks that it lacks start from scratch.
 
         Raises:
             KeyError: it lacks a network that gets exported.
@@ -215,13 +213,13 @@ class Trainer:
         self._save()
 
     def _progress(self) -> float:
-        """This process's own part of the budget, 0..1."""
+        """Return this process's share of the budget used, 0..1."""
         return progress(
             self.state.step, self.state.elapsed, self.options.steps, self.options.minutes
         )
 
     def _agree(self, stop: StopRequest) -> float:
-        """Take the first process's progress, so that all have one learning rate and stop together.
+        """Share the first process's progress: one learning rate, one end.
 
         Raises:
             KeyboardInterrupt: the run was asked to stop; it is saved.
@@ -238,13 +236,13 @@ class Trainer:
         return used
 
     def _numbered_batch(self, number: int) -> Batch:
-        """Batch ``number`` of this process."""
+        """Make batch ``number`` of this process."""
         return self.stage.batch(
             np.random.default_rng([self.options.seed, self.fabric.global_rank, number])
         )
 
     def _step(self, batches: Prefetcher[Batch]) -> None:
-        """One optimiser step of every player."""
+        """Run one optimiser step of every player."""
         options = self.options
         factor = self._schedule.factor(self.state.step, self._used)
         for group in self._optimizers.values():
@@ -275,7 +273,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def _synchronised(self, player: str, last: bool) -> Iterator[None]:
-        """Let processes exchange gradients with the last of the accumulated batches only."""
+        """Exchange gradients between processes only with the last accumulated batch."""
         with contextlib.ExitStack() as stack:
             for name in self.stage.players()[player]:
                 network: Any = self.stage.networks[name]  # by now wrapped by Fabric
@@ -283,7 +281,7 @@ class Trainer:
             yield
 
     def _clip(self, player: str) -> float:
-        """Clip the gradient of a player's networks together; returns its norm before."""
+        """Clip the gradient of a player's networks; return its norm before."""
         weights = [
             p for name in self.stage.players()[player] for p in self._plain[name].parameters()
         ]
@@ -338,7 +336,7 @@ class Trainer:
         self._say(f"{state.step}: {shown}; {speed:.1f} samples/s, {100 * self._progress():.0f} %")
 
     def _evaluate(self) -> None:
-        """Let the first process judge the averages; training's random numbers are not touched."""
+        """Evaluate the averages in the first process; random numbers of the training stay."""
         if self._record is not None:
             with torch.random.fork_rng(devices=[]), torch.no_grad():
                 torch.manual_seed(self.options.seed)

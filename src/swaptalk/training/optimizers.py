@@ -1,6 +1,4 @@
-"""Which optimiser trains which weight: Muon the matrices inside a network, AdamW everything
-else.
-"""
+"""Optimisers: Muon for the matrices inside a network, AdamW for everything else."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ def build_optimizers(
     other_rate: float,
     outer: Sequence[str] = (),
 ) -> list[torch.optim.Optimizer]:
-    """Optimisers of a network's weights; each remembers its rate as ``base_lr`` for the schedule.
+    """Build the optimisers of a network; each stores its rate as ``base_lr`` for the schedule.
 
     Args:
         network: whose weights that require a gradient are trained.

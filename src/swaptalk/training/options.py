@@ -1,6 +1,4 @@
-"""Options of a training run: dataclasses whose field docstrings are the command line's help, stored
-as JSON.
-"""
+"""Options of training runs: dataclasses, whose field docstrings are the help texts, and JSON."""
 
 from __future__ import annotations
 
@@ -21,68 +19,62 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class LoopOptions:
-    """What every stage's run has: where it goes, how long it lasts, how fast it learns, on what it
-    runs.
-    """
+    """Options of every stage: folder, budget, optimiser, hardware."""
 
     out: Path
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
-    is resumed."""
+    """Folder of the run; a run found there is resumed."""
     restart: bool = False
-    """Begin anew even where a checkpoint lies in the folder."""
+    """Start again, even if the folder holds a checkpoint."""
     start_from: Path | None = None
-    """Another run of the same stage, whose averaged weights this run begins with."""
+    """Run of the same stage, from whose averaged weights this one starts."""
     steps: int = 0
-    """Optimiser steps in all, those before an interruption included; 0: no such limit."""
+    """Optimiser steps in all, with those before an interruption; 0: no limit."""
     minutes: float = 0.0
-    """Minutes of training in all, those before an interruption included; 0: no such limit."""
+    """Minutes of training in all, with those before an interruption; 0: no limit."""
     batch_size: int = 8
-    """Samples in each process's batch."""
+    """Samples in the batch of each process."""
     accumulate: int = 1
-    """Batches whose gradients are added for one optimiser step."""
+    """Batches accumulated for one optimiser step."""
     optimizer: OptimizerName = "muon"
-    """muon learns faster in few steps; adamw is the usual choice."""
+    """muon learns faster in few steps; adamw is the common choice."""
     learning_rate: float = 3e-3
-    """Rate of Muon, or of AdamW where it trains everything."""
+    """Learning rate of Muon, or of AdamW if it trains everything."""
     other_rate: float = 1e-3
-    """Rate of AdamW for what Muon does not train (biases, first and last layers)."""
+    """Learning rate of AdamW for biases, first and last layers."""
     warm_up: int = 50
-    """Steps over which the rate rises."""
+    """Steps over which the learning rate rises."""
     decay_share: float = 0.3
-    """Share of the budget, at its end, over which the rate falls to nothing."""
+    """Share of the budget, at its end, over which the learning rate falls to 0."""
     clip: float = 1.0
-    """Largest norm of a network's gradient; 0: any."""
+    """Largest gradient norm of a network; 0: no clipping."""
     ema_decay: float = 0.998
-    """Decay of the moving average of the weights, which is what gets exported."""
+    """Decay of the moving average of the weights, which is exported."""
     seed: int = 0
     """Batch k and its random numbers follow from this number and k alone."""
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     """Arithmetic of the networks."""
     compile: bool = False
-    """Compile the networks first; pays off after some hundred steps."""
+    """Compile the networks; pays off after some hundred steps."""
     accelerator: str = "auto"
     """cpu, gpu, mps or auto."""
     devices: int = 1
-    """Processes on each machine; under torchrun or Slurm give what they were started with."""
+    """Processes on each machine; the same number as given to torchrun or Slurm."""
     nodes: int = 1
-    """Machines."""
+    """Number of machines."""
     strategy: str = "auto"
-    """How the processes work together, as Lightning Fabric names it: auto, ddp, ..."""
+    """Strategy of Lightning Fabric: auto, ddp, ..."""
     threads: int = 2
     """Threads that prepare batches."""
     log_every: int = 20
     """Steps averaged in a row of log.csv."""
     evaluate_every: int = 500
-    """Steps between evaluations and sample sheets; there is one at the end in any case. 0: only
-    that one."""
+    """Steps between evaluations, with one at the end; 0: only that one."""
     validation_share: float = VALIDATION_SHARE
-    """Share of the training people who are not trained on, but judged on at each evaluation;
-    choices are made by them, so that test people stay unseen until the last. 0: nobody, for a last
-    run after all choices."""
+    """Share of the training people used for validation; 0: nobody, for a final run."""
     save_every: float = 5.0
-    """Minutes between checkpoints; there is one at each evaluation and at the end in any case."""
+    """Minutes between checkpoints, besides those at evaluations and at the end."""
     tensorboard: bool = True
-    """Write TensorBoard's files beside the CSV."""
+    """Write TensorBoard files beside the CSV."""
 
     def check(self) -> None:
         """Refuse values that cannot work.
@@ -105,7 +97,7 @@ class LoopOptions:
 
 
 def to_json(options: Any) -> str:
-    """Options as JSON, which `from_dict` reads."""
+    """Convert options to JSON, which `from_dict` reads."""
     return json.dumps(dataclasses.asdict(options), indent=1, default=str)
 
 
@@ -133,7 +125,7 @@ def from_dict(kind: type[T], values: dict[str, Any]) -> T:
 
 
 def _convert(hint: Any, value: Any) -> Any:
-    """A value of JSON as the type that a field asks for."""
+    """Convert a JSON value to the type of a field."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         if value is None:
@@ -158,7 +150,7 @@ def _convert(hint: Any, value: Any) -> Any:
 
 
 def read_options(kind: type[T], path: Path) -> T:
-    """Options of a JSON file, such as the ``config.json`` of a run.
+    """Read options from a JSON file, such as the ``config.json`` of a run.
 
     Raises:
         InputError: not readable as JSON, or not these options.
@@ -167,7 +159,7 @@ def read_options(kind: type[T], path: Path) -> T:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+    """Read an object from a JSON file.
 
     Raises:
         InputError: not readable as JSON, or not an object.

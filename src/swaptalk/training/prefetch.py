@@ -1,6 +1,4 @@
-"""Batches made ahead of time by threads, without giving up that batch k is always the same
-batch.
-"""
+"""Prefetch batches in threads; batch k is always the same batch."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ class Prefetcher(Generic[T]):
         self._waiting: deque[Future[T]] = deque()
 
     def __next__(self) -> T:
-        """The next batch."""
+        """Return the next batch."""
         if self._pool is None:
             self._number += 1
             return self._make(self._number - 1)

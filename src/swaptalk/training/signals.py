@@ -1,4 +1,4 @@
-"""Stopping in good order: the step at hand is finished and saved before the process ends."""
+"""Stop requests: finish and save the current step before the process ends."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 
 
 class StopRequest:
-    """Notes the first SIGINT (Ctrl-C) or SIGTERM (a scheduler) instead of dying of it; the second
-    acts as usual.
+    """Records the first SIGINT (Ctrl-C) or SIGTERM (a scheduler); the second acts as usual.
 
     A context manager; outside of the main thread, where Python has no signals, it does nothing.
     """

@@ -1,4 +1,4 @@
-"""What the shared loop asks of a stage."""
+"""Interface of a training stage."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Evaluation:
 
 
 class Stage(ABC):
-    """One of the trainings. The loop owns the order of things, the stage their meaning.
+    """Base class of a training stage; `Trainer` runs the loop.
 
     Attributes:
         name: the stage's name on the command line.
@@ -59,7 +59,7 @@ class Stage(ABC):
         self.options = options
 
     def prepare(self) -> None:  # noqa: B027 - most stages have nothing to prepare
-        """Compute and open what the training reads; the first process does so before the others."""
+        """Compute and open the caches; the first process does so before the others."""
 
     @abstractmethod
     def optimizers(self) -> dict[str, list[Optimizer]]:
@@ -71,12 +71,11 @@ class Stage(ABC):
 
     @abstractmethod
     def batch(self, rng: np.random.Generator) -> Batch:
-        """One batch on the CPU, decided by ``rng`` alone; called from several threads at once."""
+        """Make a batch on the CPU from ``rng`` alone; called from several threads at once."""
 
     @abstractmethod
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
-        """Yield each player's losses in turn; the loop runs the backward pass before it asks for
-        the next.
+        """Yield the losses of each player; the loop runs each backward pass before the next.
 
         Random numbers come from PyTorch's generator, which the loop seeds for each batch.
 
@@ -87,9 +86,7 @@ class Stage(ABC):
 
     @abstractmethod
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
-        """Judge the averaged networks (in evaluation mode, without gradients) on people it was not
-        trained on.
-        """
+        """Evaluate the averaged networks on validation people, without gradients."""
 
     def compile(self) -> None:
         """Compile what `play` runs most; the default compiles every network."""
@@ -97,5 +94,5 @@ class Stage(ABC):
             network.compile()
 
     def extra_state(self) -> dict[str, Any]:
-        """What an export needs besides weights (JSON types only)."""
+        """Return what an export needs besides weights (JSON types only)."""
         return {}

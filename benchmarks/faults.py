@@ -1,11 +1,12 @@
-"""Breaks renders at random moments and looks at what is left: ``python benchmarks/faults.py
---report runs/faults.md``.
+"""Disturb renders at random moments and check what is left.
 
-Every render is the real command in a process of its own: a small video of a few chunks. It is
-killed (kill -9), its disk fills up, its target changes, its clock jumps, its cache cannot be
-written, another process wants the same files. Afterwards nothing may be half-written, each message
-is one line, and ``--resume`` gives the very same video. Disks of their own (tmpfs) need root;
-without it those cases are left out.
+    python benchmarks/faults.py --report runs/faults.md
+
+Every render is the real command in its own process, for a small video of a few chunks. It is killed
+(kill -9), its disk fills up, its target changes, its clock jumps, its cache cannot be written, or
+another process uses the same files. Afterwards nothing may be half-written, each message is one
+line, and ``--resume`` gives the same video. Disks of their own (tmpfs) need root; without it those
+cases are left out.
 """
 
 from __future__ import annotations

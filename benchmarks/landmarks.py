@@ -1,12 +1,11 @@
-"""How well the packaged 468-point mesh and our lip network measure speaking lips, against the lip
-network's teacher.
+"""Compare the packaged mesh and our lip network with the lip network's teacher on speaking lips.
 
     python benchmarks/landmarks.py [--seconds 4]
 
 Clips are the test clips of real people in ``SWAPTALK_SHARED`` (default ``../shared`` beside the
-repository), the teacher is its ``models/face_landmarks_detector.tflite``, 478 points with refined
-lips, which the product does not use. All look at the same frames. There is no truth by hand; what
-decides between them is the sound that belongs to the lips.
+repository). The teacher is ``models/face_landmarks_detector.tflite`` there, 478 points with refined
+lips, which the product does not use. All see the same frames. Nobody labelled the lips by hand, so
+the sound that belongs to them is compared, too.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Measures the invisible watermark: what it survives, how often it is seen where there is none,
-what it costs.
+"""Measure the invisible watermark: what it survives, false alarms, cost.
 
     python benchmarks/watermark.py robustness --out runs/watermark  # repeat it for more hosts
     python benchmarks/watermark.py false-alarms --out runs/watermark --cpu-seconds 300

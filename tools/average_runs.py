@@ -1,8 +1,9 @@
-"""The mean of runs' weights as a run of its own: ``python tools/average_runs.py RUN RUN... --out
-RUN``.
+"""Average the weights of runs of one stage, as a run of its own.
 
-The runs are of one stage, of one shape, and one began with another's weights. The result is for
-``--start-from`` and for ``swaptalk export``, which records what it is made of.
+    python tools/average_runs.py RUN RUN... --out RUN
+
+The runs have one shape, and one began with another's weights. The result is for ``--start-from``
+and for ``swaptalk export``, which records what it is made of.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Contact sheets of a bundle on people it has not seen: ``python tools/contact_sheets.py DATASET
-BUNDLE --out FOLDER``.
+"""Make contact sheets of a bundle on test people.
+
+    python tools/contact_sheets.py DATASET BUNDLE --out FOLDER
 
 DATASET is a folder of ``swaptalk prepare``; only its test split is shown.
 

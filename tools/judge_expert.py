@@ -1,10 +1,11 @@
-"""What a trained expert can tell on people it has not seen: ``python tools/judge_expert.py DATASET
-VQGAN EXPERT``.
+"""Measure what a trained expert can tell on people it has not seen.
 
-DATASET is a folder of ``swaptalk prepare``, VQGAN and EXPERT are runs (or bundles). Of every
-trusted real clip of the validation and the test split: how often a window's own sound beats the
-same clip's sound 3 to 7 frames off (chance: 50 %), and whether the clip's mean cosine is highest
-within one frame of the right offset among 15 (chance: 20 %).
+    python tools/judge_expert.py DATASET VQGAN EXPERT
+
+DATASET is a folder of ``swaptalk prepare``, VQGAN and EXPERT are runs (or bundles). For every
+trusted real clip of the validation and test splits: how often a window's own sound beats the same
+clip's sound 3 to 7 frames off (chance: 50 %), and whether the clip's mean cosine is highest within
+one frame of the right offset among 15 (chance: 20 %).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Draw the curves of training runs: ``python tools/plot_runs.py RUN... --out curves.png`` (needs
-matplotlib).
+"""Draw the curves of training runs, of any stage.
 
-Runs of any stage. Each begins a new row: every loss of its ``log.csv`` and every number of its
-``metrics.csv`` over the steps, each in its own small plot, because their scales have nothing in
-common.
+    python tools/plot_runs.py RUN... --out curves.png  # needs matplotlib
+
+Each run is a row: every loss of its ``log.csv`` and every number of its ``metrics.csv`` over the
+steps, each in its own small plot.
 """
 
 from __future__ import annotations

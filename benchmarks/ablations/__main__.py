@@ -1,12 +1,11 @@
-"""What the paper's choices are worth, at small scale: pairs of trainings that differ in one option.
+r"""Measure the paper's choices at small scale: pairs of trainings that differ in one option.
 
-    python -m benchmarks.ablations --data DATASET --vqgan RUN --swap RUN [--out DIR] [--seeds 2]
-    [--scale 1] [PART...]
+    python -m benchmarks.ablations --data DATASET --vqgan RUN --swap RUN \
+        [--out DIR] [--seeds 2] [--scale 1] [PART...]
 
-Every training is a real ``swaptalk train`` of as many steps as its partner has, on the same part of
-the dataset, and is judged on the same unseen people (the test split). What is finished is not done
-again; a training that was interrupted goes on. ``results.json`` and ``table.md`` in the folder of
-``--out`` hold what there is so far.
+Every training is a real ``swaptalk train`` with as many steps as its partner, on the same part of
+the dataset, and is judged on the same test people. Finished trainings are not repeated; interrupted
+ones continue. ``results.json`` and ``table.md`` in the folder of ``--out`` hold the results so far.
 """
 
 from __future__ import annotations

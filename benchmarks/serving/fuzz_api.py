@@ -1,5 +1,4 @@
-"""Schemathesis against a running server's OpenAPI description: no server error, and every answer as
-described.
+"""Fuzz a running server by its OpenAPI description: no server error, every answer as described.
 
 pip install schemathesis
 python benchmarks/serving/fuzz_api.py --examples 60

@@ -1,7 +1,8 @@
-"""Kills the server or a worker at random moments while jobs run; all must end once, with the
-outputs of an undisturbed run.
+"""Kill the server or a worker at random moments while jobs run, and compare the outputs.
 
     python benchmarks/serving/kill.py --kills 20
+
+All jobs must end once, with the outputs of an undisturbed run.
 """
 
 from __future__ import annotations

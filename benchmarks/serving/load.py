@@ -1,6 +1,9 @@
-"""Latency of the API while many clients poll and jobs are being made, and how long who stood still.
+r"""Measure the latency of the API while many clients poll and jobs run, and any standstill.
 
-python benchmarks/serving/load.py --clients 50 --jobs 10 --idle 30 --report docs/reports/load.md
+    python benchmarks/serving/load.py --clients 50 --jobs 10 --idle 30 \
+        --report docs/reports/load.md
+
+Writes the tables of docs/reports/load.md.
 """
 
 from __future__ import annotations

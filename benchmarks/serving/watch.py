@@ -1,12 +1,11 @@
-"""Says who stood still, and where: a server's event loop, its process, or the whole machine.
+"""Find standstills of a server's event loop, its process, or the whole machine.
 
-    python benchmarks/serving/watch.py REPORT.json serve --port 8718 --data ...   # swaptalk,
-    watched python benchmarks/serving/watch.py REPORT.json                                # a
-    process that does nothing else
+    python benchmarks/serving/watch.py REPORT.json serve --port 8718 ...  # swaptalk, watched
+    python benchmarks/serving/watch.py REPORT.json                        # an idle process
 
 At the end (SIGTERM) the longest delays of a loop and of a thread that only sleep are written to the
-report; when the loop stands still for longer than a second, what all threads do at that moment goes
-to standard error.
+report. When the loop stands still for more than a second, the stacks of all threads go to standard
+error.
 """
 
 from __future__ import annotations

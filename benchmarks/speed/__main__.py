@@ -1,6 +1,4 @@
-"""``make bench``: measure the chosen parts and write them into docs/reports/performance.md and
-benchmarks/results.json.
-"""
+"""``make bench``: measure parts and write them to docs/reports/performance.md and results.json."""
 
 from __future__ import annotations
 

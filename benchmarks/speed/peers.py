@@ -1,8 +1,9 @@
-"""Networks of the shapes that others have published, with random weights: fair for time, nothing is
-said of quality.
+"""Networks of other projects' published shapes, with random weights: fair for time only.
 
-Run in a process of its own (``python -m benchmarks.speed.peers``), in PyTorch's float32 as those
-projects run on a CPU, and in the engine that SwapTalk uses.
+    python -m benchmarks.speed.peers
+
+Run in a process of its own, in PyTorch's float32 as those projects run on a CPU, and in the engine
+that SwapTalk uses.
 """
 
 from __future__ import annotations

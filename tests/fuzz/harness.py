@@ -1,8 +1,8 @@
-"""Mutates good files and looks at what the program makes of them: ``make fuzz MINUTES=60``.
+"""Mutate good files and check how the program reads them: ``make fuzz MINUTES=60``.
 
 Hypothesis chooses the mutations and shrinks what fails. Each file is read in a process of its own;
-what may happen is that it is read, or refused in one line. A crash, a traceback, or going over the
-limits of time or memory fails.
+it must be read, or refused in one line. A crash, a traceback, or exceeding the limits of time or
+memory fails.
 """
 
 from __future__ import annotations

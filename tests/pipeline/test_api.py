@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from swaptalk.errors import InputError
 from swaptalk.media.audio import read_audio
 from swaptalk.media.image import read_image, write_image
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.render.marker import Marks
 
 #: Compression changes pixels by less than this on average; the stand-in networks change faces by
@@ -286,13 +289,39 @@ def test_preview_without_output_renders_a_few_frames_only(
     )
     assert report is None
     sheet = read_image(tmp_path / "preview.png")
-    assert sheet.shape == (2 * 144, 4 * 160, 3)
-    assert change(sheet[:144, :160], sheet[144:, :160]) > UNTOUCHED
+    close = 80  # a close-up: half a column; the target's beside the result's in the first row
+    assert sheet.shape == (close + 2 * 144, 4 * 160, 3)
+    assert change(sheet[:close, :close], sheet[:close, close : 2 * close]) > UNTOUCHED
+    assert change(sheet[close : close + 144, :160], sheet[close + 144 :, :160]) > UNTOUCHED
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "preview.png",
         "target.mp4",
         "words.wav",
     ]
+
+
+def test_preview_of_one_moment_analyses_only_its_surroundings(
+    maker: SwapTalk, make_clip, make_wav, other_photo: Path
+) -> None:
+    options = GenerateOptions(
+        source=other_photo, target=make_clip(frames=40), audio=make_wav(3.2), preview=None
+    )
+    with VideoReader(options.target) as video:
+        pictures = list(video.frames(range(40)))
+    # 3.2 s of words over 1.6 s of pictures: frame 60 is the 18th on the way back.
+    for seconds, shown in ((1.2, 30), (2.4, 18)):
+        (frame,), length = maker.preview(options, at=seconds)
+        assert length == pytest.approx(3.2, abs=0.05) and frame.seconds == pytest.approx(seconds)
+        assert np.array_equal(frame.before, pictures[shown])
+        assert frame.face is not None
+        left, top, right, bottom = frame.face
+        assert right - left == bottom - top and frame.close_up(frame.after).shape[0] <= 144
+        inside = np.s_[top:bottom, left:right]
+        assert change(frame.before[inside], frame.after[inside]) > UNTOUCHED
+    with pytest.raises(InputError, match="after the end"):
+        maker.preview(options, at=3.3)
+    short = replace(options, audio=make_wav(0.8, name="short.wav"))  # shorter than the pictures
+    assert np.array_equal(maker.preview(short, at=0.78)[0][0].before, pictures[19])
 
 
 def test_list_faces_and_choice_by_number(

@@ -31,7 +31,14 @@ from swaptalk.pipeline.render.generate import FaceGenerator, generate_frames
 from swaptalk.pipeline.render.live import PREPARED_FRAMES, LiveSpeech, live_frames
 from swaptalk.pipeline.render.marker import Marks, check_photos
 from swaptalk.pipeline.render.motion_track import Motion, MotionTrack, write_motion
-from swaptalk.pipeline.render.preview import preview_indices, preview_plan, side_by_side
+from swaptalk.pipeline.render.preview import (
+    PreviewFrame,
+    face_box,
+    moment_plan,
+    preview_indices,
+    preview_plan,
+    preview_sheet,
+)
 from swaptalk.pipeline.render.smoothing import SmoothingStates
 from swaptalk.pipeline.render.write import chunk_frames, finished_frames, join, write_chunks
 from swaptalk.pipeline.report import Report, Stopwatch, peak_memory_bytes
@@ -125,7 +132,8 @@ class SwapTalk:
         self._load(plan, speaks=plan.options.audio is not None)
         source = self._source(plan, stopwatch)
         if plan.options.preview is not None:
-            self._preview(plan, source, plan.options.preview, marks)
+            sheet = preview_sheet(self._preview(plan, source))
+            marks.write_image(plan.options.preview, sheet)
         if plan.options.output is None:
             return None
         return self._render(plan, plan.options.output, source, stopwatch, marks)
@@ -369,21 +377,62 @@ class SwapTalk:
             write_atomically(plan.options.stats, report.to_json())
         return report
 
-    def _preview(self, plan: Plan, source: AnySource | None, path: Path, marks: Marks) -> None:
-        """A few frames of the beginning: the target's above, the result below."""
-        short, stopwatch = preview_plan(plan), Stopwatch()
-        with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
+    def preview(
+        self, options: GenerateOptions, at: float | None = None
+    ) -> tuple[list[PreviewFrame], float]:
+        """Make a few frames of a job at full size, before and after; with ``options.preview`` also
+        the picture of all.
+
+        Args:
+            options: the job; its ``output`` is left alone.
+            at: only the frame at this time of the output, in seconds; of the target little more
+                than that moment is analysed.
+
+        Returns:
+            The frames, and the length of the whole output in seconds.
+
+        Raises:
+            InputError: an input or option is at fault, or ``at`` is after the end.
+        """
+        plan = self._plan(options, "frames")
+        marks = self._marks(plan)
+        self._load(plan, speaks=options.audio is not None)
+        source = self._source(plan, Stopwatch())
+        frames = self._preview(plan, source, at)
+        if options.preview is not None:
+            marks.write_image(options.preview, preview_sheet(frames))
+        return [replace(one, after=marks.apply(one.after)) for one in frames], float(plan.seconds)
+
+    def _preview(
+        self, plan: Plan, source: AnySource | None, at: float | None = None
+    ) -> list[PreviewFrame]:
+        """Frames of the beginning, or the one at a moment; not marked yet."""
+        if at is None:
+            short = preview_plan(plan)
             indices = preview_indices(short)
+        else:
+            short, index = moment_plan(plan, at)
+            indices = [index]
+        stopwatch = Stopwatch()
+        with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             with (
                 closing(self._prepare(short, source, Path(folder), stopwatch)) as faces,
                 closing(
-                    generate_frames(short, faces, indices, stopwatch, _left_to_the_sheet)
+                    generate_frames(short, faces, indices, stopwatch, _marked_later)
                 ) as results,
             ):
                 made = list(results)
+                targets = [short.playback(index) for index in indices]
+                boxes = [
+                    face_box(faces.analysis, target, plan.width, plan.height) for target in targets
+                ]
             with short.open_target() as target:
-                shown = list(target.frames([short.playback(index) for index in indices]))
-        marks.write_image(path, side_by_side(shown, made))
+                shown = list(target.frames(targets))
+        times = [float(index / plan.fps) for index in indices]
+        return [
+            PreviewFrame(time, before, after, box)
+            for time, before, after, box in zip(times, shown, made, boxes, strict=True)
+        ]
 
 
 def _alpha(plan: Plan) -> NDArray[np.uint8] | None:
@@ -394,7 +443,7 @@ def _alpha(plan: Plan) -> NDArray[np.uint8] | None:
         return target.alpha
 
 
-def _left_to_the_sheet(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _marked_later(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Frames of a preview are scaled down; their sheet is marked instead."""
     return picture
 

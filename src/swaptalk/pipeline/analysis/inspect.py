@@ -4,6 +4,7 @@ how well.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,13 +16,17 @@ from numpy.typing import NDArray
 from swaptalk.faces.detection.analyser import Vision
 from swaptalk.faces.detection.people import Renumbering, corrected_numbers
 from swaptalk.faces.detection.select import FaceSelector
-from swaptalk.faces.detection.track import TrackedFrame
+from swaptalk.faces.detection.track import TrackedFace, TrackedFrame
 from swaptalk.faces.geometry.topology import FACE_OVAL
 from swaptalk.pipeline.analysis.analyse import find_faces
 from swaptalk.pipeline.options import GenerateOptions
-from swaptalk.pipeline.plan import make_plan
+from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.report import Stopwatch
+
+#: Positions of a face noted in a second of video, and most of them in a whole one: longer videos
+#: are noted more rarely.
+TRACK_RATE, TRACK_LENGTH = 5, 2000
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,9 @@ class Person:
     """One person: in ``frames`` frames, of which ``usable`` can be changed; for the others
     ``reasons`` counts why.
 
-    ``number`` is what ``--face`` takes. ``thumbnail`` is a picture (192, 192, 3).
+    ``number`` is what ``--face`` takes. ``thumbnail`` is a picture (192, 192, 3). ``track`` says
+    where the face is: (seconds, x and y of its middle, height), the latter three as shares of the
+    picture, :data:`TRACK_RATE` times a second.
     """
 
     number: int
@@ -59,6 +66,7 @@ class Person:
     first_frame: int
     reasons: dict[str, int]
     thumbnail: NDArray[np.uint8]
+    track: tuple[tuple[float, float, float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,12 @@ class _Watcher:
     faces.
     """
 
-    def __init__(self, shown: Callable[[View], object]) -> None:
+    def __init__(self, shown: Callable[[View], object], plan: Plan) -> None:
+        self._fps = float(plan.fps)
+        self._every = max(
+            1, round(self._fps / TRACK_RATE), math.ceil(plan.playback.length / TRACK_LENGTH)
+        )
+        self.tracks: defaultdict[int, list[tuple[float, float, float, float]]] = defaultdict(list)
         self.reasons: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.view: View | None = None
         self._shown = shown
@@ -87,9 +100,13 @@ class _Watcher:
         self._renumbered += frame.renumbered
         for one in frame.renumbered:
             self.reasons[one.person] += self.reasons.pop(one.track, Counter())
+            moved = self.tracks.pop(one.track, [])
+            self.tracks[one.person] = sorted(self.tracks[one.person] + moved)
         for face in frame.faces:
             if not face.usable:
                 self.reasons[face.track][face.reason] += 1
+            if frame.index % self._every == 0:
+                self.tracks[face.track].append(self._place(frame.index, face, picture))
         rank = (sum(face.usable for face in frame.faces), len(frame.faces))
         if rank <= self._best:
             return
@@ -117,6 +134,18 @@ class _Watcher:
             self.view, outlines=tuple(Outline(number, one.oval) for number, one in outlines)
         )
 
+    def _place(
+        self, index: int, face: TrackedFace, picture: NDArray[np.uint8]
+    ) -> tuple[float, float, float, float]:
+        height, width = picture.shape[:2]
+        left, top, right, bottom = (float(edge) for edge in face.box)
+        return (
+            round(index / self._fps, 3),
+            round((left + right) / 2 / width, 4),
+            round((top + bottom) / 2 / height, 4),
+            round((bottom - top) / height, 4),
+        )
+
 
 def inspect_target(
     path: Path,
@@ -137,7 +166,7 @@ def inspect_target(
         InputError: the file cannot be a target.
     """
     plan = make_plan(GenerateOptions(target=path), "faces")
-    watcher = _Watcher(shown)
+    watcher = _Watcher(shown, plan)
     selector = find_faces(plan, vision, progress, Stopwatch(), appearances=watcher)
     return Inspection(plan.playback.length, watcher.corrected(), _people(selector, watcher))
 
@@ -151,6 +180,7 @@ def _people(selector: FaceSelector, watcher: _Watcher) -> tuple[Person, ...]:
             found.first_frame,
             dict(watcher.reasons[found.track]),
             found.thumbnail,
+            tuple(watcher.tracks[found.track]),
         )
         for found in selector.faces
     )

@@ -1,13 +1,15 @@
-"""A look at a few frames before a long job: the target above, the result below."""
+"""A look at a few frames before a long job: the face close up, the target, the result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.errors import InputError
+from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.target import resized
 from swaptalk.pipeline.timeline import Playback
@@ -17,6 +19,51 @@ PREVIEW_SECONDS = 8
 #: Frames shown, and the height of each in the picture.
 PREVIEW_FRAMES = 4
 PREVIEW_HEIGHT = 360
+#: A close-up shows this multiple of the face's box, in at most so many pixels a side.
+CLOSE_UP_MARGIN, CLOSE_UP_SIDE = 1.5, 480
+#: Seconds of the target around a single moment that are analysed: enough for a reference of the
+#: mouth, little enough to be seen at once.
+MOMENT_SECONDS = 0.6
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class PreviewFrame:
+    """One frame of a preview, marked like the output."""
+
+    seconds: float
+    """Its time in the output."""
+    before: NDArray[np.uint8]
+    """The target's picture (H, W, 3)."""
+    after: NDArray[np.uint8]
+    """The result's picture (H, W, 3)."""
+    face: Box | None
+    """Square around the face in pixels, (left, top, right, bottom); None where no face is
+    changed."""
+
+    def close_up(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The square around the face, of at most :data:`CLOSE_UP_SIDE` pixels; without a face the
+        square in the middle.
+        """
+        height, width = picture.shape[:2]
+        left, top, right, bottom = self.face or _square(
+            (width / 2, height / 2), min(height, width), width, height
+        )
+        cut = picture[top:bottom, left:right]
+        side = min(CLOSE_UP_SIDE, cut.shape[0])
+        return resized(cut, side, side)
+
+
+@dataclass(frozen=True)
+class _Window(Playback):
+    """Playback of a part of the target: the same output frames, counted from its ``first`` one."""
+
+    whole: Playback = Playback(1)
+    first: int = 0
+
+    def __call__(self, index: int) -> int:
+        return self.whole(index) - self.first
 
 
 def preview_plan(plan: Plan) -> Plan:
@@ -32,14 +79,90 @@ def preview_indices(plan: Plan) -> list[int]:
     return [(2 * column + 1) * plan.frames // (2 * shown) for column in range(shown)]
 
 
-def side_by_side(
-    above: Sequence[NDArray[np.uint8]], below: Sequence[NDArray[np.uint8]]
-) -> NDArray[np.uint8]:
-    """One picture of two rows of frames (H, W, 3), scaled down to a common height."""
-    height = min(PREVIEW_HEIGHT, above[0].shape[0])
-    width = max(1, round(above[0].shape[1] * height / above[0].shape[0]))
+def moment_plan(plan: Plan, seconds: float) -> tuple[Plan, int]:
+    """The plan of what is needed for one moment of the output, and the output frame shown then.
+
+    A person chosen by number is looked for from the beginning, as the numbers are given in order of
+    appearance.
+
+    Raises:
+        InputError: the output ends before.
+    """
+    index = int(seconds * float(plan.fps) + 1e-6)
+    if index >= plan.frames:
+        raise InputError(
+            f"{seconds:g} s is after the end of the result",
+            remedy=f"give a time before {float(plan.seconds):.2f} s",
+        )
+    target = plan.playback(index)
+    around = max(1, round(MOMENT_SECONDS / 2 * float(plan.fps)))
+    is_numbered = plan.options.face is not None and plan.options.face.isdecimal()
+    first = 0 if is_numbered else max(0, target - around)
+    length = min(plan.playback.length, target + around + 1) - first
+    start, rate = plan.options.start, float(plan.fps)
+    # A little before the first frame, so that rounding does not skip it.
+    options = plan.options
+    if plan.playback.length > 1:
+        options = replace(
+            options,
+            start=start if first == 0 else start + (first - 0.01) / rate,
+            end=start + (first + length) / rate,
+        )
+    return (
+        replace(
+            plan,
+            options=options,
+            playback=_Window(length, plan.playback.extend, plan.playback, first),
+            template=None,
+            stored_swap=False,
+        ),
+        index,
+    )
+
+
+def face_box(analysis: Analysis, frame: int, width: int, height: int) -> Box | None:
+    """Square around the face of a target frame, inside a picture of this size; None where there is
+    no usable face.
+    """
+    if not analysis.usable(frame):
+        return None
+    points = analysis.alignment(frame).to_image(analysis.mesh(frame)[:, :2])
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = float((high - low).max()) * CLOSE_UP_MARGIN
+    centre = (low + high) / 2
+    return _square((float(centre[0]), float(centre[1])), side, width, height)
+
+
+def _square(centre: tuple[float, float], side: float, width: int, height: int) -> Box:
+    whole = max(1, min(round(side), width, height))
+    left = min(max(0, round(centre[0] - whole / 2)), width - whole)
+    top = min(max(0, round(centre[1] - whole / 2)), height - whole)
+    return left, top, left + whole, top + whole
+
+
+def preview_sheet(frames: Sequence[PreviewFrame]) -> NDArray[np.uint8]:
+    """One picture of all frames (H, W, 3): the face close up, before beside after; below the
+    target, below that the result.
+    """
+    height = min(PREVIEW_HEIGHT, frames[0].before.shape[0])
+    width = max(1, round(frames[0].before.shape[1] * height / frames[0].before.shape[0]))
+    side = max(width // 2, height // 2)
     rows = [
-        np.concatenate([resized(frame, width, height) for frame in row], axis=1)
-        for row in (above, below)
+        [_pair(frame, side) for frame in frames],
+        [resized(frame.before, width, height) for frame in frames],
+        [resized(frame.after, width, height) for frame in frames],
     ]
-    return np.concatenate(rows, axis=0)
+    column = max(width, 2 * side)
+    return np.concatenate(
+        [np.concatenate([_centred(one, column) for one in row], axis=1) for row in rows], axis=0
+    )
+
+
+def _pair(frame: PreviewFrame, side: int) -> NDArray[np.uint8]:
+    faces = (frame.close_up(frame.before), frame.close_up(frame.after))
+    return np.concatenate([resized(face, side, side) for face in faces], axis=1)
+
+
+def _centred(picture: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    missing = width - picture.shape[1]
+    return np.pad(picture, ((0, 0), (missing // 2, missing - missing // 2), (0, 0)))

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from swaptalk.batch.run import BatchProgress, BatchSettings, batch_folder, run_batch
+from swaptalk.batch.folder import batch_folder
+from swaptalk.batch.run import BatchProgress, BatchSettings, run_batch
 from swaptalk.batch.status import Status
 from swaptalk.cli.main import main
 from swaptalk.inference.bundle import default_directory

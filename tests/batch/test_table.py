@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,44 @@ def test_a_bad_photo_leaves_the_other_rows_their_template(
     _, templates = plan_tasks(check_table(shared).rows, shared.parent, BatchSettings())
     task = templates["row-000002"]
     assert task.options.source and run_task(task).state == "done" and task.options.output.exists()
+
+
+def test_text_is_spoken_once_for_all_rows_that_say_it(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker = inputs / "speaker"
+    speaker.write_text(
+        f"#!{sys.executable}\n"
+        "import json, sys, wave\n"
+        'if sys.argv[1] == "list":\n'
+        '    voices = [{"id": i, "name": i, "language": i} for i in ("de", "pt")]\n'
+        "    sys.exit(print(json.dumps(voices)))\n"
+        'open("count", "a").write("x")\n'
+        'with wave.open(sys.argv[3], "wb") as file:\n'
+        '    file.setparams((1, 2, 16000, 0, "NONE", None))\n'
+        "    file.writeframes(bytes(320 * len(sys.stdin.read())))\n"
+    )
+    speaker.chmod(0o700)
+    monkeypatch.setenv("SWAPTALK_VOICES_COMMAND", str(speaker))
+    monkeypatch.chdir(inputs)
+    (inputs / "jobs.csv").write_text(
+        "target,source,text,voice,output\n"
+        "target.mp4,a.png,Guten Morgen,de,1.mp4\n"
+        "target.mp4,,Guten Morgen,plugin:de,2.mp4\n"
+        "target.mp4,,Bom dia,pt,3.mp4\n"
+    )
+    for _ in range(2):
+        rows = check_table(inputs / "jobs.csv").rows
+        assert (inputs / "count").read_text() == "xx"
+    words = [row.options.audio for row in rows]
+    assert words[0] == words[1] != words[2]
+    assert [row.plan.samples for row in rows] == [160 * 12, 160 * 12, 160 * 7]
+    (inputs / "wrong.csv").write_text(
+        "target,text,voice,audio,output\n"
+        "target.mp4,Hello,de,words.wav,1.mp4\n"
+        "target.mp4,,de,words.wav,2.mp4\n"
+        "target.mp4,Hello,xx-nobody,,3.mp4\n"
+    )
+    faults = check_table(inputs / "wrong.csv").faults
+    for number, said in enumerate(("both text and audio", "voice without text", "'xx-nobody'")):
+        assert said in faults[number]

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from swaptalk.batch.folder import batch_folder
 from swaptalk.batch.status import Status, read_status, write_status
 from swaptalk.batch.table import CheckedTable, Row, TableError, check_table
 from swaptalk.batch.worker import Task
@@ -20,7 +21,7 @@ from swaptalk.pipeline.options import Device, GenerateOptions, fingerprinted
 from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.template.template import is_template
-from swaptalk.storage.files import beside, output_error
+from swaptalk.storage.files import output_error
 from swaptalk.workers.pool import LocalPool, Pool
 
 #: Cores that one worker uses well: one for the networks, one for video in and out.
@@ -97,11 +98,6 @@ class Summary:
             },
             indent=1,
         )
-
-
-def batch_folder(table: Path) -> Path:
-    """Return the folder of a table's row states and shared templates."""
-    return beside(table, ".batch")
 
 
 def run_batch(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from swaptalk.batch.folder import spoken_text
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.options import GenerateOptions, RunOptions
 from swaptalk.pipeline.plan import Plan, make_plan, plan_faults
@@ -27,6 +28,10 @@ LEFT_OUT = {field.name for field in dataclasses.fields(RunOptions)} | {
     "preview",
     "resume",
 }
+#: Columns that are spoken: the words as text, and the voice (or language) that speaks them.
+SPEECH_COLUMNS = {"text": str, "voice": str}
+#: Language of a text without a voice.
+_DEFAULT_VOICE = "en"
 #: What parts several source photos in one CSV field.
 SEPARATOR = ";"
 #: What may part the fields of a line.
@@ -51,9 +56,12 @@ def columns() -> dict[str, Any]:
     """Return names and types of the columns that a table may have."""
     hints = typing.get_type_hints(GenerateOptions)
     return {
-        field.name: hints[field.name]
-        for field in dataclasses.fields(GenerateOptions)
-        if field.name not in LEFT_OUT
+        **{
+            field.name: hints[field.name]
+            for field in dataclasses.fields(GenerateOptions)
+            if field.name not in LEFT_OUT
+        },
+        **SPEECH_COLUMNS,
     }
 
 
@@ -100,7 +108,7 @@ def check_table(path: Path) -> CheckedTable:
     outputs: dict[Path, int] = {}
     for number, record in _csv_records(text, path) if suffix == ".csv" else _json_records(text):
         try:
-            row = Row(number, *_checked(record, path.parent))
+            row = Row(number, *_checked(record, path))
             _check_collisions(row, outputs)
             rows.append(row)
         except _RowError as error:
@@ -219,7 +227,7 @@ def _json_records(text: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
         yield number, record if isinstance(record, dict) else None
 
 
-def _checked(record: Mapping[str, Any] | None, folder: Path) -> tuple[GenerateOptions, Plan]:
+def _checked(record: Mapping[str, Any] | None, table: Path) -> tuple[GenerateOptions, Plan]:
     """Options and plan of a row.
 
     Raises:
@@ -232,7 +240,7 @@ def _checked(record: Mapping[str, Any] | None, folder: Path) -> tuple[GenerateOp
     for written, value in record.items():
         name = _column_name(written)
         try:
-            converted = _value(name, value, folder)
+            converted = _value(name, value, table.parent)
         except InputError as error:
             faults.append(str(error))
             values[name] = None
@@ -242,6 +250,11 @@ def _checked(record: Mapping[str, Any] | None, folder: Path) -> tuple[GenerateOp
     for name in ("target", "output"):
         if name not in values:
             faults.append(f"{name} is missing; every row needs target and output")
+    if not faults:
+        try:
+            _speak(values, table)
+        except InputError as error:
+            faults.append(str(error))
     if faults:
         raise _RowError(faults)
     options = GenerateOptions(**values)
@@ -252,6 +265,21 @@ def _checked(record: Mapping[str, Any] | None, folder: Path) -> tuple[GenerateOp
     if plan.template is None:  # a rate that was raised for speech is the row's own from here on
         options = dataclasses.replace(options, fps=plan.options.fps)
     return options, plan
+
+
+def _speak(values: dict[str, Any], table: Path) -> None:
+    """Replace the text of a row by its recording.
+
+    Raises:
+        InputError: it cannot be spoken, or there are other words too.
+    """
+    text, voice = values.pop("text", None), values.pop("voice", None)
+    if text is None and voice is not None:
+        raise InputError("voice without text", remedy="give text, or leave voice out")
+    if text is not None:
+        if "audio" in values:
+            raise InputError("has both text and audio", remedy="give one of them")
+        values["audio"] = spoken_text(text, voice or _DEFAULT_VOICE, table)
 
 
 def _value(name: str, value: Any, folder: Path) -> Any:

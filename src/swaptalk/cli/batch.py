@@ -9,7 +9,8 @@ from pathlib import Path
 
 import tyro
 
-from swaptalk.batch.run import BatchProgress, BatchSettings, Summary, batch_folder, run_batch
+from swaptalk.batch.folder import batch_folder
+from swaptalk.batch.run import BatchProgress, BatchSettings, Summary, run_batch
 from swaptalk.batch.table import CheckedTable, TableError, check_table
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.options import RunOptions

@@ -84,6 +84,11 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "keys", "add, list and remove the API keys of a server", "swaptalk.cli.keys", extra="serve"
     ),
+    Verb(
+        "voices",
+        "list the voices that speak text, and what they may be used for",
+        "swaptalk.cli.voices",
+    ),
     Verb("batch", "render a table of jobs, here or on a cluster", "swaptalk.cli.batch"),
     Verb(
         name="evaluate",

@@ -1,0 +1,1 @@
+"""Text to speech by programs of this machine; nothing is sent anywhere."""

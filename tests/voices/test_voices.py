@@ -1,0 +1,100 @@
+"""Voices with the real Piper and eSpeak where they are installed, and a plug-in program."""
+
+from __future__ import annotations
+
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+from swaptalk.cli.main import main
+from swaptalk.errors import InputError
+from swaptalk.voices.catalogue import find_voice, installed_voices, speak
+from swaptalk.voices.espeak import Espeak
+from swaptalk.voices.piper import Piper
+
+#: Speaks a tone as long as the text; knows one voice, and refuses the text "no".
+PLUGIN = f"""#!{sys.executable}
+import json, sys, wave
+if sys.argv[1] == "list":
+    anna = {{"id": "anna", "name": "Anna", "language": "de-AT", "terms": "Only at home."}}
+    print(json.dumps([anna]))
+    sys.exit()
+assert sys.argv[2] == "anna"
+text = sys.stdin.read()
+if text == "no":
+    sys.exit("Anna does not say that")
+with wave.open(sys.argv[3], "wb") as file:
+    file.setparams((1, 2, 8000, 0, "NONE", None))
+    file.writeframes(bytes(range(100)) * 16 * len(text))
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    program = tmp_path / "speaker"
+    program.write_text(PLUGIN)
+    program.chmod(0o700)
+    monkeypatch.setenv("SWAPTALK_VOICES_COMMAND", str(program))
+    return program
+
+
+def seconds(path: Path) -> float:
+    with wave.open(str(path)) as file:
+        return file.getnframes() / file.getframerate()
+
+
+def test_a_plugin_lists_speaks_and_explains(plugin: Path, tmp_path: Path) -> None:
+    voice = find_voice("de-AT")
+    assert (voice.id, voice.engine, voice.terms) == ("plugin:anna", "speaker", "Only at home.")
+    assert find_voice("Anna") == find_voice("plugin:anna") == find_voice("anna") == voice
+    speak("twelve chars", voice, tmp_path / "out.wav")
+    assert seconds(tmp_path / "out.wav") == pytest.approx(12 * 0.1)
+    with pytest.raises(InputError, match="Anna does not say that"):
+        speak("no", voice, tmp_path / "none.wav")
+
+
+def test_a_plugin_that_answers_nonsense_has_no_voices(plugin: Path) -> None:
+    plugin.write_text(f"#!{sys.executable}\nprint('hello')")
+    assert not [voice for voice in installed_voices() if voice.id.startswith("plugin:")]
+
+
+def test_texts_and_voices_that_cannot_be(plugin: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the text is empty"):
+        speak(" \n", find_voice("Anna"), tmp_path / "out.wav")
+    with pytest.raises(InputError, match="2001 characters"):
+        speak("x" * 2001, find_voice("Anna"), tmp_path / "out.wav")
+    with pytest.raises(InputError, match="'xx-klingon'"):
+        find_voice("xx-klingon")
+
+
+def test_piper_speaks_and_its_terms_are_told(tmp_path: Path) -> None:
+    voices = Piper().voices()
+    if not voices:
+        pytest.skip("the extra 'voices' is not installed")
+    joe = next(voice for voice in voices if voice.id == "piper:en_US-joe-medium")
+    assert joe.language == "en-US" and joe.engine == "piper"
+    assert "CC0" in joe.terms and "lessac" in joe.terms  # also what it was made from is told
+    speak("Good morning.\nDear audience.", joe, tmp_path / "out.wav")
+    assert 1.0 < seconds(tmp_path / "out.wav") < 6.0
+
+
+def test_espeak_knows_many_languages(tmp_path: Path) -> None:
+    voices = Espeak().voices()
+    if not voices:
+        pytest.skip("espeak-ng is not installed")
+    german = find_voice("espeak:de")
+    assert len(voices) > 50 and german.name == "German"
+    speak("Guten Morgen", german, tmp_path / "out.wav")
+    assert 0.5 < seconds(tmp_path / "out.wav") < 4.0
+
+
+def test_the_verb_lists_them_with_their_terms(
+    plugin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["voices", "--language", "de-AT"]) == 0
+    said = capsys.readouterr().out
+    assert said.split()[:3] == ["plugin:anna", "de-AT", "Anna"] and "Only at home." in said
+    assert main(["voices", "--language", "xx"]) == 2
+    assert "no voice is installed for 'xx'" in capsys.readouterr().err

@@ -1,5 +1,8 @@
 // Talks to the server. Every failure becomes a Problem with words for people.
 
+/** A request without an answer after so many milliseconds is given up. */
+const PATIENCE = 30_000;
+
 export class Problem extends Error {
   /** @param {{title?: string, detail: string, remedy?: string, field?: string, status?: number}} said */
   constructor(said) {
@@ -18,7 +21,7 @@ let askForKey = async () => {};
 /** @param {() => Promise<void>} ask shows the dialog that makes a session */
 export function onKeyNeeded(ask) { askForKey = ask; }
 
-async function problemOf(status, text) {
+function problemOf(status, text) {
   try {
     const said = JSON.parse(text);
     if (said.detail) return new Problem({ ...said, status });
@@ -28,13 +31,15 @@ async function problemOf(status, text) {
 
 /** Sends a request and gives the JSON of the answer. */
 export async function call(method, path, body, headers = {}) {
-  let answer;
+  let answer, text;
   try {
     answer = await fetch(path, {
       method,
       headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(path.endsWith("/speech") ? 3 * PATIENCE : PATIENCE),
     });
+    text = await answer.text();
   } catch {
     throw new Problem(UNREACHABLE);
   }
@@ -42,8 +47,7 @@ export async function call(method, path, body, headers = {}) {
     await askForKey();
     return call(method, path, body, headers);
   }
-  const text = await answer.text();
-  if (!answer.ok) throw await problemOf(answer.status, text);
+  if (!answer.ok) throw problemOf(answer.status, text);
   return text ? JSON.parse(text) : null;
 }
 
@@ -54,29 +58,27 @@ export async function call(method, path, body, headers = {}) {
 export function upload(file, name, told, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    let stalled = 0;
+    const watch = () => {
+      clearTimeout(stalled);
+      stalled = setTimeout(() => { reject(new Problem(UNREACHABLE)); request.abort(); }, PATIENCE);
+    };
     request.open("POST", `/api/v1/uploads?name=${encodeURIComponent(name.slice(-200))}`);
     request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.upload.onprogress = (event) => told(event.total ? event.loaded / event.total : 0);
+    request.upload.onprogress = (event) => { watch(); told(event.total ? event.loaded / event.total : 0); };
+    request.onloadend = () => clearTimeout(stalled);
     request.onload = async () => {
       if (request.status === 200 || request.status === 201) return resolve(JSON.parse(request.responseText));
       if (request.status === 401) {
         await askForKey();
         return upload(file, name, told, signal).then(resolve, reject);
       }
-      reject(await problemOf(request.status, request.responseText));
+      reject(problemOf(request.status, request.responseText));
     };
     request.onerror = () => reject(new Problem(UNREACHABLE));
     request.onabort = () => reject(new DOMException("another file was chosen", "AbortError"));
     signal?.addEventListener("abort", () => request.abort());
+    watch();
     request.send(file);
   });
-}
-
-/** Hears of every change of a job, from a revision on; comes back by itself after a lost connection. */
-export function listen(after, onJob, onRemoved, onConnection) {
-  const source = new EventSource(`/api/v1/events?after=${after}`);
-  source.addEventListener("job", (event) => onJob(JSON.parse(event.data)));
-  source.addEventListener("removed", (event) => onRemoved(JSON.parse(event.data).id));
-  source.onopen = () => onConnection(true);
-  source.onerror = () => onConnection(false);
 }

@@ -1,15 +1,12 @@
-// The result over (or beside) the scene: one clock, a slider between before and after.
+// The result over (or beside) the scene: one clock, a slider between before and after, a closer look at the face.
 
+import { button, make } from "./dom.js";
 import { duration } from "./words.js";
 
 /** Further apart than this (seconds) the two are brought together. */
 const TOLERANCE = 0.08;
-
-function make(kind, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(kind), properties);
-  element.append(...children);
-  return element;
-}
+/** The face takes this share of the picture's height when it is looked at closely. */
+const FACE_SHARE = 0.75;
 
 /** Where the scene is when the result is at `time`: it plays back and forth if the words are longer. */
 export function sceneTime(time, length, start, extend) {
@@ -19,69 +16,122 @@ export function sceneTime(time, length, start, extend) {
   return start + (phase <= length ? phase : 2 * length - phase);
 }
 
-/** @param {HTMLElement} place @param {object} job @param {object|null} target upload of the scene, if it is still there */
-export function showResult(place, job, target) {
-  const isPicture = job.result.file.endsWith(".png");
-  const after = isPicture ? make("img", { src: job.output, alt: "The result" })
-    : make("video", { src: job.output, playsInline: true, preload: "auto" });
-  after.className = "after";
-  const stage = make("div", { className: "compare" }, after);
-  const parts = [stage];
-  let before = null;
-  if (target) {
-    before = target.kind === "photo" ? make("img", { src: target.content, alt: "The scene before" })
-      : make("video", { src: target.content, muted: true, playsInline: true, preload: "auto" });
-    before.className = "before";
-    stage.append(before, make("div", { className: "edge" }));
-  }
-  const player = make("div", { className: "player" });
-  if (!isPicture) player.append(...controls(after, before, job.request.options));
-  if (before) player.append(...comparison(stage));
-  place.replaceChildren(...parts, player);
-  place.hidden = false;
-  return after;
+/** Centre and height of a face at a time of the scene, as shares of the picture. @param {number[][]} track [seconds, x, y, size] */
+export function faceAt(track, seconds) {
+  const next = track.findIndex((one) => one[0] >= seconds);
+  if (next <= 0) return track.at(next === 0 ? 0 : -1).slice(1);
+  const [before, after] = [track[next - 1], track[next]];
+  const share = (seconds - before[0]) / (after[0] - before[0] || 1);
+  return [1, 2, 3].map((index) => before[index] + share * (after[index] - before[index]));
 }
 
-function controls(after, before, options) {
-  const play = make("button", { type: "button", textContent: "Play" });
-  const seek = make("input", { type: "range", min: 0, max: 1, step: 0.001, value: 0 });
-  seek.setAttribute("aria-label", "Position");
-  const clock = make("span", { className: "hint" });
-  const start = options.start ?? 0;
-  const moving = before instanceof HTMLVideoElement;
-
-  function together() {
-    if (moving && before.readyState > 0) {
-      const length = (options.end ?? before.duration) - start;
-      const due = sceneTime(after.currentTime, length, start, options.extend);
-      if (Math.abs(before.currentTime - due) > TOLERANCE && !before.seeking) before.currentTime = due;
-      const forward = after.currentTime % (2 * length) <= length;
-      if (!after.paused && forward && before.paused) before.play().catch(() => {});
-      if ((after.paused || !forward) && !before.paused) before.pause();
+export class Comparison {
+  /**
+   * @param {object} job a finished render
+   * @param {object|null} target upload of the scene, if it is still there
+   */
+  constructor(job, target) {
+    this.options = job.request.options;
+    this.isPicture = job.result.file.endsWith(".png");
+    this.after = this.isPicture ? make("img", { src: job.output, alt: "The result" })
+      : make("video", { src: job.output, playsInline: true, preload: "auto", poster: job.poster ?? "" });
+    this.after.setAttribute("aria-label", "The result");
+    this.stage = make("div", { className: "compare" }, make("div", { className: "pane after" }, this.after));
+    if (job.result.width) this.stage.style.setProperty("--shape", `${job.result.width} / ${job.result.height}`);
+    if (target) {
+      this.before = target.kind === "photo" ? make("img", { src: target.content, alt: "The scene before" })
+        : make("video", { src: target.content, muted: true, playsInline: true, preload: "auto" });
+      this.stage.append(make("div", { className: "pane before" }, this.before), make("div", { className: "edge" }));
+      this.track = this.trackOf(target.inspection?.result?.people ?? []);
     }
-    seek.value = after.duration ? after.currentTime / after.duration : 0;
-    seek.setAttribute("aria-valuetext", duration(after.currentTime));
-    clock.textContent = `${duration(after.currentTime)} of ${duration(after.duration || 0)}`;
-    if (!after.paused) requestAnimationFrame(together);
+    this.isClose = false;
+    this.tools = make("div", { className: "tools" });
+    if (!this.isPicture) this.tools.append(...this.controls());
+    if (this.before) this.tools.append(...this.looks());
+    new ResizeObserver(() => this.place()).observe(this.stage);
+    for (const pane of [this.after, this.before]) for (const kind of ["loadedmetadata", "load"]) pane?.addEventListener(kind, () => this.place());
   }
 
-  play.addEventListener("click", () => (after.paused ? after.play() : after.pause()));
-  seek.addEventListener("input", () => { after.currentTime = seek.value * (after.duration || 0); });
-  for (const kind of ["play", "pause", "seeked", "loadedmetadata", "ended"]) {
-    after.addEventListener(kind, () => { play.textContent = after.paused ? "Play" : "Pause"; together(); });
-  }
-  before?.addEventListener("loadedmetadata", together);
-  return [play, make("label", {}, seek), clock];
-}
+  get elements() { return [this.stage, this.tools]; }
 
-function comparison(stage) {
-  const split = make("input", { type: "range", min: 0, max: 100, value: 50 });
-  split.addEventListener("input", () => stage.style.setProperty("--split", `${split.value}%`));
-  const label = make("label", {}, "Before – after", split);
-  const beside = make("input", { type: "checkbox" });
-  beside.addEventListener("change", () => {
-    stage.classList.toggle("beside", beside.checked);
-    label.hidden = beside.checked;
-  });
-  return [label, make("span", {}, make("label", {}, beside, " Side by side"))];
+  trackOf(people) {
+    const wanted = Number(this.options.face);
+    const person = people.find((one) => one.number === wanted) ?? people.reduce((most, one) => (one.frames > (most?.frames ?? 0) ? one : most), null);
+    return person?.track?.length ? person.track : null;
+  }
+
+  /** The time of the scene that the result shows now. */
+  get due() {
+    const start = this.options.start ?? 0;
+    const moving = this.before instanceof HTMLVideoElement;
+    const length = moving ? (this.options.end ?? this.before.duration) - start : 0;
+    return sceneTime(this.isPicture ? 0 : this.after.currentTime, length, start, this.options.extend);
+  }
+
+  /** Brings both pictures to the same moment and place. */
+  together() {
+    if (this.before instanceof HTMLVideoElement && this.before.readyState > 0 && !this.isPicture) {
+      const start = this.options.start ?? 0;
+      const length = (this.options.end ?? this.before.duration) - start;
+      if (Math.abs(this.before.currentTime - this.due) > TOLERANCE && !this.before.seeking) this.before.currentTime = this.due;
+      const forward = this.options.extend === "freeze" ? this.after.currentTime < length : this.after.currentTime % (2 * length) <= length;
+      if (!this.after.paused && forward && this.before.paused) this.before.play().catch(() => {});
+      if ((this.after.paused || !forward) && !this.before.paused) this.before.pause();
+    }
+    if (this.seek) {
+      this.seek.value = this.after.duration ? this.after.currentTime / this.after.duration : 0;
+      this.seek.setAttribute("aria-valuetext", duration(this.after.currentTime));
+      this.clock.textContent = `${duration(this.after.currentTime)} of ${duration(this.after.duration || 0)}`;
+      if (!this.after.paused) requestAnimationFrame(() => this.together());
+    }
+    if (this.isClose) this.place();
+  }
+
+  /** Moves the pictures so that the face is large, or back. */
+  place() {
+    for (const one of [this.after, this.before]) {
+      if (!one) continue;
+      if (!this.isClose || !this.track) { one.style.transform = ""; continue; }
+      const box = one.parentElement.getBoundingClientRect();
+      const [width, height] = [one.videoWidth || one.naturalWidth, one.videoHeight || one.naturalHeight];
+      if (!width) continue;
+      const fit = Math.min(box.width / width, box.height / height);
+      const [x, y, size] = faceAt(this.track, this.due);
+      const scale = Math.max(1, FACE_SHARE * box.height / (size * height * fit));
+      const left = (box.width - width * fit) / 2 + x * width * fit;
+      const top = (box.height - height * fit) / 2 + y * height * fit;
+      one.style.transform = `translate(${box.width / 2 - left * scale}px, ${box.height / 2 - top * scale}px) scale(${scale})`;
+    }
+  }
+
+  controls() {
+    const play = button("Play", () => (this.after.paused ? this.after.play() : this.after.pause()));
+    this.seek = make("input", { type: "range", min: 0, max: 1, step: 0.001, value: 0, attributes: { "aria-label": "Position" } });
+    this.clock = make("span", { className: "clock" });
+    this.seek.addEventListener("input", () => { this.after.currentTime = this.seek.value * (this.after.duration || 0); });
+    for (const kind of ["play", "pause", "seeked", "loadedmetadata", "ended"]) {
+      this.after.addEventListener(kind, () => { play.textContent = this.after.paused ? "Play" : "Pause"; this.together(); });
+    }
+    this.before?.addEventListener("loadedmetadata", () => this.together());
+    return [play, make("label", { className: "long" }, this.seek), this.clock];
+  }
+
+  looks() {
+    const split = make("input", { type: "range", min: 0, max: 100, value: 50 });
+    split.addEventListener("input", () => this.stage.style.setProperty("--split", `${split.value}%`));
+    const label = make("label", {}, "Before – after", split);
+    const beside = make("input", { type: "checkbox" });
+    beside.addEventListener("change", () => {
+      this.stage.classList.toggle("beside", beside.checked);
+      label.hidden = beside.checked;
+      this.place();
+    });
+    const parts = [label, make("label", {}, beside, " Side by side")];
+    if (this.track) {
+      const close = make("input", { type: "checkbox" });
+      close.addEventListener("change", () => { this.isClose = close.checked; this.place(); });
+      parts.push(make("label", {}, close, " Zoom to face"));
+    }
+    return parts;
+  }
 }

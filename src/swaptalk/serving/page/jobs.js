@@ -1,18 +1,24 @@
 // The list of what was made, and of what is being made.
 
-import { call } from "./api.js";
-import { size, stateOf } from "./words.js";
+import { Problem, call } from "./api.js";
+import { button, byId, make } from "./dom.js";
+import { chosen, duration, size, stateOf } from "./words.js";
+
+export const runs = (job) => ["queued", "running"].includes(job.state);
 
 export class JobList {
-  /** @param {{open: Function, again: Function, failed: Function, name: Function}} on what the buttons do */
+  /** @param {{open: Function, again: Function, retry: Function, failed: Function, title: Function}} on what the buttons do */
   constructor(on) {
     this.on = on;
-    this.list = document.getElementById("jobs");
+    this.list = byId("jobs");
     this.jobs = new Map();
     this.rows = new Map();
     this.next = null;
-    this.more = document.getElementById("more");
+    this.more = byId("more");
     this.more.addEventListener("click", () => this.load().catch(on.failed));
+    document.addEventListener("click", (event) => {
+      for (const menu of this.list.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    });
   }
 
   /** Loads the newest jobs, or those after the last ones. Gives the revision of the list. */
@@ -25,15 +31,25 @@ export class JobList {
   }
 
   heard(job) {
-    if (job.kind !== "render" || job.revision < (this.jobs.get(job.id)?.revision ?? 0)) return;
+    const known = this.jobs.get(job.id);
+    if (job.kind !== "render" || job.revision < (known?.revision ?? 0)) return;
     this.jobs.set(job.id, job);
     const row = this.rows.get(job.id) ?? this.add(job);
-    this.fill(row, job);
-    this.empty();
+    if (known && known.state === job.state && known.title === job.title && known.cancelling === job.cancelling) this.advance(row, job);
+    else this.fill(row, job);
+    byId("no-jobs").hidden = true;
+    if (known && runs(known) && known.state !== job.state) this.moveUp();
+  }
+
+  /** One has left the queue: the others are nearer to its head. */
+  moveUp() {
+    for (const job of this.jobs.values()) {
+      if (job.state === "queued") call("GET", `/api/v1/jobs/${job.id}`).then((now) => this.heard(now)).catch(() => {});
+    }
   }
 
   add(job) {
-    const row = document.createElement("li");
+    const row = make("li", { className: "job" });
     const older = [...this.rows].find(([id]) => this.jobs.get(id).created < job.created);
     this.list.insertBefore(row, older ? older[1] : null);
     this.rows.set(job.id, row);
@@ -45,47 +61,103 @@ export class JobList {
     this.rows.get(id)?.remove();
     this.rows.delete(id);
     this.jobs.delete(id);
-    this.empty();
+    byId("no-jobs").hidden = this.rows.size > 0;
   }
 
-  empty() { document.getElementById("no-jobs").hidden = this.rows.size > 0; }
+  state(job) {
+    const weight = job.state === "done" ? [duration(job.result.duration ?? 0), size(job.result.bytes)] : [];
+    const when = new Date(job.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    return [stateOf(job), ...weight, when].join(" · ");
+  }
 
-  /** New names of files have become known. */
-  redraw() { for (const [id, row] of this.rows) this.fill(row, this.jobs.get(id)); }
+  /** Only how far it is has changed. */
+  advance(row, job) {
+    row.querySelector(".state").textContent = this.state(job);
+    const bar = row.querySelector(".still progress");
+    if (bar) bar.value = job.progress;
+  }
 
   fill(row, job) {
-    const title = this.on.name(job);
-    const what = Object.assign(document.createElement("div"), { className: "what" });
-    const state = Object.assign(document.createElement("span"), { className: `hint state-${job.state}` });
-    const when = new Date(job.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-    const weight = job.state === "done" ? `, ${size(job.result.bytes)}` : "";
-    state.textContent = `${stateOf(job)}${weight} · ${when}`;
-    what.append(Object.assign(document.createElement("span"), { textContent: title }), state);
-    if (job.error) what.append(Object.assign(document.createElement("span"), { className: "hint", textContent: job.error.detail }));
-    const actions = [];
-    const button = (text, action) => {
-      const made = Object.assign(document.createElement("button"), { type: "button", textContent: text });
-      made.setAttribute("aria-label", `${text}: ${title}`);
-      made.addEventListener("click", () => Promise.resolve(action(job)).catch(this.on.failed));
-      actions.push(made);
+    const title = this.on.title(job);
+    const focused = row.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent : null;
+    const name = make("div", { className: "title", textContent: title, title });
+    const state = make("span", { className: `hint state state-${job.state}`, textContent: this.state(job) });
+    const text = make("div", { className: "text" }, make("div", { className: "head" }, name, this.menu(job, title, name)), state,
+      make("span", { className: "chosen", textContent: chosen(job.request.options) }));
+    if (job.error) text.append(make("span", { className: "hint", textContent: job.error.detail }));
+    const direct = make("div", { className: "direct" });
+    if (runs(job)) direct.append(this.does("Cancel", job, title, (one) => call("POST", `/api/v1/jobs/${one.id}/cancel`)));
+    if (["failed", "cancelled"].includes(job.state)) direct.append(this.does("Try again", job, title, this.on.retry));
+    if (direct.firstChild) text.append(direct);
+    row.replaceChildren(this.still(job, title), text);
+    if (focused) [...row.querySelectorAll("button, a, summary")].find((one) => (one.getAttribute("aria-label") ?? one.textContent) === focused)?.focus();
+  }
+
+  /** A picture of the result; before there is one, of the scene and the person. */
+  still(job, title) {
+    const still = this.does("", job, title, this.on.open, { className: "still" });
+    still.setAttribute("aria-label", `${job.state === "done" ? "Show" : "Watch"}: ${title}`);
+    const picture = (source, className = "") => {
+      const image = make("img", { src: source, alt: "", className, loading: "lazy" });
+      image.addEventListener("error", () => image.remove());
+      return image;
     };
-    if (["queued", "running"].includes(job.state)) {
-      button("Watch", this.on.open);
-      button("Cancel", (one) => call("POST", `/api/v1/jobs/${one.id}/cancel`));
-    } else {
-      if (job.state === "done") {
-        button("Show", this.on.open);
-        const save = Object.assign(document.createElement("a"), { href: `${job.output}?download=true`, textContent: "Download", className: "button" });
-        save.setAttribute("aria-label", `Download: ${title}`);
-        actions.push(save);
-      }
-      button("Same scene again", this.on.again);
-      button("Delete", (one) => {
-        if (confirm("Delete this video for good?")) return call("DELETE", `/api/v1/jobs/${one.id}`);
-      });
+    if (job.poster) still.append(picture(job.poster));
+    else {
+      still.append(picture(`/api/v1/uploads/${job.request.target}/picture`));
+      if (job.request.source[0]) still.append(picture(`/api/v1/uploads/${job.request.source[0]}/picture`, "face"));
     }
-    const focused = [...row.querySelectorAll("button, a")].findIndex((one) => one === document.activeElement);
-    row.replaceChildren(what, ...actions);
-    if (focused >= 0) row.querySelectorAll("button, a")[Math.min(focused, actions.length - 1)]?.focus();
+    if (runs(job)) still.append(make("progress", { max: 1, value: job.progress, attributes: { "aria-hidden": "true" } }));
+    return still;
+  }
+
+  does(text, job, title, action, properties = {}) {
+    const made = button(text, () => Promise.resolve(action(this.jobs.get(job.id) ?? job)).catch(this.on.failed), properties);
+    made.setAttribute("aria-label", `${text}: ${title}`);
+    return made;
+  }
+
+  menu(job, title, name) {
+    const entries = make("div");
+    if (job.state === "done") {
+      entries.append(make("a", { href: `${job.output}?download=true`, textContent: "Download", className: "button", attributes: { "aria-label": `Download: ${title}` } }));
+    }
+    entries.append(this.does("Same scene again", job, title, this.on.again), this.does("Rename", job, title, () => this.rename(job, name)));
+    if (!runs(job)) {
+      entries.append(this.does("Delete", job, title, (one) => {
+        if (confirm("Delete this video for good?")) return call("DELETE", `/api/v1/jobs/${one.id}`);
+      }));
+    }
+    const menu = make("details", { className: "menu" }, make("summary", { textContent: "⋯", attributes: { "aria-label": `More: ${title}` } }), entries);
+    menu.addEventListener("keydown", (event) => { if (event.key === "Escape") { menu.open = false; menu.querySelector("summary").focus(); } });
+    entries.addEventListener("click", () => { menu.open = false; });
+    return menu;
+  }
+
+  rename(job, name) {
+    const field = make("input", { value: this.on.title(job), maxLength: 200, attributes: { "aria-label": "Title" } });
+    let isOver = false;
+    const end = async (keep) => {
+      if (isOver) return;
+      isOver = true;
+      const title = field.value.trim();
+      try {
+        if (keep && title) this.heard(await call("PATCH", `/api/v1/jobs/${job.id}`, { title }));
+      } catch (problem) {
+        this.on.failed(problem instanceof Problem ? problem : new Problem({ detail: String(problem) }));
+      }
+      const row = this.rows.get(job.id);
+      if (row) {
+        this.fill(row, this.jobs.get(job.id));
+        row.querySelector(".menu summary")?.focus();
+      }
+    };
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") end(true);
+      if (event.key === "Escape") end(false);
+    });
+    field.addEventListener("blur", () => end(true));
+    name.replaceChildren(field);
+    field.select();
   }
 }

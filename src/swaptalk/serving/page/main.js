@@ -1,58 +1,53 @@
 // Puts the parts of the page together.
 
-import { Problem, call, listen, onKeyNeeded } from "./api.js";
-import { showResult } from "./compare.js";
+import { Problem, call, onKeyNeeded } from "./api.js";
+import { Choices } from "./choices.js";
+import { byId, complain, settle, show } from "./dom.js";
+import { changes } from "./events.js";
 import { Input } from "./inputs.js";
-import { JobList } from "./jobs.js";
+import { JobList, runs } from "./jobs.js";
 import { setUpRecorder } from "./recorder.js";
-import { duration, percent, show, size, stateOf } from "./words.js";
+import { Stage } from "./stage.js";
+import { Typed } from "./typed.js";
+import { duration, size } from "./words.js";
 
-const byId = (id) => document.getElementById(id);
 const STORED = "swaptalk.form";
 /** How often a job is sent again when the server does not answer. */
 const RETRIES = 3;
+/** Characters that a consent has at least, blanks around it not counted. */
+const LEAST_CONSENT = 10;
 let about = {};
-let current = null;
-let spokenTenth = -1;
-const names = new Map();
+let isRestored = false;
 
-const source = new Input("source", changed, () => about);
-const target = new Input("target", changed, () => about);
-const audio = new Input("audio", changed, () => about);
-const inputs = { source, target, audio };
-const list = new JobList({ open, again, failed: notice, name: nameOf });
-
-function notice(problem) {
-  const place = byId("notice");
-  show(place, problem);
-  if (problem) place.scrollIntoView({ block: "nearest" });
-}
-
-function say(text) { byId("spoken").textContent = text; }
+const on = { changed, limits: () => about.limits, look: (input, turns) => stage.look(input, turns) };
+const source = new Input("source", on);
+const target = new Input("target", on);
+const audio = new Input("audio", on);
+const choices = new Choices(() => { settle(byId("more-choices").querySelector(".problem")); changed(); });
+const list = new JobList({ open: (job) => stage.open(job), again, retry, failed: (problem) => complain(byId("jobs-problem"), problem), title: titleOf });
+const stage = new Stage({ source, target }, { moment, again, failed: refused, title: titleOf });
+const typed = new Typed(audio);
 
 const way = () => document.querySelector("input[name=way]:checked").value;
 const keepsFace = () => byId("keep-face").checked;
 const keepsWords = () => way() === "keep";
+const consent = () => byId("consent").value.trim();
 
-/** What still has to be given, in words; empty when all is there. */
+/** What still has to be given: in words, and the control that takes it; null when all is there. */
 function missing(forRender) {
+  if (keepsFace() && keepsWords()) return ["Choose a new person or new words: otherwise nothing would change.", byId("keep-face")];
   const wanted = [];
-  if (!keepsFace() && !source.id) wanted.push("a photo");
-  if (!target.id) wanted.push("a scene");
-  if (!keepsWords() && !audio.id) wanted.push("the words");
-  if (keepsFace() && keepsWords()) return "Choose a new person or new words: otherwise nothing would change.";
-  if (wanted.length) return `Still needed: ${wanted.join(", ")}.`;
-  if ((!keepsFace() && source.isUnusable) || target.isUnusable) return "See the remarks above: a face is needed.";
-  if (forRender && byId("consent").value.trim().length < 10) return "Say who agreed to this video.";
-  return "";
+  if (!keepsFace() && !source.id) wanted.push(["a photo", source.file]);
+  if (!target.id) wanted.push(["a scene", target.file]);
+  if (!keepsWords() && !audio.id) wanted.push(["the words", way() === "record" ? byId("record") : way() === "type" ? byId("text") : audio.file]);
+  if (wanted.length) return [`Still needed: ${wanted.map(([name]) => name).join(", ")}.`, wanted[0][1]];
+  for (const input of keepsFace() ? [target] : [source, target]) if (input.isUnusable) return [`${input.title}: another file is needed, see there.`, input.file];
+  if (forRender && [...consent()].length < LEAST_CONSENT) return ["Say who agreed to this video.", byId("consent")];
+  return null;
 }
 
 function options() {
-  const chosen = {};
-  for (const field of byId("options").querySelectorAll("[name]")) {
-    if (field.value === "" || (field.name === "strength" && field.value === "1")) continue;
-    chosen[field.name] = ["start", "end", "strength"].includes(field.name) ? Number(field.value) : field.value;
-  }
+  const chosen = { ...choices.values };
   if (target.person) chosen.face = target.person;
   if (!keepsFace() && source.person) chosen.source_face = source.person;
   return chosen;
@@ -60,25 +55,43 @@ function options() {
 
 function request(kind) {
   return {
-    kind, target: target.id, source: keepsFace() ? [] : [source.id], audio: keepsWords() ? null : audio.id,
-    options: options(), consent: kind === "render" ? byId("consent").value.trim() : null,
+    kind, target: target.id, source: keepsFace() ? [] : source.ids, audio: keepsWords() ? null : audio.id,
+    options: options(), consent: kind === "render" ? consent() : null, title: kind === "render" ? titleFrom(names()) : null,
   };
+}
+
+const plain = (name) => name.replace(/\.[a-z0-9]{2,5}$/i, "");
+
+function names() {
+  const first = (input) => input.entries[0]?.name ?? null;
+  return { source: keepsFace() ? null : first(source), target: first(target), audio: keepsWords() ? null : first(audio) };
+}
+
+function titleFrom(said) {
+  const words = said.audio ? `: ${plain(said.audio)}` : "";
+  return `${said.source ? plain(said.source) : "Same person"} in ${said.target ? plain(said.target) : "a scene"}${words}`.slice(0, 200);
+}
+
+function titleOf(job) {
+  const { names: known } = job.request;
+  return job.title ?? titleFrom({ source: known?.source?.[0], target: known?.target, audio: known?.audio });
 }
 
 /** The form was changed: note it for the next visit, and say what is missing. */
 function changed() {
-  if (!inputs.audio) return;
-  for (const input of Object.values(inputs)) if (input.upload) names.set(input.id, input.upload.name);
-  const words = audio.upload?.media.seconds;
-  const scene = target.upload?.media.seconds;
-  let hint = missing(false);
-  if (!hint && words && scene && words > scene + 0.5 && !keepsWords()) {
+  if (!isRestored) return;
+  settle(byId("form-problem"));
+  let hint = missing(false)?.[0] ?? "";
+  const words = audio.upload?.media.seconds, scene = target.upload?.media.seconds;
+  if (!hint && words && scene && words > scene + 0.5 && !keepsWords() && !choices.values.extend && !choices.values.length) {
     hint = `The words last ${duration(words)}, the scene ${duration(scene)}: it will play back and forth.`;
   }
   byId("missing").textContent = hint;
+  source.card.classList.toggle("off", keepsFace());
+  const entries = (input) => input.entries.map((entry) => ({ id: entry.upload.id, name: entry.name }));
   sessionStorage.setItem(STORED, JSON.stringify({
-    source: source.id, target: target.id, audio: audio.id, sourcePicked: source.picked, targetPicked: target.picked,
-    keepsFace: keepsFace(), consent: byId("consent").value,
+    source: entries(source), target: entries(target), audio: entries(audio), picked: { source: source.picked, target: target.picked },
+    keepsFace: keepsFace(), way: way(), consent: byId("consent").value, text: byId("text").value, voice: byId("voice").value, choices: choices.values,
   }));
 }
 
@@ -86,9 +99,15 @@ async function restore() {
   const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "{}");
   byId("keep-face").checked = Boolean(stored.keepsFace);
   byId("consent").value = stored.consent ?? "";
-  for (const [name, input] of Object.entries(inputs)) {
-    if (stored[name]) await input.restore(stored[name], stored[`${name}Picked`] ?? null);
-  }
+  byId("text").value = stored.text ?? "";
+  if (stored.voice && [...byId("voice").options].some((one) => one.value === stored.voice)) byId("voice").value = stored.voice;
+  const chosen = document.querySelector(`input[name=way][value="${stored.way ?? "file"}"]`);
+  if (!chosen.parentElement.hidden) chosen.checked = true;
+  choices.values = stored.choices ?? {};
+  byId("more-choices").open = Object.keys(choices.values).length > 0;
+  for (const input of [audio, source, target]) await input.restore(stored[input.name] ?? [], stored.picked?.[input.name] ?? null);
+  typed.terms();
+  isRestored = true;
 }
 
 /** Sends a job; when no answer comes the same key goes along again, so that it is not made twice. */
@@ -104,92 +123,69 @@ async function send(job) {
   }
 }
 
-async function submit(kind) {
-  notice(null);
+/** Where a field of the API is on the page: the place for a complaint, and the control. */
+function placeOf(field) {
+  const [first, second] = field.split(".");
+  const option = choices.controls.get(second);
+  if (first === "options" && option) {
+    byId("more-choices").open = true;
+    return [byId("more-choices").querySelector(".problem"), option];
+  }
+  if (first === "source" || second === "source_face") return [source.problem, source.file];
+  if (first === "target" || second === "face") return [target.problem, target.file];
+  if (first === "audio") return [audio.problem, audio.file];
+  if (first === "consent") return [byId("consent-card").querySelector(".problem"), byId("consent")];
+  return [byId("form-problem"), null];
+}
+
+/** Says what the server refused, each at its field, and goes to the first. */
+function refused(problem) {
+  const faults = problem.errors?.length > 1 ? problem.errors : [problem];
+  const controls = faults.map((fault) => {
+    const [place, control] = placeOf(fault.field ?? "");
+    complain(place, fault, control);
+    return control;
+  });
+  (controls.find(Boolean) ?? byId("render")).focus();
+}
+
+async function submit(kind, more = {}) {
+  for (const place of document.querySelectorAll("#make .problem")) settle(place);
+  for (const control of document.querySelectorAll("#make [aria-invalid]")) control.removeAttribute("aria-invalid");
   const lacking = missing(kind === "render");
-  byId("missing").textContent = lacking;
   if (lacking) {
-    const field = lacking.startsWith("Say who") ? byId("consent")
-      : (!keepsFace() && !source.id ? source : !target.id ? target : audio).file;
-    return field.focus();
+    const [text, control] = lacking;
+    if (control.id === "consent") complain(byId("consent-card").querySelector(".problem"), { detail: text }, control);
+    else byId("missing").textContent = text;
+    control.focus();
+    return control.scrollIntoView({ block: "center" });
   }
-  const button = byId(kind);
-  button.disabled = true;
+  const pressed = byId(kind);
+  pressed.disabled = true;
   try {
-    const job = await send(request(kind));
+    const job = await send({ ...request(kind), ...more });
     list.heard(job);
-    await open(job);
+    await stage.open(job);
   } catch (problem) {
-    notice(problem);
+    refused(problem);
   } finally {
-    button.disabled = false;
+    pressed.disabled = false;
   }
 }
 
-/** Shows a job in the large place: its progress, its result, or why there is none. */
-async function open(job) {
-  current = job;
-  spokenTenth = -1;
-  byId("work").hidden = false;
-  for (const id of ["result", "preview-result"]) byId(id).hidden = true;
-  byId("result").replaceChildren();
-  draw();
-  byId("work").scrollIntoView({ behavior: "auto", block: "start" });
-  byId("work-title").focus({ preventScroll: true });
-  if (job.state === "done") await finish();
-}
-
-function draw() {
-  const job = current;
-  const runs = ["queued", "running"].includes(job.state);
-  byId("work-title").textContent = { preview: "Preview", render: runs ? "Making your video" : "Your video" }[job.kind];
-  byId("running").hidden = !runs;
-  byId("bar").value = job.progress;
-  byId("status").textContent = stateOf(job);
-  byId("cancel").disabled = job.cancelling;
-  const tenth = Math.floor(job.progress * 10);
-  if (runs && tenth !== spokenTenth) {
-    spokenTenth = tenth;
-    say(`${byId("work-title").textContent}: ${percent(job.progress)}`);
-  }
-  const ended = job.state === "cancelled" ? { title: "Cancelled", detail: "Nothing was kept of it.", remedy: "" } : job.error;
-  show(byId("failure"), runs ? null : ended);
-}
-
-async function finish() {
-  const job = current;
-  if (job.kind === "preview") {
-    byId("preview-picture").src = job.output;
-    byId("preview-result").hidden = false;
-    return say("The preview is ready.");
-  }
-  let scene = null;
-  try {
-    scene = await call("GET", `/api/v1/uploads/${job.request.target}`);
-  } catch { /* deleted: the result is shown alone */ }
-  if (current !== job) return;
-  const place = byId("result");
-  showResult(place, job, scene);
-  const left = Object.entries(job.result.passed_through ?? {}).map(([reason, count]) => `${percent(count / job.result.frames)} left as it was (${reason})`);
-  const facts = document.createElement("p");
-  facts.className = "hint";
-  facts.textContent = [`${duration(job.result.duration ?? 0)}, ${job.result.width} × ${job.result.height}, ${size(job.result.bytes)}`, ...left].join("; ");
-  const actions = Object.assign(document.createElement("div"), { className: "actions" });
-  const save = Object.assign(document.createElement("a"), { className: "button", href: `${job.output}?download=true`, textContent: "Download" });
-  const more = Object.assign(document.createElement("button"), { type: "button", textContent: "Make another with this scene" });
-  more.addEventListener("click", () => again(job));
-  actions.append(save, more);
-  place.append(facts, actions);
-  say("Your video is ready.");
-}
+/** A preview of one moment of what is chosen now. */
+function moment(seconds) { submit("preview", { at: seconds }); }
 
 /** Another photo or other words in the scene of an earlier job. */
 async function again(job) {
-  await target.restore(job.request.target, job.request.options.face ? Number(job.request.options.face) || null : null);
-  const same = job.request.source[0];
-  if (same && source.id !== same) await source.restore(same);
+  const { target: scene, source: people, options: { face = null, source_face: _, ...rest }, names: known } = job.request;
+  await target.restore([{ id: scene, name: known?.target }], Number(face) || null);
+  if (people.length && people.join() !== source.ids.join()) await source.restore(people.map((id, index) => ({ id, name: known?.source?.[index] })));
+  byId("keep-face").checked = !people.length;
+  choices.values = rest;
   audio.clear();
-  byId("consent").value = job.consent?.statement ?? byId("consent").value;
+  if (job.consent) byId("consent").value = job.consent.statement;
+  changed();
   if (target.upload?.kind === "video") {
     // Analysed once more, aside: all further videos in this scene are made from that. If it fails they are made without.
     call("POST", "/api/v1/templates", { target: target.id }).catch(() => {});
@@ -198,48 +194,41 @@ async function again(job) {
   audio.file.focus();
 }
 
-function nameOf(job) {
-  const part = (id, otherwise) => (id ? names.get(id) ?? "a deleted file" : otherwise);
-  return `${part(job.request.source[0], "Same person")} in ${part(job.request.target)}: ${part(job.request.audio, "same words")}`;
+/** The same job once more. */
+async function retry(job) {
+  const { target: scene, source: people, audio: words, options: given } = job.request;
+  const anew = await send({ kind: job.kind, target: scene, source: people, audio: words, options: given, consent: job.consent?.statement ?? null, title: titleOf(job) });
+  list.heard(anew);
+  await stage.open(anew);
 }
 
-function heard(job) {
-  for (const input of Object.values(inputs)) input.heard(job);
-  list.heard(job);
-  if (!["queued", "running"].includes(job.state)) learnAbout().catch(() => {});  // it takes room now, or none any more
-  if (current?.id !== job.id || job.revision < current.revision) return;
-  const wasDone = current.state === "done";
-  current = job;
-  draw();
-  if (job.state === "done" && !wasDone) finish();
-}
-
-function removed(id) {
-  list.removed(id);
-  learnAbout().catch(() => {});
-  if (current?.id === id) {
-    current = null;
-    byId("work").hidden = true;
+async function example() {
+  const pressed = byId("example");
+  pressed.disabled = true;
+  try {
+    const given = await call("POST", "/api/v1/example");
+    source.take(given.source);
+    target.take(given.target);
+    document.querySelector("input[name=way][value=file]").checked = true;
+    byId("keep-face").checked = false;
+    audio.take(given.audio);
+    byId("consent").value = given.consent;
+    showWay();
+    await submit("preview");
+  } catch (problem) {
+    refused(problem);
+  } finally {
+    pressed.disabled = false;
   }
 }
 
 function showWay() {
-  for (const part of document.querySelectorAll("[data-way]")) part.hidden = part.dataset.way !== way();
-  audio.card.querySelector(".seen").hidden = keepsWords() || !audio.upload;
+  const now = way();
+  for (const part of document.querySelectorAll("[data-way]")) part.hidden = part.dataset.way !== now;
+  audio.card.classList.toggle("keeps", now === "keep");
+  audio.card.dataset.now = now;
+  settle(audio.problem, audio.file);
   changed();
-}
-
-async function speak() {
-  const button = byId("speak");
-  button.disabled = true;
-  try {
-    audio.clear();
-    audio.take(await call("POST", "/api/v1/speech", { text: byId("text").value, language: byId("language").value.trim() }));
-  } catch (problem) {
-    audio.refuse(problem);
-  } finally {
-    button.disabled = false;
-  }
 }
 
 function askForKey() {
@@ -251,11 +240,11 @@ function askForKey() {
       try {
         await call("POST", "/api/v1/session", { key: byId("key").value.trim() });
         byId("key").value = "";
-        show(byId("login-problem"), null);
+        settle(byId("login-problem"), byId("key"));
         dialog.close();
         resolve();
       } catch (problem) {
-        show(byId("login-problem"), problem);
+        complain(byId("login-problem"), problem, byId("key"));
       }
     };
   });
@@ -264,45 +253,61 @@ function askForKey() {
 /** The limits, and how much room is in use by now. */
 async function learnAbout() {
   about = await call("GET", "/api/v1/about");
-  const limits = about.limits, version = about.version === "unknown" ? "" : ` ${about.version}`;
+  const { limits } = about, version = about.version === "unknown" ? "" : ` ${about.version}`;
   byId("about").textContent = `SwapTalk${version}. Files up to ${size(limits.upload_bytes)} and ${duration(limits.seconds)}; `
     + `everything is deleted after ${limits.keep_days} days. ${size(about.used_bytes)} of ${size(limits.disk_bytes)} in use. Nothing leaves this server.`;
 }
 
-async function learnNames() {
-  const known = (await call("GET", "/api/v1/uploads")).uploads;
-  for (const one of known) names.set(one.id, one.name);
-  const scenes = known.filter((one) => one.kind === "video");
-  byId("scenes-field").hidden = !scenes.length;
-  byId("scenes").replaceChildren(new Option("–", ""), ...scenes.map((one) => new Option(one.name, one.id)));
+async function learnEarlier() {
+  const { uploads } = await call("GET", "/api/v1/uploads");
+  for (const input of [source, target, audio]) input.offer(uploads);
+}
+
+function heard(job) {
+  for (const input of [source, target, audio]) input.heard(job);
+  list.heard(job);
+  stage.heard(job);
+  if (runs(job)) return;
+  learnAbout().catch(() => {});  // it takes room now, or none any more
+  if (job.kind === "inspect") learnEarlier().catch(() => {});
+}
+
+function removed({ id }) {
+  list.removed(id);
+  stage.removed(id);
+  learnAbout().catch(() => {});
+}
+
+function connection(well) {
+  show(byId("connection"), well ? null : {
+    title: "The server does not answer", detail: "Trying to reach it again. What is being made goes on without this page.",
+  });
 }
 
 async function begin() {
   onKeyNeeded(askForKey);
   byId("make").addEventListener("submit", (event) => { event.preventDefault(); submit("render"); });
   byId("preview").addEventListener("click", () => submit("preview"));
-  byId("cancel").addEventListener("click", () => call("POST", `/api/v1/jobs/${current.id}/cancel`).then(heard, notice));
+  byId("example").addEventListener("click", example);
   byId("keep-face").addEventListener("change", changed);
-  byId("consent").addEventListener("input", changed);
-  byId("speak").addEventListener("click", speak);
-  byId("scenes").addEventListener("change", (event) => { if (event.target.value) target.restore(event.target.value); });
+  for (const id of ["consent", "text", "voice"]) byId(id).addEventListener("input", changed);
   for (const radio of document.querySelectorAll("input[name=way]")) radio.addEventListener("change", showWay);
   setUpRecorder((recording, name) => audio.send(recording, name), (text) => audio.refuse(new Problem({ detail: text })));
-  // A file dropped beside a card must not replace the page.
+  // A file dropped beside an input must not replace the page.
   for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
 
   await learnAbout();
-  byId("way-type").hidden = !about.speech;
   byId("text").maxLength = about.speech_characters;
-  await learnNames();
+  byId("example").hidden = !about.example;
+  const listen = changes({ job: heard, removed, connection });
   const revision = await list.load();
-  const unfinished = [...list.jobs.values()].find((job) => ["queued", "running"].includes(job.state));
-  listen(revision, heard, removed, (well) => show(byId("connection"), well ? null : {
-    title: "Connection lost", detail: "Trying to reach the server again. What is being made goes on without this page.",
-  }));
+  await Promise.all([typed.load(), learnEarlier()]);
+  listen(revision);
   await restore();
   showWay();
-  if (unfinished) await open(unfinished);
+  byId("make").dataset.ready = "true";
+  const unfinished = [...list.jobs.values()].find(runs);
+  if (unfinished) await stage.open(unfinished, false);
 }
 
-begin().catch(notice);
+begin().catch((problem) => (problem.status === 0 ? show(byId("connection"), problem) : refused(problem)));

@@ -29,10 +29,14 @@ export function percent(share) {
 }
 
 const STAGES = { "find faces": "Looking for faces", generate: "Making the frames" };
+const ORDINALS = ["Next", "2nd in the queue", "3rd in the queue"];
 
 export function stateOf(job) {
   if (job.cancelling) return "Stopping …";
-  if (job.state === "queued") return job.attempts ? "Waiting to go on" : "Waiting";
+  if (job.state === "queued") {
+    if (job.attempts) return "Waiting to go on";
+    return job.ahead === null || job.ahead === undefined ? "Waiting" : ORDINALS[job.ahead] ?? `${job.ahead + 1}th in the queue`;
+  }
   if (job.state === "running") {
     const left = job.seconds_left === null ? "" : `, ${timeLeft(job.seconds_left)}`;
     return `${STAGES[job.stage] ?? "Getting ready"}: ${percent(job.progress)}${left}`;
@@ -40,11 +44,22 @@ export function stateOf(job) {
   return { done: "Finished", failed: "Failed", cancelled: "Cancelled" }[job.state];
 }
 
-/** Fills an element with a problem: what, why, and what to do. */
-export function show(element, problem) {
-  element.hidden = !problem;
-  if (!problem) return;
-  const title = document.createElement("strong");
-  title.textContent = problem.title ?? "This did not work";
-  element.replaceChildren(title, [problem.detail, problem.remedy].filter(Boolean).join(" "));
+const SPOKEN = {
+  start: (value) => `from ${duration(value)}`,
+  end: (value) => `to ${duration(value)}`,
+  length: (value) => ({ video: "as long as the scene", shortest: "the shorter length" })[value],
+  extend: (value) => ({ freeze: "last frame held" })[value],
+  region: (value) => ({ face: "whole face", mouth: "mouth only" })[value],
+  quality: (value) => `${value} quality`,
+  resolution: (value) => (/^\d+$/.test(value) ? `${value} pixels high` : value),
+  fps: (value) => `${value} frames a second`,
+  codec: (value) => value.toUpperCase(),
+  strength: (value) => `likeness ${percent(value)}`,
+  label: () => "visible label",
+  face: (value) => (/^\d+$/.test(value) ? `person ${value}` : value),
+};
+
+/** The options of a job that are not the usual ones, as a few words. */
+export function chosen(options) {
+  return Object.entries(options).map(([name, value]) => SPOKEN[name]?.(value)).filter(Boolean).join(", ");
 }

@@ -1,0 +1,60 @@
+// Further choices: the options of a job, their controls and values.
+
+import { byId, make } from "./dom.js";
+import { chosen } from "./words.js";
+
+const select = (...options) => make("select", {}, ...options.map(([value, text]) => new Option(text, value)));
+const number = (placeholder, more = {}) => make("input", { type: "number", min: 0, step: "any", placeholder, ...more });
+
+/** Name of the option, label, control. An empty value is the usual one. */
+const CHOICES = [
+  ["start", "From second", () => number("0")],
+  ["end", "To second", () => number("end")],
+  ["length", "Length", () => select(["", "that of the words"], ["video", "that of the scene"], ["shortest", "the shorter of both"])],
+  ["extend", "If the words are longer", () => select(["", "scene goes back and forth"], ["freeze", "last frame is held"])],
+  ["region", "What is replaced", () => select(["", "as the inputs need"], ["face", "the whole face"], ["mouth", "mouth only"])],
+  ["quality", "Quality", () => select(["", "high"], ["low", "low"], ["medium", "medium"], ["best", "best"])],
+  ["resolution", "Height in pixels", () => make("input", { inputMode: "numeric", placeholder: "as the scene" })],
+  ["fps", "Frames a second", () => make("input", { inputMode: "decimal", placeholder: "as the scene" })],
+  ["codec", "Codec", () => select(["", "H.264, plays everywhere"], ["hevc", "HEVC"], ["vp9", "VP9"], ["av1", "AV1"])],
+  ["strength", "Likeness of the face", () => make("input", { type: "range", min: 0, max: 1, step: 0.05, value: 1 })],
+  ["label", "Show a label “AI-generated” in the picture", () => make("input", { type: "checkbox" })],
+];
+const NUMBERS = new Set(["start", "end", "strength"]);
+
+export class Choices {
+  /** @param {() => void} changed */
+  constructor(changed) {
+    this.controls = new Map();
+    this.place = byId("options");
+    for (const [name, label, control] of CHOICES) {
+      const made = control();
+      made.name = name;
+      made.addEventListener("input", () => { this.say(); changed(); });
+      this.controls.set(name, made);
+      this.place.append(made.type === "checkbox" ? make("label", { className: "check wide" }, made, ` ${label}`)
+        : make("label", { className: "field" }, label, made));
+    }
+  }
+
+  /** The options that are not the usual ones, as the API takes them. */
+  get values() {
+    const values = {};
+    for (const [name, control] of this.controls) {
+      if (control.type === "checkbox") { if (control.checked) values[name] = true; }
+      else if (control.value !== "" && !(name === "strength" && control.value === "1")) values[name] = NUMBERS.has(name) ? Number(control.value) : control.value;
+    }
+    return values;
+  }
+
+  set values(values) {
+    for (const [name, control] of this.controls) {
+      if (control.type === "checkbox") control.checked = Boolean(values[name]);
+      else control.value = values[name] ?? (name === "strength" ? 1 : "");
+    }
+    this.say();
+  }
+
+  /** What was chosen stands beside the title, also when the choices are folded. */
+  say() { byId("chosen").textContent = chosen(this.values); }
+}

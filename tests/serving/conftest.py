@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from swaptalk.client import Client
 from swaptalk.inference.bundle import default_directory
 from swaptalk.inference.validate import BUNDLE_NAME
-from swaptalk.serving.http.text_to_speech import speech_program
+from swaptalk.voices.espeak import Espeak
 
 CONSENT = "The person in the photo and the speaker agreed to this video. (A test.)"
 
@@ -53,6 +54,7 @@ class RunningServer:
         assert said.startswith("SwapTalk is at "), said
         self.url = said.split()[-1].rstrip("/")
         self.client = httpx.Client(base_url=self.url, timeout=60)
+        self.api = Client(self.url)
 
     def kill(self) -> None:
         self.process.kill()
@@ -63,17 +65,10 @@ class RunningServer:
         return self.process.wait(30)
 
     def upload(self, path: Path, name: str | None = None) -> dict[str, Any]:
-        answer = self.client.post(
-            "/api/v1/uploads", params={"name": name or path.name}, content=path.read_bytes()
-        )
-        assert answer.status_code in (200, 201), answer.text
-        return answer.json()
+        return dict(self.api.upload(path, name).data)
 
     def submit(self, **job: Any) -> dict[str, Any]:
-        headers = job.pop("headers", {})
-        answer = self.client.post("/api/v1/jobs", json={"consent": CONSENT, **job}, headers=headers)
-        assert answer.status_code in (200, 201), answer.text
-        return answer.json()
+        return dict(self.api.submit(**{"consent": CONSENT, **job}).data)
 
     def job(self, job: str) -> dict[str, Any]:
         return self.client.get(f"/api/v1/jobs/{job}").json()
@@ -102,13 +97,12 @@ def weights() -> None:
         pytest.skip("this checkout has no weights")
 
 
-#: Stands in for a speech program where none is installed: a tone for every word, and one language
-#: it does not know.
+#: Stands in for a speech program where none is installed: a tone for every word.
 SPEAKER = f"""#!{sys.executable}
 import struct, sys, wave
+if "--voices" in sys.argv:
+    sys.exit(print("Pty Language Age/Gender VoiceName File\\n 5 en --/M English gmw/en"))
 given = sys.argv[sys.argv.index("-v") + 1:]
-if given[0] == "qqq":
-    sys.exit("no such voice")
 samples = [(i // 40 % 2 - 0.5) * 12000 for i in range(8000 * len(sys.stdin.read().split()))]
 with wave.open(given[given.index("-w") + 1], "wb") as file:
     file.setparams((1, 2, 16000, 0, "NONE", None))
@@ -118,16 +112,16 @@ with wave.open(given[given.index("-w") + 1], "wb") as file:
 
 @pytest.fixture(scope="session")
 def speaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A speech program on the path of the servers: what is installed, or else a stand-in."""
+    """A voice for the servers: eSpeak's where it is installed, or else a stand-in's."""
     with pytest.MonkeyPatch.context() as patch:
-        if speech_program() is None:
+        if not Espeak().voices():
             program = tmp_path_factory.mktemp("speaker") / "espeak-ng"
             program.write_text(SPEAKER)
             program.chmod(0o700)
             patch.setenv("PATH", str(program.parent), prepend=os.pathsep)
-        yield speech_program() or pytest.skip(
-            "the stand-in for a speech program cannot be run here"
-        )
+        if not Espeak().voices():
+            pytest.skip("the stand-in for a speech program cannot be run here")
+        yield "espeak:en"
 
 
 @pytest.fixture(scope="session")

@@ -87,6 +87,8 @@ class ServeOptions(Limits):
     """Names of the server, such as video.example.org, if others can reach it."""
     webhook_host: tuple[str, ...] = ()
     """Hosts (name or name:port) to which webhooks may be sent."""
+    public_url: str | None = None
+    """Address of the server for links in webhooks, such as https://video.example.org."""
     open: bool = False
     """Open the page in a browser."""
 
@@ -129,6 +131,11 @@ class ServeOptions(Limits):
                 raise InputError(
                     f"{option} {amount} is out of range", remedy="give a number above 0"
                 )
+        if self.public_url is not None and not self.public_url.startswith(("http://", "https://")):
+            raise InputError(
+                f"--public-url {self.public_url} is no address",
+                remedy="begin it with https:// or http://",
+            )
 
 
 def data_folder(folder: Path | None) -> Path:

@@ -67,6 +67,14 @@ def test_preview_is_a_picture_and_needs_no_consent(server, inputs: dict) -> None
     done = server.wait(job["id"])
     assert done["state"] == "done", done["error"]
     assert server.client.get(done["output"]).content.startswith(b"\x89PNG")
+    assert done["result"]["length"] == pytest.approx(0.24, abs=0.04)
+    frame = done["result"]["frames"][-1]
+    left, top, right, bottom = frame["face"]
+    assert 0 <= left < right <= 160 and right - left == bottom - top
+    for name in ("before", "after", "face_before", "face_after"):
+        assert server.client.get(frame[name]).content.startswith(b"\xff\xd8")
+    moment = server.wait(server.submit(kind="preview", consent=None, at=0.2, **inputs)["id"])
+    assert [one["time"] for one in moment["result"]["frames"]] == [0.2]
 
 
 def test_an_upload_is_kept_once(server, make_wav) -> None:
@@ -77,12 +85,13 @@ def test_an_upload_is_kept_once(server, make_wav) -> None:
     assert first.json()["id"] == again.json()["id"]
     assert again.json()["media"]["seconds"] == pytest.approx(0.31, abs=0.01)
     assert len(list((server.data / "uploads").glob(f"??/{first.json()['id']}"))) == 1
+    assert (first.json()["name"], again.json()["name"]) == ("a.wav", "b.wav")  # as it was sent now
 
 
 def test_idempotency_key(server, inputs: dict) -> None:
     headers = {"Idempotency-Key": "once"}
-    first = server.submit(kind="preview", headers=headers, **inputs)
-    assert server.submit(kind="preview", headers=headers, **inputs)["id"] == first["id"]
+    first = server.submit(kind="preview", idempotency_key="once", **inputs)
+    assert server.submit(kind="preview", idempotency_key="once", **inputs)["id"] == first["id"]
     other = server.client.post(
         "/api/v1/jobs", headers=headers, json={"kind": "preview", **inputs, "audio": None}
     )
@@ -99,6 +108,60 @@ def test_what_the_pipeline_refuses_is_said_in_words_for_the_page(
     error = server.wait(job["id"])["error"]
     assert error["field"] == "target" and error["detail"].startswith("“My scene.mp4”: no face")
     assert "--" not in json.dumps(error) and str(server.data) not in json.dumps(error)
+
+
+def test_a_job_keeps_the_names_of_its_time(server, inputs: dict, make_wav) -> None:
+    words = make_wav(0.26)
+    inputs["audio"] = server.upload(words, "Anna.wav")["id"]
+    job = server.submit(kind="preview", **inputs)
+    assert server.upload(words, "Tom.wav")["name"] == "Tom.wav"
+    assert server.job(job["id"])["request"]["names"]["audio"] == "Anna.wav"
+
+
+def test_titles_references_and_metadata(server, inputs: dict) -> None:
+    job = server.submit(
+        **inputs, title="Welcome", reference="order-1", metadata={"customer": "Silva"}
+    )
+    assert (job["title"], job["reference"]) == ("Welcome", "order-1")
+    found = server.client.get("/api/v1/jobs", params={"reference": "order-1"}).json()["jobs"]
+    assert [one["id"] for one in found] == [job["id"]]
+    renamed = server.client.patch(f"/api/v1/jobs/{job['id']}", json={"title": "Hello"}).json()
+    assert renamed["title"] == "Hello" and renamed["metadata"] == {"customer": "Silva"}
+    assert renamed["revision"] > job["revision"]
+    done = server.wait(job["id"])
+    assert server.client.get(done["poster"]).content.startswith(b"\xff\xd8")
+
+
+def test_place_in_the_queue(server, make_clip, make_wav) -> None:
+    target = server.upload(make_clip(name="queue.mp4", frames=60))["id"]
+    audio = server.upload(make_wav(20.0))["id"]
+    running, first, second = (
+        server.submit(target=target, audio=audio, options={"strength": share})["id"]
+        for share in (1, 0.9, 0.8)
+    )
+    server.wait(running, until=lambda job: job["state"] == "running")
+    assert [server.job(job)["ahead"] for job in (running, first, second)] == [None, 0, 1]
+    server.client.post(f"/api/v1/jobs/{first}/cancel")
+    assert server.job(second)["ahead"] == 0
+    for job in (second, running):
+        server.client.post(f"/api/v1/jobs/{job}/cancel")
+
+
+def test_head_says_what_get_would_send(server, inputs: dict) -> None:
+    done = server.wait(server.submit(kind="preview", consent=None, **inputs)["id"])
+    content = f"/api/v1/uploads/{inputs['target']}/content"
+    for path in (done["output"], content, done["result"]["frames"][0]["after"]):
+        head, got = server.client.head(path), server.client.get(path)
+        assert head.status_code == 200 and head.content == b""
+        assert head.headers["content-length"] == str(len(got.content))
+        assert head.headers["content-type"] == got.headers["content-type"]
+    refused = server.client.put(done["output"])
+    assert refused.status_code == 405 and refused.headers["allow"] == "GET, HEAD"
+
+
+def test_health_is_where_the_documents_say(server) -> None:
+    for path in ("/health", "/api/v1/health"):
+        assert server.client.get(path).json()["status"] == "ok"
 
 
 def test_cancel_while_it_waits_and_while_it_runs(server, make_clip, make_wav, photo: Path) -> None:

@@ -142,24 +142,33 @@ def test_paths_as_they_are_sent(server, target: str) -> None:
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=x",
         "application/xml",
-        "application/json; charset=utf-16",
         "nonsense",
         "",
     ],
 )
 def test_jobs_of_other_content_types(server, kind: str) -> None:
-    body = b'<job target="x"/>' if "json" in kind else b'{"target": "x", "source": []}'
-    problem(server.client.post("/api/v1/jobs", content=body, headers={"Content-Type": kind}), 422)
+    headers = {"Content-Type": kind}
+    said = problem(server.client.post("/api/v1/jobs", content=b"{}", headers=headers), 415)
+    assert said["field"] == "Content-Type" and "application/json" in said["remedy"]
+
+
+def test_broken_json_is_the_bodys_fault_and_its_place_is_said(server) -> None:
+    headers = {"Content-Type": "application/json"}
+    for body, place in ((b'{"target": }', 11), (b'{"target": "x",}', 15)):
+        said = problem(server.client.post("/api/v1/jobs", content=body, headers=headers), 422)
+        assert said["field"] == "body" and f"at character {place}." in said["detail"]
 
 
 def test_uploads_of_other_content_types(server, make_wav, other_photo: Path) -> None:
-    """What counts is what is in the file, not what is said about it; and forms are not files."""
-    form = {"files": {"file": ("a.wav", make_wav(0.31).read_bytes(), "audio/wav")}}
-    problem(server.client.post("/api/v1/uploads", **form), 422)
+    """What counts is what is in the file, but it must be said to be a file."""
+    for kind in ("text/html", "application/json"):
+        headers = {"Content-Type": kind}
+        photo = other_photo.read_bytes()
+        problem(server.client.post("/api/v1/uploads", content=photo, headers=headers), 415)
     sent = server.client.post(
         "/api/v1/uploads?name=page.html",
         content=other_photo.read_bytes(),
-        headers={"Content-Type": "text/html"},
+        headers={"Content-Type": "video/mp4"},
     ).json()
     answer = server.client.get(f"/api/v1/uploads/{sent['id']}/content")
     assert answer.headers["content-type"].startswith("image/")
@@ -167,6 +176,35 @@ def test_uploads_of_other_content_types(server, make_wav, other_photo: Path) -> 
     headers = {"Content-Type": "image/svg+xml"}
     problem(server.client.post("/api/v1/uploads?name=a.svg", content=svg, headers=headers), 422)
     assert incoming(server) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "field"),
+    [
+        (b"--x\r\n\r\nno file\r\n--x--\r\n", "multipart/form-data; boundary=x", 422, "file"),
+        (b"", "multipart/form-data; boundary=x", 422, "file"),
+        (b"this is no form at all", "multipart/form-data; boundary=x", 400, "body"),
+        (b"--x--", "multipart/form-data", 400, "body"),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n1\r\n'
+            b'--x\r\nContent-Disposition: form-data; name="b"; filename="b"\r\n\r\n2\r\n--x--\r\n',
+            "multipart/form-data; boundary=x",
+            422,
+            "file",
+        ),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
+            + b"1" * 70_000
+            + b"\r\n--x--",
+            "multipart/form-data; boundary=x",
+            422,
+            "body",
+        ),
+    ],
+)
+def test_forms_without_one_file(server, body: bytes, kind: str, status: int, field: str) -> None:
+    answer = server.client.post("/api/v1/uploads", content=body, headers={"Content-Type": kind})
+    assert problem(answer, status)["field"] == field and incoming(server) == []
 
 
 @pytest.fixture
@@ -199,6 +237,56 @@ def test_a_wrong_job_names_the_field(
     for name, value in change.items():
         body[name] = [clip] if value == ["TARGET"] else clip if value == "TARGET" else value
     assert problem(server.client.post("/api/v1/jobs", json=body), 422)["field"] == field
+
+
+@pytest.mark.parametrize("blank", [" " * 40, "\u200b" * 40, "\n\t \u00a0" * 10, "  I agree   "])
+def test_a_consent_of_blanks_is_none(server, clip: str, other_photo: Path, blank: str) -> None:
+    body = {"target": clip, "source": [server.upload(other_photo)["id"]], "consent": blank}
+    said = problem(server.client.post("/api/v1/jobs", json=body), 422)
+    assert said["field"] == "consent" and "10 characters that can be seen" in said["detail"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "limit"),
+    [
+        ({"options": {"start": 99.0}}, "options.start", 0.12),
+        ({"options": {"face": "7"}}, "options.face", 1),
+        ({"options": {"source_face": "3"}}, "options.source_face", 1),
+        ({"options": {"label": True, "label_text": "\u4e2d"}}, "options.label_text", None),
+        ({"kind": "preview", "at": 5.0}, "at", 0.12),
+        ({"at": 0.0}, "at", None),
+        ({"title": ""}, "title", 1),
+        ({"metadata": {"a": "x" * 501}}, "metadata.a", 500),
+    ],
+)
+def test_what_is_known_to_fail_is_refused_at_once(
+    server, clip: str, other_photo: Path, change: dict, field: str, limit: float | None
+) -> None:
+    source = server.upload(other_photo)["id"]
+    server.inspected(clip)
+    server.inspected(source)
+    body = {"target": clip, "source": [source], "consent": server.consent, **change}
+    said = problem(server.client.post("/api/v1/jobs", json=body), 422)
+    assert said["field"] == field and said.get("limit") == limit, said
+
+
+def test_scenes_and_photos_without_a_face_are_refused_at_once(
+    server, clip: str, make_clip, other_photo: Path, tmp_path: Path
+) -> None:
+    import numpy as np
+
+    from swaptalk.media.image import write_image
+
+    write_image(tmp_path / "wall.png", np.full((200, 200, 3), 90, np.uint8))
+    wall = server.upload(tmp_path / "wall.png")["id"]
+    nobody = server.upload(make_clip(name="empty.mp4", frames=3, faceless=range(3)))["id"]
+    person = server.upload(other_photo)["id"]
+    for upload in (wall, nobody, person, clip):
+        server.inspected(upload)
+    for target, source, field in ((nobody, person, "target"), (clip, wall, "source.0")):
+        body = {"target": target, "source": [source], "consent": server.consent}
+        said = problem(server.client.post("/api/v1/jobs", json=body), 422)
+        assert said["field"] == field and "from the front" in said["remedy"]
 
 
 def test_consent_is_asked_for(server, clip: str, other_photo: Path) -> None:

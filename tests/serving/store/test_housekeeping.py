@@ -19,6 +19,7 @@ from swaptalk.serving.settings import Limits
 from swaptalk.serving.store.claims import Claims
 from swaptalk.serving.store.data_folder import Places
 from swaptalk.serving.store.housekeeping import tidy
+from swaptalk.serving.store.job import JobLabel
 from swaptalk.serving.store.uploads import DiskQuotaError, UploadNotFoundError
 
 
@@ -35,7 +36,10 @@ def stored(places: Places, content: bytes, owner: str = "me", room: int = 10**9)
 
 
 def ended(places: Places, upload: str, webhook: str | None = None) -> str:
-    job = places.store.submit("me", "render", {}, inputs=[(upload, "audio")], webhook=webhook)[0].id
+    label = JobLabel("Hello", "order-1", {"customer": "Silva"}, None, "https://video.example.org")
+    job = places.store.submit(
+        "me", "render", {}, inputs=[(upload, "audio")], webhook=webhook, label=label
+    )[0].id
     (places.jobs / job).mkdir()
     (places.jobs / job / "output.mp4").write_bytes(b"result")
     claims = Claims(places.database, "w", 3)
@@ -106,11 +110,36 @@ def test_webhooks_arrive_signed_and_are_tried_again(
     headers, body = receiver.got[-1]
     assert len({one["webhook-id"] for one, _ in receiver.got}) == 1 and len(receiver.got) == 3
     said = json.loads(body)
-    assert said["type"] == "job.done" and said["data"]["id"] == job
+    assert said["type"] == "job.done"
+    assert said["data"] == {
+        "id": job,
+        "kind": "render",
+        "state": "done",
+        "output": f"https://video.example.org/api/v1/jobs/{job}/output",
+        "error": None,
+        "reference": "order-1",
+        "metadata": {"customer": "Silva"},
+    }
     key = base64.b64decode(webhook_secret(places.database).removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     right = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{right}"
+
+
+def test_webhooks_say_why_a_job_failed(places: Places, receiver: HTTPServer) -> None:
+    host = f"127.0.0.1:{receiver.server_port}"
+    upload = stored(places, b"a")
+    places.store.submit(
+        "me", "render", {}, inputs=[(upload, "audio")], webhook=f"http://{host}/done"
+    )
+    claims = Claims(places.database, "w", 3)
+    error = {"title": "This could not be made", "detail": "No face.", "remedy": "Another one."}
+    claims.fail(claims.claim(["render"]), error)
+    receiver.answers = [200]
+    assert deliver_due(places.database, [host]) == 1
+    said = json.loads(receiver.got[-1][1])
+    assert said["type"] == "job.failed" and said["data"]["error"] == error
+    assert said["data"]["output"] is None and said["data"]["metadata"] == {}
 
 
 @pytest.mark.parametrize(
@@ -150,9 +179,13 @@ def test_metrics_and_health(server) -> None:
 
 
 def test_text_is_spoken(server) -> None:
-    said = server.client.post(
-        "/api/v1/speech", json={"text": "Good morning; $(touch /tmp/x) -w /tmp/y"}
-    ).json()
-    assert said["kind"] == "audio" and said["media"]["seconds"] > 1
-    wrong = server.client.post("/api/v1/speech", json={"text": "x", "language": "qqq"})
-    assert wrong.status_code == 422 and wrong.json()["field"] == "text"
+    voices = server.client.get("/api/v1/voices").json()["voices"]
+    english = next(voice for voice in voices if voice["language"].startswith("en"))
+    assert english["terms"]
+    text = "Good morning; $(touch /tmp/x) -w /tmp/y"
+    for choice in ({}, {"language": "en"}, {"voice": english["id"]}):
+        said = server.client.post("/api/v1/speech", json={"text": text, **choice}).json()
+        assert said["kind"] == "audio" and said["media"]["seconds"] > 1
+    for wrong, field in (({"language": "qqq"}, "language"), ({"voice": "piper:x"}, "voice")):
+        answer = server.client.post("/api/v1/speech", json={"text": "x", **wrong})
+        assert answer.status_code == 422 and answer.json()["field"] == field

@@ -14,8 +14,9 @@ from fastapi.staticfiles import StaticFiles
 
 from swaptalk.pipeline.job import version
 from swaptalk.serving.http import problems
-from swaptalk.serving.http.api import jobs, system, templates, uploads
+from swaptalk.serving.http.api import example, jobs, speech, system, templates, uploads
 from swaptalk.serving.http.context import Context
+from swaptalk.serving.http.description import describe_app
 from swaptalk.serving.http.events import Changes
 from swaptalk.serving.http.metrics import Metrics, RequestTimes
 from swaptalk.serving.http.request_guard import Guard
@@ -47,8 +48,12 @@ def create_app(settings: ServeOptions, places: Places) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
-    for module in (uploads, jobs, templates, system):
-        app.include_router(module.router)
+    app.state.routers = [
+        module.router for module in (uploads, jobs, templates, speech, example, system)
+    ]
+    for router in app.state.routers:
+        app.include_router(router)
+    describe_app(app, settings)
     app.mount("/", StaticFiles(directory=_page_folder(), html=True), name="page")
     app.add_middleware(Guard, settings=settings, upload_path=uploads.UPLOADS_PATH)
     app.add_middleware(RequestTimes, metrics=context.metrics)

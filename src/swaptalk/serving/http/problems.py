@@ -4,7 +4,6 @@ meets.
 
 from __future__ import annotations
 
-import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -141,13 +141,19 @@ def _place(location: Sequence[str | int]) -> str:
     return ".".join(str(part) for part in parts) or "body"
 
 
+def _fault(error: Mapping[str, Any]) -> dict[str, str]:
+    """Field and detail of one thing that is wrong."""
+    if error["type"] == "json_invalid":  # the place is a number of characters
+        said = str(error.get("ctx", {}).get("error", "it cannot be read"))[:200]
+        place = error["loc"][-1]
+        return {"field": "body", "detail": f"This is no JSON: {said} at character {place}."}
+    return {"field": _place(error["loc"])[:200], "detail": str(error["msg"])[:300]}
+
+
 def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # What was sent is not repeated: it may be of any size, or not be JSON.
-    errors = [
-        {"field": _place(one["loc"])[:200], "detail": str(one["msg"])[:300]}
-        for one in error.errors()[:20]
-    ]
+    errors = [_fault(one) for one in error.errors()[:20]]
     first = errors[0] if errors else {"field": "body", "detail": "The request is not valid."}
     limits = [
         value
@@ -188,10 +194,12 @@ def _allowed(request: Request) -> list[str] | None:
     """Methods of a path of the API (the router itself names those of one route only); None for
     other paths.
     """
-    for path, operations in request.app.openapi()["paths"].items():
-        if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", path), request.url.path):
-            return sorted(method.upper() for method in operations)
-    return None
+    found: set[str] = set()
+    for router in request.app.state.routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.path_regex.match(request.url.path):
+                found |= route.methods or set()
+    return sorted(found) or None
 
 
 def _unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from urllib.parse import urlsplit
 
@@ -16,12 +17,23 @@ from swaptalk.serving.settings import LOOPBACK_NAMES, ServeOptions
 #: Largest request that is not an upload, in bytes, and the seconds within which it must have
 #: arrived.
 BODY_BYTES, BODY_SECONDS = 256 * 1024, 20.0
+#: What an upload may be called; the form of links is what curl says of any body.
+_FILE_TYPES = (
+    "image/",
+    "video/",
+    "audio/",
+    "application/octet-stream",
+    "application/ogg",
+    "application/mp4",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     # Everything comes from here; pictures chosen by the user are shown from memory (blob:) before
     # they are sent.
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src "
-    "'self' blob:;"
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "font-src 'self'; img-src 'self' blob:;"
     " media-src 'self' blob:; connect-src 'self'; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -71,8 +83,10 @@ class Guard:
         try:
             self._check_host(headers)
             _check_origin(scope["method"], headers)
-            if scope["path"] != self._upload_path:
+            is_upload = scope["path"] == self._upload_path
+            if not is_upload:
                 receive = _bounded(headers, receive)
+            _check_type(scope, headers, is_upload)
         except ProblemError as problem:
             await problem.response()(scope, receive, send_with_headers)
             return
@@ -135,6 +149,30 @@ def _check_origin(method: str, headers: Headers) -> None:
             raise refused from None
         if not its_host or its_host.lower() != headers.get("host", "").lower():
             raise refused
+
+
+def _check_type(scope: Scope, headers: Headers, is_upload: bool) -> None:
+    """Refuse a body of a kind that no route of the API reads."""
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if scope["method"] in _SAFE_METHODS or not has_body or not scope["path"].startswith("/api/"):
+        return
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if is_upload:
+        if not kind or kind.startswith(_FILE_TYPES):
+            return
+        wanted = "application/octet-stream, the file's own type, or multipart/form-data"
+    else:
+        if re.fullmatch(r"application/(.+\+)?json", kind):
+            return
+        wanted = "application/json"
+    raise ProblemError(
+        415,
+        "wrong-type",
+        "This content type is not read here",
+        f"The body is said to be {kind[:80] or 'of no type'}.",
+        field="Content-Type",
+        remedy=f"Send it as {wanted}.",
+    )
 
 
 def _bounded(headers: Headers, receive: Receive) -> Receive:

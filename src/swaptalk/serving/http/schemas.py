@@ -9,12 +9,13 @@ import textwrap
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, create_model
 
 from swaptalk.pipeline.options import GenerateOptions
-from swaptalk.serving.store.jobs import Job, Kind, State
+from swaptalk.serving.http.results import Result, result_of
+from swaptalk.serving.store.job import Job, Kind, State, output_path
 from swaptalk.serving.store.uploads import Upload, UploadKind
 
 #: Options of a job that the server decides, or that have a field of their own. Options that name
@@ -28,6 +29,9 @@ UPLOAD_PATTERN = r"^[0-9a-f]{64}$"
 JOB_PATTERN = r"^[0-9a-f]{20}$"
 CONSENT_LENGTH = (10, 1900)
 MOST_PHOTOS = 8
+#: Longest title, reference and word of metadata.
+TEXT_LENGTH = 200
+_Word = Annotated[str, StringConstraints(max_length=500)]
 
 
 def _names_files(kind: Any) -> bool:
@@ -89,10 +93,40 @@ else:
     JobOptions = _job_options()
 
 
+def _visible(statement: str | None) -> str | None:
+    """A statement without blanks around it.
+
+    Raises:
+        ValueError: too few characters that can be seen.
+    """
+    if statement is None:
+        return None
+    statement = statement.strip()
+    seen = sum(one.isprintable() and not one.isspace() for one in statement)
+    if seen < CONSENT_LENGTH[0]:
+        raise ValueError(f"at least {CONSENT_LENGTH[0]} characters that can be seen are needed")
+    return statement
+
+
+_EXAMPLE_UPLOADS = {
+    name: letter * 64 for name, letter in (("target", "a"), ("source", "b"), ("audio", "c"))
+}
+_JOB_EXAMPLE: dict[str, Any] = {
+    "target": _EXAMPLE_UPLOADS["target"],
+    "source": [_EXAMPLE_UPLOADS["source"]],
+    "audio": _EXAMPLE_UPLOADS["audio"],
+    "options": {"quality": "high"},
+    "consent": "I am the person in the photo and the voice.",
+    "title": "Welcome, in Portuguese",
+    "reference": "order-4711",
+    "metadata": {"customer": "Silva"},
+}
+
+
 class JobRequest(BaseModel):
     """A job to queue."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_JOB_EXAMPLE]})
 
     kind: Literal["preview", "render"] = Field(
         "render", description="A video, or a picture of a few of its frames."
@@ -109,16 +143,71 @@ class JobRequest(BaseModel):
         None, pattern=UPLOAD_PATTERN, description="Upload: the recording of the words."
     )
     options: JobOptions = Field(default_factory=JobOptions)
-    consent: str | None = Field(
+    consent: Annotated[str | None, AfterValidator(_visible)] = Field(
         None,
         min_length=CONSENT_LENGTH[0],
         max_length=CONSENT_LENGTH[1],
         description="Statement that the people seen and heard agreed; needed for a render, and "
         "stored with it.",
     )
+    at: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Preview only this moment of the result, in seconds.",
+    )
+    title: str | None = Field(
+        None, min_length=1, max_length=TEXT_LENGTH, description="For people to read."
+    )
+    reference: str | None = Field(
+        None,
+        min_length=1,
+        max_length=TEXT_LENGTH,
+        description="Your own name of the job: jobs can be listed by it, and webhooks carry it.",
+    )
+    metadata: Annotated[dict[str, _Word], Field(max_length=20)] = Field(
+        default={}, description="Your own words: they come back with the job and its webhook."
+    )
     webhook: str | None = Field(
         None, max_length=500, description="https address to be told when the job has ended."
     )
+
+
+class JobChange(BaseModel):
+    """What can be changed of a job at any time."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"title": "Hello"}]})
+
+    title: str = Field(min_length=1, max_length=TEXT_LENGTH)
+
+
+class InputNames(BaseModel):
+    """What the inputs were called when the job was submitted."""
+
+    target: str
+    source: list[str] = []
+    audio: str | None = None
+
+
+class RequestView(BaseModel):
+    """What a job was made of. Inspections have an `upload`; a template has a `face`."""
+
+    target: str | None = None
+    source: list[str] = []
+    audio: str | None = None
+    options: dict[str, Any] = Field(default={}, description="Those that were given.")
+    still: bool = Field(False, description="The result is a picture.")
+    at: float | None = None
+    upload: str | None = None
+    face: str | None = None
+    names: InputNames | None = None
+
+
+class ConsentView(BaseModel):
+    """The statement that was given."""
+
+    statement: str
+    given: float = Field(description="Seconds since 1970.")
 
 
 class Failure(BaseModel):
@@ -144,21 +233,27 @@ class JobView(BaseModel):
     stage: str | None
     progress: float = Field(ge=0, le=1)
     seconds_left: float | None = Field(description="Estimate, once there is one.")
-    request: dict[str, Any]
-    consent: dict[str, Any] | None
+    ahead: int | None = Field(description="Jobs that come before it, while it waits.")
+    title: str | None
+    reference: str | None
+    metadata: dict[str, str]
+    request: RequestView
+    consent: ConsentView | None
     webhook: str | None
     template: str | None = Field(
         description="The template that is used instead of analysing the scene anew."
     )
-    result: dict[str, Any] | None
+    result: Result | None
     error: Failure | None
     output: str | None = Field(description="Where the result is, when there is one.")
+    poster: str | None = Field(description="Where a picture (JPEG) of a finished render is.")
     revision: int = Field(description="Grows with every change.")
 
     @classmethod
     def of(cls, job: Job) -> JobView:
         """Describe a row."""
         has_output = job.state == "done" and job.kind in ("preview", "render")
+        has_poster = has_output and (job.result or {}).get("poster", False)
         left = job.seconds_left(time.time())
         return cls(
             id=job.id,
@@ -172,13 +267,18 @@ class JobView(BaseModel):
             stage=job.stage,
             progress=round(min(1.0, job.progress), 4),
             seconds_left=None if left is None else round(left, 1),
-            request=job.request,
-            consent=job.consent,
+            ahead=job.ahead,
+            title=job.title,
+            reference=job.reference,
+            metadata=job.metadata or {},
+            request=RequestView.model_validate({**job.request, "names": job.names}),
+            consent=None if job.consent is None else ConsentView(**job.consent),
             webhook=job.webhook,
             template=job.template,
-            result=job.result,
+            result=result_of(job),
             error=None if job.error is None else Failure(**job.error),
-            output=f"/api/v1/jobs/{job.id}/output" if has_output else None,
+            output=output_path(job.id) if has_output else None,
+            poster=f"/api/v1/jobs/{job.id}/poster" if has_poster else None,
             revision=job.revision,
         )
 
@@ -193,6 +293,26 @@ class JobList(BaseModel):
     )
 
 
+class SoundView(BaseModel):
+    """The sound of a file."""
+
+    codec: str
+    sample_rate: int
+
+
+class MediaView(BaseModel):
+    """What is in a file, as far as it applies to its kind."""
+
+    width: int | None = Field(None, description="Pixels.")
+    height: int | None = Field(None, description="Pixels.")
+    seconds: float | None = None
+    fps: float | None = Field(None, description="Frames a second.")
+    frames: int | None = None
+    codec: str | None = None
+    truncated: bool | None = Field(None, description="The file breaks off before its end.")
+    sound: SoundView | None = None
+
+
 class UploadView(BaseModel):
     """A file that was uploaded."""
 
@@ -200,9 +320,7 @@ class UploadView(BaseModel):
     name: str
     kind: UploadKind
     bytes: int
-    media: dict[str, Any] = Field(
-        description="Size in pixels, seconds, rate, codecs: as far as they apply."
-    )
+    media: MediaView
     created: datetime
     content: str = Field(description="Where its contents are.")
     inspection: JobView | None = Field(
@@ -217,7 +335,9 @@ class UploadView(BaseModel):
             name=upload.name,
             kind=upload.kind,
             bytes=upload.bytes,
-            media=upload.media,
+            media=MediaView(
+                **{name: value for name, value in upload.media.items() if name != "kind"}
+            ),
             created=_date(upload.created),
             content=f"/api/v1/uploads/{upload.id}/content",
             inspection=None if inspection is None else JobView.of(inspection),

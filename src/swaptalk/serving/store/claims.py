@@ -16,7 +16,8 @@ from enum import Enum, auto
 from typing import Any
 
 from swaptalk.serving.store.database import Database, next_revision
-from swaptalk.serving.store.jobs import Job, Kind, end_job, job_from
+from swaptalk.serving.store.job import Job, Kind, job_from
+from swaptalk.serving.store.jobs import end_job
 
 #: Seconds that a claim lasts without a heartbeat; several heartbeats may be missed.
 LEASE_SECONDS = 15.0

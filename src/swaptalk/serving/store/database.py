@@ -86,9 +86,19 @@ CREATE TABLE deliveries (
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE totals (name TEXT PRIMARY KEY, value REAL NOT NULL) STRICT;
 """
+#: Title; the client's own name of the job and its own words about it (JSON); what the inputs were
+#: called when it was submitted (JSON); the server's address as whoever submitted it sees it.
+_SECOND = """
+ALTER TABLE jobs ADD COLUMN title TEXT;
+ALTER TABLE jobs ADD COLUMN reference TEXT;
+ALTER TABLE jobs ADD COLUMN metadata TEXT;
+ALTER TABLE jobs ADD COLUMN names TEXT;
+ALTER TABLE jobs ADD COLUMN base_url TEXT;
+CREATE INDEX jobs_by_reference ON jobs (owner, reference) WHERE reference IS NOT NULL;
+"""
 #: Each brings a file from the version that is its index to the next; what was released once is
 #: never changed. A file's version is SQLite's ``user_version``.
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
 
 
 class Database:

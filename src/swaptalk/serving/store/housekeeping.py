@@ -7,7 +7,8 @@ import time
 
 from swaptalk.serving.settings import Limits
 from swaptalk.serving.store.data_folder import Places
-from swaptalk.serving.store.jobs import DERIVED, JobBusyError, JobNotFoundError
+from swaptalk.serving.store.job import DERIVED
+from swaptalk.serving.store.jobs import JobBusyError, JobNotFoundError
 from swaptalk.serving.store.uploads import UploadBusyError, UploadNotFoundError
 from swaptalk.serving.store.workspace import Workspace
 

@@ -8,25 +8,27 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from swaptalk.serving.store.database import Database, next_revision
+from swaptalk.serving.store.job import (
+    DERIVED,
+    ENDED,
+    KINDS,
+    Job,
+    JobLabel,
+    Kind,
+    State,
+    job_from,
+    output_path,
+)
 
-Kind = Literal["inspect", "preview", "render", "template"]
-State = Literal["queued", "running", "done", "failed", "cancelled"]
-KINDS: tuple[Kind, ...] = ("inspect", "preview", "render", "template")
-#: Kinds whose results belong to an upload, and go with it.
-DERIVED: tuple[Kind, ...] = ("inspect", "template")
-#: States that a job does not leave again.
-ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
-#: Finding faces takes this share of the time that making the frames takes, as long as nothing is
-#: measured.
-_SURVEY_SHARE = 0.35
-#: Seconds of a stage before its speed is believed.
-_SETTLING = 1.5
-#: Stages in which every frame is visited, in order.
-SURVEY, GENERATE = "find faces", "generate"
+#: Columns of a job as users see it: with its place in the queue.
+_COLUMNS = (
+    "jobs.*, CASE WHEN state = 'queued' AND kind IN ('render', 'template') THEN (SELECT count(*)"
+    " FROM jobs AS earlier WHERE earlier.state = 'queued' AND earlier.kind IN ('render',"
+    " 'template') AND earlier.created < jobs.created) END AS ahead"
+)
 
 
 class JobNotFoundError(LookupError):
@@ -49,77 +51,6 @@ class InputGoneError(Exception):
     """An upload that the job needs is not there."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """One row. Times are seconds since 1970."""
-
-    id: str
-    owner: str
-    kind: Kind
-    state: State
-    request: dict[str, Any]
-    consent: dict[str, Any] | None
-    webhook: str | None
-    template: str | None
-    created: float
-    started: float | None
-    finished: float | None
-    attempts: int
-    token: int
-    cancel: bool
-    stage: str | None
-    stage_total: int
-    stage_first: int
-    stage_done: int
-    stage_begun: float | None
-    furthest: int
-    result: dict[str, Any] | None
-    error: dict[str, Any] | None
-    revision: int
-
-    @property
-    def has_ended(self) -> bool:
-        """Return whether the job has ended."""
-        return self.state in ENDED
-
-    @property
-    def progress(self) -> float:
-        """Return the share of the work that is done, 0 to 1."""
-        if self.state == "done":
-            return 1.0
-        share = self.stage_done / self.stage_total if self.stage_total else 0.0
-        if self.stage == GENERATE:
-            return _SURVEY_SHARE / (1 + _SURVEY_SHARE) + share / (1 + _SURVEY_SHARE)
-        if self.stage == SURVEY and self.kind in ("render", "template"):
-            return share * _SURVEY_SHARE / (1 + _SURVEY_SHARE)
-        return share
-
-    def seconds_left(self, now: float) -> float | None:
-        """Estimate the seconds left from the speed of the running stage; None if unknown."""
-        made = self.stage_done - self.stage_first
-        if (
-            self.state != "running"
-            or self.stage_begun is None
-            or made <= 0
-            or now - self.stage_begun < _SETTLING
-        ):
-            return None
-        each = (now - self.stage_begun) / made
-        left = (self.stage_total - self.stage_done) * each
-        if self.stage == SURVEY and self.kind == "render":
-            left += self.stage_total * each / _SURVEY_SHARE
-        return left
-
-
-def job_from(row: sqlite3.Row) -> Job:
-    """Read a row of the table ``jobs``."""
-    names = Job.__dataclass_fields__
-    values = {name: row[name] for name in names}
-    for name in ("request", "consent", "result", "error"):
-        values[name] = None if values[name] is None else json.loads(values[name])
-    return Job(**{**values, "cancel": bool(values["cancel"])})
-
-
 class JobStore:
     """The jobs of all users; every method is one transaction and safe from any thread and
     process.
@@ -140,6 +71,7 @@ class JobStore:
         idempotency_key: str | None = None,
         most_waiting: int | None = None,
         template: str | None = None,
+        label: JobLabel | None = None,
     ) -> tuple[Job, bool]:
         """Queue a job, once.
 
@@ -154,6 +86,8 @@ class JobStore:
                 already.
             template: name of the job that made the template to be used; no part of what a
                 repetition must repeat.
+            label: what it is called, and what the client says of it; no part of what a repetition
+                must repeat.
             most_waiting: refuse if the owner has so many jobs that have not ended, inspections not
                 counted.
 
@@ -180,11 +114,12 @@ class JobStore:
             if most_waiting is not None and _waiting(connection, owner) >= most_waiting:
                 raise TooManyJobsError(most_waiting)
             job = secrets.token_hex(10)
+            label = label or JobLabel()
             connection.execute(
                 "INSERT INTO jobs (id, owner, kind, state, request, request_hash, consent, "
-                "webhook, template,"
-                " idempotency_key, created, revision) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, "
-                "?, ?)",
+                "webhook, template, idempotency_key, created, revision, title, reference, metadata,"
+                " names, base_url)"
+                " VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     job,
                     owner,
@@ -197,6 +132,11 @@ class JobStore:
                     idempotency_key,
                     time.time(),
                     next_revision(connection),
+                    label.title,
+                    label.reference,
+                    None if label.metadata is None else json.dumps(label.metadata),
+                    None if label.names is None else json.dumps(label.names),
+                    label.base_url,
                 ),
             )
             try:
@@ -211,7 +151,7 @@ class JobStore:
     @staticmethod
     def _read(connection: sqlite3.Connection, owner: str, job: str) -> Job:
         row = connection.execute(
-            "SELECT * FROM jobs WHERE id = ? AND owner = ?", (job, owner)
+            f"SELECT {_COLUMNS} FROM jobs WHERE id = ? AND owner = ?", (job, owner)
         ).fetchone()
         if row is None:
             raise JobNotFoundError(job)
@@ -232,14 +172,18 @@ class JobStore:
         states: Iterable[State] | None = None,
         limit: int = 50,
         before: float | None = None,
+        reference: str | None = None,
     ) -> list[Job]:
         """List jobs, newest first; ``before`` continues a list."""
         kinds, states = list(kinds), None if states is None else list(states)
-        query = f"SELECT * FROM jobs WHERE owner = ? AND kind IN ({_marks(kinds)})"
+        query = f"SELECT {_COLUMNS} FROM jobs WHERE owner = ? AND kind IN ({_marks(kinds)})"
         values: list[Any] = [owner, *kinds]
         if states is not None:
             query += f" AND state IN ({_marks(states)})"
             values += states
+        if reference is not None:
+            query += " AND reference = ?"
+            values.append(reference)
         if before is not None:
             query += " AND created < ?"
             values.append(before)
@@ -273,6 +217,20 @@ class JobStore:
                     "UPDATE jobs SET cancel = 1, revision = ? WHERE id = ?",
                     (next_revision(connection), job),
                 )
+            return self._read(connection, owner, job)
+
+    def rename(self, owner: str, job: str, title: str) -> Job:
+        """Give a job another title.
+
+        Raises:
+            JobNotFoundError: there is none.
+        """
+        with self._database.transaction() as connection:
+            self._read(connection, owner, job)
+            connection.execute(
+                "UPDATE jobs SET title = ?, revision = ? WHERE id = ?",
+                (title, next_revision(connection), job),
+            )
             return self._read(connection, owner, job)
 
     def remove(self, owner: str, job: str) -> None:
@@ -318,7 +276,8 @@ class JobStore:
         only, values = ("", (owner, after)) if job is None else (" AND id = ?", (owner, after, job))
         connection = self._database.connection
         rows = connection.execute(
-            f"SELECT * FROM jobs WHERE owner = ? AND revision > ?{only} ORDER BY revision", values
+            f"SELECT {_COLUMNS} FROM jobs WHERE owner = ? AND revision > ?{only} ORDER BY revision",
+            values,
         ).fetchall()
         gone = connection.execute(
             "SELECT job, revision FROM removals WHERE owner = ? AND revision > "
@@ -363,7 +322,15 @@ def end_job(
         body = {
             "type": f"job.{state}",
             "timestamp": now,
-            "data": {"id": job.id, "kind": job.kind, "state": state},
+            "data": {
+                "id": job.id,
+                "kind": job.kind,
+                "state": state,
+                "output": f"{job.base_url or ''}{output_path(job.id)}" if state == "done" else None,
+                "error": error,
+                "reference": job.reference,
+                "metadata": job.metadata or {},
+            },
         }
         connection.execute(
             "INSERT INTO deliveries (id, url, body, next, job) VALUES (?, ?, ?, ?, ?)",

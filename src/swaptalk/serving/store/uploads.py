@@ -100,7 +100,7 @@ class UploadStore:
 
         Args:
             owner: whose it is.
-            name: what the user calls it.
+            name: what the user calls it now; jobs keep the name of their time.
             kind: what it is.
             part: the file, durable; it is moved, or deleted if its contents are here already.
             digest: SHA-256 of its contents.
@@ -129,7 +129,8 @@ class UploadStore:
                 sync_folder(place.parent)
             connection.execute(
                 "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (id, owner) DO UPDATE SET used = excluded.used",
+                " ON CONFLICT (id, owner) DO UPDATE SET used = excluded.used, name = "
+                "excluded.name",
                 (digest, owner, clean_name(name), kind, size, json.dumps(media), now, now),
             )
         return self.get(owner, digest), known is None

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from swaptalk.pipeline.progress import Progress
 from swaptalk.serving.store.claims import Claims, LeaseLostError, Signal, Step
-from swaptalk.serving.store.jobs import Job
+from swaptalk.serving.store.job import Job
 
 #: Seconds between heartbeats, which also carry the progress; many fit into a lease.
 HEARTBEAT_SECONDS = 0.5

@@ -18,7 +18,7 @@ from swaptalk.batch.worker import Reached, Task
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.serving.settings import ServeOptions
-from swaptalk.serving.store.jobs import Kind
+from swaptalk.serving.store.job import Kind
 from swaptalk.serving.worker.attempt import Attempt
 
 if TYPE_CHECKING:

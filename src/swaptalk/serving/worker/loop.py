@@ -22,7 +22,7 @@ from swaptalk.errors import SwapTalkError
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store.claims import Claims, LeaseLostError
 from swaptalk.serving.store.data_folder import Places
-from swaptalk.serving.store.jobs import Job, Kind
+from swaptalk.serving.store.job import Job, Kind
 from swaptalk.serving.store.workspace import Workspace
 from swaptalk.serving.user_messages import explain
 from swaptalk.serving.worker.attempt import Attempt, CancelledError, StoppedError

@@ -16,7 +16,7 @@ from pathlib import Path
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store.claims import release_worker
 from swaptalk.serving.store.database import Database
-from swaptalk.serving.store.jobs import Kind
+from swaptalk.serving.store.job import Kind
 
 #: Jobs that a user waits for at the screen have a process of their own, so that a long render does
 #: not hold them up.

@@ -18,24 +18,25 @@ from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.job import OtherJobError, job_path
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.plan import make_plan
-from swaptalk.pipeline.target import resized
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store.claims import Claims
-from swaptalk.serving.store.jobs import Job, Kind
+from swaptalk.serving.store.job import Job, Kind
 from swaptalk.serving.store.uploads import UploadNotFoundError, UploadStore
 from swaptalk.serving.store.workspace import Workspace
 from swaptalk.serving.worker.attempt import Attempt
 from swaptalk.serving.worker.cluster import ON_CLUSTER, ClusterMaker, connect
+from swaptalk.serving.worker.pictures import fitted, write_frame, write_poster
 
 #: Longest side of the picture that shows who was found, in pixels.
 VIEW_SIDE = 960
-PICTURE, PREVIEW, VIDEO, STILL, REPORT = (
+PICTURE, PREVIEW, VIDEO, STILL, REPORT, POSTER = (
     "picture.jpg",
     "preview.png",
     "output.mp4",
     "output.png",
     "report.json",
+    "poster.jpg",
 )
 TEMPLATE = f"scene{TEMPLATE_SUFFIX}"
 
@@ -76,6 +77,9 @@ class Tasks:
     def _maker(self, attempt: Attempt) -> SwapTalk | ClusterMaker:
         if self._cluster is not None:
             return ClusterMaker(self._cluster, self._settings, attempt)
+        return self._maker_here(attempt)
+
+    def _maker_here(self, attempt: Attempt) -> SwapTalk:
         if self._loaded_networks is None:
             settings = self._settings
             self._loaded_networks = ModelBundle.from_pretrained(
@@ -157,7 +161,7 @@ class Tasks:
         folder = space.begin(job.token, VIDEO)
 
         def show(view: View) -> None:
-            write_image(folder / PICTURE, _fitted(view))
+            write_image(folder / PICTURE, fitted(view.picture, VIEW_SIDE))
             attempt.check()
             space.file(PICTURE).unlink(missing_ok=True)
             space.publish(job.token, [PICTURE])
@@ -176,11 +180,16 @@ class Tasks:
     def _preview(self, job: Job, attempt: Attempt) -> None:
         space = Workspace(self._jobs, job.id)
         folder = space.begin(job.token, VIDEO)
-        self._maker(attempt).generate(self._options(job, preview=folder / PREVIEW))
+        at = job.request.get("at")
+        options = self._options(job, preview=folder / PREVIEW)
+        frames, length = self._maker_here(attempt).preview(options, at)
+        told = [write_frame(job.id, index, frame, folder) for index, frame in enumerate(frames)]
+        names = [path.name for path in folder.glob("*.jpg")] + [PREVIEW]
+        size = sum((folder / name).stat().st_size for name in names)
         self._claims.finish(
             job,
-            {"bytes": (folder / PREVIEW).stat().st_size},
-            lambda: space.publish(job.token, [PREVIEW]),
+            {"bytes": size, "length": round(length, 3), "frames": told},
+            lambda: space.publish(job.token, names),
         )
         space.clear(job.token)
 
@@ -206,8 +215,9 @@ class Tasks:
             except OtherJobError:  # begun by another version of the program or with other weights
                 shutil.rmtree(job_path(folder / name))
                 self._maker(attempt).generate(options)
+        write_poster(folder / name, folder / POSTER)
         result = self._result(folder / name, folder / REPORT)
-        self._claims.finish(job, result, lambda: space.publish(job.token, [REPORT, name]))
+        self._claims.finish(job, result, lambda: space.publish(job.token, [POSTER, REPORT, name]))
         space.clear(job.token)
 
     def _check_length(self, options: GenerateOptions) -> None:
@@ -225,13 +235,8 @@ class Tasks:
         if report.exists():
             said = json.loads(report.read_text(encoding="utf-8"))
             said.pop("output", None)
-        return {**said, "file": output.name, "bytes": output.stat().st_size}
-
-
-def _fitted(view: View) -> Any:
-    height, width = view.picture.shape[:2]
-    scale = min(1.0, VIEW_SIDE / max(height, width))
-    return resized(view.picture, max(1, round(width * scale)), max(1, round(height * scale)))
+        poster = output.with_name(POSTER).exists()
+        return {**said, "file": output.name, "bytes": output.stat().st_size, "poster": poster}
 
 
 def _view(view: View) -> dict[str, Any]:
@@ -254,6 +259,7 @@ def _inspected(found: Inspection) -> dict[str, Any]:
             "usable": one.usable,
             "first_frame": one.first_frame,
             "reasons": dict(Counter(one.reasons).most_common()),
+            "track": [list(place) for place in one.track],
         }
         for one in found.people
     ]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, StreamingResponse
 
-from swaptalk.errors import InputError
-from swaptalk.pipeline.options import GenerateOptions, output_size
-from swaptalk.serving.http.api.uploads import deletion, find_upload
+from swaptalk.serving.http.api.job_checks import check_job, find_inputs
+from swaptalk.serving.http.api.uploads import deletion
 from swaptalk.serving.http.context import Context, Owner, Server
 from swaptalk.serving.http.events import MOST_STREAMS
 from swaptalk.serving.http.problems import (
@@ -23,27 +21,33 @@ from swaptalk.serving.http.problems import (
     not_found,
     too_many_jobs,
 )
-from swaptalk.serving.http.schemas import JOB_PATTERN, JobList, JobRequest, JobView
+from swaptalk.serving.http.schemas import (
+    JOB_PATTERN,
+    TEXT_LENGTH,
+    JobChange,
+    JobList,
+    JobRequest,
+    JobView,
+)
 from swaptalk.serving.http.webhooks import is_allowed
 from swaptalk.serving.store.housekeeping import delete_job
+from swaptalk.serving.store.job import Job, JobLabel, Kind, State
 from swaptalk.serving.store.jobs import (
     InputGoneError,
-    Job,
     JobNotFoundError,
     KeyReusedError,
-    Kind,
-    State,
     TooManyJobsError,
 )
 from swaptalk.serving.store.uploads import Upload
 from swaptalk.serving.store.workspace import Workspace
-from swaptalk.serving.user_messages import field_of
-from swaptalk.serving.worker.tasks import PREVIEW
+from swaptalk.serving.worker.pictures import frame_file
+from swaptalk.serving.worker.tasks import POSTER, PREVIEW
 
 JOBS_PATH = "/api/v1/jobs"
 router = APIRouter(tags=["jobs"])
 #: Options that a template holds: a job that sets them cannot use one.
 TEMPLATE_OPTIONS = ("start", "end", "fps", "resolution")
+_MEDIA_TYPES = {".mp4": "video/mp4", ".png": "image/png", ".jpg": "image/jpeg"}
 JobId = Annotated[str, InPath(pattern=JOB_PATTERN)]
 LastEvent = Annotated[str | None, Header(pattern=r"^[0-9]{1,15}$")]
 _EVENTS: dict[int | str, dict[str, Any]] = {
@@ -62,11 +66,12 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
             "model": JobView,
             "description": "The job that this Idempotency-Key has made before.",
         },
-        **documented(400, 401, 404, 409, 413, 422, 429, 507),
+        **documented(400, 401, 404, 409, 413, 415, 422, 429, 507),
     },
 )
 def create_job(
     body: JobRequest,
+    request: Request,
     response: Response,
     owner: Owner,
     server: Server,
@@ -74,15 +79,16 @@ def create_job(
 ) -> JobView:
     """Queue a job. With an `Idempotency-Key` a repeated request makes no second job."""
     server.check_room()
-    uploads = _inputs(body, owner, server)
+    uploads = find_inputs(body, owner, server)
     options = body.options.model_dump(exclude_unset=True)
-    _check_options(body, options, uploads[0][1], server)
-    request = {
+    check_job(body, options, uploads, server)
+    asked = {
         "target": body.target,
         "source": body.source,
         "audio": body.audio,
         "options": options,
         "still": uploads[0][1].kind == "photo" and body.audio is None,
+        **({} if body.at is None else {"at": body.at}),
     }
     consent = None if body.consent is None else {"statement": body.consent, "given": time.time()}
     if body.kind == "render" and consent is None:
@@ -101,12 +107,13 @@ def create_job(
         job, is_new = server.places.store.submit(
             owner,
             body.kind,
-            request,
+            asked,
             inputs=[(upload.id, field) for field, upload in uploads],
             consent=consent,
             template=_template(server, owner, body.target, options),
             webhook=body.webhook,
             idempotency_key=idempotency_key,
+            label=_label(body, uploads, server.settings.public_url or str(request.base_url)),
             most_waiting=server.settings.max_waiting,
         )
     except KeyReusedError:
@@ -129,79 +136,22 @@ def create_job(
     return JobView.of(job)
 
 
+def _label(body: JobRequest, uploads: list[tuple[str, Upload]], base_url: str) -> JobLabel:
+    named = {field: upload.name for field, upload in uploads}
+    names = {
+        "target": named["target"],
+        "source": [upload.name for field, upload in uploads if field == "source"],
+        "audio": named.get("audio"),
+    }
+    return JobLabel(body.title, body.reference, body.metadata, names, base_url.rstrip("/"))
+
+
 def _template(server: Context, owner: str, target: str, options: dict[str, Any]) -> str | None:
     """The finished template of a scene, unless the job asks for what a template decides."""
     if any(options.get(name) not in (None, 0) for name in TEMPLATE_OPTIONS):
         return None
     known = server.places.store.for_upload(owner, target, "template")
     return known.id if known is not None and known.state == "done" else None
-
-
-def _inputs(body: JobRequest, owner: str, server: Context) -> list[tuple[str, Upload]]:
-    """Field and upload of every input, the target first.
-
-    Raises:
-        ProblemError: one is not there, or is of the wrong kind.
-    """
-    target = find_upload(server, owner, body.target, "target")
-    if target.kind == "audio":
-        raise invalid("target", "The scene must be a video or a photo; this file holds only sound.")
-    found = [("target", target)]
-    for index, source in enumerate(body.source):
-        upload = find_upload(server, owner, source, f"source.{index}")
-        if upload.kind != "photo":
-            raise invalid(
-                f"source.{index}",
-                "The person must be given as a photo.",
-                remedy="Save a frame of the video as a picture and send that.",
-            )
-        found.append(("source", upload))
-    if body.audio is not None:
-        audio = find_upload(server, owner, body.audio, "audio")
-        if audio.kind == "photo" or not audio.media.get("sound"):
-            raise invalid("audio", "There is no sound in this file.")
-        found.append(("audio", audio))
-    return found
-
-
-def _check_options(
-    body: JobRequest, options: dict[str, Any], target: Upload, server: Context
-) -> None:
-    """Refuse what the pipeline would refuse, before it waits in the queue.
-
-    Raises:
-        ProblemError: 422 that names the option.
-    """
-    audio = None if body.audio is None else Path("audio")
-    try:
-        chosen = GenerateOptions(
-            target=Path("target"),
-            source=tuple(Path("source") for _ in body.source),
-            audio=audio,
-            output=Path("output.mp4"),
-            **options,
-        )
-        chosen.check_values()
-        width, height = output_size(
-            chosen.resolution, target.media["width"], target.media["height"]
-        )
-    except InputError as error:
-        name = field_of(error.problem) or field_of(error.remedy)
-        if name in ("source", "audio"):
-            raise invalid(
-                name, "Give a person (source) or words (audio): without both nothing would change."
-            ) from None
-        raise invalid(
-            f"options.{name}" if name else "options",
-            f"{error.problem}.".replace("--", ""),
-            remedy=f"{error.remedy}.".replace("--", ""),
-        ) from None
-    if width * height > server.settings.max_pixels:
-        raise invalid(
-            "options.resolution",
-            f"At most {server.settings.max_pixels} pixels are allowed.",
-            limit=server.settings.max_pixels,
-        )
 
 
 @router.get(JOBS_PATH, responses=documented(401, 422))
@@ -212,10 +162,11 @@ def list_jobs(
     state: Annotated[list[State] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: Annotated[float | None, Query(ge=0, le=1e12, allow_inf_nan=False)] = None,
+    reference: Annotated[str | None, Query(max_length=TEXT_LENGTH)] = None,
 ) -> JobList:
     """The newest jobs; `before` (the last answer's `next`) gives those that follow."""
     revision = server.places.store.revision()
-    jobs = server.places.store.newest(owner, kind, state, limit, before)
+    jobs = server.places.store.newest(owner, kind, state, limit, before, reference)
     return JobList(
         jobs=[JobView.of(job) for job in jobs],
         revision=revision,
@@ -230,10 +181,20 @@ def _find(server: Context, owner: str, job: str) -> Job:
         raise not_found("job", "job") from None
 
 
+@router.head(f"{JOBS_PATH}/{{job}}", include_in_schema=False)
 @router.get(f"{JOBS_PATH}/{{job}}", responses=documented(401, 404, 422))
 def get_job(job: JobId, owner: Owner, server: Server) -> JobView:
     """A job: how far it is, its result, or why it failed."""
     return JobView.of(_find(server, owner, job))
+
+
+@router.patch(f"{JOBS_PATH}/{{job}}", responses=documented(400, 401, 404, 415, 422))
+def change_job(job: JobId, body: JobChange, owner: Owner, server: Server) -> JobView:
+    """Give a job another title."""
+    try:
+        return JobView.of(server.places.store.rename(owner, job, body.title))
+    except JobNotFoundError:
+        raise not_found("job", "job") from None
 
 
 @router.post(f"{JOBS_PATH}/{{job}}/cancel", responses=documented(401, 404, 422))
@@ -252,6 +213,7 @@ def remove_job(job: JobId, owner: Owner, server: Server) -> None:
         delete_job(server.places, owner, job)
 
 
+@router.head(f"{JOBS_PATH}/{{job}}/output", include_in_schema=False)
 @router.get(
     f"{JOBS_PATH}/{{job}}/output",
     response_class=FileResponse,
@@ -271,15 +233,48 @@ def get_job_output(
         raise ProblemError(
             409, "not-done", "There is no result", f"The job is {found.state}.", field="job"
         )
-    path = Workspace(server.places.jobs, found.id).file(name)
+    return _published(server, found, name, download)
+
+
+def _published(server: Context, job: Job, name: str, download: bool = False) -> FileResponse:
+    path = Workspace(server.places.jobs, job.id).file(name)
     if not path.exists():
         raise not_found("result (any more)", "job")
-    kind = "video/mp4" if path.suffix == ".mp4" else "image/png"
     return FileResponse(
         path,
-        media_type=kind,
-        filename=f"swaptalk-{found.id[:8]}{path.suffix}" if download else None,
+        media_type=_MEDIA_TYPES[path.suffix],
+        filename=f"swaptalk-{job.id[:8]}{path.suffix}" if download else None,
     )
+
+
+@router.head(f"{JOBS_PATH}/{{job}}/poster", include_in_schema=False)
+@router.get(
+    f"{JOBS_PATH}/{{job}}/poster",
+    response_class=FileResponse,
+    responses={200: {"content": {"image/jpeg": {}}}, **documented(400, 401, 404, 416, 422)},
+)
+def get_job_poster(job: JobId, owner: Owner, server: Server) -> FileResponse:
+    """A picture of a finished render."""
+    return _published(server, _find(server, owner, job), POSTER)
+
+
+@router.head(f"{JOBS_PATH}/{{job}}/frames/{{index}}/{{picture}}", include_in_schema=False)
+@router.get(
+    f"{JOBS_PATH}/{{job}}/frames/{{index}}/{{picture}}",
+    response_class=FileResponse,
+    responses={200: {"content": {"image/jpeg": {}}}, **documented(400, 401, 404, 416, 422)},
+)
+def get_preview_picture(
+    job: JobId,
+    index: Annotated[int, InPath(ge=0, le=99)],
+    picture: Annotated[
+        Literal["before", "after", "face-before", "face-after"], InPath(description="Which.")
+    ],
+    owner: Owner,
+    server: Server,
+) -> FileResponse:
+    """A picture of a preview's frame."""
+    return _published(server, _find(server, owner, job), frame_file(index, picture))
 
 
 @router.get(

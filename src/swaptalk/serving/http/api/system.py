@@ -9,12 +9,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from swaptalk.pipeline.job import version
+from swaptalk.serving.http.api.example import example_folder
 from swaptalk.serving.http.context import SESSION_COOKIE, Owner, Server
 from swaptalk.serving.http.problems import ProblemError, documented
 from swaptalk.serving.http.request_guard import needs_key
-from swaptalk.serving.http.text_to_speech import LONGEST_TEXT, speech_program
 from swaptalk.serving.store.claims import WORKER_SECONDS
 from swaptalk.serving.store.keys import SESSION_SECONDS
+from swaptalk.voices.catalogue import LONGEST_TEXT, installed_voices
 
 router = APIRouter(tags=["server"])
 
@@ -36,8 +37,9 @@ class About(BaseModel):
     version: str
     limits: LimitsView
     used_bytes: int = Field(description="Room that your uploads and results take.")
-    speech: bool = Field(description="Text can be spoken: see /api/v1/speech.")
+    speech: bool = Field(description="Text can be spoken: see /api/v1/voices.")
     speech_characters: int
+    example: bool = Field(description="There are inputs to try it with: see /api/v1/example.")
     sessions: bool = Field(description="An API key is needed here.")
 
 
@@ -71,12 +73,14 @@ def get_about(owner: Owner, server: Server) -> About:
             disk_bytes=limits.disk_bytes,
             keep_days=limits.keep_days,
         ),
-        speech=speech_program() is not None,
+        speech=bool(installed_voices()),
         speech_characters=LONGEST_TEXT,
+        example=example_folder() is not None,
         sessions=needs_key(limits),
     )
 
 
+@router.get("/api/v1/health", include_in_schema=False)
 @router.get("/health", responses=documented(503))
 def get_health(server: Server) -> Health:
     """200 if the database answers and workers live; needs no key."""
@@ -97,7 +101,7 @@ def get_metrics(owner: Owner, server: Server) -> Response:
     return Response(server.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
-@router.post("/api/v1/session", status_code=204, responses=documented(400, 401, 422))
+@router.post("/api/v1/session", status_code=204, responses=documented(400, 401, 415, 422))
 def begin_session(body: SessionRequest, response: Response, server: Server) -> None:
     """Exchange an API key for a cookie, for browsers: players of videos cannot send the header."""
     owner = server.keys.owner(body.key)

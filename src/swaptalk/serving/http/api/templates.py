@@ -39,7 +39,7 @@ class TemplateList(BaseModel):
     status_code=201,
     responses={
         200: {"model": JobView, "description": "There is one already."},
-        **documented(400, 401, 404, 422, 429, 507),
+        **documented(400, 401, 404, 415, 422, 429, 507),
     },
 )
 def create_template(

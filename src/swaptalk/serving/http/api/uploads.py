@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import mimetypes
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +12,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, ConfigDict, Field
 
 from swaptalk.errors import InputError
 from swaptalk.serving.http.context import Context, Owner, Server
+from swaptalk.serving.http.forms import FormFile, is_form
 from swaptalk.serving.http.probing import describe
-from swaptalk.serving.http.problems import ProblemError, documented, invalid, not_found
+from swaptalk.serving.http.problems import ProblemError, documented, not_found
 from swaptalk.serving.http.schemas import UPLOAD_PATTERN, UploadList, UploadView
-from swaptalk.serving.http.text_to_speech import LONGEST_TEXT, speak
 from swaptalk.serving.http.upload_stream import check_announced, receive_file
 from swaptalk.serving.store.housekeeping import delete_upload as delete_stored_upload
 from swaptalk.serving.store.jobs import JobBusyError, JobNotFoundError
@@ -31,7 +29,6 @@ from swaptalk.serving.store.uploads import (
     UploadNotFoundError,
 )
 from swaptalk.serving.store.workspace import Workspace
-from swaptalk.serving.user_messages import in_words, sentence
 from swaptalk.serving.worker.tasks import PICTURE
 
 UPLOADS_PATH = "/api/v1/uploads"
@@ -40,23 +37,21 @@ UploadId = Annotated[str, InPath(pattern=UPLOAD_PATTERN)]
 _BYTES: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            },
+        },
     }
 }
 #: A browser shall never take an upload for a page, whatever its name says: it is one of these or a
 #: sibling of it.
 _MEDIA_TYPES = {"photo": "image/jpeg", "video": "video/mp4", "audio": "audio/mpeg"}
-
-
-class SpeechRequest(BaseModel):
-    """Words to be spoken by the speech program of the server's machine."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: str = Field(min_length=1, max_length=LONGEST_TEXT)
-    language: str = Field(
-        "en", pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}$", description="Such as en, en-us or de."
-    )
 
 
 @router.post(
@@ -65,7 +60,7 @@ class SpeechRequest(BaseModel):
     openapi_extra=_BYTES,
     responses={
         200: {"model": UploadView, "description": "You have this file already."},
-        **documented(400, 401, 408, 413, 422, 507),
+        **documented(400, 401, 408, 413, 415, 422, 507),
     },
 )
 async def create_upload(
@@ -73,40 +68,31 @@ async def create_upload(
     response: Response,
     owner: Owner,
     server: Server,
-    name: Annotated[str, Query(max_length=400)] = "unnamed",
+    name: Annotated[
+        str | None, Query(max_length=400, description="Instead of the form's file name.")
+    ] = None,
 ) -> UploadView:
-    """Send a photo, video or recording as the body. It is kept once, however often it is sent."""
+    """Send a photo, video or recording: as the body, or as the file of a form. It is kept once,
+    however often it is sent, with the name that it was sent with last.
+    """
     check_announced(request.headers.get("content-length"), server)
     part = server.places.uploads.part()
-    digest = await receive_file(request.stream(), part, server)
-    upload, is_new = await asyncio.to_thread(_take_in, server, owner, name, part, digest)
+    stream = request.stream()
+    kind = request.headers.get("content-type", "")
+    if is_form(kind):
+        form = FormFile(stream, kind)
+        digest = await receive_file(form.chunks(), part, server)
+        name = form.name if name is None and form.name else name
+    else:
+        digest = await receive_file(stream, part, server)
+    upload, is_new = await asyncio.to_thread(
+        take_in, server, owner, name or "unnamed", part, digest
+    )
     response.status_code = 201 if is_new else 200
-    return await asyncio.to_thread(_view, server, upload)
+    return await asyncio.to_thread(view_of, server, upload)
 
 
-@router.post("/api/v1/speech", status_code=201, responses=documented(400, 401, 422, 507))
-def create_speech(body: SpeechRequest, owner: Owner, server: Server) -> UploadView:
-    """Have text spoken by a program on the server's machine; the result is an upload. See
-    `features.speech`.
-    """
-    server.check_room()
-    part = server.places.uploads.part()
-    try:
-        speak(body.text, body.language, part)
-        digest = hashlib.sha256(part.read_bytes()).hexdigest()
-        upload, _ = _take_in(server, owner, f"{' '.join(body.text.split())[:60]}.wav", part, digest)
-    except InputError as error:
-        raise invalid(
-            "text", sentence(in_words(error.problem)), remedy=sentence(error.remedy)
-        ) from None
-    finally:
-        part.unlink(missing_ok=True)
-    return _view(server, upload)
-
-
-def _take_in(
-    server: Context, owner: str, name: str, part: Path, digest: str
-) -> tuple[Upload, bool]:
+def take_in(server: Context, owner: str, name: str, part: Path, digest: str) -> tuple[Upload, bool]:
     """Look into a complete file, check it against the limits, keep it, and begin to look for
     faces.
     """
@@ -172,7 +158,8 @@ def _check(media: dict[str, Any], server: Context) -> None:
         )
 
 
-def _view(server: Context, upload: Upload) -> UploadView:
+def view_of(server: Context, upload: Upload) -> UploadView:
+    """An upload with the look for faces in it."""
     return UploadView.of(upload, server.places.store.for_upload(upload.owner, upload.id, "inspect"))
 
 
@@ -214,16 +201,17 @@ def deletion(what: Literal["job", "upload"]) -> Iterator[None]:
 def list_uploads(owner: Owner, server: Server) -> UploadList:
     """The files that were used last."""
     return UploadList(
-        uploads=[_view(server, upload) for upload in server.places.uploads.newest(owner)]
+        uploads=[view_of(server, upload) for upload in server.places.uploads.newest(owner)]
     )
 
 
 @router.get(f"{UPLOADS_PATH}/{{upload}}", responses=documented(401, 404, 422))
 def get_upload(upload: UploadId, owner: Owner, server: Server) -> UploadView:
     """A file, and who was found in it."""
-    return _view(server, find_upload(server, owner, upload))
+    return view_of(server, find_upload(server, owner, upload))
 
 
+@router.head(f"{UPLOADS_PATH}/{{upload}}/content", include_in_schema=False)
 @router.get(
     f"{UPLOADS_PATH}/{{upload}}/content",
     response_class=FileResponse,
@@ -250,6 +238,7 @@ def _media_type(upload: Upload) -> str:
     )
 
 
+@router.head(f"{UPLOADS_PATH}/{{upload}}/picture", include_in_schema=False)
 @router.get(
     f"{UPLOADS_PATH}/{{upload}}/picture",
     response_class=FileResponse,

@@ -1,0 +1,175 @@
+"""What is known to fail is refused before it waits in the queue: inputs, people, options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from swaptalk.errors import InputError
+from swaptalk.pipeline.options import GenerateOptions, output_size
+from swaptalk.provenance.label import VisibleLabel
+from swaptalk.provenance.policy import load_policy
+from swaptalk.serving.http.api.uploads import find_upload
+from swaptalk.serving.http.context import Context
+from swaptalk.serving.http.problems import invalid
+from swaptalk.serving.http.results import InspectResult
+from swaptalk.serving.http.schemas import JobRequest
+from swaptalk.serving.store.uploads import Upload
+from swaptalk.serving.user_messages import field_of, sentence
+
+_NO_FACE = "No face that can be changed was found in it."
+_FACE_REMEDY = "Take one that shows a face from the front, larger and in better light."
+
+
+def find_inputs(body: JobRequest, owner: str, server: Context) -> list[tuple[str, Upload]]:
+    """Field and upload of every input, the target first.
+
+    Raises:
+        ProblemError: one is not there, or is of the wrong kind.
+    """
+    target = find_upload(server, owner, body.target, "target")
+    if target.kind == "audio":
+        raise invalid("target", "The scene must be a video or a photo; this file holds only sound.")
+    found = [("target", target)]
+    for index, source in enumerate(body.source):
+        upload = find_upload(server, owner, source, f"source.{index}")
+        if upload.kind != "photo":
+            raise invalid(
+                f"source.{index}",
+                "The person must be given as a photo.",
+                remedy="Save a frame of the video as a picture and send that.",
+            )
+        found.append(("source", upload))
+    if body.audio is not None:
+        audio = find_upload(server, owner, body.audio, "audio")
+        if audio.kind == "photo" or not audio.media.get("sound"):
+            raise invalid("audio", "There is no sound in this file.")
+        found.append(("audio", audio))
+    return found
+
+
+def check_job(
+    body: JobRequest, options: dict[str, Any], uploads: list[tuple[str, Upload]], server: Context
+) -> None:
+    """Refuse what the pipeline would refuse.
+
+    Raises:
+        ProblemError: 422 that names the field.
+    """
+    target = uploads[0][1]
+    _check_options(body, options, target, server)
+    _check_times(body, options, uploads)
+    _check_people(options, uploads, server)
+
+
+def _check_options(
+    body: JobRequest, options: dict[str, Any], target: Upload, server: Context
+) -> None:
+    audio = None if body.audio is None else Path("audio")
+    try:
+        chosen = GenerateOptions(
+            target=Path("target"),
+            source=tuple(Path("source") for _ in body.source),
+            audio=audio,
+            output=Path("output.mp4"),
+            **options,
+        )
+        chosen.check_values()
+        width, height = output_size(
+            chosen.resolution, target.media["width"], target.media["height"]
+        )
+        if chosen.label:
+            VisibleLabel(chosen.label_text, width, height)
+        elif load_policy().require_label:
+            raise InputError("--label is missing, which this server demands", remedy="set it")
+    except InputError as error:
+        name = field_of(error.problem) or field_of(error.remedy)
+        if name in ("source", "audio"):
+            raise invalid(
+                name, "Give a person (source) or words (audio): without both nothing would change."
+            ) from None
+        raise invalid(
+            f"options.{name}" if name else "options",
+            sentence(error.problem.replace("--", "")),
+            remedy=sentence(error.remedy.replace("--", "")),
+        ) from None
+    if width * height > server.settings.max_pixels:
+        raise invalid(
+            "options.resolution",
+            f"At most {server.settings.max_pixels} pixels are allowed.",
+            limit=server.settings.max_pixels,
+        )
+
+
+def _check_times(
+    body: JobRequest, options: dict[str, Any], uploads: list[tuple[str, Upload]]
+) -> None:
+    """Times inside the scene and, for a preview, inside the result."""
+    target, start, end = uploads[0][1], options.get("start", 0.0), options.get("end")
+    if target.kind == "photo":
+        for name in ("start", "end"):
+            if options.get(name):
+                raise invalid(f"options.{name}", "A photo has no times.", remedy="Leave it out.")
+    else:
+        seconds = target.media["seconds"]
+        if start >= seconds:
+            raise invalid(
+                "options.start",
+                f"The scene ends after {seconds:g} seconds.",
+                limit=seconds,
+                remedy="Begin earlier.",
+            )
+        if target.media.get("truncated") and (end is None or end > seconds):
+            raise invalid(
+                "options.end",
+                f"The scene's file breaks off after {seconds:.1f} seconds.",
+                limit=seconds,
+                remedy=f"Send it again, or use what is there: end at {int(seconds * 10) / 10:g}.",
+            )
+    if body.at is None:
+        return
+    if body.kind != "preview":
+        raise invalid("at", "Only a preview is of one moment.", remedy="Leave it out.")
+    lengths = [upload.media["seconds"] for _, upload in uploads if upload.media.get("seconds")]
+    if lengths and body.at >= max(lengths):
+        raise invalid("at", f"The result ends after {max(lengths):g} seconds.", limit=max(lengths))
+
+
+def _check_people(
+    options: dict[str, Any], uploads: list[tuple[str, Upload]], server: Context
+) -> None:
+    """People that are not there, as far as the uploads have been looked at."""
+    position = -1
+    for field, upload in uploads:
+        if field == "audio":
+            continue
+        position += field == "source"
+        found = _inspected(server, upload)
+        if found is None:
+            continue
+        name = "target" if field == "target" else f"source.{position}"
+        if not any(person.usable for person in found.people):
+            raise invalid(name, _NO_FACE, remedy=_FACE_REMEDY)
+        option = "face" if field == "target" else "source_face"
+        wanted = options.get(option)
+        if wanted is None or not wanted.isdecimal():
+            continue
+        usable = {person.number: person.usable for person in found.people}
+        known = usable if field == "target" else range(1, len(found.left_to_right) + 1)
+        if int(wanted) not in known:
+            numbers = ", ".join(map(str, known))
+            raise invalid(
+                f"options.{option}",
+                f"There is no person {int(wanted)} in “{upload.name}”.",
+                limit=max(known),
+                remedy=f"Give one of {numbers}." if len(known) > 1 else "Leave it out.",
+            )
+        if field == "target" and not usable[int(wanted)]:
+            raise invalid(f"options.{option}", "This person's face can be changed nowhere.")
+
+
+def _inspected(server: Context, upload: Upload) -> InspectResult | None:
+    job = server.places.store.for_upload(upload.owner, upload.id, "inspect")
+    if job is None or job.state != "done":
+        return None
+    return InspectResult.model_validate(job.result)

@@ -1,0 +1,80 @@
+"""Words from text, by a voice of the server's machine."""
+
+from __future__ import annotations
+
+import hashlib
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from swaptalk.errors import InputError
+from swaptalk.serving.http.api.uploads import take_in, view_of
+from swaptalk.serving.http.context import Owner, Server
+from swaptalk.serving.http.problems import documented, invalid
+from swaptalk.serving.http.schemas import UploadView
+from swaptalk.serving.user_messages import in_words, sentence
+from swaptalk.voices.catalogue import LONGEST_TEXT, find_voice, installed_voices, speak
+
+router = APIRouter(tags=["speech"])
+
+
+class SpeechRequest(BaseModel):
+    """Words to be spoken."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"text": "Good morning!", "language": "en"}]},
+    )
+
+    text: str = Field(min_length=1, max_length=LONGEST_TEXT)
+    voice: str | None = Field(
+        None, min_length=1, max_length=200, description="`id` of a voice; else by the language."
+    )
+    language: str = Field(
+        "en",
+        pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$",
+        description="Such as en, en-US or de; if no voice is given.",
+    )
+
+
+class VoiceView(BaseModel):
+    """A voice that is installed on the server's machine."""
+
+    id: str
+    name: str
+    language: str
+    engine: str
+    terms: str = Field(description="What it may be used for, as far as its files say.")
+
+
+class VoiceList(BaseModel):
+    """The voices that are installed."""
+
+    voices: list[VoiceView]
+
+
+@router.get("/api/v1/voices", responses=documented(401))
+def list_voices(owner: Owner) -> VoiceList:
+    """The voices that text can be spoken with; none where no speech program is installed."""
+    return VoiceList(voices=[VoiceView(**vars(voice)) for voice in installed_voices()])
+
+
+@router.post("/api/v1/speech", status_code=201, responses=documented(400, 401, 415, 422, 507))
+def create_speech(body: SpeechRequest, owner: Owner, server: Server) -> UploadView:
+    """Have text spoken by a program on the server's machine; the result is an upload."""
+    server.check_room()
+    part = server.places.uploads.part()
+    field = "language" if body.voice is None else "voice"
+    try:
+        voice = find_voice(body.voice or body.language)
+        field = "text"
+        speak(body.text, voice, part)
+        digest = hashlib.sha256(part.read_bytes()).hexdigest()
+        upload, _ = take_in(server, owner, f"{' '.join(body.text.split())[:60]}.wav", part, digest)
+    except InputError as error:
+        raise invalid(
+            field, sentence(in_words(error.problem)), remedy=sentence(error.remedy)
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)
+    return view_of(server, upload)

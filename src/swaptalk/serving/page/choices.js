@@ -10,13 +10,13 @@ const number = (placeholder, more = {}) => make("input", { type: "number", min: 
 const CHOICES = [
   ["start", "From second", () => number("0")],
   ["end", "To second", () => number("end")],
-  ["length", "Length", () => select(["", "that of the words"], ["video", "that of the scene"], ["shortest", "the shorter of both"])],
-  ["extend", "If the words are longer", () => select(["", "scene goes back and forth"], ["freeze", "last frame is held"])],
-  ["region", "What is replaced", () => select(["", "as the inputs need"], ["face", "the whole face"], ["mouth", "mouth only"])],
+  ["length", "Length", () => select(["", "as the words"], ["video", "as the scene"], ["shortest", "the shorter"])],
+  ["extend", "If the words are longer", () => select(["", "back and forth"], ["freeze", "last frame held"])],
+  ["region", "What is replaced", () => select(["", "automatic"], ["face", "the whole face"], ["mouth", "mouth only"])],
   ["quality", "Quality", () => select(["", "high"], ["low", "low"], ["medium", "medium"], ["best", "best"])],
   ["resolution", "Height in pixels", () => make("input", { inputMode: "numeric", placeholder: "as the scene" })],
   ["fps", "Frames a second", () => make("input", { inputMode: "decimal", placeholder: "as the scene" })],
-  ["codec", "Codec", () => select(["", "H.264, plays everywhere"], ["hevc", "HEVC"], ["vp9", "VP9"], ["av1", "AV1"])],
+  ["codec", "Codec", () => select(["", "H.264"], ["hevc", "HEVC"], ["vp9", "VP9"], ["av1", "AV1"])],
   ["strength", "Likeness of the face", () => make("input", { type: "range", min: 0, max: 1, step: 0.05, value: 1 })],
   ["label", "Show a label “AI-generated” in the picture", () => make("input", { type: "checkbox" })],
 ];

@@ -71,8 +71,7 @@ export class Stage {
 
   drawScene(input, isNew) {
     const place = byId("view-scene");
-    const player = place.querySelector("video");
-    if (!isNew && player && !player.paused) return;  // somebody is watching it
+    if (!isNew && place.querySelector("video")) return;  // somebody is watching it
     place.dataset.shown = input.id;
     const { upload } = input;
     const picture = outlined(upload, input.entries[0].name, input.shown);

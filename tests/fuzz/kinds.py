@@ -17,6 +17,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from PIL import Image
 
 from swaptalk.data.sources import find_sources
 from swaptalk.inference.bundle import default_directory
@@ -128,6 +129,13 @@ def make_signed(path: Path, make: Callable[[Path], object]) -> None:
     sign_output(unsigned, path, record, signing_identity())
 
 
+def make_animation(path: Path) -> None:
+    """Four pictures that move, half transparent."""
+    rng = np.random.default_rng(0)
+    first, *others = [Image.fromarray(rng.integers(0, 256, (24, 32, 4), np.uint8)) for _ in "1234"]
+    first.save(path, save_all=True, append_images=others, duration=[40, 0, 100, 40], quality=50)
+
+
 def read_media(path: Path) -> None:
     """Probe, look at pictures forwards and backwards, listen."""
     info = probe(path)
@@ -193,6 +201,7 @@ def make_template(path: Path) -> None:
         usable_frames=10,
         reasons=[""],
         cuts=[],
+        renumbered=[],
         members=dict.fromkeys(names, describe_file(content)),
         swap=StoredSwap(["0" * 64], None, 1.0, "engine", [[0.0, 1.0, 2.0]]),
     )
@@ -219,6 +228,8 @@ KINDS: dict[str, Kind] = {
     "AVI": Kind(".avi", lambda path: make_video(path, "mpeg4", "mp3"), read_media),
     "MPEG-TS": Kind(".ts", lambda path: make_video(path, "mpeg2video", "mp2"), read_media),
     "GIF": Kind(".gif", make_gif, read_media),
+    "animated WebP": Kind(".webp", make_animation, read_media),
+    "animated AVIF": Kind(".avif", make_animation, read_media),
     "WAV": Kind(".wav", make_wav, read_media),
     "MP3": Kind(".mp3", lambda path: make_sound(path, "mp3"), read_media),
     "FLAC": Kind(".flac", lambda path: make_sound(path, "flac"), read_media),

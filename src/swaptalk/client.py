@@ -1,16 +1,18 @@
-"""A client of the HTTP API: uploads, waits with progress, downloads. Needs nothing but Python.
+"""Client of the HTTP API: upload, submit, wait with progress, download. Needs only Python.
 
+```python
 from swaptalk.client import Client
 
 client = Client("http://127.0.0.1:8710")
 job = client.submit(
-target=client.upload("scene.mp4"),
-source=[client.upload("me.jpg")],
-audio=client.upload("words.wav"),
-consent="I am the person in the photo and the voice.",
+    target=client.upload("scene.mp4"),
+    source=[client.upload("me.jpg")],
+    audio=client.upload("words.wav"),
+    consent="I am the person in the photo and the voice.",
 )
 client.wait(job, told=lambda now: print(f"{now.progress:.0%}"))
 client.download(job, "out.mp4")
+```
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from swaptalk.batch import run
-from swaptalk.batch.run import BatchSettings, plan_tasks, run_batch
+from swaptalk.batch.run import BatchProgress, BatchSettings, plan_tasks, run_batch
 from swaptalk.batch.table import TableError, check_table, columns
 from swaptalk.batch.worker import run_task
+from swaptalk.cli.batch import Teller
 from swaptalk.cli.main import main
 from swaptalk.errors import InputError
 
@@ -283,3 +284,16 @@ def test_text_is_spoken_once_for_all_rows_that_say_it(
     faults = check_table(inputs / "wrong.csv").faults
     for number, said in enumerate(("both text and audio", "voice without text", "'xx-nobody'")):
         assert said in faults[number]
+
+
+def test_a_long_row_is_no_silence_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    moments = iter([0.0, 20.0, 31.0, 32.0, 62.0])
+    tell = Teller(lambda: next(moments))
+    for left in (None, 100.0, 90.0, 59.0):
+        tell(BatchProgress(0, 0, 4, left))
+    assert capsys.readouterr().err.splitlines() == [
+        "0 of 4 rows done, about 100 s left",
+        "0 of 4 rows done, about 59 s left",
+    ]

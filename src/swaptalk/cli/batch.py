@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +40,19 @@ class Options(RunOptions):
     """Render the other rows where some are at fault; the exit code is 1 then."""
 
 
-class _Teller:
+#: Seconds without a word where standard error is no terminal.
+_LINE_SECONDS = 30.0
+
+
+class Teller:
     """Prints progress on standard error: a line for every row, or one line on a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._renewed = sys.stderr.isatty()
+        self._clock, self._said = clock, clock()
 
     def __call__(self, progress: BatchProgress) -> None:
+        """Print what has changed, or after a while how far the batch is."""
         left = (
             ""
             if progress.seconds_left is None
@@ -54,7 +62,10 @@ class _Teller:
         line = f"{progress.done} of {progress.total} rows done{failed}{left}"
         if self._renewed:
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-        last = progress.last
+        last, now = progress.last, self._clock()
+        if last is None and not self._renewed and now - self._said > _LINE_SECONDS:
+            print(line, file=sys.stderr, flush=True)
+            self._said = now
         if last is not None and (not self._renewed or last.error is not None):
             said = f"{last.name}: {last.state}" + (
                 f" ({last.error})" if last.error else f" in {last.seconds:.1f} s"
@@ -62,6 +73,7 @@ class _Teller:
             print(
                 f"{'' if not self._renewed else chr(10)}{said}; {line}", file=sys.stderr, flush=True
             )
+            self._said = now
 
     def end(self) -> None:
         """End the progress line."""
@@ -101,7 +113,7 @@ def run(options: Options) -> int:
     )
     if options.dry_run:
         return _dry_run(options)
-    teller = None if options.quiet or options.json else _Teller()
+    teller = None if options.quiet or options.json else Teller()
     try:
         summary = run_batch(
             options.jobs,

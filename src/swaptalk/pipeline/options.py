@@ -46,7 +46,7 @@ class TargetOptions:
     end: float | None = None
     """Stop at this time of the target video, in seconds."""
     fps: str | None = None
-    """Frames per second of the output, such as 25 or 30000/1001; the target's if left out."""
+    """Frames a second, such as 25 or 30000/1001; else the target's, for speech at least 20."""
     resolution: str | None = None
     """Size of the output: WIDTHxHEIGHT or a height such as 720; the target's if left out."""
 

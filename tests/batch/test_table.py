@@ -143,7 +143,7 @@ def test_all_faults_of_a_row_are_named_at_once(inputs: Path) -> None:
         "target.mp4: the source must",
         "no.wav",
         "'.avi'",
-        "7",
+        "--strength 7",
         "--fps x",
     ):
         assert sum(fault in line for line in first) == 1

@@ -8,11 +8,20 @@ from pathlib import Path
 import tyro
 
 from swaptalk.errors import InputError
-from swaptalk.export.package import export_lips, export_runs, export_sync_scorer
+from swaptalk.export.package import (
+    export_lips,
+    export_occlusion,
+    export_runs,
+    export_sync_scorer,
+)
 from swaptalk.training.checkpoint import read_config
 
 #: Stages whose run alone becomes a file.
-SINGLE = {"sync-scorer": export_sync_scorer, "lips": export_lips}
+SINGLE = {
+    "sync-scorer": export_sync_scorer,
+    "lips": export_lips,
+    "occlusion": export_occlusion,
+}
 
 
 @dataclass(frozen=True)
@@ -20,13 +29,14 @@ class Options:
     """Turn finished runs into a bundle for 'swaptalk generate --models' and check its results.
 
     Needs runs of vqgan, swap and lipsync. A run of sync-scorer alone becomes a file for
-    'swaptalk evaluate --sync-scorer', a run of lips the package's lip network.
+    'swaptalk evaluate --sync-scorer', a run of lips or occlusion the package's
+    network of that name.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs."""
     out: Path
-    """Folder of the bundle, replaced if it exists (sync-scorer: .safetensors, lips: .onnx)."""
+    """Folder of the bundle, replaced if it exists (sync-scorer: .safetensors; lips, occlusion: .onnx)."""
 
 
 def run(options: Options) -> int:

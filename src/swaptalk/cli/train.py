@@ -57,6 +57,12 @@ STAGES: dict[str, StageEntry] = {
         "LipOptions",
         "LipStage",
     ),
+    "occlusion": StageEntry(
+        "the network that finds what lies in front of a face",
+        "swaptalk.training.stages.occlusion",
+        "OcclusionOptions",
+        "OcclusionStage",
+    ),
     "sync-scorer": StageEntry(
         "the sync network of 'swaptalk evaluate'",
         "swaptalk.training.stages.sync_scorer",

@@ -21,9 +21,11 @@ from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.export.bundle import export_bundle, save_graph, save_weights
 from swaptalk.export.graphs import GraphSpec
 from swaptalk.export.parity import TOLERANCE, measure_parity
-from swaptalk.faces.detection.lips import VIEW_SIZE
+from swaptalk.faces.detection import lips
+from swaptalk.faces.editing import occlusion
 from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.models.lips import LipModel
+from swaptalk.models.occlusion import OcclusionModel
 from swaptalk.models.sync_scorer import SyncScorerNetwork
 from swaptalk.storage.files import AtomicFile
 from swaptalk.training.checkpoint import load_checkpoint, read_config
@@ -140,9 +142,25 @@ def export_lips(run: Path, out: Path) -> None:
         InputError: it is the run of another stage, or has no checkpoint yet.
     """
     network: LipModel = load_network("lips", run)
-    views = torch.zeros(2, VIEW_SIZE, VIEW_SIZE, 3, dtype=torch.uint8)
+    views = torch.zeros(2, lips.VIEW_SIZE, lips.VIEW_SIZE, 3, dtype=torch.uint8)
     spec = GraphSpec(
         "lips", lambda module: module, {"views": views}, ("points",), {"views": {0: "faces"}}
+    )
+    with _quiet_exporter(), AtomicFile(out) as file:
+        save_graph(network, spec, file.part)
+
+
+def export_occlusion(run: Path, out: Path) -> None:
+    """Write the occlusion network of a run as one ONNX file, its weights in fp16 inside, computing
+    in float32.
+
+    Raises:
+        InputError: it is the run of another stage, or has no checkpoint yet.
+    """
+    network: OcclusionModel = load_network("occlusion", run)
+    views = torch.zeros(2, occlusion.VIEW_SIZE, occlusion.VIEW_SIZE, 3, dtype=torch.uint8)
+    spec = GraphSpec(
+        "occlusion", lambda module: module, {"views": views}, ("logits",), {"views": {0: "faces"}}
     )
     with _quiet_exporter(), AtomicFile(out) as file:
         save_graph(network, spec, file.part)

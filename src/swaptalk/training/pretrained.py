@@ -23,6 +23,7 @@ from swaptalk.models.expert import ExpertConfig, VQLipExpert
 from swaptalk.models.lips import LipConfig, LipModel
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.motion import MotionStatistics
+from swaptalk.models.occlusion import OcclusionConfig, OcclusionModel
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.sync_scorer import SyncScorerConfig, SyncScorerNetwork
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
@@ -38,6 +39,7 @@ NETWORKS: dict[str, tuple[str, str, type, type[nn.Module]]] = {
     "lipsync": ("lipsync", "model", LipSyncConfig, LipSync),
     "audio": ("lipsync", "audio", AudioConfig, MelEncoder),
     "lips": ("lips", "model", LipConfig, LipModel),
+    "occlusion": ("occlusion", "model", OcclusionConfig, OcclusionModel),
     "scorer": ("sync-scorer", "model", SyncScorerConfig, SyncScorerNetwork),
 }
 

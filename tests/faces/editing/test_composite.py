@@ -122,19 +122,17 @@ def test_soft_face_is_sharpened_towards_the_target(scene):
     assert detail(plain) < detail(sharpened) <= 1.05 * detail(picture)
 
 
-class StaticOcclusion:
-    """Stands for a model that sees a hand over the lower rows."""
-
-    def occlusion(self, crop, mesh):
-        covered = np.zeros((256, 256), np.float32)
-        covered[180:] = 1
-        return covered
+def _hand_over_the_lower_rows(crop, mesh, before):
+    """Stands for a network that sees a hand there."""
+    covered = np.zeros((256, 256), np.float32)
+    covered[180:] = 1
+    return covered
 
 
 def test_occluder_stays_visible(scene):
     picture, alignment, points = scene
     green = np.full((256, 256, 3), (0, 255, 0), np.uint8)
-    result = Compositor("mouth", StaticOcclusion())(picture, green, alignment, points)
+    result = Compositor("mouth", _hand_over_the_lower_rows)(picture, green, alignment, points)
     hidden = np.zeros((256, 256), np.float32)
     hidden[184:] = 1
     where = _warped_mask(hidden, alignment, picture.shape) == 1

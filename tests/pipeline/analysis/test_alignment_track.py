@@ -17,6 +17,7 @@ from swaptalk.pipeline.analysis.alignment_track import write_layout
 from swaptalk.pipeline.analysis.face_log import FACES, SURVEY, FaceLog, Survey, survey_record
 
 COUNT, CUT, GAP = 190, 100, range(60, 70)
+PICTURE = np.full((400, 800, 3), 120, np.uint8)
 
 
 def clip() -> list[TrackedFrame]:
@@ -46,7 +47,7 @@ def clip() -> list[TrackedFrame]:
 def noted(frames: list[TrackedFrame], folder: Path) -> Survey:
     with FaceLog(folder / FACES) as log:
         for frame in frames:
-            log.append(frame)
+            log.append(frame, PICTURE)
     (folder / SURVEY).write_text(survey_record(log.reasons, log.cuts, 800, log.renumbered))
     return Survey(folder, len(frames))
 

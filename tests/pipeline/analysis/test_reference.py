@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from swaptalk.pipeline.analysis.reference import HYSTERESIS, assign_references, choose_references
+from swaptalk.pipeline.analysis.reference import (
+    HYSTERESIS,
+    assign_references,
+    choose_references,
+    eligible_frames,
+)
 
 
 def _clip(yaw: list[float]) -> np.ndarray:
@@ -35,3 +40,15 @@ def test_wobbling_between_two_references_does_not_switch() -> None:
 def test_no_usable_frame() -> None:
     with pytest.raises(ValueError, match="usable"):
         choose_references(_clip([0.0]), np.zeros(1), np.zeros(1, bool))
+
+
+def test_frames_with_a_hand_or_in_another_light_are_no_references() -> None:
+    usable = np.ones(6, bool)
+    covered = np.array([0.3, 0.0, np.nan, 0.01, 0.0, 0.2], np.float32)
+    gains = np.array([1, 1, 1, 1, 4, 1], np.float32)
+    assert np.flatnonzero(eligible_frames(usable, covered, gains)).tolist() == [1, 3]
+    assert np.flatnonzero(eligible_frames(usable, covered, 4 * gains)).tolist() == [1, 3, 4]
+    # A microphone that is always there: the frames in which it covers least.
+    assert np.flatnonzero(eligible_frames(usable, covered + 0.2, gains)).tolist() == [1, 3]
+    unknown = np.full(6, np.nan, np.float32)
+    assert eligible_frames(usable, unknown, gains).all()

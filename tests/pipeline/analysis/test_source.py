@@ -74,6 +74,9 @@ class TwoScenes:
     def usable(self, frame: int) -> bool:
         return True
 
+    def exposure(self, frame: int) -> float:
+        return 1.0
+
     def close(self) -> None:
         pass
 
@@ -129,6 +132,7 @@ def test_a_scenes_pose_is_the_median_of_its_usable_frames(tmp_path: Path) -> Non
     state[[0, 9]] = 1
     np.save(tmp_path / "state.npy", state)
     np.save(tmp_path / "reference.npy", np.zeros(10, np.uint8))
+    np.save(tmp_path / "exposure.npy", np.ones(10, np.float32))
     (tmp_path / "analysis.json").write_text(
         '{"reasons": ["", "no face"], "cuts": [6, 9], "references": []}'
     )
@@ -152,6 +156,7 @@ def test_a_scenes_pose_stays_when_more_of_it_is_shown(tmp_path: Path) -> None:
             ("matrix", np.zeros((200, 2, 3))),
             ("state", np.zeros(200, np.uint8)),
             ("reference", np.zeros(200, np.uint8)),
+            ("exposure", np.ones(200, np.float32)),
         ):
             np.save(folder / f"{name}.npy", rows[:count])
         (folder / "analysis.json").write_text('{"reasons": [""], "cuts": [], "references": []}')

@@ -9,21 +9,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.colour import (
+    FilmTone,
+    apply_gain,
+    apply_tone,
+    colour_gain,
+    film_tone,
+)
 from swaptalk.faces.editing.mask import face_mask, mouth_mask
-from swaptalk.faces.editing.occlusion import AppearanceModel
+from swaptalk.faces.editing.occlusion import OcclusionNetwork
 from swaptalk.faces.geometry.align import CROP_SIZE, Alignment, crop_face
 
 Region = Literal["face", "mouth"]
 
-#: Colours are compared on a picture of this size: the correction is broad.
-_COARSE = 32
-#: Reach of a place's colour difference into its surroundings, crop pixels (standard deviation).
-COLOUR_REACH = 72.0
-#: The correction of a channel stays in this range; beyond it hair or background was compared with
-#: skin.
-COLOUR_GAIN = (0.7, 1.4)
-#: Places whose brightness ratio differs from the median by more than this factor are such outliers.
-COLOUR_OUTLIER = 1.3
 #: Share of a new frame in the running colour correction and sharpness: half of a step is made in
 #: about 5 frames.
 TIME_CONSTANT = 0.13
@@ -46,13 +44,14 @@ class Compositor:
 
     Args:
         region: ``face`` replaces the whole face, ``mouth`` its lower part only.
-        appearance: how this person looks without anything in front of the face; hands and
-            microphones that differ from it stay visible. None leaves the mask to the mesh alone.
+        occlusion: finds hands, microphones and what else is in front of the face: it stays
+            visible. None leaves the mask to the mesh alone.
     """
 
-    def __init__(self, region: Region = "face", appearance: AppearanceModel | None = None) -> None:
-        self._region, self._appearance = region, appearance
+    def __init__(self, region: Region = "face", occlusion: OcclusionNetwork | None = None) -> None:
+        self._region, self._find_occlusion = region, occlusion
         self._gain: NDArray[np.float32] | None = None
+        self._tone: NDArray[np.float32] | None = None
         self._sharpening: float | None = None
         self._occlusion: NDArray[np.float32] | None = None
 
@@ -60,14 +59,18 @@ class Compositor:
         """Forget what was smoothed over time: call it at scene cuts and where frames are left
         out.
         """
-        self._gain = self._sharpening = self._occlusion = None
+        self._gain = self._tone = self._sharpening = self._occlusion = None
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
         """What is smoothed over time, as arrays by name; setting it goes on where another
         compositor was.
         """
-        parts: dict[str, NDArray[Any] | None] = {"gain": self._gain, "occlusion": self._occlusion}
+        parts: dict[str, NDArray[Any] | None] = {
+            "gain": self._gain,
+            "tone": self._tone,
+            "occlusion": self._occlusion,
+        }
         state = {name: value for name, value in parts.items() if value is not None}
         # In double precision, as it is computed.
         return (
@@ -78,7 +81,8 @@ class Compositor:
 
     @state.setter
     def state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        self._gain, self._occlusion = state.get("gain"), state.get("occlusion")
+        self._gain, self._tone = state.get("gain"), state.get("tone")
+        self._occlusion = state.get("occlusion")
         self._sharpening = float(state["sharpening"]) if "sharpening" in state else None
 
     def __call__(
@@ -99,8 +103,9 @@ class Compositor:
         crop = crop_face(picture, alignment)
         mask = face_mask(mesh) if self._region == "face" else mouth_mask(mesh)
         weight = self._comparable(mesh, mask)
-        if self._appearance is not None:
-            self._occlusion = self._fade_occlusion(self._appearance.occlusion(crop, mesh))
+        if self._find_occlusion is not None:
+            found = self._find_occlusion(crop, mesh, self._occlusion)
+            self._occlusion = self._fade_occlusion(found)
             mask = mask * (1 - self._occlusion)
             weight = weight * (1 - self._occlusion)
         matched = self._match_colour(face, crop, weight)
@@ -126,38 +131,15 @@ class Compositor:
     def _match_colour(
         self, face: NDArray[np.uint8], crop: NDArray[np.uint8], weight: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
-        """Gain of each channel that varies slowly over the face and in time."""
-        size = (_COARSE, _COARSE)
-        small = [
-            np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA), np.float32) + 2
-            for x in (face, crop)
-        ]
-        ratio = np.log(small[1] / small[0])
-        share = np.asarray(cv2.resize(weight, size, interpolation=cv2.INTER_AREA), np.float32)
-        brightness = ratio.mean(axis=-1)
-        counted = share > 0.05
-        if counted.sum() >= 8:
-            median = float(np.median(brightness[counted]))
-            share = share * np.exp(-(((brightness - median) / np.log(COLOUR_OUTLIER)) ** 2))
-            overall = np.einsum("hw,hwc->c", share, ratio) / max(float(share.sum()), 1e-6)
-            sigma = COLOUR_REACH * _COARSE / CROP_SIZE
-            near = np.asarray(cv2.GaussianBlur(share, (0, 0), sigma), np.float32)[..., None]
-            pull = np.float32(0.02)  # far from every compared place the overall gain holds
-            local = np.asarray(
-                cv2.GaussianBlur(ratio * share[..., None], (0, 0), sigma), np.float32
-            )
-            gain = np.clip((local + pull * overall) / (near + pull), *np.log(COLOUR_GAIN)).astype(
-                np.float32
-            )
-            self._gain = (
-                gain if self._gain is None else self._gain + TIME_CONSTANT * (gain - self._gain)
-            )
-        if self._gain is None:
-            return face
-        full = cv2.resize(
-            np.exp(self._gain), (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR
-        )
-        return np.asarray(cv2.multiply(face, full, dtype=cv2.CV_8U), np.uint8)
+        """Brightness, balance and tone of the target, all of them slow in time."""
+        gain = colour_gain(face, crop, weight)
+        if gain is not None:
+            self._gain = gain if self._gain is None else _nearer(self._gain, gain)
+        share, curve = film_tone(crop)
+        tone = np.array([share, *curve.ravel()], np.float32)
+        self._tone = tone if self._tone is None else _nearer(self._tone, tone)
+        matched = face if self._gain is None else apply_gain(face, self._gain)
+        return apply_tone(matched, FilmTone(_snapped(self._tone[0]), self._tone[1:].reshape(3, 2)))
 
     def _match_sharpness(
         self, face: NDArray[np.uint8], crop: NDArray[np.uint8], mask: NDArray[np.float32]
@@ -184,6 +166,16 @@ class Compositor:
         if amount < 0.02:
             return face
         return np.asarray(cv2.addWeighted(face, 1 + amount, low, -amount, 0), np.uint8)
+
+
+def _nearer(before: NDArray[np.float32], now: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A running mean, one frame further."""
+    return np.asarray(before + np.float32(TIME_CONSTANT) * (now - before), np.float32)
+
+
+def _snapped(share: np.float32) -> float:
+    """A share that is 0 or 1 where a running mean only comes near it."""
+    return float(np.clip((share - 0.02) / 0.96, 0, 1))
 
 
 def paste(

@@ -23,21 +23,27 @@ from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import Vision
 from swaptalk.faces.detection.select import FaceSelector
 from swaptalk.faces.detection.track import TrackedFrame
+from swaptalk.faces.editing.exposure import expose, exposure_gains
 from swaptalk.faces.geometry.align import Alignment, crop_face
 from swaptalk.pipeline.analysis.alignment_track import write_layout
-from swaptalk.pipeline.analysis.appearance import Appearances
 from swaptalk.pipeline.analysis.candidates import Candidates, CandidateWriter
 from swaptalk.pipeline.analysis.face_log import (
     CANDIDATES,
     FACES,
-    LOOKS,
+    REFERENCES,
     SURVEY,
+    TOO_DARK_NUMBER,
     FaceLog,
     Survey,
     survey_record,
 )
-from swaptalk.pipeline.analysis.reference import assign_references, choose_references
-from swaptalk.pipeline.analysis.result import APPEARANCE, CODES, COMPILED, MATRIX
+from swaptalk.pipeline.analysis.reference import (
+    assign_references,
+    choose_references,
+    eligible_frames,
+)
+from swaptalk.pipeline.analysis.reference_log import ReferenceLog
+from swaptalk.pipeline.analysis.result import CODES, COMPILED, EXPOSURE, MATRIX
 from swaptalk.pipeline.job import ANALYSIS_RECORD, write_atomically
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import DEFAULT_FACE
@@ -90,9 +96,9 @@ def write_survey(
     with (
         FaceLog(folder / FACES) as log,
         closing(CandidateWriter(folder / CANDIDATES)) as candidates,
-        closing(Appearances(folder / LOOKS, candidates)) as appearances,
+        closing(ReferenceLog(folder / REFERENCES, candidates)) as references,
     ):
-        find_faces(plan, vision, progress, stopwatch, log, appearances)
+        find_faces(plan, vision, progress, stopwatch, log, references)
     write_atomically(
         folder / SURVEY, survey_record(log.reasons, log.cuts, plan.width, log.renumbered)
     )
@@ -113,13 +119,13 @@ def arrange(
     state = write_layout(survey, tracks, folder)
     if not (state == 0).any():
         _refuse(plan, state, survey.reasons)
+    gains, dark = exposure_gains(survey.light(tracks), state == 0)
+    state[dark] = TOO_DARK_NUMBER
     np.save(folder / "state.npy", state)
-    model = survey.appearance(tracks)
-    if model is not None:
-        np.save(folder / APPEARANCE, np.stack([model.median, model.deviation]))
+    np.save(folder / EXPOSURE, gains)
     pose, openness = np.load(folder / "pose.npy"), np.load(folder / "openness.npy")
-    candidates = (state == 0) & survey.candidates(tracks)
-    references = choose_references(pose, openness, candidates if candidates.any() else state == 0)
+    candidates = eligible_frames(state == 0, survey.candidates(tracks), gains)
+    references = choose_references(pose, openness, candidates)
     np.save(folder / "reference.npy", assign_references(pose, references))
     with closing(CodeStore(folder / CODES)) as store:
         if (survey_folder / CODES).exists():
@@ -127,7 +133,7 @@ def arrange(
         with stopwatch.stage("encode faces"):
             missing = [int(frame) for frame in references if store.get(int(frame)) is None]
             if missing:
-                crops = _reference_crops(plan, folder, survey_folder, tracks, missing)
+                crops = _reference_crops(plan, folder, survey, survey_folder, tracks, missing)
                 for frame, codes in zip(
                     missing, networks.quantize(networks.encode(crops)), strict=True
                 ):
@@ -137,8 +143,8 @@ def arrange(
 
 
 def _take_codes(known: Path, folder: Path, state: NDArray[np.uint8], store: CodeStore) -> None:
-    """Codes of the frames whose crop lies exactly as it did when they were encoded; notes which
-    frames these are.
+    """Codes of the frames whose crop lies exactly as it did when they were encoded, in the same
+    light; notes which frames these are.
 
     Smoothing looks ahead: the last frames of a beginning lie a little differently than within the
     whole.
@@ -147,10 +153,13 @@ def _take_codes(known: Path, folder: Path, state: NDArray[np.uint8], store: Code
     with (
         Rows(known / MATRIX) as before,
         Rows(folder / MATRIX) as now,
+        Rows(known / EXPOSURE) as light_before,
+        Rows(folder / EXPOSURE) as light_now,
         closing(CodeStore(known / CODES)) as codes,
     ):
         for frame in np.flatnonzero(state == 0).tolist():
-            if np.array_equal(before[frame], now[frame]):
+            same_light = light_before[frame] == light_now[frame]
+            if same_light and np.array_equal(before[frame], now[frame]):
                 found = codes.get(frame)
                 if found is not None:
                     store.put(frame, found)
@@ -180,9 +189,9 @@ def find_faces(
     progress: Progress,
     stopwatch: Stopwatch,
     log: FaceLog | None = None,
-    appearances: Observer | None = None,
+    observer: Observer | None = None,
 ) -> FaceSelector:
-    """Follow all faces through the target, noting where they are and how they look."""
+    """Follow all faces through the target, noting where they are."""
     tracker, selector = vision.tracker(), FaceSelector()
     progress.begin("find faces", plan.playback.length)
     with closing(background(lambda: _pictures(plan, stopwatch), QUEUE, "decode")) as pictures:
@@ -191,9 +200,9 @@ def find_faces(
                 frame = tracker.update(picture)
                 selector.add(frame, picture)
                 if log is not None:
-                    log.append(frame)
-                if appearances is not None:
-                    appearances.add(frame, picture)
+                    log.append(frame, picture)
+                if observer is not None:
+                    observer.add(frame, picture)
             progress.advance(1)
     progress.end()
     return selector
@@ -202,17 +211,20 @@ def find_faces(
 def _reference_crops(
     plan: Plan,
     folder: Path,
+    survey: Survey,
     survey_folder: Path,
     tracks: tuple[int, ...],
     frames: list[int],
 ) -> NDArray[np.uint8]:
-    """Crops (R, 256, 256, 3) of reference frames: from the pictures that the survey kept, else
-    decoded again.
+    """Crops (R, 256, 256, 3) of reference frames in the usual light: from the pictures that the
+    survey kept, else decoded again.
     """
     with (
         Rows(folder / MATRIX) as matrices,
-        closing(Candidates(survey_folder / CANDIDATES)) as candidates,
+        Rows(folder / EXPOSURE) as exposures,
+        closing(Candidates(survey_folder / CANDIDATES, survey.renumbered)) as candidates,
     ):
+        gains = {frame: float(exposures[frame]) for frame in frames}
         alignments = {frame: Alignment(matrices[frame]) for frame in frames}
         crops = {
             frame: candidates.crop(tracks, frame, alignment)
@@ -223,4 +235,6 @@ def _reference_crops(
         with plan.open_target() as target:
             for frame, picture in zip(missing, target.frames(missing), strict=True):
                 crops[frame] = crop_face(picture, alignments[frame])
-    return np.stack([crop for crop in crops.values() if crop is not None])
+    return np.stack(
+        [expose(crop, gains[frame]) for frame, crop in crops.items() if crop is not None]
+    )

@@ -8,12 +8,14 @@ more.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.detection.people import Renumbering, corrected_numbers
 from swaptalk.faces.geometry.align import Alignment, crop_box, crop_part
 
 #: What precedes a picture in the file: track, frame, left, top, width, height, width and height of
@@ -63,15 +65,17 @@ class Candidates:
 
     Args:
         path: the file; where there is none, nothing is found.
+        renumbered: corrections of the numbers in it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, renumbered: Sequence[Renumbering] = ()) -> None:
         self._places: dict[tuple[int, int], int] = {}
         self._file: BinaryIO | None = path.open("rb") if path.exists() else None
         if self._file is not None:
             while header := self._file.read(_HEADER.size):
                 track, frame, _, _, width, height, _, _ = _HEADER.unpack(header)
-                self._places[track, frame] = self._file.tell() - _HEADER.size
+                number = int(corrected_numbers(np.array([track]), np.array([frame]), renumbered)[0])
+                self._places[number, frame] = self._file.tell() - _HEADER.size
                 self._file.seek(width * height * 3, 1)
 
     def crop(

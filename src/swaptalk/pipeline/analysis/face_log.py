@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from swaptalk.faces.detection.people import Renumbering, corrected_numbers
 from swaptalk.faces.detection.select import FaceSelector
 from swaptalk.faces.detection.track import TrackedFace, TrackedFrame
-from swaptalk.faces.editing.occlusion import AppearanceModel
+from swaptalk.faces.editing.exposure import face_light
 from swaptalk.faces.geometry.topology import POINT_COUNT
-from swaptalk.pipeline.analysis.appearance import candidate_frames, read_appearance
+from swaptalk.pipeline.analysis.reference_log import read_candidates
 
 #: One face in one frame. Meshes stay in float32: half precision is too coarse for pixels of large
 #: pictures.
@@ -30,21 +30,23 @@ RECORD = np.dtype(
         ("frame", "<i4"),
         ("track", "<i4"),
         ("reason", "u1"),
+        ("light", "<f4"),
         ("pose", "<f4", (3,)),
         ("mesh", "<f4", (POINT_COUNT, 3)),
     ]
 )
-#: Files of a survey: faces, looks, and what is known of the whole.
-FACES, LOOKS, SURVEY = "faces.log", "looks.log", "survey.json"
+#: Files of a survey: faces, candidates for references, and what is known of the whole.
+FACES, REFERENCES, SURVEY = "faces.log", "references.log", "survey.json"
 #: Pictures of faces that may become references; a template has the codes instead.
 CANDIDATES = "candidates.bin"
 #: Records read at once.
 _BLOCK = 256
-#: Reasons of frames in which the chosen person is not seen: nobody is, or others are.
-NO_FACE, OTHERS = "no face", "only other faces"
+#: Reasons of frames in which the chosen person is not seen: nobody is, or others are; and of those
+#: in which the light has gone.
+NO_FACE, OTHERS, TOO_DARK = "no face", "only other faces", "too dark"
 #: Reasons that every survey has, by number; number 0 is a usable face.
-FIXED_REASONS = ("", NO_FACE, OTHERS)
-NO_FACE_NUMBER, OTHERS_NUMBER = 1, 2
+FIXED_REASONS = ("", NO_FACE, OTHERS, TOO_DARK)
+NO_FACE_NUMBER, OTHERS_NUMBER, TOO_DARK_NUMBER = 1, 2, 3
 
 
 class FaceLog:
@@ -59,19 +61,21 @@ class FaceLog:
         #: Corrections of numbers.
         self.renumbered: list[Renumbering] = []
 
-    def append(self, frame: TrackedFrame) -> None:
-        """Store the faces of the next frame."""
+    def append(self, frame: TrackedFrame, picture: NDArray[np.uint8]) -> None:
+        """Store the faces of the next frame, whose RGB picture is (H, W, 3) uint8."""
         if frame.cut:
             self.cuts.append(frame.index)
         self.renumbered += frame.renumbered
         if frame.faces:
             self._file.write(
                 np.array(
-                    [self._record(frame.index, face) for face in frame.faces], RECORD
+                    [self._record(frame.index, face, picture) for face in frame.faces], RECORD
                 ).tobytes()
             )
 
-    def _record(self, index: int, face: TrackedFace) -> tuple[object, ...]:
+    def _record(
+        self, index: int, face: TrackedFace, picture: NDArray[np.uint8]
+    ) -> tuple[object, ...]:
         reason = "" if face.usable else face.reason
         if reason not in self.reasons:
             self.reasons.append(reason)
@@ -79,6 +83,7 @@ class FaceLog:
             index,
             face.track,
             self.reasons.index(reason),
+            face_light(picture, face.landmarks.xy),
             face.pose.vector,
             face.landmarks.points,
         )
@@ -169,15 +174,20 @@ class Survey:
                 )
         return selector
 
-    def appearance(self, tracks: tuple[int, ...]) -> AppearanceModel | None:
-        """How the face of these tracks usually looks; None if too little of it was seen."""
-        return read_appearance(self._folder / LOOKS, tracks, self.frames)
+    def light(self, tracks: tuple[int, ...]) -> NDArray[np.float32]:
+        """Level of these tracks' skin in every frame (N,), see `face_light`; 0 where they are not
+        seen.
+        """
+        light = np.zeros(self.frames, np.float32)
+        for record in self.faces(tracks):
+            light[record["frame"]] = record["light"]
+        return light
 
-    def candidates(self, tracks: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Frames (N,) of these tracks that may become references."""
-        chosen = np.zeros(self.frames, np.bool_)
-        chosen[candidate_frames(self._folder / LOOKS, tracks, self.frames)] = True
-        return chosen
+    def candidates(self, tracks: tuple[int, ...]) -> NDArray[np.float32]:
+        """Share of the face (N,) that is covered in frames of these tracks that may become
+        references; NaN in all others.
+        """
+        return read_candidates(self._folder / REFERENCES, tracks, self.frames, self.renumbered)
 
 
 def by_frame(records: Iterable[np.void], count: int) -> Iterator[np.void | None]:

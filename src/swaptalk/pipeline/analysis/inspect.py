@@ -167,7 +167,7 @@ def inspect_target(
     """
     plan = make_plan(GenerateOptions(target=path), "faces")
     watcher = _Watcher(shown, plan)
-    selector = find_faces(plan, vision, progress, Stopwatch(), appearances=watcher)
+    selector = find_faces(plan, vision, progress, Stopwatch(), observer=watcher)
     return Inspection(plan.playback.length, watcher.corrected(), _people(selector, watcher))
 
 

@@ -17,6 +17,29 @@ HYSTERESIS = 4.0
 OPENNESS_QUANTILE = 0.85
 
 
+#: A candidate is as good as the freest one if so little more of its face is covered.
+COVERED_TOLERANCE = 0.02
+
+
+def eligible_frames(
+    usable: NDArray[np.bool_], covered: NDArray[np.floating], gains: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Frames (N,) among which references are chosen: nothing in front of the face, and in the usual
+    light, as far as there are any.
+
+    Args:
+        usable: (N,) frames with a usable face.
+        covered: (N,) share of the face that is covered, NaN where it was not measured.
+        gains: (N,) exposure of each frame, 1 where the light is as usual.
+    """
+    known = usable & ~np.isnan(covered)
+    if not known.any():
+        return usable
+    free = known & (np.nan_to_num(covered) <= covered[known].min() + COVERED_TOLERANCE)
+    lit = free & (gains == 1)
+    return np.asarray(lit if lit.any() else free)
+
+
 def choose_references(
     pose: NDArray[np.floating],
     openness: NDArray[np.floating],
@@ -30,7 +53,7 @@ def choose_references(
     Args:
         pose: (N, 3) yaw, pitch, roll in degrees.
         openness: (N,) from :func:`swaptalk.faces.geometry.topology.mouth_openness`.
-        usable: (N,) frames with a usable face.
+        usable: (N,) frames to choose from, see `eligible_frames`.
 
     Returns:
         (R,) frame indices, at least one.

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.occlusion import AppearanceModel
-from swaptalk.faces.geometry.align import Alignment
+from swaptalk.faces.editing.exposure import expose
+from swaptalk.faces.geometry.align import Alignment, crop_face
 from swaptalk.faces.geometry.pose import Pose, estimate_pose
 from swaptalk.pipeline.job import ANALYSIS_RECORD
 from swaptalk.storage.rows import Rows
@@ -21,8 +21,8 @@ MATRIX = "matrix.npy"
 #: File that says which frames lie as they did when a template was made of them; there only with a
 #: template.
 COMPILED = "compiled.npy"
-#: File with the looks of the face.
-APPEARANCE = "appearance.npy"
+#: File with the gains that bring the frames to the usual light.
+EXPOSURE = "exposure.npy"
 #: Usable frames at the beginning of a scene that its pose is taken from (5 s at 25 a second), so
 #: that it is the same however much more of the scene is shown; and how many of them, spread evenly.
 POSE_SPAN, POSE_FRAMES = 125, 50
@@ -40,6 +40,7 @@ class Analysis:
         self._matrix, self._mesh = Rows(folder / MATRIX), Rows(folder / "mesh.npy")
         self._state: NDArray[np.uint8] = np.load(folder / "state.npy")
         self._reference: NDArray[np.uint8] = np.load(folder / "reference.npy")
+        self._exposure: NDArray[np.float32] = np.load(folder / EXPOSURE)
         compiled = folder / COMPILED
         self._compiled: NDArray[np.bool_] = (
             np.load(compiled) if compiled.exists() else np.zeros(len(self), np.bool_)
@@ -72,12 +73,13 @@ class Analysis:
         """Number of the scene that the frame belongs to."""
         return int(np.searchsorted(self._cuts, frame, side="right"))
 
-    def appearance(self) -> AppearanceModel | None:
-        """How the face usually looks, to tell what lies in front of it; None if too little of it
-        was seen.
-        """
-        path = self.folder / APPEARANCE
-        return AppearanceModel(*np.load(path)) if path.exists() else None
+    def exposure(self, frame: int) -> float:
+        """Gain that brings the frame's face to the usual light."""
+        return float(self._exposure[frame])
+
+    def crop(self, frame: int, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The aligned face (256, 256, 3) of a frame's picture (H, W, 3), in the usual light."""
+        return expose(crop_face(picture, self.alignment(frame)), self.exposure(frame))
 
     def alignment(self, frame: int) -> Alignment:
         """How the smoothed crop lies in the frame."""

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.composite import Compositor
-from swaptalk.faces.geometry.align import crop_face
+from swaptalk.faces.editing.exposure import expose
+from swaptalk.faces.editing.occlusion import OcclusionNetwork
 from swaptalk.pipeline.analysis.result import CODES, Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.networks import Codes, Latents, Networks
@@ -170,9 +171,7 @@ class FaceGenerator:
         codes = {frame: self._codes.get(frame) for frame in pictures}
         missing = [frame for frame, known in codes.items() if known is None]
         if missing:
-            crops = np.stack(
-                [crop_face(pictures[frame], self.analysis.alignment(frame)) for frame in missing]
-            )
+            crops = np.stack([self.analysis.crop(frame, pictures[frame]) for frame in missing])
             for frame, new in zip(
                 missing, self._networks.quantize(self._networks.encode(crops)), strict=True
             ):
@@ -226,7 +225,9 @@ class FaceGenerator:
             faces = self._networks.lipsync(faces, reference, motion)
         if self._swap_last:
             faces = self._swap(faces, [frame.target for frame in frames])
-        return self._networks.decode(faces)
+        gains = [self.analysis.exposure(frame.target) for frame in frames]
+        made = self._networks.decode(faces)
+        return np.stack([expose(face, 1 / gain) for face, gain in zip(made, gains, strict=True)])
 
 
 def decode_frames(plan: Plan, indices: Sequence[int]) -> Generator[Frame, None, None]:
@@ -265,7 +266,7 @@ def composite_frames(
     """Stage 3: the new faces into the full pictures, from frame ``first`` on, as ``states`` left
     off there.
     """
-    compositor = Compositor(plan.options.replaced_region, analysis.appearance())
+    compositor = Compositor(plan.options.replaced_region, OcclusionNetwork())
     scene = -1
     if states is not None and first:
         states.restore(compositor, first)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from swaptalk.faces.detection.analyser import Vision
 from swaptalk.pipeline.analysis.analyse import arrange, write_survey
-from swaptalk.pipeline.analysis.face_log import FACES, LOOKS, Survey
+from swaptalk.pipeline.analysis.face_log import FACES, REFERENCES, Survey
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.job import version
@@ -73,7 +73,8 @@ def write_template(
                 None if source is None else _stored_swap(plan, networks.arithmetic, faces.analysis)
             )
         files = {
-            name: (survey if name in (FACES, LOOKS) else folder) / name for name in sorted(MEMBERS)
+            name: (survey if name in (FACES, REFERENCES) else folder) / name
+            for name in sorted(MEMBERS)
         }
         if swap is not None:
             files[SWAPPED] = swaps.path

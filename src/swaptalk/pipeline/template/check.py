@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.pipeline.analysis.appearance import look_record
-from swaptalk.pipeline.analysis.face_log import FACES, FIXED_REASONS, LOOKS, RECORD
-from swaptalk.pipeline.analysis.result import CODES, MATRIX
+from swaptalk.pipeline.analysis.face_log import FACES, FIXED_REASONS, RECORD, REFERENCES
+from swaptalk.pipeline.analysis.reference_log import CANDIDATE_RECORD
+from swaptalk.pipeline.analysis.result import CODES, EXPOSURE, MATRIX
 from swaptalk.pipeline.template.file import TemplateHeader
 from swaptalk.storage.frames import CodeStore
 from swaptalk.storage.rows import Rows
 
 #: What every template holds; where a source is built in, its swap too.
-MEMBERS = frozenset({FACES, LOOKS, MATRIX, CODES})
+MEMBERS = frozenset({FACES, REFERENCES, MATRIX, EXPOSURE, CODES})
 #: Pixels beyond which a landmark is nonsense: ten times the longest side of any video.
 _FARTHEST = 100_000
 #: More tracks than this in one clip are a damaged number.
@@ -42,12 +42,17 @@ def check_content(folder: Path, header: TemplateHeader) -> None:
     ):
         raise ValueError("scene cuts are out of order")
     _check_faces(folder / FACES, header)
-    _check_looks(folder / LOOKS, header.frames)
+    _check_references(folder / REFERENCES, header.frames)
     with Rows(folder / MATRIX) as rows:
         if (len(rows), rows.shape, rows.dtype) != (header.frames, (2, 3), np.dtype("<f8")):
             raise ValueError("alignments have another shape or type")
         if rows.stop != (folder / MATRIX).stat().st_size:
             raise ValueError("alignments are missing")
+    with Rows(folder / EXPOSURE) as gains:
+        if (len(gains), gains.shape, gains.dtype) != (header.frames, (), np.dtype("<f4")):
+            raise ValueError("exposures have another shape or type")
+        if gains.stop != (folder / EXPOSURE).stat().st_size:
+            raise ValueError("exposures are missing")
     with closing(CodeStore(folder / CODES)) as codes:
         codes.get(0)
 
@@ -75,14 +80,16 @@ def _check_faces(path: Path, header: TemplateHeader) -> None:
             raise ValueError("faces are out of range")
         mesh, pose = block["mesh"], block["pose"]
         if not (
-            np.isfinite(pose).all() and (np.abs(mesh) < _FARTHEST).all()
+            np.isfinite(pose).all()
+            and np.isfinite(block["light"]).all()
+            and (np.abs(mesh) < _FARTHEST).all()
         ):  # also refuses what is not a number
             raise ValueError("landmarks are out of range")
 
 
-def _check_looks(path: Path, frames: int) -> None:
-    for block in _records(path, look_record()):
+def _check_references(path: Path, frames: int) -> None:
+    for block in _records(path, CANDIDATE_RECORD):
         if block["track"].min() < 0 or block["frame"].min() < 0 or block["frame"].max() >= frames:
-            raise ValueError("looks are out of range")
-        if not np.isfinite(block["features"]).all():
-            raise ValueError("looks are no numbers")
+            raise ValueError("candidates for references are out of range")
+        if not ((block["covered"] >= 0) & (block["covered"] <= 1)).all():
+            raise ValueError("covered shares are out of range")

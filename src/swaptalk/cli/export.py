@@ -36,7 +36,7 @@ class Options:
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs."""
     out: Path
-    """Folder of the bundle, replaced if it exists (sync-scorer: .safetensors; lips, occlusion: .onnx)."""
+    """Folder of the bundle, replaced if it exists (single networks: .safetensors or .onnx)."""
 
 
 def run(options: Options) -> int:

@@ -167,3 +167,23 @@ def test_cost_of_a_frame(scene):
         compositor(picture, face, alignment, points)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.03
+
+
+def test_the_edge_does_not_tremble_with_the_landmarks(scene):
+    """Noise of the mesh hardly moves the edge; a face that really moves takes the mask along."""
+    picture, alignment, points = scene
+    white, rng = np.full((256, 256, 3), 255, np.uint8), np.random.default_rng(0)
+    noisy = [points + rng.normal(0, 0.7, points.shape).astype(np.float32) for _ in range(12)]
+    compositor = Compositor()
+    steady = [compositor(picture, white, alignment, mesh).astype(float) for mesh in noisy]
+    single = [Compositor()(picture, white, alignment, mesh).astype(float) for mesh in noisy]
+
+    def trembling(frames):
+        return np.abs(np.diff(np.stack(frames), n=2, axis=0)).mean()
+
+    assert trembling(steady[2:]) < 0.6 * trembling(single[2:])
+    moved = points + np.array([0, 25, 0], np.float32)
+    for _ in range(3):
+        result = compositor(picture, white, alignment, moved)
+    fresh = Compositor()(picture, white, alignment, moved)
+    assert np.abs(result.astype(int) - fresh).mean() < 0.2 * np.abs(steady[-1] - fresh).mean()

@@ -19,52 +19,57 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-WIDTHS = {"wide": (1200, 900), "phone": (390, 844)}
+WIDTHS = {"wide": (1280, 860), "phone": (390, 844)}
 #: Widths of the saved pictures.
 SAVED = {"wide": 800, "phone": 300}
 #: Renders of the demo on one busy core.
 PATIENCE = 600_000
 
 
-def save(page: Page, folder: Path, name: str) -> None:
-    """A picture of the whole page at each width, light and dark."""
+def save(page: Page, folder: Path, name: str, place: str = "body") -> None:
+    """Save what is seen at each width, light and dark; on the phone from ``place`` on."""
     for width, (x, y) in WIDTHS.items():
         page.set_viewport_size({"width": x, "height": y})
+        page.locator(place if width == "phone" else "body").evaluate(
+            "one => one.scrollIntoView({behavior: 'instant'})"
+        )
         for scheme, suffix in (("dark", "-dark"), ("light", "")):
-            page.emulate_media(color_scheme=scheme)
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             page.wait_for_timeout(1000)
-            picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
             picture = picture.resize(
                 (SAVED[width], round(picture.height * SAVED[width] / x)), Image.Resampling.LANCZOS
             )
-            picture.save(folder / f"serving-{name}-{width}{suffix}.webp", quality=82, method=6)
-    page.set_viewport_size({"width": 1200, "height": 900})
+            picture.save(folder / f"serving-{name}-{width}{suffix}.webp", quality=80, method=6)
+    page.set_viewport_size({"width": 1280, "height": 860})
 
 
 def walk(page: Page, address: str, photo: Path, video: Path, audio: Path, folder: Path) -> None:
     """Go through the page as a user does."""
     page.goto(address)
-    expect(page.locator("#about")).not_to_be_empty()
+    expect(page.locator("#make")).to_have_attribute("data-ready", "true")
     save(page, folder, "1-empty")
-    page.locator("#source input[type=file]").set_input_files(photo)
-    page.locator("#target input[type=file]").set_input_files(video)
-    page.locator("#audio input[type=file]").set_input_files(audio)
+    page.locator("#target .row input").set_input_files(video)
+    page.locator("#audio .row input").set_input_files(audio)
+    page.locator("#source .row input").set_input_files(photo)
     for card in ("source", "target", "audio"):
         expect(page.locator(f"#{card} .remarks .good").first).to_be_visible(timeout=PATIENCE)
-    page.locator("#consent").fill(
-        "Ana Silva (photo, video) and Tom Berg (voice) signed our release on 3 March."
-    )
+    page.locator("#consent").fill("The demo's free inputs: see demo/README.md.")
     save(page, folder, "2-understood")
     page.locator("#preview").click()
-    expect(page.locator("#preview-picture")).to_be_visible(timeout=PATIENCE)
-    save(page, folder, "3-preview")
+    expect(page.locator(".closeups img")).to_have_count(8, timeout=PATIENCE)
+    save(page, folder, "3-preview", "#stage")
     page.locator("#render").click()
     expect(page.locator("#status")).to_contain_text("left", timeout=PATIENCE)
-    save(page, folder, "4-rendering")
-    expect(page.locator("#result video.after")).to_be_visible(timeout=PATIENCE)
-    page.locator("#result video.after").evaluate("video => { video.currentTime = 2.4; }")
+    save(page, folder, "4-rendering", "#stage")
+    video_after = page.locator("#view-result .after video")
+    expect(video_after).to_be_visible(timeout=PATIENCE)
+    video_after.evaluate("video => { video.currentTime = 2.4; }")
     page.wait_for_timeout(1500)
-    save(page, folder, "5-result")
+    save(page, folder, "5-result", "#stage")
+    page.get_by_label("Zoom to face").check()
+    page.wait_for_timeout(500)
+    save(page, folder, "6-face", "#stage")
 
 
 def main() -> None:

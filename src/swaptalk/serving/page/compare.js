@@ -45,14 +45,14 @@ export class Comparison {
       this.track = this.trackOf(target.inspection?.result?.people ?? []);
     }
     this.isClose = false;
-    this.tools = make("div", { className: "tools" });
-    if (!this.isPicture) this.tools.append(...this.controls());
-    if (this.before) this.tools.append(...this.looks());
+    this.tools = [];
+    if (!this.isPicture) this.tools.push(make("div", { className: "tools" }, ...this.controls()));
+    if (this.before) this.tools.push(make("div", { className: "tools" }, ...this.looks()));
     new ResizeObserver(() => this.place()).observe(this.stage);
     for (const pane of [this.after, this.before]) for (const kind of ["loadedmetadata", "load"]) pane?.addEventListener(kind, () => this.place());
   }
 
-  get elements() { return [this.stage, this.tools]; }
+  get elements() { return [this.stage, ...this.tools]; }
 
   trackOf(people) {
     const wanted = Number(this.options.face);
@@ -119,7 +119,7 @@ export class Comparison {
   looks() {
     const split = make("input", { type: "range", min: 0, max: 100, value: 50 });
     split.addEventListener("input", () => this.stage.style.setProperty("--split", `${split.value}%`));
-    const label = make("label", {}, "Before – after", split);
+    const label = make("label", { className: "long" }, "Before – after", split);
     const beside = make("input", { type: "checkbox" });
     beside.addEventListener("change", () => {
       this.stage.classList.toggle("beside", beside.checked);

@@ -20,6 +20,7 @@ export class Stage {
     this.spokenTenth = -1;
     this.has = { photo: false, scene: false, preview: false, result: false };
     this.preview = new Preview(byId("view-preview"), (seconds) => on.moment(seconds));
+    byId("meanwhile").addEventListener("error", () => byId("meanwhile").removeAttribute("src"));  // not looked at yet
     byId("cancel").addEventListener("click", () => call("POST", `/api/v1/jobs/${this.job.id}/cancel`).then((job) => this.heard(job), on.failed));
   }
 
@@ -108,10 +109,13 @@ export class Stage {
   progress() {
     const job = this.job;
     const running = Boolean(job) && runs(job);
-    const moment = running && this.view === "preview";
-    byId("running").hidden = !running || !(this.view === "none" || moment);
-    byId("running").classList.toggle("slim", moment);
-    this.preview.isBusy = moment;
+    byId("running").hidden = !running;
+    byId("running").classList.toggle("slim", this.view !== "none");
+    this.preview.isBusy = running && job.kind === "preview";
+    if (running) {
+      const picture = `/api/v1/uploads/${job.request.target}/picture`;
+      if (byId("meanwhile").getAttribute("src") !== picture) byId("meanwhile").src = picture;
+    }
     const failed = Boolean(job) && this.view === "none" && ["failed", "cancelled"].includes(job.state);
     const ended = job?.state === "cancelled" ? { title: "Cancelled", detail: "Nothing was kept of it." } : job?.error;
     show(byId("failure"), failed ? ended : null);

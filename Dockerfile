@@ -7,6 +7,7 @@ FROM python:3.12-slim-bookworm AS build
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
+COPY demo demo
 RUN python -m venv /opt/swaptalk \
  && /opt/swaptalk/bin/pip install --no-cache-dir '.[serve]' \
  # The small face networks are fetched now, so that the container needs no network later.

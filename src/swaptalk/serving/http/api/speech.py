@@ -70,7 +70,9 @@ def create_speech(body: SpeechRequest, owner: Owner, server: Server) -> UploadVi
         field = "text"
         speak(body.text, voice, part)
         digest = hashlib.sha256(part.read_bytes()).hexdigest()
-        upload, _ = take_in(server, owner, f"{' '.join(body.text.split())[:60]}.wav", part, digest)
+        upload, _ = take_in(
+            server, owner, f"{' '.join(body.text.split())[:60].rstrip(' .')}.wav", part, digest
+        )
     except InputError as error:
         raise invalid(
             field, sentence(in_words(error.problem)), remedy=sentence(error.remedy)

@@ -60,6 +60,21 @@ def test_raised_rate_in_the_video(maker: SwapTalk, make_clip, make_wav, tmp_path
             assert int(np.argmin(borders)) == index // 5
 
 
+def test_a_template_has_the_raised_rate(
+    maker: SwapTalk, make_clip, make_wav, tmp_path: Path
+) -> None:
+    """Through it comes what comes without it."""
+    target, words = make_clip(frames=3, fps=6), make_wav(0.4)
+    template = maker.build_template(target, tmp_path / "scene.swaptalk")
+    assert template.header.rate == 25
+    for given, name in ((target, "a.mp4"), (template.path, "b.mp4")):
+        report = maker.generate(target=given, audio=words, output=tmp_path / name)
+        assert report is not None and report.frames == 10
+    with VideoReader(tmp_path / "a.mp4") as direct, VideoReader(tmp_path / "b.mp4") as compiled:
+        for one, other in zip(direct.frames(), compiled.frames(), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_words_and_video_of_other_lengths(make_clip, make_wav) -> None:
     target, words = make_clip(frames=50), make_wav(3.0)
     (said,) = notes_of(target, audio=words, end=1.0)

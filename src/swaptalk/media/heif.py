@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from swaptalk.errors import InputError
 from swaptalk.media.container import open_media, video_stream
 from swaptalk.media.frame_source import ContainerFrames
 from swaptalk.media.picture import PictureConverter, display_size, orientation
@@ -73,28 +74,45 @@ def hdr_heic(path: Path, colour: DynamicColour) -> NDArray[np.uint8]:
     return sdr_picture(colour, np.ascontiguousarray(picture))
 
 
-def hdr_avif(path: Path) -> NDArray[np.uint8] | None:
+def hdr_avif(path: Path, size: tuple[int, int]) -> NDArray[np.uint8] | None:
     """An HDR or wide-gamut AVIF photo as SDR, (H, W, 3) uint8 RGB; None if it is an ordinary one.
 
+    Args:
+        path: the photo.
+        size: width and height of the whole of it.
+
     Raises:
-        InputError: it cannot be read.
+        InputError: it is stored in tiles, which FFmpeg gives one by one.
     """
-    with open_media(path) as container:
-        stream = video_stream(container)
-        codec = None if stream is None else stream.codec_context
-        if codec is None or stream is None:
+    try:
+        if not _says_wide(path):
             return None
-        if dynamic_colour(codec.color_trc, codec.color_primaries, codec.colorspace) is None:
-            return None
-    source = ContainerFrames(path, Fraction(1))
+        source = ContainerFrames(path, Fraction(1))
+    except InputError:  # Pillow has opened it, and reads it as well as it can
+        return None
     try:
         first = source.next()
-        if first is None or frame_colour(first.frame) is None:
-            return None
-        frame, turn = first.frame, orientation(first.frame)
-        width, height = display_size(frame.width, frame.height, None, turn)
-        picture = np.empty((height, width, 3), np.uint8)
-        PictureConverter(width, height, turn)(frame, picture)
-        return picture
     finally:
         source.close()
+    if first is None or frame_colour(first.frame) is None:
+        return None
+    frame, turn = first.frame, orientation(first.frame)
+    width, height = display_size(frame.width, frame.height, None, turn)
+    if sorted((width, height)) != sorted(size):
+        raise InputError(
+            "is an HDR photo in tiles, which is not read", path=path, remedy="export it as JPEG"
+        )
+    picture = np.empty((height, width, 3), np.uint8)
+    PictureConverter(width, height, turn)(frame, picture)
+    return picture
+
+
+def _says_wide(path: Path) -> bool:
+    """Whether a file's header says that its pictures are HDR or have a wide gamut."""
+    with open_media(path) as container:
+        stream = video_stream(container)
+        if stream is None:
+            return False
+        codec = stream.codec_context
+        colour = dynamic_colour(codec.color_trc, codec.color_primaries, codec.colorspace)
+        return colour is not None

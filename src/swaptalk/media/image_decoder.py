@@ -112,7 +112,7 @@ def decode_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | Non
             image.load()
             upright = ImageOps.exif_transpose(image)
             return np.array(_to_rgb(upright), order="C"), _alpha(upright)
-        except MemoryError:
+        except (MemoryError, InputError):
             raise
         except Exception as error:  # as above
             raise InputError(
@@ -126,7 +126,7 @@ def _hdr(image: Image.Image, path: Path) -> NDArray[np.uint8] | None:
         colour = heif.heic_colour(image)
         return None if colour is None else heif.hdr_heic(path, colour)
     if image.format == "AVIF" and not image.info.get("icc_profile"):
-        return heif.hdr_avif(path)
+        return heif.hdr_avif(path, image.size)
     return None
 
 

@@ -13,7 +13,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from PIL import Image
 
 from swaptalk.errors import InputError
-from swaptalk.media.image import image_size, is_image, read_image
+from swaptalk.media.image import image_size, is_image, read_image, read_still
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
 
@@ -172,8 +172,10 @@ def test_hdr_heic_is_tone_mapped(tmp_path: Path) -> None:
     path = heic(
         tmp_path / "photo.heic", [hdr(scene())], codes=(9, 16, 9), pixel_format="yuv444p10le"
     )
-    error = read_image(path).astype(float) - scene()
+    still = read_still(path)
+    error = still.picture.astype(float) - scene()
     assert 10 * np.log10(255**2 / np.mean(error**2)) > 35
+    assert still.colour == "HDR (PQ)"
 
 
 def avif(path: Path, coded: np.ndarray, codes: tuple[int, int, int]) -> Path:
@@ -203,8 +205,10 @@ def test_avif_photo(tmp_path: Path, kind: str) -> None:
     coded, codes = (hdr(scene()), (9, 16, 9)) if kind == "HDR" else (sdr, (1, 13, 1))
     path = avif(tmp_path / "photo.avif", coded, codes)
     assert is_image(path)
-    error = read_image(path).astype(float) - scene()
+    still = read_still(path)
+    error = still.picture.astype(float) - scene()
     assert 10 * np.log10(255**2 / np.mean(error**2)) > 34
+    assert still.colour == ("HDR (PQ)" if kind == "HDR" else None)
 
 
 def test_heif_sequence_is_video(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from swaptalk.media.image import read_image, read_image_and_alpha, write_image
+from swaptalk.media.image import read_image, read_still, write_image
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.pipeline.api import SwapTalk
@@ -161,8 +161,8 @@ def test_png_keeps_its_transparency(
     output = tmp_path / "out.png"
     report = maker.generate(source=other_photo, target=cut_out, output=output)
     assert report is not None and report.notes == ()
-    shown, alpha = read_image_and_alpha(cut_out)
-    made, kept = read_image_and_alpha(output)
+    before, after = read_still(cut_out), read_still(output)
+    shown, alpha, made, kept = before.picture, before.alpha, after.picture, after.alpha
     assert alpha is not None and kept is not None
     np.testing.assert_array_equal(kept, alpha)
     edge = (alpha > 0) & (alpha < 255)
@@ -192,9 +192,9 @@ def test_written_alpha(tmp_path: Path) -> None:
     share = alpha[..., None] / 255
     picture = np.round(ink * share + 255 * (1 - share)).astype(np.uint8)
     write_image(tmp_path / "a.png", picture, alpha)
-    seen, kept = read_image_and_alpha(tmp_path / "a.png")
-    np.testing.assert_array_equal(kept, alpha)
-    np.testing.assert_allclose(seen.astype(int), picture, atol=1)
+    seen = read_still(tmp_path / "a.png")
+    np.testing.assert_array_equal(seen.alpha, alpha)
+    np.testing.assert_allclose(seen.picture.astype(int), picture, atol=1)
     with pytest.raises(ValueError, match="alpha"):
         write_image(tmp_path / "a.jpg", picture, alpha)
 

@@ -74,8 +74,9 @@ def hdr_heic(path: Path, colour: DynamicColour) -> NDArray[np.uint8]:
     return sdr_picture(colour, np.ascontiguousarray(picture))
 
 
-def hdr_avif(path: Path, size: tuple[int, int]) -> NDArray[np.uint8] | None:
-    """An HDR or wide-gamut AVIF photo as SDR, (H, W, 3) uint8 RGB; None if it is an ordinary one.
+def hdr_avif(path: Path, size: tuple[int, int]) -> tuple[NDArray[np.uint8], DynamicColour] | None:
+    """An HDR or wide-gamut AVIF photo as SDR, (H, W, 3) uint8 RGB, and its colour; None if it is an
+    ordinary one.
 
     Args:
         path: the photo.
@@ -94,7 +95,8 @@ def hdr_avif(path: Path, size: tuple[int, int]) -> NDArray[np.uint8] | None:
         first = source.next()
     finally:
         source.close()
-    if first is None or frame_colour(first.frame) is None:
+    colour = None if first is None else frame_colour(first.frame)
+    if first is None or colour is None:
         return None
     frame, turn = first.frame, orientation(first.frame)
     width, height = display_size(frame.width, frame.height, None, turn)
@@ -104,7 +106,7 @@ def hdr_avif(path: Path, size: tuple[int, int]) -> NDArray[np.uint8] | None:
         )
     picture = np.empty((height, width, 3), np.uint8)
     PictureConverter(width, height, turn)(frame, picture)
-    return picture
+    return picture, colour
 
 
 def _says_wide(path: Path) -> bool:

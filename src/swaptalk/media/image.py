@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from swaptalk.errors import InputError
 from swaptalk.media.limits import MAX_IMAGE_PIXELS
 from swaptalk.media.picture import BACKGROUND
+from swaptalk.media.probe import COLOURS
 from swaptalk.media.sandbox.pool import decoder
 from swaptalk.media.sandbox.wire import Message
 from swaptalk.storage.files import AtomicFile
@@ -52,32 +54,41 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         InputError: missing, empty, not an image, damaged, or too large (89 megapixels); decoding it
             takes more memory or time than allowed, or crashes the decoder.
     """
-    return read_image_and_alpha(path)[0]
+    return read_still(path).picture
 
 
-def read_image_and_alpha(
-    path: str | Path,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Read a still image like :func:`read_image`, and how opaque its pixels are.
+@dataclass(frozen=True)
+class StillImage:
+    """A decoded still image."""
 
-    Returns:
-        The picture (H, W, 3), transparency on white, and alpha (H, W) uint8, 255 where it is
-        opaque; None instead if all of it is.
+    picture: NDArray[np.uint8]
+    """(H, W, 3) RGB, transparency on white."""
+    alpha: NDArray[np.uint8] | None
+    """How opaque the pixels are, (H, W), 255 where they are wholly; None if all are."""
+    colour: str | None
+    """One of :data:`swaptalk.media.probe.COLOURS` where it was tone-mapped to SDR."""
+
+
+def read_still(path: str | Path) -> StillImage:
+    """Read a still image like :func:`read_image`, with what that leaves out.
 
     Raises:
         InputError: as :func:`read_image`.
     """
     path = Path(path)
     with decoder(path) as process:
-        width, height = _size(process.ask({"do": "decode_image"}), path)
+        answer = process.ask({"do": "decode_image"})
+        width, height = _size(answer, path)
         process.share(width * height * 3)
         planes = list(process.stream({"do": "image"}))
         process.empty_memory()
-    pixels = width * height
+    pixels, colour = width * height, answer.get("colour")
     if [plane.size for plane in planes] not in ([3 * pixels], [3 * pixels, pixels]):
         raise _nonsense(path)
+    if colour not in (None, *COLOURS):
+        raise _nonsense(path)
     alpha = planes[1].reshape(height, width) if len(planes) == 2 else None
-    return planes[0].reshape(height, width, 3), alpha
+    return StillImage(planes[0].reshape(height, width, 3), alpha, colour)
 
 
 def _size(answer: Message, path: Path) -> tuple[int, int]:

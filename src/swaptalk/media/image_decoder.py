@@ -17,6 +17,7 @@ from swaptalk.errors import InputError
 from swaptalk.media import heif
 from swaptalk.media.limits import MAX_IMAGE_PIXELS
 from swaptalk.media.picture import BACKGROUND
+from swaptalk.media.tone_map import DynamicColour
 
 #: Formats tried, by their magic bytes and not by the name's ending. Those that run other programs
 #: or are containers of anything (EPS, PDF, FITS, ...) are left out. Phones' multi-picture JPEGs
@@ -98,8 +99,14 @@ def image_size(path: Path) -> tuple[int, int]:
         return (image.height, image.width) if turned else image.size
 
 
-def decode_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Read a still image as :func:`swaptalk.media.image.read_image_and_alpha` does.
+def decode_image(
+    path: Path,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, DynamicColour | None]:
+    """Read a still image as :func:`swaptalk.media.image.read_still` does.
+
+    Returns:
+        The picture (H, W, 3), its alpha (H, W) or None, and what its colour was if it was
+        tone-mapped.
 
     Raises:
         InputError: not an image, damaged, or larger than ``MAX_IMAGE_PIXELS``.
@@ -108,10 +115,10 @@ def decode_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | Non
         try:
             mapped = _hdr(image, path)
             if mapped is not None:
-                return mapped, None
+                return mapped[0], None, mapped[1]
             image.load()
             upright = ImageOps.exif_transpose(image)
-            return np.array(_to_rgb(upright), order="C"), _alpha(upright)
+            return np.array(_to_rgb(upright), order="C"), _alpha(upright), None
         except (MemoryError, InputError):
             raise
         except Exception as error:  # as above
@@ -120,11 +127,11 @@ def decode_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | Non
             ) from error
 
 
-def _hdr(image: Image.Image, path: Path) -> NDArray[np.uint8] | None:
-    """An HDR or wide-gamut HEIC or AVIF as SDR; None for all others."""
+def _hdr(image: Image.Image, path: Path) -> tuple[NDArray[np.uint8], DynamicColour] | None:
+    """An HDR or wide-gamut HEIC or AVIF as SDR, and its colour; None for all others."""
     if image.format == "HEIF":
         colour = heif.heic_colour(image)
-        return None if colour is None else heif.hdr_heic(path, colour)
+        return None if colour is None else (heif.hdr_heic(path, colour), colour)
     if image.format == "AVIF" and not image.info.get("icc_profile"):
         return heif.hdr_avif(path, image.size)
     return None

@@ -30,10 +30,7 @@ def about_target(media: MediaInfo, options: GenerateOptions, asked: bool) -> Ite
             f"{name}: its pictures come unevenly; the output has {_rate_text(video.average_fps)} "
             "a second (--fps chooses another)"
         )
-    if video.colour == "wide gamut":
-        yield f"{name}: its wide colour gamut is converted to BT.709"
-    elif video.colour is not None:
-        yield f"{name}: {video.colour} is tone-mapped to SDR (BT.709)"
+    yield from about_colour(video.colour, name)
     if video.interlaced:
         yield f"{name}: interlaced pictures are deinterlaced"
     if video.transparent:
@@ -46,6 +43,14 @@ def about_target(media: MediaInfo, options: GenerateOptions, asked: bool) -> Ite
         yield f"{name}: {_counted(kept)} left out"
     if not replaced:
         yield from _mixed_down(media, name)
+
+
+def about_colour(colour: str | None, name: Path) -> Iterator[str]:
+    """HDR and wide-gamut pictures."""
+    if colour == "wide gamut":
+        yield f"{name}: its wide colour gamut is converted to BT.709"
+    elif colour is not None:
+        yield f"{name}: {colour} is tone-mapped to SDR (BT.709)"
 
 
 def about_words(media: MediaInfo, path: Path) -> Iterator[str]:

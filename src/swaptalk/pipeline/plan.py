@@ -24,6 +24,7 @@ from swaptalk.pipeline.checks import (
     video_bytes,
 )
 from swaptalk.pipeline.notes import (
+    about_colour,
     about_lengths,
     about_raised_rate,
     about_size,
@@ -153,6 +154,7 @@ def make_plan(
         if template is not None:
             template.check_frames(asked_resolution, (frames.width, frames.height), available, fps)
         transparent = frames.alpha is not None
+        notes += about_colour(frames.colour, target)
     if photo and (options.start or options.end is not None):
         raise InputError("a photo has no --start or --end", path=target, remedy="leave them out")
     for source in options.source:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.media.image import is_image, read_image_and_alpha
+from swaptalk.media.image import is_image, read_still
 from swaptalk.media.video_reader import VideoReader
 
 #: A photo is shown at this rate unless another one is asked for: that of the motion tokens.
@@ -52,8 +52,11 @@ class TargetFrames:
         self._video: VideoReader | None = None
         #: How opaque the pixels of a photo are, (H, W) uint8; None if all of it is, and of a video.
         self.alpha: NDArray[np.uint8] | None = None
+        #: What the colour of a photo was before it was tone-mapped to SDR; None if it was not.
+        self.colour: str | None = None
         if self.is_photo:
-            photo, alpha = read_image_and_alpha(path)
+            still = read_still(path)
+            photo, alpha, self.colour = still.picture, still.alpha, still.colour
             self.fps, self._length = fps or PHOTO_FPS, 1
             own_size = (photo.shape[1], photo.shape[0])
             self._photo = photo if size is None else resized(photo, *size)

@@ -173,9 +173,13 @@ class Child:
     def _do_decode_image(self, request: Message) -> Message:
         from swaptalk.media.image_decoder import decode_image
 
-        picture, alpha = decode_image(Path(request["path"]))
+        picture, alpha, colour = decode_image(Path(request["path"]))
         self._image = [picture] if alpha is None else [picture, alpha]
-        return {"width": picture.shape[1], "height": picture.shape[0]}
+        return {
+            "width": picture.shape[1],
+            "height": picture.shape[0],
+            "colour": None if colour is None else colour.name,
+        }
 
     def _do_image(self, request: Message) -> Message:
         """Hand over the picture, and its alpha if it has some."""

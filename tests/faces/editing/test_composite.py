@@ -183,7 +183,7 @@ def test_the_edge_does_not_tremble_with_the_landmarks(scene):
 
     assert trembling(steady[2:]) < 0.6 * trembling(single[2:])
     moved = points + np.array([0, 25, 0], np.float32)
-    for _ in range(3):
+    for _ in range(4):
         result = compositor(picture, white, alignment, moved)
     fresh = Compositor()(picture, white, alignment, moved)
-    assert np.abs(result.astype(int) - fresh).mean() < 0.2 * np.abs(steady[-1] - fresh).mean()
+    assert np.abs(result.astype(int) - fresh).mean() < 0.25 * np.abs(steady[-1] - fresh).mean()

@@ -26,8 +26,8 @@ Region = Literal["face", "mouth"]
 #: about 5 frames.
 TIME_CONSTANT = 0.13
 #: Share of a small change of the mask that is followed in a frame, and the change (of 1) that is
-#: followed at once. On two clips the landmarks' noise moves its edge by .02 on average.
-STEADINESS, LARGE_CHANGE = 0.3, 0.5
+#: followed at once. On two clips the landmarks' noise moved its edge by .02 a frame on average.
+STEADINESS, LARGE_CHANGE = 0.3, 1.0
 #: Nothing above the eyes is compared: fringes and hairlines belong to different people. Crop rows.
 _COLOUR_TOP = 88
 #: Largest share of the high-pass that is added to match the target's sharpness; more makes codes

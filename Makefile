@@ -50,6 +50,7 @@ lint: $(VENV)/.development docs
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # The documentation site, into build/site; broken links and unknown names are errors. While writing: make serve-docs.
 docs: $(VENV)/.development

@@ -26,7 +26,8 @@ from swaptalk.data.lip_labels import LipTeacher
 from swaptalk.faces.detection.analyser import Vision
 from swaptalk.faces.detection.landmarks import FaceMesh
 from swaptalk.faces.detection.lips import LipNetwork
-from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS, measure_motion
+from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.smooth import smooth_points
 from swaptalk.faces.geometry.topology import LIPS
 from swaptalk.media.audio import read_audio
@@ -35,7 +36,6 @@ from swaptalk.metrics.bootstrap import bootstrap_mean
 from swaptalk.metrics.envelope_sync import MAXIMUM_SHIFT, envelope_sync
 from swaptalk.metrics.landmark_distance import eye_distance
 from swaptalk.metrics.lip_leak import frame_levels
-from swaptalk.models.motion import ABSOLUTE_CHANNELS, measure_motion
 
 SHARED = Path(os.environ.get("SWAPTALK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 FPS = 25

@@ -20,9 +20,9 @@ from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.store import Dataset, Item
 from swaptalk.evaluation.recognition import MobileFaceNet, recognition_crop
 from swaptalk.faces.detection.landmarks import FaceMesh
-from swaptalk.faces.detection.region import CropRegion
 from swaptalk.faces.geometry.mouth_view import mouth_view
 from swaptalk.faces.geometry.pose import estimate_pose
+from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.topology import mouth_openness
 from swaptalk.metrics.landmark_distance import landmark_distance
 from swaptalk.metrics.own_sync import OwnSyncScorer

@@ -15,8 +15,8 @@ from PIL import Image
 from swaptalk.assets import catalogue
 from swaptalk.faces.detection.detect import FaceDetector
 from swaptalk.faces.detection.landmarks import FaceMesh, Landmarks
-from swaptalk.faces.detection.region import CropRegion
 from swaptalk.faces.geometry.align import Alignment, crop_face, estimate_alignment
+from swaptalk.faces.geometry.region import CropRegion
 
 MakeFrame = Callable[..., np.ndarray]
 

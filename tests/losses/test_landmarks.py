@@ -2,9 +2,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from swaptalk.faces.geometry.mouth_motion import INNER_LIP_PAIRS  # noqa: E402
 from swaptalk.faces.geometry.topology import INNER_LIPS, LIPS  # noqa: E402
 from swaptalk.losses.landmarks import landmark_loss, lip_openings, opening_loss  # noqa: E402
-from swaptalk.models.motion import INNER_LIP_PAIRS  # noqa: E402
 
 
 def test_the_distance_is_the_mean_over_points_and_faces() -> None:

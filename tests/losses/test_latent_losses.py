@@ -2,11 +2,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from swaptalk.faces.geometry.mouth_motion import MOTION_CHANNELS  # noqa: E402
 from swaptalk.losses.code import code_loss, position_weights  # noqa: E402
 from swaptalk.losses.motion import correlation_loss, spread_loss, token_loss, velocity_loss  # noqa: E402
 from swaptalk.losses.mouth import mouth, mouth_loss  # noqa: E402
 from swaptalk.losses.proxy import face_weights, proxy_loss, proxy_picture_loss  # noqa: E402
-from swaptalk.models.motion import MOTION_CHANNELS  # noqa: E402
 
 
 def test_weights_average_to_one() -> None:

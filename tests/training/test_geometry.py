@@ -13,7 +13,7 @@ from swaptalk.data.latents import LatentCache  # noqa: E402
 from swaptalk.data.motion import MotionTable  # noqa: E402
 from swaptalk.data.store import Dataset  # noqa: E402
 from swaptalk.data.unit_arrays import save_array  # noqa: E402
-from swaptalk.models.motion import ABSOLUTE_CHANNELS  # noqa: E402
+from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS  # noqa: E402
 from swaptalk.training import geometry  # noqa: E402
 
 

@@ -12,13 +12,13 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from swaptalk.errors import InputError  # noqa: E402
-from swaptalk.export.bundle import load_weights, save_weights  # noqa: E402
+from swaptalk.faces.geometry.mouth_motion import MOTION_CHANNELS  # noqa: E402
 from swaptalk.models.audio import AudioConfig, MelEncoder  # noqa: E402
 from swaptalk.models.expert import ExpertConfig, VQLipExpert  # noqa: E402
 from swaptalk.models.lipsync import LipSync, LipSyncConfig  # noqa: E402
-from swaptalk.models.motion import MOTION_CHANNELS  # noqa: E402
 from swaptalk.models.swap import SwapConfig, SwapTransformer  # noqa: E402
 from swaptalk.models.vqgan import VQGAN, VQGANConfig  # noqa: E402
+from swaptalk.models.weights import load_weights, save_weights  # noqa: E402
 from swaptalk.training.checkpoint import (  # noqa: E402
     Checkpoint,
     full_state,

@@ -510,7 +510,8 @@ def test_a_sync_scorer_is_exported_and_measures(run: Callable[..., Path], tmp_pa
 def test_a_lip_network_is_exported_and_measures(
     teacher: Path, run: Callable[..., Path], tmp_path: Path
 ) -> None:
-    from swaptalk.faces.detection.lips import LipNetwork, from_view, lip_region, lip_view
+    from swaptalk.faces.detection.lips import LipNetwork
+    from swaptalk.faces.geometry.lip_view import from_view, lip_region, lip_view
     from swaptalk.faces.geometry.topology import LIPS, canonical_crop_mesh
     from swaptalk.training.pretrained import load_network
 

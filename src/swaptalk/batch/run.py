@@ -15,7 +15,7 @@ from pathlib import Path
 from swaptalk.batch.folder import batch_folder
 from swaptalk.batch.status import Status, read_status, write_status
 from swaptalk.batch.table import CheckedTable, Row, TableError, check_table
-from swaptalk.batch.worker import Task
+from swaptalk.batch.worker import CORES_PER_WORKER, JobWorker, Task
 from swaptalk.pipeline.job import file_fingerprint, job_fingerprint, lock_file
 from swaptalk.pipeline.options import Device, GenerateOptions, fingerprinted
 from swaptalk.pipeline.plan import make_plan
@@ -24,8 +24,6 @@ from swaptalk.pipeline.template.template import is_template
 from swaptalk.storage.files import output_error
 from swaptalk.workers.pool import LocalPool, Pool
 
-#: Cores that one worker uses well: one for the networks, one for video in and out.
-CORES_PER_WORKER = 2
 #: How often progress is told while nothing finishes, in seconds.
 TICK_SECONDS = 1.0
 #: What compiling a target costs in comparison to rendering as many frames from it.
@@ -152,12 +150,14 @@ def _create_folders(tasks: Sequence[Task]) -> None:
                 raise output_error(error, path.parent) from error
 
 
-def _pool(settings: BatchSettings, tasks: int) -> Pool:
+def _pool(settings: BatchSettings, tasks: int) -> Pool[Task, Status]:
     if settings.ray is not None:
         from swaptalk.workers.cluster import ClusterPool
 
-        return ClusterPool(settings.ray, settings.workers, settings.threads or CORES_PER_WORKER)
-    return LocalPool(min(tasks, _workers(settings)))
+        return ClusterPool(
+            JobWorker, settings.ray, settings.workers, settings.threads or CORES_PER_WORKER
+        )
+    return LocalPool(JobWorker, min(tasks, _workers(settings)))
 
 
 def _workers(settings: BatchSettings) -> int:
@@ -292,7 +292,7 @@ class _Scheduler:
 
     def __init__(
         self,
-        pool: Pool,
+        pool: Pool[Task, Status],
         todo: Sequence[Task],
         templates: dict[str, Task],
         total: int,

@@ -54,6 +54,8 @@ class Follower(Progress):
         self.reached = replace(self.reached, done=self.reached.done + count)
 
 
+#: Cores that one worker uses well: one for the networks, one for video in and out.
+CORES_PER_WORKER = 2
 #: The networks of this process, loaded with its first task.
 _maker: tuple[tuple[object, ...], SwapTalk] | None = None
 
@@ -104,6 +106,24 @@ def run_task(task: Task, progress: Progress | None = None) -> Status:
     status = replace(status, seconds=round(time.monotonic() - begun, 3))
     write_status(task.status, status)
     return status
+
+
+class JobWorker:
+    """Does the tasks of one process, or of one actor of a cluster, and says meanwhile how far it
+    is.
+    """
+
+    def __init__(self) -> None:
+        self._follower = Follower()
+
+    def run(self, task: Task) -> Status:
+        """See `run_task`."""
+        self._follower.begin("", 0)
+        return run_task(task, self._follower)
+
+    def reached(self) -> Reached:
+        """How far the current task is."""
+        return self._follower.reached
 
 
 def _fault(error: SwapTalkError) -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
 from swaptalk.errors import InputError
-from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.topology import LIPS, POINT_COUNT
 from swaptalk.inference.litert import LiteRTModel
 

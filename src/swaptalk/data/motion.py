@@ -16,15 +16,15 @@ from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
 from swaptalk.errors import InputError
 from swaptalk.faces.detection.lips import LipNetwork, lip_network_fingerprint
-from swaptalk.faces.geometry.pose import estimate_pose
-from swaptalk.faces.geometry.smooth import smooth_points
-from swaptalk.models.motion import (
+from swaptalk.faces.geometry.mouth_motion import (
     ABSOLUTE_CHANNELS,
     MOTION_CHANNELS,
     MotionStatistics,
     measure_motion,
     normalize_motion,
 )
+from swaptalk.faces.geometry.pose import estimate_pose
+from swaptalk.faces.geometry.smooth import smooth_points
 
 #: Silent frames that are enough to know a resting mouth.
 _ENOUGH_SILENCE = 50

@@ -13,10 +13,11 @@ from swaptalk.data.augment_speech import augment_mel, resample_time
 from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.sampling import ItemSampler
-from swaptalk.data.speech import MEL_PER_FRAME, WindowSampler, mel_window
+from swaptalk.data.speech import WindowSampler, mel_window
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
-from swaptalk.models.motion import ABSOLUTE_CHANNELS
+from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS
+from swaptalk.media.mel import MELS_PER_PICTURE
 
 #: Least standard deviation of the mouth's opening (eye distances) of a clip that teaches motion.
 MINIMUM_MOTION = 0.004
@@ -115,7 +116,7 @@ class MouthSampler:
     def _mel(self, item: Item, start: int) -> NDArray[np.float32]:
         length = self._frames + 2 * self._context
         if not item.trusted:
-            return np.full((MEL_PER_FRAME * length, 80), -1, np.float32)
+            return np.full((MELS_PER_PICTURE * length, 80), -1, np.float32)
         return mel_window(self._dataset.mel(item), start - self._context, length)
 
     def _reference(self, item: Item, target: int, rng: np.random.Generator) -> int:
@@ -138,7 +139,7 @@ class MouthSampler:
         people = self._people[int(rng.integers(len(self._people)))]
         target, reference = (people[int(k)] for k in rng.choice(len(people), 2, replace=False))
         token = self._motion.tokens(target)[0]
-        length = MEL_PER_FRAME * (self._frames + 2 * self._context)
+        length = MELS_PER_PICTURE * (self._frames + 2 * self._context)
         return {
             "target": np.repeat(
                 np.asarray(self._latents(target), np.float32), self._frames, axis=0
@@ -175,7 +176,7 @@ class SpeechSampler:
         taken = round(self._length * rng.uniform(1 - SPEED, 1 + SPEED))
         start = int(rng.integers(0, max(1, item.count - taken + 1)))
         mel = resample_time(
-            mel_window(self._dataset.mel(item), start, taken), MEL_PER_FRAME * self._length
+            mel_window(self._dataset.mel(item), start, taken), MELS_PER_PICTURE * self._length
         )
         finite: NDArray[np.bool_] = np.isfinite(self._motion.raw(item))
         known = np.asarray(finite.all(axis=1), np.float32)[start : start + taken]

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import multiprocessing
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from swaptalk.data.sources import Source, find_sources
 from swaptalk.data.store import item_from_strings, read_index, write_index, write_table
 from swaptalk.errors import InputError
 from swaptalk.media.probe import probe
+from swaptalk.workers.pool import map_unordered
 
 #: Photos worked on and stored together.
 PHOTOS_PER_UNIT = 256
@@ -70,20 +71,6 @@ class PrepareReport:
         return lines
 
 
-_extractor: Extractor | None = None
-
-
-def _start_worker(settings: Extraction) -> None:
-    global _extractor
-    _extractor = Extractor(settings)
-
-
-def _work(job: tuple[str, list[Source]]) -> str:
-    assert _extractor is not None
-    _extractor(*job)
-    return job[0]
-
-
 def prepare(
     paths: Sequence[Path], settings: PrepareSettings, progress: Any = None
 ) -> PrepareReport:
@@ -106,7 +93,8 @@ def prepare(
         shutil.rmtree(part)  # what a killed run had in hand
     jobs = list(_jobs(sources, _seen(units)))
     extraction = Extraction(units, settings.identities)
-    for done, _ in enumerate(_run(jobs, extraction, settings.workers), 1):
+    workers = settings.workers or os.cpu_count() or 1
+    for done, _ in enumerate(map_unordered(partial(_extractor, extraction), jobs, workers), 1):
         if progress is not None:
             progress(done, len(jobs))
     return index_units(settings.out, settings.test_share, {s.name: s for s in sources})
@@ -160,18 +148,14 @@ def _jobs(sources: Sequence[Source], seen: set[str]) -> Iterator[tuple[str, list
         yield unit_name(chunk), chunk
 
 
-def _run(jobs: list[tuple[str, list[Source]]], settings: Extraction, workers: int) -> Iterator[str]:
-    count = min(len(jobs), workers or os.cpu_count() or 1)
-    if count <= 1:
-        extractor = Extractor(settings) if jobs else None
-        for unit, chunk in jobs:
-            assert extractor is not None
-            extractor(unit, chunk)
-            yield unit
-        return
-    # Processes are started afresh: the networks' thread pools do not survive a fork.
-    with multiprocessing.get_context("spawn").Pool(count, _start_worker, (settings,)) as pool:
-        yield from pool.imap_unordered(_work, jobs)
+def _extractor(settings: Extraction) -> Callable[[tuple[str, list[Source]]], str]:
+    extractor = Extractor(settings)
+
+    def extract(job: tuple[str, list[Source]]) -> str:
+        extractor(*job)
+        return job[0]
+
+    return extract
 
 
 def index_units(

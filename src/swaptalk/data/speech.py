@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 
 from swaptalk.data.sampling import ItemSampler
 from swaptalk.data.store import Item
-from swaptalk.media.mel import N_MELS, SILENCE
-
-#: Mel frames for one video frame.
-MEL_PER_FRAME = 4
+from swaptalk.media.mel import MELS_PER_PICTURE, N_MELS, SILENCE
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ def mel_window(mel: NDArray[np.float32], first: int, frames: int) -> NDArray[np.
     """Mel (4 * frames, 80) of video frames ``first`` .. ``first + frames - 1``; silence beyond the
     ends.
     """
-    begin, end = MEL_PER_FRAME * first, MEL_PER_FRAME * (first + frames)
+    begin, end = MELS_PER_PICTURE * first, MELS_PER_PICTURE * (first + frames)
     result = np.full((end - begin, N_MELS), SILENCE, np.float32)
     inside = slice(max(begin, 0), min(end, len(mel)))
     if inside.stop > inside.start:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.topology import mouth_openness
-from swaptalk.media.mel import log_mel
+from swaptalk.media.mel import MELS_PER_PICTURE, log_mel
 from swaptalk.media.voice_activity import level, speech_weight
 from swaptalk.metrics.envelope_sync import MAXIMUM_SHIFT, envelope_sync
 
@@ -30,8 +30,6 @@ ERROR_FRAMES = 2
 CLEAR_CORRELATION, CLEAR_GAIN = 0.4, 0.15
 #: Shortest clip in frames that can be judged.
 MINIMUM_FRAMES = 3 * MAXIMUM_SHIFT + 1
-#: Mel frames for a picture.
-_MEL_PER_FRAME = 4
 
 
 @dataclass(frozen=True)
@@ -65,9 +63,9 @@ def estimate_sync(
     known = np.flatnonzero(usable)
     openings = np.interp(np.arange(count), known, [mouth_openness(landmarks[k]) for k in known])
     padded = np.concatenate(
-        [loudness, np.full(max(0, _MEL_PER_FRAME * count - len(loudness)), loudness.min())]
+        [loudness, np.full(max(0, MELS_PER_PICTURE * count - len(loudness)), loudness.min())]
     )
-    levels = padded[: _MEL_PER_FRAME * count].reshape(count, _MEL_PER_FRAME).mean(axis=1)
+    levels = padded[: MELS_PER_PICTURE * count].reshape(count, MELS_PER_PICTURE).mean(axis=1)
     found = envelope_sync(openings, levels)
     if found.peak < MINIMUM_CORRELATION:
         return SyncEstimate(

@@ -17,8 +17,8 @@ from swaptalk.evaluation.recognition import MobileFaceNet, recognition_crop
 from swaptalk.faces.detection.detect import FaceDetector
 from swaptalk.faces.detection.followed import mesh_box
 from swaptalk.faces.detection.landmarks import FaceMesh
-from swaptalk.faces.detection.region import CropRegion
 from swaptalk.faces.detection.track import FaceTracker, TrackedFace
+from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.media.image import read_image
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.metrics.landmark_distance import ALIGNED_EYE_DISTANCE, align_meshes

@@ -21,30 +21,19 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.torch import save
 from torch import nn
 
 from swaptalk.export.graphs import GraphSpec, graph_specs
+from swaptalk.faces.geometry.mouth_motion import MotionStatistics
 from swaptalk.inference.validate import BUNDLE_FORMAT, BUNDLE_NAME
 from swaptalk.models.audio import MelEncoder
 from swaptalk.models.lipsync import LipSync
-from swaptalk.models.motion import MotionStatistics
 from swaptalk.models.swap import SwapTransformer
 from swaptalk.models.vqgan import VQGAN
+from swaptalk.models.weights import save_weights
 
 #: GridSample in the form that ONNX Runtime's CPU provider implements came with this opset.
 OPSET = 20
-
-
-def save_weights(module: nn.Module, path: Path) -> None:
-    """Write a module's parameters and persistent buffers as fp16 safetensors (integers and flags
-    keep their type).
-    """
-    tensors = {
-        name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in module.state_dict().items()
-    }
-    path.write_bytes(save(tensors))  # save_file would make a file that its owner alone may read
 
 
 def _offsets(path: Path) -> dict[str, tuple[int, int]]:
@@ -202,18 +191,3 @@ def export_bundle(
         "description": description or {},
     }
     (directory / BUNDLE_NAME).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
-
-
-def load_weights(module: nn.Module, path: Path) -> None:
-    """Load fp16 safetensors written by `save_weights` into a module, as float32.
-
-    Raises:
-        RuntimeError: the file's tensors are not this module's.
-    """
-    from safetensors.torch import load_file
-
-    tensors = {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in load_file(path).items()
-    }
-    module.load_state_dict(tensors, strict=True)

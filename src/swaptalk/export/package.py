@@ -18,15 +18,16 @@ from typing import Any
 import torch
 
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.export.bundle import export_bundle, save_graph, save_weights
+from swaptalk.export.bundle import export_bundle, save_graph
 from swaptalk.export.graphs import GraphSpec
 from swaptalk.export.parity import TOLERANCE, measure_parity
-from swaptalk.faces.detection import lips
 from swaptalk.faces.editing import occlusion
+from swaptalk.faces.geometry import lip_view
 from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.models.lips import LipModel
 from swaptalk.models.occlusion import OcclusionModel
 from swaptalk.models.sync_scorer import SyncScorerNetwork
+from swaptalk.models.weights import save_weights
 from swaptalk.storage.files import AtomicFile
 from swaptalk.training.checkpoint import load_checkpoint, read_config
 from swaptalk.training.options import read_json
@@ -142,7 +143,7 @@ def export_lips(run: Path, out: Path) -> None:
         InputError: it is the run of another stage, or has no checkpoint yet.
     """
     network: LipModel = load_network("lips", run)
-    views = torch.zeros(2, lips.VIEW_SIZE, lips.VIEW_SIZE, 3, dtype=torch.uint8)
+    views = torch.zeros(2, lip_view.VIEW_SIZE, lip_view.VIEW_SIZE, 3, dtype=torch.uint8)
     spec = GraphSpec(
         "lips", lambda module: module, {"views": views}, ("points",), {"views": {0: "faces"}}
     )

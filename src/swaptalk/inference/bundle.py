@@ -16,9 +16,7 @@ from safetensors.numpy import load_file
 from swaptalk.inference.codebooks import Codebooks
 from swaptalk.inference.engines import Engine, create_engine
 from swaptalk.inference.validate import validated_config
-
-#: Mel frames for one motion token: 100 a second against 25.
-MEL_FRAMES_PER_TOKEN = 4
+from swaptalk.media.mel import MELS_PER_PICTURE
 
 
 @dataclass(frozen=True)
@@ -149,10 +147,10 @@ class ModelBundle:
         """Motion tokens (ceil(M / 4), D) of log-mel frames (M, 80); token j describes the picture
         at j * 40 ms.
         """
-        missing = -len(mel) % MEL_FRAMES_PER_TOKEN
+        missing = -len(mel) % MELS_PER_PICTURE
         if missing or not len(mel):
             mel = np.concatenate(
-                [mel, np.full((missing or MEL_FRAMES_PER_TOKEN, mel.shape[1]), -1.0, np.float32)]
+                [mel, np.full((missing or MELS_PER_PICTURE, mel.shape[1]), -1.0, np.float32)]
             )
         tokens: NDArray[np.float32] = self._run("motion", {"mel": mel[None]})[0][0]
         return tokens

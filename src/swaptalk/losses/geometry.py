@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swaptalk.models.motion import ABSOLUTE_CHANNELS
+from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS
 
 
 def geometry_loss(regressor: nn.Module, swapped: Tensor, target: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from swaptalk.faces.geometry.mouth_motion import INNER_LIP_PAIRS
 from swaptalk.faces.geometry.topology import INNER_LIPS, LIPS
-from swaptalk.models.motion import INNER_LIP_PAIRS
 
 _PLACE = {
     int(point): index for index, point in enumerate(LIPS) if index >= len(LIPS) - len(INNER_LIPS)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from swaptalk.models.motion import ABSOLUTE_CHANNELS, MOTION_CHANNELS
+from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS, MOTION_CHANNELS
 
 #: Weight of the openings relative to the other channels.
 OPENING_WEIGHT = 3.0

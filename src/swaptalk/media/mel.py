@@ -25,6 +25,10 @@ N_FFT = 800
 HOP_LENGTH = 160
 #: Mel frames a second.
 FRAME_RATE = SAMPLE_RATE // HOP_LENGTH
+#: Motion tokens a second: one for each picture of 25 fps video, as the models were trained.
+MOTION_RATE = 25
+#: Mel frames of one motion token, that is of one such picture.
+MELS_PER_PICTURE = FRAME_RATE // MOTION_RATE
 #: Band magnitudes below this (about -100 dB) count as silence.
 MAGNITUDE_FLOOR = 1e-5
 #: Natural logarithms that become -1 and +1: the floor, and just above a full-scale tone in the

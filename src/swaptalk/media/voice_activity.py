@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.media.mel import FRAME_RATE, LOG_HIGH, LOG_LOW
-from swaptalk.pipeline.timeline import MOTION_RATE
+from swaptalk.media.mel import FRAME_RATE, LOG_HIGH, LOG_LOW, MELS_PER_PICTURE
 
 #: Speech begins this far below the recording's loud passages (dB), or this far above its noise
 #: floor, whichever is higher; ordinary speech spans about 30 dB between vowels and soft consonants.
@@ -79,6 +78,6 @@ def speech_weight(loudness: NDArray[np.float32], tokens: int) -> NDArray[np.floa
     begin, end = np.maximum(frames - lag, 0), np.minimum(frames + lead + 1, len(loudness))
     wide = np.concatenate([[0], np.cumsum(speech[end] > speech[begin])])
     half = round(BLEND * FRAME_RATE / 2)
-    centre = np.minimum(np.arange(tokens) * (FRAME_RATE // MOTION_RATE), len(loudness) - 1)
+    centre = np.minimum(np.arange(tokens) * MELS_PER_PICTURE, len(loudness) - 1)
     begin, end = np.maximum(centre - half, 0), np.minimum(centre + half + 1, len(loudness))
     return np.asarray((wide[end] - wide[begin]) / (end - begin), np.float32)

@@ -28,7 +28,7 @@ from swaptalk.errors import InputError
 from swaptalk.faces.geometry.align import crop_face, estimate_alignment
 from swaptalk.faces.geometry.mouth_view import VIEW_HEIGHT, VIEW_WIDTH, fill_gaps, mouth_view
 from swaptalk.faces.geometry.smooth import smooth_alignments
-from swaptalk.media.mel import log_mel
+from swaptalk.media.mel import MELS_PER_PICTURE, log_mel
 from swaptalk.metrics.sync_offset import MAXIMUM_SHIFT, SyncScore, sync_score
 from swaptalk.models.sync_scorer import WINDOW, SyncScorerConfig, SyncScorerNetwork
 
@@ -105,7 +105,7 @@ class OwnSyncScorer:
             ValueError: fewer than five frames of it.
         """
         mel = log_mel(samples.astype(np.float32) / 32768)
-        return self.embed_mel(mel[: len(mel) // 4 * 4])
+        return self.embed_mel(mel[: len(mel) // MELS_PER_PICTURE * MELS_PER_PICTURE])
 
     @torch.inference_mode()
     def embed_views(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -124,7 +124,7 @@ class OwnSyncScorer:
     @torch.inference_mode()
     def embed_mel(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings (T - 4, D) of log-mel (4 T, 80)."""
-        _check_length(len(mel) // 4)
+        _check_length(len(mel) // MELS_PER_PICTURE)
         embedded: Any = self._network.embed_sound(
             torch.from_numpy(np.array(mel))[None].to(self._device)
         )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from swaptalk.faces.geometry.mouth_motion import MOTION_CHANNELS
 from swaptalk.media.mel import N_MELS
 from swaptalk.models.blocks import LEAK, activation, start_at_zero
-from swaptalk.models.motion import MOTION_CHANNELS
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swaptalk.media.mel import N_MELS
+from swaptalk.media.mel import MELS_PER_PICTURE, N_MELS
 from swaptalk.models.blocks import LEAK, activation
-
-#: Mel frames for one video frame: 100 a second against 25.
-MEL_PER_FRAME = 4
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class ExpertConfig:
         """Mel frames of a window: from ``margin`` frames before the first picture to ``margin``
         after the last.
         """
-        return MEL_PER_FRAME * (self.frames + 2 * self.margin)
+        return MELS_PER_PICTURE * (self.frames + 2 * self.margin)
 
 
 class VQLipExpert(nn.Module):
@@ -70,7 +67,7 @@ class VQLipExpert(nn.Module):
             nn.Linear(4 * width * 8, config.embedding),
         )
         sound = config.audio_width
-        steps = config.mel_frames // MEL_PER_FRAME
+        steps = config.mel_frames // MELS_PER_PICTURE
         self.sound = nn.Sequential(
             nn.Conv1d(N_MELS, sound, 5, padding=2),
             activation(),

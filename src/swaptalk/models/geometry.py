@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS
 from swaptalk.models.blocks import activation
-from swaptalk.models.motion import ABSOLUTE_CHANNELS
 
 #: What is read: the openings of the inner lips, yaw and pitch.
 GEOMETRY_CHANNELS = ABSOLUTE_CHANNELS + 2

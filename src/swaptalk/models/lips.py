@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from swaptalk.faces.detection.lips import VIEW_SIZE, lip_region, to_view
+from swaptalk.faces.geometry.lip_view import VIEW_SIZE, lip_region, to_view
 from swaptalk.faces.geometry.topology import CANONICAL_MESH, LIPS
 from swaptalk.models.blocks import Downsample, ResidualBlock, activation, start_at_zero
 
@@ -59,7 +59,7 @@ class LipModel(nn.Module):
     def forward(self, views: Tensor) -> Tensor:
         """Lip points (N, 40, 2) of RGB views (N, 64, 64, 3) in 0..255.
 
-        Points are in the view's unit, see `swaptalk.faces.detection.lips.to_view`, ordered as
+        Points are in the view's unit, see `swaptalk.faces.geometry.lip_view.to_view`, ordered as
         `swaptalk.faces.geometry.topology.LIPS`.
         """
         pictures = views.float().permute(0, 3, 1, 2) / 127.5 - 1

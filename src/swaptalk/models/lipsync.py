@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from swaptalk.faces.geometry.mouth_motion import MOTION_CHANNELS
 from swaptalk.models.attention import CrossAttention
 from swaptalk.models.blocks import Downsample, ResidualBlock, Upsample, activation, start_at_zero
-from swaptalk.models.motion import MOTION_CHANNELS
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class LipSyncConfig:
     latent_channels: int = 64
     """Width of the autoencoder's embeddings."""
     motion_channels: int = MOTION_CHANNELS
-    """Width of a motion token (see `swaptalk.models.motion`)."""
+    """Width of a motion token (see `swaptalk.faces.geometry.mouth_motion`)."""
     motion_window: int = 5
     """Motion tokens, 40 ms apart and centred on the frame, that a frame's mouth depends on."""
     warp_width: int = 96
@@ -160,7 +160,8 @@ class LipSync(nn.Module):
         Args:
             target: latents (N, C, 16, 16); only the upper half is read.
             reference: latents (N, C, 16, 16) of another frame of the same person.
-            motion: motion tokens (N, W, D) around the frame, see `swaptalk.models.motion`.
+            motion: motion tokens (N, W, D) around the frame, see
+                `swaptalk.faces.geometry.mouth_motion`.
 
         Returns:
             Latents (N, C, 16, 16): the target's own upper half above the new lower half.

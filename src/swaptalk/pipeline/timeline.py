@@ -11,8 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-#: Motion tokens lie on this grid (per second), as the models were trained.
-MOTION_RATE = 25
+from swaptalk.media.mel import MOTION_RATE
 
 #: What happens when the output is longer than the target: play it back and forth, or hold its last
 #: picture.

@@ -16,10 +16,10 @@ from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable
 from swaptalk.data.sampling import MixedSampler, usable_frame
 from swaptalk.data.store import Item
-from swaptalk.export.bundle import load_weights
+from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS
 from swaptalk.losses.geometry import geometry_distance
 from swaptalk.models.geometry import GeometryConfig, GeometryRegressor
-from swaptalk.models.motion import ABSOLUTE_CHANNELS
+from swaptalk.models.weights import load_weights
 from swaptalk.storage.files import AtomicFile
 
 BATCH, RATE = 64, 1e-3

@@ -14,7 +14,7 @@ from torch import nn
 
 from swaptalk.assets import catalogue
 from swaptalk.errors import InputError
-from swaptalk.export.bundle import load_weights
+from swaptalk.faces.geometry.mouth_motion import MotionStatistics
 from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.losses.lpips import LPIPS
 from swaptalk.losses.perceptual import LPIPS_STAGES, PerceptualLoss
@@ -22,11 +22,11 @@ from swaptalk.models.audio import AudioConfig, MelEncoder
 from swaptalk.models.expert import ExpertConfig, VQLipExpert
 from swaptalk.models.lips import LipConfig, LipModel
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
-from swaptalk.models.motion import MotionStatistics
 from swaptalk.models.occlusion import OcclusionConfig, OcclusionModel
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.sync_scorer import SyncScorerConfig, SyncScorerNetwork
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
+from swaptalk.models.weights import load_weights
 from swaptalk.training.checkpoint import full_state, load_full_state, read_config, trained_weights
 from swaptalk.training.options import from_dict, read_json
 

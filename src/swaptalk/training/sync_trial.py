@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.data.speech import mel_window
-from swaptalk.media.mel import SILENCE
+from swaptalk.media.mel import MELS_PER_PICTURE, SILENCE
 from swaptalk.metrics.own_sync import OwnSyncScorer
 
 #: Foreign voices that a clip's own sound is compared with.
@@ -103,7 +103,7 @@ def try_scorer(scorer: OwnSyncScorer, clips: Sequence[TrialClip]) -> Trial:
         ):
             for shift in KNOWN_SHIFTS:
                 moved = scorer.embed_mel(
-                    mel_window(heard, -shift, len(heard) // 4)
+                    mel_window(heard, -shift, len(heard) // MELS_PER_PICTURE)
                 )  # later by ``shift`` frames
                 found.append(abs(scorer.score(lips, moved).offset + shift) <= TOLERANCE)
     return trial

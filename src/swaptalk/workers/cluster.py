@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
 
 import ray
 import ray.exceptions
 
-from swaptalk.batch.status import Status
-from swaptalk.batch.worker import Follower, Reached, Task, run_task
 from swaptalk.errors import InputError
+from swaptalk.workers.pool import Worker
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Reached = TypeVar("Reached")
+_T_contra = TypeVar("_T_contra", contravariant=True)
+_R_co = TypeVar("_R_co", covariant=True)
+_P_co = TypeVar("_P_co", covariant=True)
 
 
-class _Worker:
-    """Actor that keeps the networks loaded between tasks and reports progress."""
+class ReportingWorker(Worker[_T_contra, _R_co], Protocol[_T_contra, _R_co, _P_co]):
+    """Worker that reports progress while it runs a task."""
 
-    def __init__(self) -> None:
-        self._follower = Follower()
-
-    def run(self, task: Task) -> Status:
-        self._follower.begin("", 0)
-        return run_task(task, self._follower)
-
-    def reached(self) -> Reached:
-        return self._follower.reached
+    def reached(self) -> _P_co:
+        """Return the progress of the current task; called from another thread."""
 
 
-class ClusterPool:
+class ClusterPool(Generic[Task, Result, Reached]):
     """Pool of actors on a Ray cluster.
 
     Args:
+        worker: makes the worker of an actor; pickled.
         address: as of ``ray.init``: ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
         size: number of workers; 0: as many as fit.
         threads: CPUs requested by each actor.
@@ -38,7 +39,13 @@ class ClusterPool:
         InputError: the cluster cannot be reached.
     """
 
-    def __init__(self, address: str, size: int, threads: int) -> None:
+    def __init__(
+        self,
+        worker: Callable[[], ReportingWorker[Task, Result, Reached]],
+        address: str,
+        size: int,
+        threads: int,
+    ) -> None:
         try:
             ray.init(
                 address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False
@@ -53,7 +60,7 @@ class ClusterPool:
         # Two methods at a time: one works, the other tells how far that is.
         self._actor = ray.remote(
             num_cpus=threads, max_restarts=0, max_task_retries=0, max_concurrency=2
-        )(_Worker)
+        )(worker)
         self._places: dict[int, Any] = {}
         self._running: dict[Any, int] = {}
         self._asked: dict[int, Any] = {}
@@ -64,10 +71,10 @@ class ClusterPool:
             self._places[place] = self._actor.remote()
         self._running[self._places[place].run.remote(task)] = place
 
-    def finished(self, seconds: float) -> list[tuple[int, Status | None]]:
+    def finished(self, seconds: float) -> list[tuple[int, Result | None]]:
         """Wait at most so long; return the free places, with None if the worker died."""
         ready, _ = ray.wait(list(self._running), num_returns=1, timeout=seconds)
-        results: list[tuple[int, Status | None]] = []
+        results: list[tuple[int, Result | None]] = []
         for reference in ready:
             place = self._running.pop(reference)
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -36,6 +37,20 @@ def end_with(server: int) -> None:
 def end_with_input() -> None:
     """End this process when standard input ends, whose other end only the server holds."""
     threading.Thread(target=_watch_input, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """End this process, one of `multiprocessing`'s, at once when the process that started it is
+    gone: nobody works then on what may be started again.
+    """
+    threading.Thread(target=_join_parent, daemon=True).start()
+
+
+def _join_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _watch_input() -> None:

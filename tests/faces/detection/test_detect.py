@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from swaptalk.faces.detection.detect import intersection_over_union
-from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.geometry.region import CropRegion
 
 from ..conftest import find_mesh
 

@@ -3,7 +3,8 @@ import numpy as np
 
 from swaptalk.assets.catalogue import resolve
 from swaptalk.faces.detection.landmarks import FaceMesh
-from swaptalk.faces.detection.lips import (
+from swaptalk.faces.geometry.align import Alignment
+from swaptalk.faces.geometry.lip_view import (
     REGION_SIDE,
     VIEW_SIZE,
     from_view,
@@ -11,8 +12,7 @@ from swaptalk.faces.detection.lips import (
     lip_view,
     to_view,
 )
-from swaptalk.faces.detection.region import CropRegion
-from swaptalk.faces.geometry.align import Alignment
+from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.topology import (
     INNER_LIPS,
     LIP_BOTTOM,

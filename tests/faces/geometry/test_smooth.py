@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from swaptalk.faces.detection.region import CropRegion
 from swaptalk.faces.geometry.align import Alignment, estimate_alignment
+from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.smooth import (
     REACH,
     AlignmentSmoother,

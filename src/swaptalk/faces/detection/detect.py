@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.geometry.region import Detection
 from swaptalk.inference.litert import LiteRTModel
 
 #: Detections of the two networks that overlap more than this are the same face.
 DUPLICATE_IOU = 0.3
 #: Below this score BlazeFace boxes are mostly hands, ears and patterned clothes.
 MINIMUM_SCORE = 0.5
-
-
-@dataclass(frozen=True)
-class Detection:
-    """One face: box and six keypoints in pixels of the image it was found in.
-
-    ``box`` is (left, top, right, bottom). ``keypoints`` is (6, 2): the subject's right eye, left
-    eye, nose tip, mouth centre, right ear, left ear. ``score`` is in 0..1.
-    """
-
-    box: NDArray[np.float32]
-    keypoints: NDArray[np.float32]
-    score: float
-
-    @property
-    def size(self) -> float:
-        """Longer side of the box in pixels."""
-        return float(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))
-
-    @property
-    def centre(self) -> NDArray[np.float32]:
-        """Middle of the box in pixels, (2,)."""
-        return np.asarray((self.box[:2] + self.box[2:]) / 2, np.float32)
 
 
 def _anchors(input_size: int, layout: tuple[tuple[int, int], ...]) -> NDArray[np.float32]:

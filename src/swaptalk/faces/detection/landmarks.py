@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.detection.lips import LipNetwork
-from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.inference.litert import LiteRTModel
 
 

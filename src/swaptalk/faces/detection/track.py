@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.detection.detect import Detection, FaceDetector, intersection_over_union
+from swaptalk.faces.detection.detect import FaceDetector, intersection_over_union
 from swaptalk.faces.detection.followed import FollowedFace, mesh_box, thumbnail
 from swaptalk.faces.detection.identity_review import LIKENESS_MARGIN, Embed, IdentityReview
 from swaptalk.faces.detection.landmarks import FaceMesh, Landmarks
 from swaptalk.faces.detection.people import SAME_PERSON_COSINE, People, Renumbering, unit
-from swaptalk.faces.detection.region import CropRegion
 from swaptalk.faces.detection.scene import SceneCutDetector
 from swaptalk.faces.detection.upright import UprightMesh
 from swaptalk.faces.geometry.pose import Pose, estimate_pose, eye_distance, unusable_reason
+from swaptalk.faces.geometry.region import CropRegion, Detection
 
 #: Presence below which a followed face is lost; a new one needs `PRESENCE_TO_START`.
 PRESENCE_TO_KEEP = 0.5

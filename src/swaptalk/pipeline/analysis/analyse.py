@@ -42,8 +42,8 @@ from swaptalk.pipeline.analysis.reference import (
     choose_references,
     eligible_frames,
 )
-from swaptalk.pipeline.analysis.reference_log import ReferenceLog
 from swaptalk.pipeline.analysis.result import CODES, COMPILED, EXPOSURE, MATRIX
+from swaptalk.pipeline.analysis.result.reference_log import ReferenceLog
 from swaptalk.pipeline.job import ANALYSIS_RECORD, write_atomically
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import DEFAULT_FACE

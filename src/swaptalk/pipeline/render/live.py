@@ -11,7 +11,14 @@ from itertools import count, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.media.mel import FRAME_RATE, HOP_LENGTH, SAMPLE_RATE, log_mel
+from swaptalk.media.mel import (
+    FRAME_RATE,
+    HOP_LENGTH,
+    MELS_PER_PICTURE,
+    MOTION_RATE,
+    SAMPLE_RATE,
+    log_mel,
+)
 from swaptalk.media.voice_activity import level, speech_weight
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
@@ -25,7 +32,7 @@ from swaptalk.pipeline.render.generate import (
     generate_faces,
 )
 from swaptalk.pipeline.report import Stopwatch
-from swaptalk.pipeline.timeline import MOTION_RATE, frame_count, interpolate, motion_positions
+from swaptalk.pipeline.timeline import frame_count, interpolate, motion_positions
 from swaptalk.workers.background import background, background_batches, short_turns
 
 #: How much of the speech after a frame is heard before the frame is made (seconds): half of the
@@ -42,7 +49,6 @@ PREPARED_FRAMES = 500
 LEAD = 1
 #: Loudness of so much of the past tells speech from silence (seconds).
 _MEMORY = 30.0
-_MELS_PER_TOKEN = FRAME_RATE // MOTION_RATE
 _TOKEN_SAMPLES = SAMPLE_RATE // MOTION_RATE
 
 
@@ -107,10 +113,10 @@ class LiveSpeech:
 
     def _weight(self, mel: NDArray[np.float32], first: int, tokens: int) -> NDArray[np.float32]:
         """How much each token counts (tokens, 1), after noting how loud the new mel frames are."""
-        new = level(mel)[max(0, self._measured - first * _MELS_PER_TOKEN) :]
+        new = level(mel)[max(0, self._measured - first * MELS_PER_PICTURE) :]
         self._measured += len(new)
         self._loudness = np.concatenate([self._loudness, new])[-round(_MEMORY * FRAME_RATE) :]
-        known = -(-len(self._loudness) // _MELS_PER_TOKEN)
+        known = -(-len(self._loudness) // MELS_PER_PICTURE)
         weight = speech_weight(self._loudness, known)[-tokens:]
         return np.pad(weight, (tokens - len(weight), 0), mode="edge")[:, None]
 

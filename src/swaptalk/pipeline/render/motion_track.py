@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.media.audio import stream_audio
-from swaptalk.media.mel import FRAME_RATE, N_MELS, frame_count, stream_log_mel
+from swaptalk.media.mel import FRAME_RATE, MELS_PER_PICTURE, N_MELS, frame_count, stream_log_mel
 from swaptalk.media.voice_activity import level, speech_weight
 from swaptalk.pipeline.networks import Networks
-from swaptalk.pipeline.timeline import MOTION_RATE, interpolate, motion_positions
+from swaptalk.pipeline.timeline import interpolate, motion_positions
 from swaptalk.storage.rows import Rows, RowWriter
 
 #: The audio encoder gets this many seconds at a time, and this many more on both sides so that it
 #: hears at the seams what it would hear in the whole recording.
 BLOCK_SECONDS, CONTEXT_SECONDS = 30, 3
-MELS_PER_TOKEN = FRAME_RATE // MOTION_RATE
 
 
 def _mel_blocks(path: Path) -> Iterator[tuple[NDArray[np.float32], int, int]]:
@@ -44,13 +43,13 @@ def write_motion(encoder: Networks, audio: Path, samples: int, folder: Path) -> 
     ``samples`` is the recording's exact length at 16 kHz. Memory does not depend on it but for 100
     loudness values a second.
     """
-    total = -(-frame_count(samples) // MELS_PER_TOKEN)
+    total = -(-frame_count(samples) // MELS_PER_PICTURE)
     loudness: list[NDArray[np.float32]] = []
     with RowWriter(folder / "motion.npy", total, encoder.silent_motion.shape, np.float16) as writer:
         for mel, first, count in _mel_blocks(audio):
             loudness.append(level(mel[first : first + count]))
-            begin = first // MELS_PER_TOKEN
-            writer.append(encoder.motion(mel)[begin : begin + -(-count // MELS_PER_TOKEN)])
+            begin = first // MELS_PER_PICTURE
+            writer.append(encoder.motion(mel)[begin : begin + -(-count // MELS_PER_PICTURE)])
     np.save(folder / "speech.npy", speech_weight(np.concatenate(loudness), total))
 
 

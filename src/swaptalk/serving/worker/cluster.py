@@ -12,9 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from swaptalk.batch.run import CORES_PER_WORKER
 from swaptalk.batch.status import Status
-from swaptalk.batch.worker import Reached, Task
+from swaptalk.batch.worker import CORES_PER_WORKER, JobWorker, Reached, Task
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.serving.settings import ServeOptions
@@ -23,6 +22,8 @@ from swaptalk.serving.worker.attempt import Attempt
 
 if TYPE_CHECKING:
     from swaptalk.workers.cluster import ClusterPool
+
+    _Cluster = ClusterPool[Task, Status, Reached]
 
 #: Jobs that are made on the cluster. The others take seconds and somebody waits for them at the
 #: screen.
@@ -40,7 +41,7 @@ class WorkerLostError(Exception):
     """The actor, or its machine, is gone."""
 
 
-def connect(settings: ServeOptions) -> ClusterPool | None:
+def connect(settings: ServeOptions) -> _Cluster | None:
     """Join the cluster that the settings name; None if they name none.
 
     Raises:
@@ -55,7 +56,7 @@ def connect(settings: ServeOptions) -> ClusterPool | None:
             f"--ray needs a package that is not installed ({error.name})",
             remedy="pip install 'swaptalk[cluster]'",
         ) from None
-    return ClusterPool(settings.ray, 1, settings.threads or CORES_PER_WORKER)
+    return ClusterPool(JobWorker, settings.ray, 1, settings.threads or CORES_PER_WORKER)
 
 
 class ClusterMaker:
@@ -67,7 +68,7 @@ class ClusterMaker:
         attempt: told how far it is; ends the work by raising.
     """
 
-    def __init__(self, pool: ClusterPool, settings: ServeOptions, attempt: Attempt) -> None:
+    def __init__(self, pool: _Cluster, settings: ServeOptions, attempt: Attempt) -> None:
         self._pool, self._settings, self._attempt = pool, settings, attempt
         self._last, self._begun = Reached(), time.monotonic()
 

@@ -23,7 +23,7 @@ from swaptalk.data.lip_labels import LipLabels, LipTeacher
 from swaptalk.data.repose import mirrored
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
-from swaptalk.faces.detection.lips import (
+from swaptalk.faces.geometry.lip_view import (
     REGION_SIDE,
     VIEW_SIZE,
     from_view,
@@ -31,7 +31,7 @@ from swaptalk.faces.detection.lips import (
     lip_view,
     to_view,
 )
-from swaptalk.faces.detection.region import CropRegion
+from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.topology import LIPS, MIRROR
 from swaptalk.losses.landmarks import landmark_loss, lip_openings, opening_loss
 from swaptalk.losses.terms import Terms

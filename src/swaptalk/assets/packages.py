@@ -7,7 +7,6 @@ npm. Nothing here knows a host name.
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import importlib.util
 import os
@@ -26,11 +25,10 @@ from typing import Literal
 from tqdm import tqdm
 
 from swaptalk.errors import SwapTalkError
+from swaptalk.storage.hashing import BLOCK, sha256_of
 
 #: How often the progress bar looks at what has arrived (seconds).
 POLL_SECONDS = 0.1
-#: Bytes read at a time when hashing and copying.
-BLOCK = 1 << 20
 #: Seconds without an answer after which the plain HTTPS download gives up.
 HTTP_TIMEOUT = 60.0
 
@@ -79,15 +77,6 @@ class Package:
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def fetch_archive(package: Package, staging: Path, *, progress: bool = True) -> Path:

@@ -16,12 +16,14 @@ from swaptalk.batch.folder import batch_folder
 from swaptalk.batch.status import Status, read_status, write_status
 from swaptalk.batch.table import CheckedTable, Row, TableError, check_table
 from swaptalk.batch.worker import CORES_PER_WORKER, JobWorker, Task
-from swaptalk.pipeline.job import file_fingerprint, job_fingerprint, lock_file
+from swaptalk.pipeline.job import job_fingerprint
 from swaptalk.pipeline.options import Device, GenerateOptions, fingerprinted
 from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.template.template import is_template
 from swaptalk.storage.files import output_error
+from swaptalk.storage.hashing import file_fingerprint
+from swaptalk.storage.locks import lock_file
 from swaptalk.workers.pool import LocalPool, Pool
 
 #: How often progress is told while nothing finishes, in seconds.

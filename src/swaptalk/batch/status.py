@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from swaptalk.pipeline.job import write_atomically
+from swaptalk.storage.files import write_atomically
 
 State = Literal["waiting", "running", "done", "failed"]
 

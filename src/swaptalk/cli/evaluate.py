@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from swaptalk.assets import catalogue
-from swaptalk.assets.packages import sha256_of
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.evaluation.measure import Features, Instruments, SyncScorer
 from swaptalk.evaluation.methods import (
@@ -48,6 +47,7 @@ from swaptalk.evaluation.report.write import environment, goals_table, terminal_
 from swaptalk.evaluation.run import Evaluation, Gallery, build_gallery, collect
 from swaptalk.evaluation.workers import measure_pairs
 from swaptalk.inference.bundle import ModelBundle
+from swaptalk.storage.hashing import sha256_of
 
 RowName = Literal[
     "ground-truth",

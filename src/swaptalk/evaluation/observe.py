@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from swaptalk.assets import catalogue
 from swaptalk.errors import InputError
-from swaptalk.evaluation.recognition import MobileFaceNet, recognition_crop
 from swaptalk.faces.detection.detect import FaceDetector
 from swaptalk.faces.detection.followed import mesh_box
 from swaptalk.faces.detection.landmarks import FaceMesh
+from swaptalk.faces.detection.recognise import MobileFaceNet
 from swaptalk.faces.detection.track import FaceTracker, TrackedFace
+from swaptalk.faces.geometry.recognition_crop import recognition_crop
 from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.media.image import read_image
 from swaptalk.media.video_reader import VideoReader
@@ -104,9 +105,8 @@ class Observer:
             InputError: the photo cannot be read or shows no face.
         """
         image = read_image(path)
-        return np.asarray(
-            self._recogniser([recognition_crop(image, self.mesh(image, path))])[0], np.float32
-        )
+        (embedding,) = self.embed([image], [self.mesh(image, path)])
+        return np.asarray(embedding, np.float32)
 
     def embed(
         self, images: Iterable[NDArray[np.uint8]], meshes: Iterable[NDArray[np.floating]]
@@ -114,7 +114,9 @@ class Observer:
         """Unit-length embeddings (N, 192) of faces in RGB images, of which the meshes (468, 2 or 3)
         are known.
         """
-        return self._recogniser(recognition_crop(a, b) for a, b in zip(images, meshes, strict=True))
+        return self._recogniser.directions(
+            recognition_crop(a, b) for a, b in zip(images, meshes, strict=True)
+        )
 
     def mesh(self, image: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
         """Mesh (468, 3) of the largest face of an RGB image; ``path`` is for the error.
@@ -182,7 +184,7 @@ class Observer:
                 crop = crops.get((index, face.track))
                 if crop is not None:
                     measured.append((index, crop))
-        embeddings[[index for index, _ in measured]] = self._recogniser(
+        embeddings[[index for index, _ in measured]] = self._recogniser.directions(
             crop for _, crop in measured
         )
         return ClipObservation(meshes, angles, embeddings, present, width, height)

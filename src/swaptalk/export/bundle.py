@@ -8,7 +8,6 @@ cast away when it loads the graph.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
 import tempfile
@@ -31,6 +30,7 @@ from swaptalk.models.lipsync import LipSync
 from swaptalk.models.swap import SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.models.weights import save_weights
+from swaptalk.storage.hashing import sha256_of
 
 #: GridSample in the form that ONNX Runtime's CPU provider implements came with this opset.
 OPSET = 20
@@ -187,7 +187,7 @@ def export_bundle(
             "spread": statistics.spread.tolist(),
             "silence": statistics.silence.tolist(),
         },
-        "sha256": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
+        "sha256": {p.name: sha256_of(p) for p in files},
         "description": description or {},
     }
     (directory / BUNDLE_NAME).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")

@@ -7,13 +7,13 @@ compiled again.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import zlib
 from pathlib import Path
 
 from swaptalk.storage.cache import cache_folder, delete_unused
+from swaptalk.storage.files import replacing
 
 #: Bytes of the CRC-32 at the end of a file.
 _CHECKSUM = 4
@@ -53,12 +53,10 @@ class CompiledGraphs:
     def keep(self, graph: str, blob: bytes) -> None:
         """Store a compiled graph, if there is room for it."""
         path = self._path(graph)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             delete_unused(self.folder.parent)
-            part.write_bytes(blob + zlib.crc32(blob).to_bytes(_CHECKSUM, "big"))
-            part.replace(path)
+            with replacing(path, durable=False, shared=True) as part:
+                part.write_bytes(blob + zlib.crc32(blob).to_bytes(_CHECKSUM, "big"))
         except OSError:  # a full disk or a folder for reading only: the next run compiles again
-            with contextlib.suppress(OSError):
-                part.unlink()
+            pass

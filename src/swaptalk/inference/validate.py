@@ -7,7 +7,6 @@ and weights lie in the bundle's own safetensors files and nowhere else.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from swaptalk.errors import InputError
 from swaptalk.inference import onnx_file
 from swaptalk.inference.onnx_file import Graph, Tensor
+from swaptalk.storage.hashing import sha256_of
 
 #: Version of the bundle's layout; a bundle of another version is refused.
 BUNDLE_FORMAT = 1
@@ -180,11 +180,7 @@ def _check_files(directory: Path, hashes: dict[str, str]) -> dict[str, int]:
         sizes[name] = path.stat().st_size
         if sizes[name] > (MAX_GRAPH_BYTES if name.endswith(".onnx") else MAX_WEIGHTS_BYTES):
             raise _WrongError(f"has a {name} of {sizes[name] / 1e6:.0f} MB, which is too large")
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-        if digest.hexdigest() != expected:
+        if sha256_of(path) != expected:
             raise _WrongError(f"has a {name} with another SHA-256 than stated")
     return sizes
 

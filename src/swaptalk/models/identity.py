@@ -14,39 +14,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from swaptalk.faces.geometry.align import CROP_SIZE, RIGID_TEMPLATE
-
-#: Input side of SFace and of nearly every face recogniser.
-INPUT_SIZE = 112
-#: Where eyes and the base of the nose lie in the 112 px recognition crop: ArcFace's template (Deng
-#: et al. 2019, arXiv 1801.07698) has the eye centres and the nose tip; the tip lies 1/8 of the eye
-#: distance above the base.
-_ARCFACE_EYES = np.array([[38.2946, 51.6963], [73.5318, 51.5014]])
-#: Vertical distance from eyes to mouth corners in that template, used to fix the scale together
-#: with the eyes.
-_ARCFACE_MOUTH_Y = 92.28
-
-
-def crop_to_recognition() -> NDArray[np.float64]:
-    """(2, 3) matrix from the aligned 256 px crop to the 112 px recognition crop.
-
-    The aligned crop has its eyes and mouth at known places, so one fixed transform replaces a
-    landmark fit: eye centres onto eye centres, with the scale that fits eye distance and eye-mouth
-    distance equally well.
-    """
-    right, left = ([RIGID_TEMPLATE[k] for k in corners] for corners in ((33, 133), (362, 263)))
-    eyes = np.array([np.mean(right, axis=0), np.mean(left, axis=0)])
-    mouth_y = (
-        189.0  # mean height of the mouth corners over the photographs behind the alignment template
-    )
-    wide = np.ptp(_ARCFACE_EYES[:, 0]) / np.ptp(eyes[:, 0])
-    tall = (_ARCFACE_MOUTH_Y - _ARCFACE_EYES[:, 1].mean()) / (mouth_y - eyes[:, 1].mean())
-    scale = (wide + tall) / 2
-    source = np.array([eyes[:, 0].mean(), (eyes[:, 1].mean() + mouth_y) / 2])
-    target = np.array(
-        [_ARCFACE_EYES[:, 0].mean(), (_ARCFACE_EYES[:, 1].mean() + _ARCFACE_MOUTH_Y) / 2]
-    )
-    return np.concatenate([np.eye(2) * scale, (target - scale * source)[:, None]], axis=1)
+from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.geometry.recognition_crop import INPUT_SIZE, crop_to_recognition
 
 
 def _sampling_grid() -> Tensor:

@@ -22,7 +22,7 @@ from swaptalk.pipeline.analysis.analyse import analyse, find_faces
 from swaptalk.pipeline.analysis.result import Analysis, is_complete
 from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, read_source
 from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
-from swaptalk.pipeline.job import JobFolder, write_atomically
+from swaptalk.pipeline.job import JobFolder
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import GenerateOptions, Purpose
 from swaptalk.pipeline.plan import Plan, make_plan
@@ -46,6 +46,7 @@ from swaptalk.pipeline.template.build import write_template
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.template.template import Template, is_template
 from swaptalk.provenance.signing import SigningIdentity
+from swaptalk.storage.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from swaptalk.errors import InputError
-from swaptalk.pipeline.job import file_fingerprint
 from swaptalk.storage.files import followed, longest_name
+from swaptalk.storage.hashing import file_fingerprint
 
 VIDEO_SUFFIXES = (".mp4", ".m4v")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")

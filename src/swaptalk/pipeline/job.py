@@ -6,21 +6,19 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from swaptalk.errors import InputError
-from swaptalk.storage.files import AtomicFile, beside
+from swaptalk.storage.files import beside, write_atomically
+from swaptalk.storage.hashing import file_fingerprint
+from swaptalk.storage.locks import lock_file
 
 #: Changes whenever the layout or meaning of the job folder does, so that an older one is not gone
 #: on with.
 FORMAT = 3
-#: How much of the beginning and of the end of an input goes into its fingerprint; with the size
-#: this tells files apart without reading gigabytes.
-HASHED_BYTES = 1 << 20
 #: Written into the analysis folder last: its presence says that the first pass is complete.
 ANALYSIS_RECORD = "analysis.json"
 
@@ -31,17 +29,6 @@ def version() -> str:
         return importlib.metadata.version("swaptalk")
     except importlib.metadata.PackageNotFoundError:
         return "unknown"
-
-
-def file_fingerprint(path: Path) -> str:
-    """SHA-256 over size, beginning and end of a file."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        digest.update(file.read(HASHED_BYTES))
-        file.seek(max(0, size - HASHED_BYTES))
-        digest.update(file.read(HASHED_BYTES))
-    return digest.hexdigest()
 
 
 def job_fingerprint(inputs: Iterable[Path], settings: Mapping[str, str]) -> str:
@@ -55,16 +42,6 @@ def job_fingerprint(inputs: Iterable[Path], settings: Mapping[str, str]) -> str:
         "inputs": [file_fingerprint(path) for path in inputs],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that it is there whole or not at all, also after a power cut.
-
-    Raises:
-        InputError: the place cannot be written.
-    """
-    with AtomicFile(path) as file:
-        file.part.write_text(text, encoding="utf-8")
 
 
 def job_path(output: Path) -> Path:
@@ -190,29 +167,3 @@ def is_worked_on(output: Path) -> bool:
     except InputError:
         return True
     return False
-
-
-def lock_file(path: Path) -> IO[bytes]:
-    """Open a file that only one process can hold; the system lets go of it when the process ends.
-
-    Raises:
-        InputError: another process holds it.
-    """
-    file = path.open("ab")
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise InputError(
-            "another SwapTalk is working on this output",
-            path=path.parent,
-            remedy="wait for it, or give another --output",
-        ) from None
-    return file

@@ -13,7 +13,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from swaptalk.errors import InputError
-from swaptalk.pipeline.job import lock_file
 from swaptalk.serving.http.app import create_app
 from swaptalk.serving.http.connections import TimedProtocol
 from swaptalk.serving.http.request_guard import needs_key
@@ -22,6 +21,7 @@ from swaptalk.serving.store.data_folder import Places
 from swaptalk.serving.store.keys import KeyStore
 from swaptalk.serving.worker.cluster import connect
 from swaptalk.serving.worker.supervisor import Supervisor
+from swaptalk.storage.locks import lock_file
 
 #: Connections at the same time; more are told to come back later.
 MOST_CONNECTIONS = 500

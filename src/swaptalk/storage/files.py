@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -86,6 +88,47 @@ def followed(path: Path) -> Path:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
 
 
+@contextmanager
+def replacing(path: Path, *, durable: bool = True, shared: bool = False) -> Iterator[Path]:
+    """Write a file beside its place, and give it its name when the block ends without an error.
+
+    Readers see the old file or the whole new one.
+
+    Args:
+        path: the file's place.
+        durable: sync file and folder, so that this holds after a power cut, too.
+        shared: several processes may write this file at once; each then has a part of its own.
+
+    Yields:
+        Path of the part to write.
+
+    Raises:
+        OSError: the place cannot be written.
+    """
+    part = beside(path, f".{os.getpid()}.part" if shared else ".part")
+    try:
+        yield part
+        put_in_place(part, path, durable=durable)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+
+
+def put_in_place(part: Path, path: Path, *, durable: bool = True) -> None:
+    """Rename a finished part; ``durable`` syncs the file before and its folder after."""
+    if durable:
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+    part.replace(path)
+    if durable and os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
 class AtomicFile:
     """Write a file under another name (:func:`beside`) and rename it when it is complete.
 
@@ -112,15 +155,7 @@ class AtomicFile:
     def commit(self) -> None:
         """Sync the part and rename it."""
         try:
-            with self.part.open("rb+") as file:
-                os.fsync(file.fileno())
-            self.part.replace(self.path)
-            if os.name == "posix":
-                folder = os.open(self.path.parent, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
+            put_in_place(self.part, self.path)
         except OSError as error:
             self.discard()
             raise output_error(error, self.path) from error
@@ -144,3 +179,13 @@ class AtomicFile:
         self.discard()
         if isinstance(error, OSError):
             raise output_error(error, self.path) from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small UTF-8 text file whole or not at all, also after a power cut.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    with AtomicFile(path) as file:
+        file.part.write_text(text, encoding="utf-8")

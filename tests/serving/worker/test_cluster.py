@@ -25,7 +25,7 @@ def actor(server, job: str) -> int:
         next((server.data / "jobs" / job).glob("attempt-*/status.json")).read_text()
     )
     pid = int(status["worker"].rpartition(":")[2])
-    assert Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::_Worker")
+    assert Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::JobWorker")
     return pid
 
 

@@ -8,7 +8,6 @@ no package carries; `swaptalk train lips` made it.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from swaptalk.faces.geometry.lip_view import from_view, lip_region, lip_view
 from swaptalk.faces.geometry.topology import LIPS
 from swaptalk.inference.engines import OPENVINO, available_devices, create_engine
+from swaptalk.storage.hashing import sha256_of
 
 #: The network that comes with the package.
 NETWORK = Path(__file__).parent / "lips.onnx"
@@ -26,7 +26,7 @@ def lip_network_fingerprint(path: Path = NETWORK) -> str:
     """Twelve hexadecimal digits that change with the network: names of what was measured with
     it.
     """
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return sha256_of(path)[:12]
 
 
 class LipNetwork:

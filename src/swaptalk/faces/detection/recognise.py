@@ -1,9 +1,12 @@
-"""Who is who across scene cuts: identity vectors of MobileFaceNet (Chen et al. 2018, arXiv
-1804.07573), in LiteRT.
+"""Face recognition with MobileFaceNet (Chen et al. 2018, arXiv 1804.07573), in LiteRT: people are
+told apart across scene cuts, and identity is measured in reports.
+
+It is never part of a loss: a picture optimised against a recogniser fools it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -11,54 +14,66 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.detection.landmarks import Landmarks
-from swaptalk.faces.geometry.align import RIGID_TEMPLATE, crop_face, estimate_alignment
+from swaptalk.faces.geometry.align import crop_face, estimate_alignment
+from swaptalk.faces.geometry.recognition_crop import INPUT_SIZE, crop_to_recognition
 from swaptalk.inference.litert import LiteRTModel
 
-#: Side of the recogniser's input.
-INPUT_SIZE = 112
-#: ArcFace's template (Deng et al. 2019, arXiv 1801.07698) in that input: the two eye centres, and
-#: the mouth's height.
-_EYES, _MOUTH_Y = np.array([[38.2946, 51.6963], [73.5318, 51.5014]]), 92.28
-#: Mean height of the mouth corners in the aligned crop.
-_CROP_MOUTH_Y = 189.0
+#: Width of an embedding.
+WIDTH = 192
 
 
-def _from_crop() -> NDArray[np.float64]:
-    """(2, 3) matrix from the aligned crop, whose eyes and mouth lie at known places, to the
-    recogniser's input.
+class MobileFaceNet:
+    """Recognition crops -> embeddings; cosines compare two of them.
+
+    Two photos of one person have a cosine of about .82, of two people .03.
+
+    Args:
+        path: ``MobileFaceNet.tflite``.
+        threads: CPU threads.
     """
-    right, left = ([RIGID_TEMPLATE[k] for k in corners] for corners in ((33, 133), (362, 263)))
-    eyes = np.array([np.mean(right, axis=0), np.mean(left, axis=0)])
-    wide = np.ptp(_EYES[:, 0]) / np.ptp(eyes[:, 0])
-    tall = (_MOUTH_Y - _EYES[:, 1].mean()) / (_CROP_MOUTH_Y - eyes[:, 1].mean())
-    scale = (wide + tall) / 2
-    source = np.array([eyes[:, 0].mean(), (eyes[:, 1].mean() + _CROP_MOUTH_Y) / 2])
-    target = np.array([_EYES[:, 0].mean(), (_EYES[:, 1].mean() + _MOUTH_Y) / 2])
-    return np.concatenate([np.eye(2) * scale, (target - scale * source)[:, None]], axis=1)
+
+    name = "MobileFaceNet"
+    #: The graph's batch is fixed.
+    _BATCH = 2
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self._model = LiteRTModel(path, threads=threads)
+
+    def __call__(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embeddings (N, 192) of pictures (112, 112, 3) RGB; not of unit length. N may be 0."""
+        pictures = [(crop.astype(np.float32) - 127.5) / 128 for crop in crops]
+        embedded = [np.zeros((0, WIDTH), np.float32)]
+        for start in range(0, len(pictures), self._BATCH):
+            pair = pictures[start : start + self._BATCH]
+            filled = np.stack(pair + [pair[-1]] * (self._BATCH - len(pair))).astype(np.float32)
+            embedded.append(self._model(filled)[0][: len(pair)])
+        return np.concatenate(embedded)
+
+    def directions(self, crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The same embeddings (N, 192), scaled to unit length."""
+        vectors = self(list(crops)).astype(np.float64)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
 class FaceRecogniser:
     """The ``embed`` of :class:`swaptalk.faces.detection.track.FaceTracker`.
 
     Args:
-        path: ``MobileFaceNet.tflite``, whose batch is fixed at two.
+        path: ``MobileFaceNet.tflite``.
         threads: CPU threads.
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        self._model = LiteRTModel(path, threads=threads)
-        self._matrix = _from_crop()
+        self._network = MobileFaceNet(path, threads)
+        self._matrix = crop_to_recognition()
 
     def __call__(self, frame: NDArray[np.uint8], landmarks: Landmarks) -> NDArray[np.float32]:
-        """Identity vector (192,) of a face in an RGB picture (H, W, 3) uint8; cosines compare two
-        of them.
-        """
+        """Identity vector (192,) of a face in an RGB picture (H, W, 3) uint8."""
         crop = crop_face(frame, estimate_alignment(landmarks.xy))
-        face = cv2.warpAffine(
-            crop, self._matrix, (INPUT_SIZE, INPUT_SIZE), flags=cv2.INTER_AREA
-        ).astype(np.float32)
-        mirrored = face[
-            :, ::-1
-        ]  # the second place of the batch, and the usual way to make the vector steadier
-        vectors = self._model(((np.stack([face, mirrored]) - 127.5) / 128).astype(np.float32))[0]
-        return np.asarray(vectors.sum(axis=0), np.float32)
+        face = np.asarray(
+            cv2.warpAffine(crop, self._matrix, (INPUT_SIZE, INPUT_SIZE), flags=cv2.INTER_AREA),
+            np.uint8,
+        )
+        # The mean with the mirrored face is steadier.
+        return np.asarray(self._network([face, face[:, ::-1]]).sum(axis=0), np.float32)

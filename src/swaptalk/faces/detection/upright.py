@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.detection.detect import Detection, FaceDetector, intersection_over_union
+from swaptalk.faces.detection.detect import FaceDetector, intersection_over_union
 from swaptalk.faces.detection.landmarks import FaceMesh, Landmarks
 from swaptalk.faces.geometry.pose import eye_distance
-from swaptalk.faces.geometry.region import CropRegion
+from swaptalk.faces.geometry.region import CropRegion, Detection
 
 #: Agreement (see `agreement`) at which a face is the right way up for sure. 25 photographs of
 #: people reach 0.67 to 0.91; turned by 90 or 180 degrees none reaches more than 0.65.

@@ -7,7 +7,6 @@ the target's own teeth and tongue would come back.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import cv2
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import FACE_OVAL, OUTER_LIPS
 from swaptalk.inference.engines import OPENVINO, available_devices, create_engine
+from swaptalk.storage.hashing import sha256_of
 
 #: The network that comes with the package.
 NETWORK = Path(__file__).parent / "occlusion.onnx"
@@ -38,7 +38,7 @@ _GROWTH, _SOFTNESS = 1, 0.8
 
 def occlusion_fingerprint(path: Path = NETWORK) -> str:
     """Twelve hexadecimal digits that change with the network."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return sha256_of(path)[:12]
 
 
 def occlusion_view(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -70,26 +70,34 @@ class Alignment:
         return (points[:, :2] @ inverse[:, :2].T + inverse[:, 2]).astype(np.float32)
 
 
+def fit_similarity(
+    source: NDArray[np.floating], target: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Least-squares similarity (2, 3) that maps points (N, 2) to points (N, 2) (Umeyama 1991).
+
+    Raises:
+        ValueError: the source points coincide or are not finite, so no similarity exists.
+    """
+    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    a, b = source - source_mean, target - target_mean
+    variance = float((a**2).sum())
+    if not np.isfinite(variance) or variance < 1e-6:
+        raise ValueError("the landmarks coincide or are not finite")
+    # In the plane the optimum is closed form: complex regression of b on a.
+    real = float((a * b).sum()) / variance
+    imaginary = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / variance
+    linear = np.array([[real, -imaginary], [imaginary, real]])
+    return np.concatenate([linear, (target_mean - linear @ source_mean)[:, None]], axis=1)
+
+
 def estimate_alignment(xy: NDArray[np.floating]) -> Alignment:
-    """Least-squares similarity (Umeyama 1991) from the mesh (468, 2) in image pixels to the
-    template.
+    """Fit the alignment of a mesh (468, 2) in image pixels, by its rigid landmarks.
 
     Raises:
         ValueError: the rigid landmarks coincide or are not finite, so no similarity exists.
     """
-    source = np.asarray(xy[_RIGID_INDEX, :2], np.float64)
-    source_mean, target_mean = source.mean(axis=0), _RIGID_TARGET.mean(axis=0)
-    a, b = source - source_mean, _RIGID_TARGET - target_mean
-    variance = float((a**2).sum())
-    if not np.isfinite(variance) or variance < 1e-6:
-        raise ValueError("the rigid landmarks coincide or are not finite")
-    # For a 2-D similarity the optimum is closed form: complex regression of b on a.
-    real = float((a * b).sum()) / variance
-    imaginary = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / variance
-    linear = np.array([[real, -imaginary], [imaginary, real]])
-    return Alignment(
-        np.concatenate([linear, (target_mean - linear @ source_mean)[:, None]], axis=1)
-    )
+    return Alignment(fit_similarity(xy[_RIGID_INDEX, :2], _RIGID_TARGET))
 
 
 #: Pixels around the crop's corners that interpolation may look at.

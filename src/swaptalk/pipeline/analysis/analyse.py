@@ -42,14 +42,15 @@ from swaptalk.pipeline.analysis.reference import (
     choose_references,
     eligible_frames,
 )
+from swaptalk.pipeline.analysis.reference_log import ReferenceLog
 from swaptalk.pipeline.analysis.result import CODES, COMPILED, EXPOSURE, MATRIX
-from swaptalk.pipeline.analysis.result.reference_log import ReferenceLog
-from swaptalk.pipeline.job import ANALYSIS_RECORD, write_atomically
+from swaptalk.pipeline.job import ANALYSIS_RECORD
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import DEFAULT_FACE
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.report import Stopwatch
+from swaptalk.storage.files import write_atomically
 from swaptalk.storage.frames import CodeStore
 from swaptalk.storage.rows import Rows
 from swaptalk.workers.background import background

@@ -21,7 +21,7 @@ from swaptalk.faces.detection.select import FaceSelector
 from swaptalk.faces.detection.track import TrackedFace, TrackedFrame
 from swaptalk.faces.editing.exposure import face_light
 from swaptalk.faces.geometry.topology import POINT_COUNT
-from swaptalk.pipeline.analysis.result.reference_log import read_candidates
+from swaptalk.pipeline.analysis.reference_log import read_candidates
 
 #: One face in one frame. Meshes stay in float32: half precision is too coarse for pixels of large
 #: pictures.

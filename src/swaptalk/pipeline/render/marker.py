@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.assets import catalogue
-from swaptalk.assets.packages import sha256_of
 from swaptalk.errors import InputError
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.job import job_fingerprint, version
@@ -34,6 +33,7 @@ from swaptalk.provenance.manifest_read import read_manifest
 from swaptalk.provenance.policy import Policy, load_policy
 from swaptalk.provenance.signing import SigningIdentity, signing_identity
 from swaptalk.provenance.watermark_embed import Watermarker
+from swaptalk.storage.hashing import sha256_of
 
 #: Switches the invisible watermark and the visible label off, for research on the pictures
 #: themselves. The manifest stays, and says so.

@@ -4,7 +4,6 @@ bit by bit.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from swaptalk.errors import SwapTalkError
 from swaptalk.faces.editing.composite import Compositor
+from swaptalk.storage.files import replacing
 
 
 class SmoothingStates:
@@ -47,10 +47,6 @@ class SmoothingStates:
         if (frame + 1) % self._every:
             return
         path = self._place(frame // self._every)
-        part = path.with_name(path.name + ".part")
         arrays: Any = compositor.state
-        with part.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from swaptalk.errors import InputError
 from swaptalk.faces.detection.people import Renumbering
 from swaptalk.storage.files import AtomicFile, check_input_file
+from swaptalk.storage.hashing import sha256_of
 
 #: Version of the layout and of what the faces were measured with. Others are refused.
 TEMPLATE_FORMAT = 3
@@ -170,12 +171,7 @@ def write_template_file(path: Path, header: TemplateHeader, files: Mapping[str, 
 
 def describe_file(path: Path) -> Member:
     """Size and SHA-256 of a file."""
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
-    return Member(size, digest.hexdigest())
+    return Member(path.stat().st_size, sha256_of(path))
 
 
 def read_header(path: Path) -> TemplateHeader:

@@ -15,7 +15,7 @@ from pathlib import Path
 from swaptalk.errors import InputError
 from swaptalk.faces.geometry.pose import Pose
 from swaptalk.pipeline.analysis.face_log import SURVEY, survey_record
-from swaptalk.pipeline.job import version, write_atomically
+from swaptalk.pipeline.job import version
 from swaptalk.pipeline.options import GenerateOptions, output_size, parse_fps
 from swaptalk.pipeline.render.swapped import SWAPPED, StoredSwaps, SwapStore
 from swaptalk.pipeline.template.check import MEMBERS, check_content
@@ -31,6 +31,7 @@ from swaptalk.pipeline.template.file import (
     read_header,
 )
 from swaptalk.storage.cache import cache_folder, delete_unused
+from swaptalk.storage.files import replacing, write_atomically
 
 
 def is_template(path: Path) -> bool:
@@ -239,12 +240,8 @@ class Template:
         copy = folder / f"{member.sha256}{suffix}"
         if not copy.is_file() or describe_file(copy) != member:
             delete_unused(folder)
-            part = copy.with_name(f"{copy.name}.{os.getpid()}.part")
-            try:
+            with replacing(copy, durable=False, shared=True) as part:
                 extract(self.path, VIDEO_MEMBER, member, part)
-                part.replace(copy)
-            finally:
-                part.unlink(missing_ok=True)
         os.utime(copy)
         return copy
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sysconfig
 from pathlib import Path
@@ -15,6 +14,7 @@ from swaptalk.serving.http.api.uploads import take_in, view_of
 from swaptalk.serving.http.context import Context, Owner, Server
 from swaptalk.serving.http.problems import documented, not_found
 from swaptalk.serving.http.schemas import UploadView
+from swaptalk.storage.hashing import sha256_of
 
 router = APIRouter(tags=["server"])
 FILES = {"source": "source.jpg", "target": "target.mp4", "audio": "speech.opus"}
@@ -68,6 +68,6 @@ def create_example(owner: Owner, server: Server) -> Example:
 def _taken(server: Context, owner: str, path: Path, name: str) -> UploadView:
     part = server.places.uploads.part()
     shutil.copyfile(path, part)
-    digest = hashlib.sha256(part.read_bytes()).hexdigest()
+    digest = sha256_of(part)
     upload, _ = take_in(server, owner, name, part, digest)
     return view_of(server, upload)

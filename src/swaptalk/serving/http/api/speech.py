@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +11,7 @@ from swaptalk.serving.http.context import Owner, Server
 from swaptalk.serving.http.problems import documented, invalid
 from swaptalk.serving.http.schemas import UploadView
 from swaptalk.serving.user_messages import in_words, sentence
+from swaptalk.storage.hashing import sha256_of
 from swaptalk.voices.catalogue import LONGEST_TEXT, find_voice, installed_voices, speak
 
 router = APIRouter(tags=["speech"])
@@ -69,7 +68,7 @@ def create_speech(body: SpeechRequest, owner: Owner, server: Server) -> UploadVi
         voice = find_voice(body.voice or body.language)
         field = "text"
         speak(body.text, voice, part)
-        digest = hashlib.sha256(part.read_bytes()).hexdigest()
+        digest = sha256_of(part)
         upload, _ = take_in(
             server, owner, f"{' '.join(body.text.split())[:60].rstrip(' .')}.wav", part, digest
         )

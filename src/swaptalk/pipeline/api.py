@@ -33,10 +33,8 @@ from swaptalk.pipeline.render.marker import Marks, check_photos
 from swaptalk.pipeline.render.motion_track import Motion, MotionTrack, write_motion
 from swaptalk.pipeline.render.preview import (
     PreviewFrame,
-    face_box,
-    moment_plan,
-    preview_indices,
-    preview_plan,
+    preview_frames,
+    preview_part,
     preview_sheet,
 )
 from swaptalk.pipeline.render.smoothing import SmoothingStates
@@ -408,32 +406,13 @@ class SwapTalk:
         self, plan: Plan, source: AnySource | None, at: float | None = None
     ) -> list[PreviewFrame]:
         """Frames of the beginning, or the one at a moment; not marked yet."""
-        if at is None:
-            short = preview_plan(plan)
-            indices = preview_indices(short)
-        else:
-            short, index = moment_plan(plan, at)
-            indices = [index]
+        part, indices = preview_part(plan, at)
         stopwatch = Stopwatch()
-        with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
-            with (
-                closing(self._prepare(short, source, Path(folder), stopwatch)) as faces,
-                closing(
-                    generate_frames(short, faces, indices, stopwatch, _marked_later)
-                ) as results,
-            ):
-                made = list(results)
-                targets = [short.playback(index) for index in indices]
-                boxes = [
-                    face_box(faces.analysis, target, plan.width, plan.height) for target in targets
-                ]
-            with short.open_target() as target:
-                shown = list(target.frames(targets))
-        times = [float(index / plan.fps) for index in indices]
-        return [
-            PreviewFrame(time, before, after, box)
-            for time, before, after, box in zip(times, shown, made, boxes, strict=True)
-        ]
+        with (
+            tempfile.TemporaryDirectory(prefix="swaptalk-") as folder,
+            closing(self._prepare(part, source, Path(folder), stopwatch)) as faces,
+        ):
+            return preview_frames(part, indices, faces, stopwatch)
 
 
 def _alpha(plan: Plan) -> NDArray[np.uint8] | None:
@@ -442,11 +421,6 @@ def _alpha(plan: Plan) -> NDArray[np.uint8] | None:
         return None
     with plan.open_target() as target:
         return target.alpha
-
-
-def _marked_later(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Frames of a preview are scaled down; their sheet is marked instead."""
-    return picture
 
 
 def _report(

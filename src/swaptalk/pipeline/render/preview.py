@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from swaptalk.errors import InputError
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.plan import Plan
+from swaptalk.pipeline.render.generate import FaceGenerator, generate_frames
+from swaptalk.pipeline.report import Stopwatch
 from swaptalk.pipeline.target import resized
 from swaptalk.pipeline.timeline import Playback
 
@@ -118,6 +121,39 @@ def moment_plan(plan: Plan, seconds: float) -> tuple[Plan, int]:
         ),
         index,
     )
+
+
+def preview_part(plan: Plan, at: float | None) -> tuple[Plan, list[int]]:
+    """The part of a plan that a preview needs, and the output frames that it shows.
+
+    Args:
+        plan: the whole job.
+        at: one moment of the output in seconds; None for a few frames of the beginning.
+
+    Raises:
+        InputError: the output ends before ``at``.
+    """
+    if at is None:
+        part = preview_plan(plan)
+        return part, preview_indices(part)
+    part, index = moment_plan(plan, at)
+    return part, [index]
+
+
+def preview_frames(
+    plan: Plan, indices: Sequence[int], faces: FaceGenerator, stopwatch: Stopwatch
+) -> list[PreviewFrame]:
+    """Make the frames of a preview; the marks are up to the caller."""
+    targets = [plan.playback(index) for index in indices]
+    made = generate_frames(plan, faces, indices, stopwatch, lambda picture: picture)
+    with closing(made) as results, plan.open_target() as target:
+        boxes = [face_box(faces.analysis, one, plan.width, plan.height) for one in targets]
+        return [
+            PreviewFrame(float(index / plan.fps), before, after, box)
+            for index, before, after, box in zip(
+                indices, list(target.frames(targets)), list(results), boxes, strict=True
+            )
+        ]
 
 
 def face_box(analysis: Analysis, frame: int, width: int, height: int) -> Box | None:

@@ -113,31 +113,26 @@ class JobStore:
                     return job_from(known), False
             if most_waiting is not None and _waiting(connection, owner) >= most_waiting:
                 raise TooManyJobsError(most_waiting)
-            job = secrets.token_hex(10)
-            label = label or JobLabel()
-            connection.execute(
-                "INSERT INTO jobs (id, owner, kind, state, request, request_hash, consent, "
-                "webhook, template, idempotency_key, created, revision, title, reference, metadata,"
-                " names, base_url)"
-                " VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    job,
-                    owner,
-                    kind,
-                    text,
-                    digest,
-                    None if consent is None else json.dumps(consent),
-                    webhook,
-                    template,
-                    idempotency_key,
-                    time.time(),
-                    next_revision(connection),
-                    label.title,
-                    label.reference,
-                    None if label.metadata is None else json.dumps(label.metadata),
-                    None if label.names is None else json.dumps(label.names),
-                    label.base_url,
-                ),
+            job, label = secrets.token_hex(10), label or JobLabel()
+            _insert(
+                connection,
+                id=job,
+                owner=owner,
+                kind=kind,
+                state="queued",
+                request=text,
+                request_hash=digest,
+                consent=_json(consent),
+                webhook=webhook,
+                template=template,
+                idempotency_key=idempotency_key,
+                created=time.time(),
+                revision=next_revision(connection),
+                title=label.title,
+                reference=label.reference,
+                metadata=_json(label.metadata),
+                names=_json(label.names),
+                base_url=label.base_url,
             )
             try:
                 connection.executemany(
@@ -292,6 +287,17 @@ class JobStore:
         return int(self._database.connection.execute("SELECT last FROM revisions").fetchone()[0])
 
 
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _insert(connection: sqlite3.Connection, **values: Any) -> None:
+    """Write a new row of the table ``jobs``."""
+    connection.execute(
+        f"INSERT INTO jobs ({', '.join(values)}) VALUES ({_marks(values)})", tuple(values.values())
+    )
+
+
 def end_job(
     connection: sqlite3.Connection,
     job: Job,
@@ -308,8 +314,8 @@ def end_job(
             state,
             now,
             next_revision(connection),
-            None if result is None else json.dumps(result),
-            None if error is None else json.dumps(error),
+            _json(result),
+            _json(error),
             job.id,
         ),
     )

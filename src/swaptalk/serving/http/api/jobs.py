@@ -90,19 +90,8 @@ def create_job(
         "still": uploads[0][1].kind == "photo" and body.audio is None,
         **({} if body.at is None else {"at": body.at}),
     }
-    consent = None if body.consent is None else {"statement": body.consent, "given": time.time()}
-    if body.kind == "render" and consent is None:
-        raise invalid(
-            "consent",
-            "A statement that the people seen and heard agreed is needed.",
-            remedy="Send it as `consent`; it is stored with the job.",
-        )
-    if body.webhook is not None and not is_allowed(body.webhook, server.settings.webhook_host):
-        raise invalid(
-            "webhook",
-            "Webhooks to this address are not allowed.",
-            remedy="Whoever runs the server can allow its host with --webhook-host.",
-        )
+    consent = _consent(body)
+    _check_webhook(body, server)
     try:
         job, is_new = server.places.store.submit(
             owner,
@@ -134,6 +123,32 @@ def create_job(
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"{JOBS_PATH}/{job.id}"
     return JobView.of(job)
+
+
+def _consent(body: JobRequest) -> dict[str, Any] | None:
+    """The statement with its time; a render cannot do without.
+
+    Raises:
+        ProblemError: 422.
+    """
+    if body.consent is not None:
+        return {"statement": body.consent, "given": time.time()}
+    if body.kind == "render":
+        raise invalid(
+            "consent",
+            "A statement that the people seen and heard agreed is needed.",
+            remedy="Send it as `consent`; it is stored with the job.",
+        )
+    return None
+
+
+def _check_webhook(body: JobRequest, server: Context) -> None:
+    if body.webhook is not None and not is_allowed(body.webhook, server.settings.webhook_host):
+        raise invalid(
+            "webhook",
+            "Webhooks to this address are not allowed.",
+            remedy="Whoever runs the server can allow its host with --webhook-host.",
+        )
 
 
 def _label(body: JobRequest, uploads: list[tuple[str, Upload]], base_url: str) -> JobLabel:

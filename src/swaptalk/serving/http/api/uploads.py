@@ -49,7 +49,7 @@ _BYTES: dict[str, Any] = {
         },
     }
 }
-#: A browser shall never take an upload for a page, whatever its name says: it is one of these or a
+#: A browser must never take an upload for a page, whatever its name says: it is one of these or a
 #: sibling of it.
 _MEDIA_TYPES = {"photo": "image/jpeg", "video": "video/mp4", "audio": "audio/mpeg"}
 

@@ -160,7 +160,7 @@ def main() -> None:
                 path.name
                 for job in disturbed
                 for path in (made / job).iterdir()
-                if path.name not in ("output.mp4", "report.json")
+                if path.name not in ("output.mp4", "poster.jpg", "report.json")
             ]
             marks = ",".join("?" * len(disturbed))
             with sqlite3.connect(server.data / "swaptalk.sqlite") as rows:

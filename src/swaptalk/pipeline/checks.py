@@ -1,4 +1,4 @@
-"""Refusals that need the file system: where to write, and whether there is room."""
+"""Checks that need the file system: outputs, disk space, changed inputs."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def check_output(
 
 
 def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """Return the folder, or its nearest existing parent."""
     return next((one for one in (folder, *folder.parents) if one.exists()), folder)
 
 
@@ -113,7 +113,7 @@ def check_distinct(outputs: Iterable[Path | None]) -> None:
 
 
 def video_bytes(width: int, height: int, frames: int, rate_factor: float) -> int:
-    """Rough size of an encoded video."""
+    """Estimate the size of an encoded video."""
     bits = BITS_PER_PIXEL * 2 ** ((RATED_FACTOR - rate_factor) / STEPS_PER_DOUBLING)
     return int(width * height * frames * bits / 8)
 
@@ -136,7 +136,7 @@ def check_disk(output: Path, needed: int) -> None:
 
 @contextmanager
 def full_disk_explained(folder: Path) -> Iterator[None]:
-    """Turn a write that found no room on the disk into an error for the user.
+    """Convert a full disk during a write to an error for the user.
 
     Raises:
         InputError: the disk, or the user's share of it, is full.
@@ -151,15 +151,12 @@ def full_disk_explained(folder: Path) -> Iterator[None]:
 
 
 class ChangedInputError(InputError):
-    """An input was written to or replaced during the job: what the job has finished belongs to the
-    old one.
-    """
+    """An input changed during the job; finished chunks belong to the old file."""
 
 
 @contextmanager
 def unchanged(inputs: Iterable[Path]) -> Iterator[Callable[[], None]]:
-    """Notice that a file is written to or replaced while a job reads it, which it does more than
-    once.
+    """Detect changes of a file while a job reads it.
 
     Yields:
         A check, for when all has been read. An error in the block is explained by the change if

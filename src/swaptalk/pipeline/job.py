@@ -1,4 +1,4 @@
-"""The job folder beside the output: what is already done, and whether it may be gone on with."""
+"""The job folder beside the output: finished work, and whether a job can be resumed."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ def version() -> str:
 
 
 def job_fingerprint(inputs: Iterable[Path], settings: Mapping[str, str]) -> str:
-    """One hash over the inputs' contents and everything else that decides what the output looks
-    like.
-    """
+    """Hash the inputs' contents and everything else that decides the output."""
     parts = {
         "format": FORMAT,
         "version": version(),
@@ -45,14 +43,12 @@ def job_fingerprint(inputs: Iterable[Path], settings: Mapping[str, str]) -> str:
 
 
 def job_path(output: Path) -> Path:
-    """Where the working folder of an output lies."""
+    """Return the job folder of an output."""
     return beside(output, ".job")
 
 
 class OtherJobError(InputError):
-    """What would be gone on with was begun with other inputs, options, weights or another
-    version.
-    """
+    """The unfinished job was started with different inputs, options, weights or version."""
 
 
 class JobFolder:
@@ -116,20 +112,20 @@ class JobFolder:
 
     @property
     def analysis(self) -> Path:
-        """Folder of the first pass's results."""
+        """Return the folder of the first pass's results."""
         return self.path / "analysis"
 
     @property
     def chunks(self) -> Path:
-        """Folder of the finished pieces of the output."""
+        """Return the folder of the finished chunks."""
         return self.path / "chunks"
 
     def unsigned(self, suffix: str) -> Path:
-        """File of the whole output, before it gets its manifest and its place."""
+        """Return the file of the joined output before signing."""
         return self.path / f"unsigned{suffix}"
 
     def chunk(self, number: int) -> Path:
-        """File of one finished piece of the output."""
+        """Return the file of a finished chunk."""
         return self.chunks / f"{number:06d}.mp4"
 
     def smoothing(self, number: int) -> Path:
@@ -137,7 +133,7 @@ class JobFolder:
         return self.chunks / f"{number:06d}.npz"
 
     def finished(self) -> None:
-        """The output is in its place: nothing here is needed any more."""
+        """Mark the job as finished: the folder can be deleted."""
         self._is_finished = True
 
     def __enter__(self) -> JobFolder:
@@ -158,7 +154,7 @@ class JobFolder:
 
 
 def is_worked_on(output: Path) -> bool:
-    """Whether a living process makes this output."""
+    """Return whether a living process works on this output."""
     lock = job_path(output) / "lock"
     if not lock.exists():
         return False

@@ -21,28 +21,26 @@ class Networks(Protocol):
 
     @property
     def motion_window(self) -> int:
-        """Motion tokens that the lip-sync network sees for one frame: odd, centred, 40 ms apart."""
+        """Return the number of motion tokens of one frame: odd, centred, 40 ms apart."""
         ...
 
     @property
     def silent_motion(self) -> NDArray[np.float32]:
-        """Motion token (D,) of a closed mouth at rest."""
+        """Return the motion token (D,) of a closed mouth at rest."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the weights."""
+        """Return a string that identifies the weights."""
         ...
 
     @property
     def arithmetic(self) -> str:
-        """Changes with whatever else decides the last bit of a result: engine, its version,
-        processor.
-        """
+        """Return a string that identifies engine, version and processor."""
         ...
 
     def load(self, *graphs: str) -> None:
-        """Read networks from disk now rather than at first use; may run beside all else.
+        """Load networks now instead of at first use; may run in parallel to all else.
 
         Args:
             *graphs: of ``encoder``, ``identity``, ``swap``, ``motion``, ``lipsync``, ``decoder``,
@@ -67,7 +65,7 @@ class Networks(Protocol):
         ...
 
     def identity(self, source_latents: Latents) -> Any:
-        """Latents of K photos of one person to what :meth:`swap` needs to know of them."""
+        """Prepare the source's input of :meth:`swap` from latents of K photos of one person."""
         ...
 
     def swap(self, latents: Latents, identity: Any, strength: float = 1.0) -> Latents:

@@ -1,4 +1,4 @@
-"""What a job does to its inputs without being asked to, each in one line for the user."""
+"""Notes: what a job does to its inputs without being asked to, one line each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TRACKS = {"video": "video track", "audio": "sound track", "subtitle": "subtitle
 
 
 def about_target(media: MediaInfo, options: GenerateOptions, asked: bool) -> Iterator[str]:
-    """What becomes of a video that the output cannot keep as it is.
+    """Yield notes about a video that the output cannot keep as it is.
 
     Args:
         media: the target.
@@ -54,7 +54,7 @@ def about_colour(colour: str | None, name: Path) -> Iterator[str]:
 
 
 def about_words(media: MediaInfo, path: Path) -> Iterator[str]:
-    """The same of the recording."""
+    """Yield notes about the recording."""
     count = media.left_out.get("audio", 0)
     if count:
         yield f"{path}: {_counted({'audio': count})} left out"
@@ -132,5 +132,5 @@ def _seconds(value: Fraction) -> str:
 
 
 def _rate_text(rate: Fraction) -> str:
-    """A rate as people write it: 25, 29.97, 12.5."""
+    """Format a rate: 25, 29.97, 12.5."""
     return f"{float(rate):.2f}".rstrip("0").rstrip(".")

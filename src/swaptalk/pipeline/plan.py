@@ -1,6 +1,4 @@
-"""What will be made: everything that can be decided, or refused, before the first frame is
-analysed.
-"""
+"""The plan of a job: everything that is decided, or refused, before the first frame."""
 
 from __future__ import annotations
 
@@ -53,7 +51,7 @@ AUDIO_BYTES_PER_SECOND = 24_000
 
 @dataclass(frozen=True)
 class Plan:
-    """A job that has passed all checks that need no look at faces."""
+    """A job that has passed all checks before face detection."""
 
     options: GenerateOptions
     fps: Fraction
@@ -63,11 +61,11 @@ class Plan:
     frames: int
     """Frames of the output."""
     playback: Playback
-    """Which target frame each output frame shows; its length is the number of frames to analyse."""
+    """Target frame of each output frame; its length is the number of frames to analyse."""
     sound: Path | None
     """File whose sound the output gets."""
     sound_start: float
-    """Where in that file the sound begins, in seconds."""
+    """Start of the sound in that file, in seconds."""
     samples: int
     """Length of the driving recording at 16 kHz; 0 without one."""
     image: bool
@@ -75,11 +73,11 @@ class Plan:
     transparent: bool = False
     """The target is a photo with transparent parts."""
     template: Template | None = None
-    """What the target's analysis is taken from; the options then name the template's own target."""
+    """Template of the target; the options then name the template's own target."""
     stored_swap: bool = False
     """Whether the template holds the swap that this job asks for."""
     notes: tuple[str, ...] = ()
-    """What is done to the inputs without being asked for, a line each."""
+    """What is done to the inputs without being asked for, one line each."""
 
     @property
     def seconds(self) -> Fraction:

@@ -1,4 +1,4 @@
-"""How a long job tells what it is doing."""
+"""Interface for the progress of a job."""
 
 from __future__ import annotations
 

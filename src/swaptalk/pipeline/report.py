@@ -1,4 +1,4 @@
-"""What a job took: time per stage, peak memory, frames by outcome."""
+"""Report of a job: time per stage, peak memory, frames by outcome."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ T = TypeVar("T")
 
 
 class Stopwatch:
-    """Adds up the working time of every stage. Stages run at the same time, so their sum may exceed
-    the whole.
-    """
+    """Measures the working time of every stage. Stages overlap: the sum may exceed the whole."""
 
     def __init__(self) -> None:
         self._begun = time.perf_counter()
@@ -51,18 +49,18 @@ class Stopwatch:
 
     @property
     def total(self) -> float:
-        """Seconds since this watch was made."""
+        """Return the seconds since the stopwatch was made."""
         return time.perf_counter() - self._begun
 
     @property
     def stages(self) -> dict[str, float]:
-        """Seconds per stage so far."""
+        """Return the seconds of each stage so far."""
         with self._lock:
             return {name: round(seconds, 4) for name, seconds in self._seconds.items()}
 
 
 def peak_memory_bytes() -> int:
-    """Largest resident memory that this process and its decoding processes have had so far.
+    """Return the peak resident memory of this process and its decoding processes.
 
     An upper bound: the peaks need not have come at the same time, and libraries that both load are
     counted twice.
@@ -90,7 +88,7 @@ class Report:
     resumed_frames: int
     """Frames that an interrupted job had already finished."""
     seconds: float
-    """Time the job took."""
+    """Duration of the job."""
     fps: float
     """Frames made per second of that time, from file to file."""
     watermark: str | None
@@ -102,5 +100,5 @@ class Report:
     peak_memory_bytes: int
 
     def to_json(self) -> str:
-        """The report as JSON text."""
+        """Return the report as JSON text."""
         return json.dumps(asdict(self), indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""The target's pictures at the rate and size of the output, whether it is a video or a photo."""
+"""Read the target's frames at the rate and size of the output, from a video or a photo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PHOTO_FPS = Fraction(25)
 
 
 def resized(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Bring a frame (H, W, 3) or a plane (H, W) to another size, low-passed where it shrinks."""
+    """Resize a frame (H, W, 3) or a plane (H, W), with a low-pass where it shrinks."""
     if frame.shape[:2] == (height, width):
         return frame
     shrinks = width * height < frame.shape[0] * frame.shape[1]

@@ -1,6 +1,4 @@
-"""Which picture and which sound belong to which output frame: pure arithmetic on times and
-indices.
-"""
+"""Timeline: which target frame and motion token belong to which output frame."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ LengthPolicy = Literal["audio", "video", "shortest"]
 
 
 def frame_count(seconds: float | Fraction, fps: Fraction) -> int:
-    """Number of frames that last ``seconds``: round(seconds x fps), halves upwards, never below
-    one.
-    """
+    """Return the number of frames of ``seconds``: round(seconds x fps), halves up, at least one."""
     return max(1, int(Fraction(seconds) * fps + Fraction(1, 2)))
 
 
@@ -79,9 +75,7 @@ def motion_positions(time: float, window: int, length: int) -> NDArray[np.float6
 
 
 def interpolate(tokens: NDArray[np.float32], positions: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Values (P, D) at fractional ``positions`` (P,) of ``tokens`` (M, D), linear between
-    neighbours.
-    """
+    """Interpolate ``tokens`` (M, D) linearly at fractional ``positions`` (P,): (P, D)."""
     low = np.floor(positions + 1e-6).astype(
         np.intp
     )  # a frame that meets its token up to rounding gets it unblurred

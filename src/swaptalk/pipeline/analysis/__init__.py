@@ -1,1 +1,1 @@
-"""The first pass: faces found, followed and aligned; and what photos say about a person."""
+"""The first pass: find, follow and align faces; read the source photos."""

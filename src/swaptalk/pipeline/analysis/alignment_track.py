@@ -1,6 +1,4 @@
-"""How the chosen face lies in every frame: smoothed alignment, mesh in the crop, pose, and the
-frame's state.
-"""
+"""Alignment track of the chosen face: smoothed alignment, mesh in the crop, pose, frame state."""
 
 from __future__ import annotations
 
@@ -91,7 +89,7 @@ def _smooth_alignments(
     tracks: Collection[int],
     state: NDArray[np.uint8],
 ) -> Iterator[Alignment | None]:
-    """Smoothed alignment of every frame; fills in ``state``."""
+    """Return the smoothed alignment of every frame; fill in ``state``."""
     smoother, cuts = AlignmentSmoother(), set(survey.cuts)
     for frame, record in enumerate(by_frame(survey.faces(tracks), len(state))):
         alignment = None
@@ -104,7 +102,7 @@ def _smooth_alignments(
 
 
 def _with_smooth_mesh(frames: Iterable[_Placed]) -> Iterator[tuple[_Placed, NDArray[np.float32]]]:
-    """Each frame with its mesh smoothed over the neighbours in its scene, in bounded memory."""
+    """Yield each frame with its mesh smoothed within its scene, in bounded memory."""
     waiting: list[_Placed] = []
     done = 0  # at the front of `waiting`: given out already, there for context
 

@@ -1,4 +1,4 @@
-"""The person who shall be seen: from photos to what the swap network needs to know.
+"""The source: from photos of a person to the swap network's keys and values.
 
 The network follows the target's pose better if the source points the same way, so each photo is
 turned there first (measured in docs/guides/evaluate.md).
@@ -31,9 +31,7 @@ SMALLEST_EYE_DISTANCE = 16.0
 
 
 class SourceFace(NamedTuple):
-    """The person in a photo: aligned crop (256, 256, 3) uint8 RGB, and mesh (468, 3) in its
-    pixels.
-    """
+    """Face in a photo: aligned crop (256, 256, 3) uint8 RGB, and mesh (468, 3) in its pixels."""
 
     crop: NDArray[np.uint8]
     mesh: NDArray[np.float32]
@@ -111,9 +109,7 @@ class Source:
         self._poses = [estimate_pose(face.mesh) for face in faces]
 
     def identity(self, pose: Pose) -> Any:
-        """What ``networks.swap`` needs to know for targets in about this pose, averaged over the
-        photos.
-        """
+        """Return the source's input to ``networks.swap`` for targets in about this pose."""
         turned = [
             turn_face(
                 face.crop,
@@ -128,7 +124,7 @@ class Source:
 def read_source(
     paths: Sequence[Path], choice: str | None, vision: Vision, networks: Networks
 ) -> Source:
-    """The person in all of the photos.
+    """Read the person from all photos.
 
     Raises:
         InputError: as :func:`source_face`.
@@ -137,10 +133,10 @@ def read_source(
 
 
 class UnreadSource:
-    """A person whose photos nobody looks at unless the swap of a frame is missing.
+    """Lazy source: photos are decoded only if a stored swap is missing.
 
     Args:
-        read: looks at them; raises as :func:`source_face`.
+        read: reads the photos; raises as :func:`source_face`.
     """
 
     def __init__(self, read: Callable[[], Source]) -> None:

@@ -1,1 +1,1 @@
-"""The second pass: frames generated, marked and written."""
+"""The second pass: generate, mark and write frames."""

@@ -1,4 +1,4 @@
-"""Speech that is still being spoken: frames follow it at a fixed distance."""
+"""Live speech: frames follow the sound at a fixed distance."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _TOKEN_SAMPLES = SAMPLE_RATE // MOTION_RATE
 
 
 class LiveSpeech:
-    """Turns chunks of a recording into mouth motion as they come; memory does not grow.
+    """Converts chunks of a recording to mouth motion as they come; memory does not grow.
 
     Gives what :class:`swaptalk.pipeline.render.motion_track.MotionTrack` gives, but for what has
     not been heard yet. The future beyond ``LOOK_AHEAD`` counts as silence, and loud and silent are
@@ -73,7 +73,7 @@ class LiveSpeech:
 
     @property
     def seconds(self) -> Fraction:
-        """How much has been heard."""
+        """Return the seconds heard so far."""
         return Fraction(self._heard, SAMPLE_RATE)
 
     def push(self, chunk: NDArray[np.floating] | NDArray[np.int16]) -> None:
@@ -153,7 +153,7 @@ def live_frames(
 
 
 def _endless(plan: Plan) -> Iterator[Frame]:
-    """The target back and forth, for ever."""
+    """Yield the target back and forth, without end."""
     with plan.open_target() as target:
         for index, picture in enumerate(target.frames(plan.playback(index) for index in count())):
             yield Frame(index, plan.playback(index), picture)

@@ -1,6 +1,4 @@
-"""What every output is given before it leaves: consent and policy are checked, pictures marked, the
-file signed.
-"""
+"""Mark outputs: check consent and policy, draw the marks, sign the file."""
 
 from __future__ import annotations
 
@@ -41,13 +39,13 @@ RESEARCH_VARIABLE = "SWAPTALK_RESEARCH_UNMARKED"
 
 
 def is_research() -> bool:
-    """Whether watermark and label are switched off by the environment."""
+    """Return whether the environment switches watermark and label off."""
     return os.environ.get(RESEARCH_VARIABLE, "0") not in ("", "0")
 
 
 @dataclass(frozen=True)
 class Authorisation:
-    """What allows a job to be done."""
+    """Result of the checks of consent and policy."""
 
     policy: Policy
     consent: ConsentStatement | None
@@ -154,7 +152,7 @@ class Marks:
         return VisibleLabel(options.label_text, width, height, options.label_font)
 
     def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Mark one picture (H, W, 3) of the job in place; returns it."""
+        """Mark a picture (H, W, 3) in place; return it."""
         return _applied(picture, self._watermarker, self._label)
 
     def sign(self, unsigned: Path, output: Path) -> None:
@@ -207,7 +205,7 @@ class Marks:
 
 
 def identifier_of(job: str) -> int:
-    """The 64-bit identifier of a job's fingerprint."""
+    """Return the 64-bit identifier of a job's fingerprint."""
     return int.from_bytes(hashlib.sha256(f"swaptalk watermark {job}".encode()).digest()[:8], "big")
 
 

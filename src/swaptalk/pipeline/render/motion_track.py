@@ -1,4 +1,4 @@
-"""From the recording to the mouth's motion: tokens on a 25 Hz grid, closed where nobody speaks."""
+"""Mouth motion of a recording: tokens on a 25 Hz grid, closed where nobody speaks."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class Motion(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what is held."""
+        """Release the resources."""
 
 
 class MotionTrack:
-    """Reads what :func:`write_motion` wrote, for any moment.
+    """Reads the motion written by :func:`write_motion`, at any time.
 
     Args:
         folder: where it was written.

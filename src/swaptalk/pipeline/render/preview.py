@@ -77,7 +77,7 @@ def preview_plan(plan: Plan) -> Plan:
 
 
 def preview_indices(plan: Plan) -> list[int]:
-    """Output frames to show, spread evenly."""
+    """Choose output frames to show, spread evenly."""
     shown = min(PREVIEW_FRAMES, plan.frames)
     return [(2 * column + 1) * plan.frames // (2 * shown) for column in range(shown)]
 

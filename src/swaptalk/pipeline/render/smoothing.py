@@ -1,6 +1,4 @@
-"""What the compositor smooths over time, kept at the end of every chunk: a resumed job then goes on
-bit by bit.
-"""
+"""State of the compositor at the end of every chunk, so that a resumed job is bit-exact."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ class SmoothingStates:
         self._place, self._every = place, every
 
     def restore(self, compositor: Compositor, first: int) -> None:
-        """Bring a compositor into the state it had before frame ``first``, which begins a chunk.
+        """Restore the state of a compositor before frame ``first``, the start of a chunk.
 
         Raises:
             SwapTalkError: the state was not kept.
@@ -43,7 +41,7 @@ class SmoothingStates:
             raise SwapTalkError("is missing or damaged", path=path, remedy=remedy) from error
 
     def keep(self, compositor: Compositor, frame: int) -> None:
-        """Store the state after ``frame``, durably, if a chunk ends with it."""
+        """Store and sync the state after ``frame`` if a chunk ends with it."""
         if (frame + 1) % self._every:
             return
         path = self._place(frame // self._every)

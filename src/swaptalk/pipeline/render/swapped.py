@@ -1,6 +1,4 @@
-"""The swap of a template's frames, made once for one source: what the lip-sync network gets to see
-of each.
-"""
+"""Stored swaps of a template's frames for one source: latents after the swap network."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ SWAPPED = "swapped.bin"
 
 
 class SwapStore(FrameStore):
-    """Latents after the swap, without loss: in two bytes a number as the change from the target's
-    own, or in four.
-    """
+    """Latents after the swap, lossless: two bytes a number as change from the target, or four."""
 
     NAME, TYPES = "swapped faces", ("<u2", "<f4")
 
@@ -91,7 +87,7 @@ class SwapWriter:
 
 
 def _to_half(values: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """The nearest bfloat16, as bits: the upper half of a float32."""
+    """Round to bfloat16; return its bits, the upper half of a float32."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.uint64)
     return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
 

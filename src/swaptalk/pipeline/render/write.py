@@ -1,4 +1,4 @@
-"""The last stage: frames into durable chunks, chunks and sound into the output."""
+"""The last stage: encode frames into chunks, join chunks and sound."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRESETS = {"h264": "superfast"}
 
 
 def metadata() -> dict[str, str]:
-    """Container tags that say what the output is."""
+    """Return the container tags of the output."""
     return {
         "comment": f"AI-generated video: face or speech synthesised by SwapTalk {version()}",
         "software": f"SwapTalk {version()}",
@@ -31,12 +31,12 @@ def metadata() -> dict[str, str]:
 
 
 def chunk_frames(plan: Plan) -> int:
-    """Frames in one chunk."""
+    """Return the number of frames of a chunk."""
     return max(1, round(CHUNK_SECONDS * plan.fps))
 
 
 def finished_frames(plan: Plan, job: JobFolder) -> int:
-    """Frames at the beginning of the output that an interrupted job has already finished."""
+    """Return the number of frames that an interrupted job has finished."""
     size, number = chunk_frames(plan), 0
     while number * size < plan.frames and job.chunk(number).exists():
         if (number + 1) * size < plan.frames and not job.smoothing(number).exists():

@@ -1,1 +1,1 @@
-"""Targets that are analysed once: built, stored, checked and opened."""
+"""Templates: build, store, check and open analysed targets."""

@@ -67,19 +67,19 @@ class TargetFile:
     size: int
     sha256: str
     relative: str | None = None
-    """Where it lies as seen from the template's folder; None if it is embedded."""
+    """Path relative to the template's folder; None if it is embedded."""
     absolute: str | None = None
-    """Where it lay when the template was made; None if it is embedded."""
+    """Absolute path when the template was made; None if it is embedded."""
 
     @property
     def embedded(self) -> bool:
-        """Whether the template carries it."""
+        """Return whether the template embeds the file."""
         return self.relative is None
 
 
 @dataclass(frozen=True)
 class StoredSwap:
-    """Whose faces a template holds ready for its frames, and all that decides how they look."""
+    """Source of the stored swap, and everything else that decides the swap."""
 
     photos: list[str]
     """SHA-256 of each photo of the source, in order."""
@@ -87,14 +87,14 @@ class StoredSwap:
     """Choice of face in the photos as it was asked for."""
     strength: float
     arithmetic: str
-    """What computed it: engine, version and processor."""
+    """Engine, version and processor that computed it."""
     poses: list[list[float]]
     """Yaw, pitch and roll that the source was turned to in each scene."""
 
 
 @dataclass(frozen=True)
 class TemplateHeader:
-    """What a template says of itself."""
+    """Header of a template."""
 
     software: str
     """Version of the program that made it."""
@@ -136,7 +136,7 @@ class TemplateHeader:
 
 
 def damaged(path: Path, what: str) -> InputError:
-    """The error for a file that cannot be what it says."""
+    """Make the error for a damaged file."""
     return InputError(
         f"is not a usable template ({what})",
         path=path,
@@ -149,7 +149,7 @@ def _said(error: Exception) -> str:
 
 
 def write_template_file(path: Path, header: TemplateHeader, files: Mapping[str, Path]) -> None:
-    """Write a template whole or not at all; ``files`` are the members by name.
+    """Write a template atomically; ``files`` are the members by name.
 
     Raises:
         InputError: the place cannot be written, or the disk is full.
@@ -170,7 +170,7 @@ def write_template_file(path: Path, header: TemplateHeader, files: Mapping[str, 
 
 
 def describe_file(path: Path) -> Member:
-    """Size and SHA-256 of a file."""
+    """Return size and SHA-256 of a file."""
     return Member(path.stat().st_size, sha256_of(path))
 
 
@@ -208,7 +208,7 @@ def read_header(path: Path) -> TemplateHeader:
 
 
 def member_start(path: Path, name: str) -> int:
-    """Where in the file the bytes of a member begin.
+    """Return the offset of a member in the file.
 
     Raises:
         InputError: the file is damaged.

@@ -1,4 +1,4 @@
-"""A picture of what a template holds."""
+"""Picture of the content of a template."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A target that was analysed once: opened, checked against what is asked, and unpacked for a
-job.
-"""
+"""A compiled target: open it, check it against a job, unpack it."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ from swaptalk.storage.files import replacing, write_atomically
 
 
 def is_template(path: Path) -> bool:
-    """Whether a target is named as a template."""
+    """Return whether a target is a template, by its name."""
     return path.suffix.lower() == TEMPLATE_SUFFIX
 
 
@@ -267,7 +265,7 @@ class Template:
 
 
 def template_of(options: GenerateOptions) -> Template | None:
-    """The template that the target is, if it is one.
+    """Open the target as a template, if it is one.
 
     Raises:
         InputError: as :meth:`Template.open`.

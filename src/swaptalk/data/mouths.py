@@ -23,7 +23,7 @@ from swaptalk.media.mel import MELS_PER_PICTURE
 MINIMUM_MOTION = 0.004
 #: Frames compared to find a reference, and how often the best of them is taken instead of any.
 REFERENCE_CANDIDATES, BEST_REFERENCE = 8, 0.7
-#: A reference shall have the target's pose (degrees) and another opening (eye distances): ten
+#: A reference should have the target's pose (degrees) and another opening (eye distances): ten
 #: degrees of pose weigh as much as twice .03 of opening.
 POSE_SCALE, OPENING_SCALE, OPENING_GAIN = 10.0, 0.03, 0.5
 #: Speed of speech and motion together varies by up to this share.

@@ -34,7 +34,7 @@ MINIMUM_FRAMES = 3 * MAXIMUM_SHIFT + 1
 
 @dataclass(frozen=True)
 class SyncEstimate:
-    """``offset``: frames by which the sound shall be delayed; ``correlation`` after that;
+    """``offset``: frames by which the sound must be delayed; ``correlation`` after that;
     ``reason`` of distrust.
     """
 

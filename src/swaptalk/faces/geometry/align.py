@@ -1,4 +1,4 @@
-"""The one definition of the aligned face crop that every model sees (DESIGN: tight 256 px crop)."""
+"""Aligned face crop of all models: a tight square of 256 px."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ running.
 A token describes one picture by numbers that do not depend on who speaks or where the head points:
 lips and jaw in the face's own frame, in units of the eye distance. Anything that shows a moving
 mouth teaches "tokens and a reference -> lower half"; only "sound -> tokens" needs synchronous
-speech (DESIGN, "Data-poor lip-sync").
+speech.
 """
 
 from __future__ import annotations

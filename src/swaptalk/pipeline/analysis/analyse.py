@@ -1,7 +1,7 @@
 """The first pass over the target: the chosen face, how it lies in each frame, and its codes.
 
 What it writes (``matrix``, ``mesh``, ``pose``, ``state``, all ``.npy`` with one row a frame, and
-the codes) depends on the target only, not on who shall be seen or what shall be said. The codes of
+the codes) depends on the target only, not on the source or the recording. The codes of
 all frames but the references are filled in by the second pass, which has the pictures at hand
 anyway.
 """

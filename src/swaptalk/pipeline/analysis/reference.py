@@ -12,7 +12,7 @@ MAXIMUM_REFERENCES = 8
 #: A frame keeps the reference of the frame before until another is closer by this (degrees), so
 #: that texture does not flicker between two references.
 HYSTERESIS = 4.0
-#: The reference shall show an open mouth with teeth, unlike most target frames, but not a yawn:
+#: The reference should show an open mouth with teeth, unlike most target frames, but not a yawn:
 #: this quantile of the clip's mouth openness.
 OPENNESS_QUANTILE = 0.85
 

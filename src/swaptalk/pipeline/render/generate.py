@@ -72,7 +72,7 @@ class FaceGenerator:
     Args:
         networks: the models.
         analysis: first pass of the target.
-        source: who shall be seen; None keeps the target's own face.
+        source: the person to show; None keeps the target's own face.
         motion: mouth motion over time; None keeps the target's own mouth.
         strength: how much of the identity is taken, 0..1.
         order: which of the two steps comes first where there are both.

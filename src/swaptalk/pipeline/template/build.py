@@ -49,7 +49,7 @@ def write_template(
     """Analyse all frames of the plan and write them as a template, with their swap if there is a
     source.
 
-    ``check`` is called before it gets its place: it shall refuse inputs that have changed since
+    ``check`` is called before it gets its place: it must refuse inputs that have changed since
     they were read, so that what was made of one photo never goes by the checksum of another.
 
     Raises:

@@ -1,7 +1,7 @@
 """Stage ``lipsync``: motion to picture from every moving mouth, sound to motion from synchronous
 speech.
 
-Both halves share the motion tokens (DESIGN, "Data-poor lip-sync"). Later a share of the pictures is
+Both halves share the motion tokens. Later a share of the pictures is
 driven by the sound itself, so that L_code and L_sync reach the mel encoder as they do in the paper.
 """
 

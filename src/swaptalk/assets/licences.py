@@ -30,6 +30,8 @@ TRAINING_DATA = (
     ("CelebA-derived crops", "non-commercial research only (CelebA)"),
     ("UTKFace, adults", "non-commercial research only; copyright with the owners"),
     ("official portraits of members of the US Congress", "US government work, public domain"),
+    ("photos of well-known people (PINS)", "research use; copyright with the owners"),
+    ("photos of volunteers: London and Canada face sets", "CC BY 4.0"),
     ("clips of people speaking: GRID", "CC BY 4.0"),
     (
         "clips of people speaking: HDTF, LRS3 excerpts, lab and broadcast clips",

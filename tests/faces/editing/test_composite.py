@@ -187,3 +187,32 @@ def test_the_edge_does_not_tremble_with_the_landmarks(scene):
         result = compositor(picture, white, alignment, moved)
     fresh = Compositor()(picture, white, alignment, moved)
     assert np.abs(result.astype(int) - fresh).mean() < 0.25 * np.abs(steady[-1] - fresh).mean()
+
+
+def test_a_hand_that_comes_and_goes(scene):
+    """It is kept at the latest one frame after it came, leaves no trace, and a compositor that goes
+    on from a stored state does the same."""
+    picture, alignment, points = scene
+    green = np.full((256, 256, 3), (0, 255, 0), np.uint8)
+    hand = [7 <= k < 12 for k in range(40)]
+    frame, stored = -1, {}
+
+    def find(crop, mesh, before):
+        covered = np.zeros((256, 256), np.float32)
+        covered[180:] = hand[frame]
+        return covered
+
+    hidden = np.zeros((256, 256), np.float32)
+    hidden[184:] = 1
+    where = _warped_mask(hidden, alignment, picture.shape) == 1
+    one, other, kept = Compositor("mouth", find), Compositor("mouth", find), []
+    for frame in range(40):
+        result = one(picture, green, alignment, points)
+        kept.append(bool((result[where] == picture[where]).all()))
+        if frame >= 20:
+            if frame == 20:
+                other.state = stored
+            np.testing.assert_array_equal(other(picture, green, alignment, points), result)
+        stored = one.state
+    assert kept[8:12] == [True] * 4 and not any(kept[:7]) and not any(kept[16:])
+    assert not one.state["occlusion"].any()

@@ -58,12 +58,14 @@ class Compositor:
         self._sharpening: float | None = None
         self._mask: NDArray[np.float32] | None = None
         self._occlusion: NDArray[np.float32] | None = None
+        self._looked = False
 
     def reset(self) -> None:
         """Forget what was smoothed over time: call it at scene cuts and where frames are left
         out.
         """
         self._gain = self._tone = self._mask = self._sharpening = self._occlusion = None
+        self._looked = False
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
@@ -75,6 +77,7 @@ class Compositor:
             "tone": self._tone,
             "mask": self._mask,
             "occlusion": self._occlusion,
+            "looked": np.array(self._looked),
         }
         state = {name: value for name, value in parts.items() if value is not None}
         # In double precision, as it is computed.
@@ -88,6 +91,7 @@ class Compositor:
     def state(self, state: Mapping[str, NDArray[Any]]) -> None:
         self._gain, self._tone = state.get("gain"), state.get("tone")
         self._mask, self._occlusion = state.get("mask"), state.get("occlusion")
+        self._looked = bool(state.get("looked", False))
         self._sharpening = float(state["sharpening"]) if "sharpening" in state else None
 
     def __call__(
@@ -109,8 +113,7 @@ class Compositor:
         mask = self._steady(face_mask(mesh) if self._region == "face" else mouth_mask(mesh))
         weight = self._comparable(mesh, mask)
         if self._find_occlusion is not None:
-            found = self._find_occlusion(crop, mesh, self._occlusion)
-            self._occlusion = self._fade_occlusion(found)
+            self._occlusion = self._covered(self._find_occlusion, crop, mesh)
             mask = mask * (1 - self._occlusion)
             weight = weight * (1 - self._occlusion)
         matched = self._match_colour(face, crop, weight)
@@ -141,9 +144,23 @@ class Compositor:
         self._mask = now
         return now
 
-    def _fade_occlusion(self, now: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Hands come into the mask at once and leave it softly."""
-        return now if self._occlusion is None else np.maximum(now, 0.5 * self._occlusion)
+    def _covered(
+        self, find: OcclusionNetwork, crop: NDArray[np.uint8], mesh: NDArray[np.floating]
+    ) -> NDArray[np.float32]:
+        """What is in front of the face. Hands come into the mask at once and leave it softly; while
+        nothing is there, every other frame is looked at.
+        """
+        before = self._occlusion
+        if before is not None and self._looked and not before.any():
+            self._looked = False
+            return before
+        self._looked = True
+        found = find(crop, mesh, before)
+        if before is None:
+            return found
+        faded = np.asarray(np.maximum(found, 0.5 * before), np.float32)
+        faded[faded < _NEGLIGIBLE] = 0
+        return faded
 
     def _match_colour(
         self, face: NDArray[np.uint8], crop: NDArray[np.uint8], weight: NDArray[np.float32]

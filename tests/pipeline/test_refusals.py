@@ -233,7 +233,7 @@ def test_a_huge_picture(maker: SwapTalk, job: dict, tmp_path: Path) -> None:
         ({"codec": "divx"}, "--codec"),
         ({"region": "ear"}, "--region"),
         ({"length": "long"}, "--length"),
-        ({"threads": -1}, "--threads"),
+        ({"threads": 2}, "from_pretrained"),
         ({"output": None}, "--output"),
         ({"source": (), "audio": None}, "--source"),
     ],

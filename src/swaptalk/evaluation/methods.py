@@ -395,7 +395,6 @@ class PipelineEditor:
                 length="video",
                 fps=str(FPS),
                 quality=str(LOSSLESS_ENOUGH),
-                quiet=True,
                 order=order,
             )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,11 +40,15 @@ from swaptalk.pipeline.render.preview import (
 from swaptalk.pipeline.render.smoothing import SmoothingStates
 from swaptalk.pipeline.render.write import chunk_frames, finished_frames, join, write_chunks
 from swaptalk.pipeline.report import Report, Stopwatch, peak_memory_bytes
+from swaptalk.pipeline.settings import JobSettings, LiveSettings, TemplateSettings, job_options
 from swaptalk.pipeline.template.build import write_template
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.template.template import Template, is_template
 from swaptalk.provenance.signing import SigningIdentity
 from swaptalk.storage.files import write_atomically
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,9 @@ class SwapTalk:
         bundle = ModelBundle.from_pretrained(folder, threads, device)
         return cls(bundle, Vision(), progress, signer)
 
-    def generate(self, options: GenerateOptions | None = None, **settings: Any) -> Report | None:
+    def generate(
+        self, options: GenerateOptions | None = None, **settings: Unpack[JobSettings]
+    ) -> Report | None:
         """Render a video (or, from a photo without audio, a photo). It appears when it is complete.
 
         Args:
@@ -125,7 +131,7 @@ class SwapTalk:
             InputError: an input or option is at fault; nothing is written.
             KeyboardInterrupt: finished chunks stay beside the output, for ``resume=True``.
         """
-        plan = self._plan(options or GenerateOptions(**settings), "render")
+        plan = self._plan(job_options(options, settings), "render")
         marks = self._marks(plan)
         stopwatch = Stopwatch()
         self._load(plan, speaks=plan.options.audio is not None)
@@ -138,7 +144,7 @@ class SwapTalk:
         return self._render(plan, plan.options.output, source, stopwatch, marks)
 
     def frames(
-        self, options: GenerateOptions | None = None, **settings: Any
+        self, options: GenerateOptions | None = None, **settings: Unpack[JobSettings]
     ) -> Iterator[NDArray[np.uint8]]:
         """Yield the composited frames, RGB (H, W, 3) uint8, instead of writing a video.
 
@@ -150,7 +156,7 @@ class SwapTalk:
         Raises:
             InputError: an input or option is at fault.
         """
-        plan = self._plan(options or GenerateOptions(**settings), "frames")
+        plan = self._plan(job_options(options, settings), "frames")
         marks = self._marks(plan)
         stopwatch = Stopwatch()
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
@@ -168,7 +174,7 @@ class SwapTalk:
         self,
         audio: Iterable[NDArray[np.floating[Any]]],
         options: GenerateOptions | None = None,
-        **settings: Any,
+        **settings: Unpack[LiveSettings],
     ) -> Iterator[NDArray[np.uint8]]:
         """Yield frames while somebody speaks, for voice agents and calls.
 
@@ -188,7 +194,7 @@ class SwapTalk:
             InputError: an input or option is at fault.
             ValueError: a chunk is not what it must be.
         """
-        plan = self._plan(options or GenerateOptions(**settings), "live")
+        plan = self._plan(job_options(options, settings, LiveSettings), "live")
         if plan.options.audio is not None:
             raise InputError(
                 "is given where chunks of sound are expected",
@@ -207,7 +213,7 @@ class SwapTalk:
                         yield marks.apply(picture)
 
     def list_faces(
-        self, options: GenerateOptions | None = None, **settings: Any
+        self, options: GenerateOptions | None = None, **settings: Unpack[JobSettings]
     ) -> list[FoundFace]:
         """Find the people in the target, and write their numbered contact sheet to ``list_faces``
         if it is given.
@@ -215,7 +221,7 @@ class SwapTalk:
         Raises:
             InputError: an input or option is at fault, or nobody is seen.
         """
-        plan = make_plan(options or GenerateOptions(**settings), "faces")
+        plan = make_plan(job_options(options, settings), "faces")
         selector = find_faces(plan, self._vision, self._progress, Stopwatch())
         if not selector.faces:
             raise InputError(
@@ -237,7 +243,7 @@ class SwapTalk:
         output: Path | str,
         *,
         embed: bool = False,
-        **settings: Any,
+        **settings: Unpack[TemplateSettings],
     ) -> Template:
         """Compile a target once, for many jobs: its faces, alignments, looks and codes in one file.
 
@@ -255,7 +261,8 @@ class SwapTalk:
         Raises:
             InputError: an input or option is at fault; nothing is written.
         """
-        options, output = GenerateOptions(target=Path(target), **settings), Path(output)
+        options = job_options(None, {"target": target, **settings}, TemplateSettings)
+        output = Path(output)
         if is_template(options.target):
             raise InputError(
                 "is a template already", path=target, remedy="give the video it was made of"

@@ -370,3 +370,18 @@ def test_the_chosen_person_is_known_again_after_a_cut(
         True,
         False,
     ]
+
+
+def test_networks_that_cannot_be_loaded_are_said(
+    maker: SwapTalk, networks, make_clip, make_wav, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are loaded in a thread of their own, whose failure is the job's."""
+
+    def load(*graphs: str) -> None:
+        raise InputError("a graph is damaged", remedy="install it again")
+
+    monkeypatch.setattr(networks, "load", load)
+    output = tmp_path / "out.mp4"
+    with pytest.raises(InputError, match="graph is damaged"):
+        maker.generate(target=make_clip(frames=3), audio=make_wav(0.2), output=output)
+    assert not output.exists()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,14 +134,14 @@ class SwapTalk:
         plan = self._plan(job_options(options, settings), "render")
         marks = self._marks(plan)
         stopwatch = Stopwatch()
-        self._load(plan, speaks=plan.options.audio is not None)
+        loading = self._load(plan, speaks=plan.options.audio is not None)
         source = self._source(plan, stopwatch)
         if plan.options.preview is not None:
             sheet = preview_sheet(self._preview(plan, source))
             marks.write_image(plan.options.preview, sheet)
         if plan.options.output is None:
             return None
-        return self._render(plan, plan.options.output, source, stopwatch, marks)
+        return self._render(plan, plan.options.output, source, stopwatch, marks, loading)
 
     def frames(
         self, options: GenerateOptions | None = None, **settings: Unpack[JobSettings]
@@ -206,7 +206,7 @@ class SwapTalk:
             loading = self._load(plan, speaks=True)
             source = self._source(plan, stopwatch)
             with closing(self._prepare(plan, source, Path(folder), stopwatch, speech)) as faces:
-                loading.join()  # this too before the first sound is asked for, so that none waits
+                loading.result()  # this too before the first sound is asked for, so that none waits
                 faces.keep(range(min(len(faces.analysis), PREPARED_FRAMES)))
                 with closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames:
                     for picture in frames:
@@ -291,7 +291,7 @@ class SwapTalk:
             self._progress.note(note)
         return plan
 
-    def _load(self, plan: Plan, speaks: bool) -> threading.Thread:
+    def _load(self, plan: Plan, speaks: bool) -> Future[None]:
         """Get the networks of a job ready while its target is analysed: compiling them takes a
         second.
         """
@@ -302,9 +302,10 @@ class SwapTalk:
             *(["motion", "lipsync"] if speaks else []),
             "decoder",
         ]
-        thread = threading.Thread(target=self._networks.load, args=wanted, name="load")
-        thread.start()
-        return thread
+        executor = ThreadPoolExecutor(1, "load")
+        loading = executor.submit(self._networks.load, *wanted)
+        executor.shutdown(wait=False)
+        return loading
 
     def _source(self, plan: Plan, stopwatch: Stopwatch) -> AnySource | None:
         options = plan.options
@@ -350,7 +351,13 @@ class SwapTalk:
         )
 
     def _render(
-        self, plan: Plan, output: Path, source: AnySource | None, stopwatch: Stopwatch, marks: Marks
+        self,
+        plan: Plan,
+        output: Path,
+        source: AnySource | None,
+        stopwatch: Stopwatch,
+        marks: Marks,
+        loading: Future[None],
     ) -> Report:
         with (
             full_disk_explained(output.parent),
@@ -360,6 +367,7 @@ class SwapTalk:
             job.begin(plan.options.resume)
             done, unsigned = finished_frames(plan, job), job.unsigned(output.suffix)
             with closing(self._prepare(plan, source, job.analysis, stopwatch)) as faces:
+                loading.result()  # what went wrong there is raised here
                 self._progress.begin("generate", plan.frames, done)
                 states = SmoothingStates(job.smoothing, chunk_frames(plan))
                 indices = range(done, plan.frames)
@@ -402,9 +410,10 @@ class SwapTalk:
         """
         plan = self._plan(options, "frames")
         marks = self._marks(plan)
-        self._load(plan, speaks=options.audio is not None)
+        loading = self._load(plan, speaks=options.audio is not None)
         source = self._source(plan, Stopwatch())
         frames = self._preview(plan, source, at)
+        loading.result()
         if options.preview is not None:
             marks.write_image(options.preview, preview_sheet(frames))
         return [replace(one, after=marks.apply(one.after)) for one in frames], float(plan.seconds)

@@ -5,7 +5,7 @@
 DATASET is a folder of ``swaptalk prepare``; only its test split is shown.
 
 - ``reconstructions.png``: 24 faces, each above what the decoder makes of its codes.
-- ``swaps.png``: 24 swaps: source, target, result.
+- ``swaps.png``: 24 swaps: source, target, composite, result.
 - ``lips.png``: six clips, each real, with its own sound and with another clip's.
 """
 
@@ -14,16 +14,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from swaptalk.data.store import Dataset, Item
+from swaptalk.faces.editing.face_composite import FacePhoto, composite_face, shape_difference
 from swaptalk.faces.geometry.pose import estimate_pose
 from swaptalk.faces.geometry.topology import mouth_openness
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.pipeline.analysis.reference import assign_references, choose_references
-from swaptalk.pipeline.analysis.source import Source, SourceFace
+from swaptalk.pipeline.networks import MASK_SIZE
 
 FACES, SWAPS, CLIPS = 24, 24, 6
 #: Faces beside one another, and frames of a clip.
@@ -80,15 +82,23 @@ def reconstructions(bundle: ModelBundle, photos: Faces) -> list[NDArray[np.uint8
 
 
 def swaps(
-    bundle: ModelBundle, sources: list[SourceFace], targets: list[SourceFace]
+    bundle: ModelBundle, sources: list[FacePhoto], targets: list[FacePhoto]
 ) -> list[NDArray[np.uint8]]:
-    """Source, target and result in columns."""
+    """Source, target, composite and result in columns."""
     pictures = [np.stack([face.crop for face in faces]) for faces in (sources, targets)]
-    made = []
-    for source, target, latents in zip(sources, targets, coded(bundle, pictures[1]), strict=True):
-        identity = Source([source], bundle).identity(estimate_pose(target.mesh))
-        made.append(bundle.decode(bundle.swap(latents[None], identity))[0])
-    parts = (*pictures, np.stack(made))
+    composites, made = [], []
+    for source, target in zip(sources, targets, strict=True):
+        difference = shape_difference([source], target.shape)
+        composite = composite_face(
+            [source], target.crop, target.mesh, difference, target.has_glasses
+        )
+        mask = cv2.resize(composite.mask, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA)
+        latents = bundle.encode(composite.picture[None])
+        identity = bundle.identity(bundle.encode(source.crop[None]))
+        swapped = bundle.swap(latents, np.asarray(mask, np.float32)[None, None], identity)
+        composites.append(composite.picture)
+        made.append(bundle.decode(swapped)[0])
+    parts = (*pictures, np.stack(composites), np.stack(made))
     return [strip(part[k : k + COLUMNS]) for k in range(0, len(sources), COLUMNS) for part in parts]
 
 
@@ -136,7 +146,7 @@ def main() -> None:
     photos = [item for item in dataset.select("test", ("photo",)) if item.scale < LARGEST_SCALE]
     drawn = [photos[int(k)] for k in rng.permutation(len(photos))[: FACES + 2 * SWAPS]]
     faces = [
-        SourceFace(dataset.picture(item, 0), np.asarray(dataset.landmarks(item)[0]))
+        FacePhoto(dataset.picture(item, 0), np.array(dataset.landmarks(item)[0], np.float32))
         for item in drawn
     ]
     save(

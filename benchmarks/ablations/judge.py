@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.store import Dataset, Item
 from swaptalk.faces.detection.landmarks import FaceMesh
 from swaptalk.faces.detection.recognise import MobileFaceNet
+from swaptalk.faces.editing.face_composite import FacePhoto, composite_face, shape_difference
 from swaptalk.faces.geometry.mouth_view import mouth_view
 from swaptalk.faces.geometry.pose import estimate_pose
 from swaptalk.faces.geometry.recognition_crop import recognition_crop
@@ -30,7 +32,7 @@ from swaptalk.metrics.own_sync import OwnSyncScorer
 from swaptalk.metrics.perceptual import PerceptualDistance
 from swaptalk.metrics.ssim import ssim
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
-from swaptalk.models.swap import SwapConfig, SwapTransformer
+from swaptalk.models.swap import MASK_DETAIL, SwapConfig, SwapTransformer
 from swaptalk.training.pretrained import fingerprint, load_network
 
 #: Faces that go through the networks together, and frames of each clip that are made.
@@ -111,6 +113,7 @@ class Judge:
         grid, config = latents.shape[-1], network.config
         swap = SwapTransformer(SwapConfig(latent_channels=config.latent_channels, grid=grid)).eval()
         lips = LipSync(LipSyncConfig(latent_channels=config.latent_channels)).eval()
+        mask = torch.zeros(1, 1, MASK_DETAIL * grid, MASK_DETAIL * grid)
         tokens = torch.zeros(1, LipSyncConfig().motion_window, LipSyncConfig().motion_channels)
         return {
             "LPIPS-Alex": [
@@ -128,7 +131,7 @@ class Judge:
                 grid**2 * config.codebook_heads * float(np.log2(config.codebook_size))
             ],
             "GFLOP, autoencoder": [_gflop(lambda: network.decode(network.encode(face)))],
-            "GFLOP, default swap": [_gflop(lambda: swap(one, one))],
+            "GFLOP, default swap": [_gflop(lambda: swap(one, mask, one))],
             "GFLOP, default lip-sync": [_gflop(lambda: lips(one, one, tokens))],
         }
 
@@ -142,10 +145,12 @@ class Judge:
             np.stack([np.asarray(self._dataset.landmarks(i)[0]) for i in items])
             for items in (sources, targets)
         ]
-        source, target = (_in_parts(vqgan.encode, to_tensor(p)) for p in pictures)
-        swapped = torch.cat(
-            [swap(t, s) for t, s in zip(target.split(_BATCH), source.split(_BATCH), strict=True)]
+        composites, masks = _composites(pictures, meshes, MASK_DETAIL * swap.config.grid)
+        source, composite = (
+            _in_parts(vqgan.encode, to_tensor(p)) for p in (pictures[0], composites)
         )
+        parts = (x.split(_BATCH) for x in (composite, masks, source))
+        swapped = torch.cat([swap(*part) for part in zip(*parts, strict=True)])
         made = to_pictures(_in_parts(vqgan.decode, swapped))
         found = self._measured(made, meshes[1])
         wanted = self._measured(pictures[1], meshes[1])
@@ -217,6 +222,21 @@ class Judge:
             for name, value in values.items():
                 numbers.setdefault(name, []).append(value)
         return numbers
+
+
+def _composites(
+    pictures: list[Pictures], meshes: list[NDArray[np.float32]], side: int
+) -> tuple[Pictures, Tensor]:
+    """Composites (N, 256, 256, 3) of sources on targets, and masks (N, 1, side, side) of them."""
+    made = []
+    for source, source_mesh, target, target_mesh in zip(
+        pictures[0], meshes[0], pictures[1], meshes[1], strict=True
+    ):
+        photo, wearer = FacePhoto(source, source_mesh), FacePhoto(target, target_mesh)
+        difference = shape_difference([photo], wearer.shape)
+        made.append(composite_face([photo], target, target_mesh, difference, wearer.has_glasses))
+    masks = [cv2.resize(m.mask, (side, side), interpolation=cv2.INTER_AREA) for m in made]
+    return np.stack([m.picture for m in made]), torch.from_numpy(np.stack(masks)[:, None])
 
 
 def _in_parts(network: Any, inputs: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def options(material: Path, output: Path, **changes: object) -> Options:
         "photos": material / "photos",
         "output": output,
         "protocols": ("self",),
-        "rows": ("ground-truth", "mesh-warp"),
+        "rows": ("ground-truth", "composite"),
         "command": (command,),
         "every": 13,
         "videos": 1,
@@ -120,7 +120,7 @@ def test_whole_run_and_going_on_with_it(
     assert report["clips_measured"] == 2 and report["gallery_size"] == 2
     assert {s["what"] for s in report["skipped"]} == {"broken", "wall"}
     table = {line["method"]: line["metrics"] for line in report["table"]}
-    copied, warped = table["Copier"], table["Mesh-warp swap"]
+    copied, warped = table["Copier"], table["Composite alone"]
     # A copy of the target: perfect pictures and lips, nobody's identity changed.
     assert copied["lmd"]["value"] == pytest.approx(0, abs=1e-6) and copied["ssim"][
         "value"

@@ -25,9 +25,9 @@ def test_the_picture_turns_in_all_directions() -> None:
     mesh = crop_mesh()
     picture = marked_picture(mesh)
     shifts = [
-        dot(repose(picture, mesh, np.random.default_rng(k))) - dot(picture) for k in range(12)
+        dot(repose(picture, mesh, np.random.default_rng(k))[0]) - dot(picture) for k in range(12)
     ]
     x, y = np.array(shifts).T
     assert (x < -4).any() and (x > 4).any() and (y < -4).any() and (y > 4).any()
-    again = repose(picture, mesh, np.random.default_rng(3))
-    assert np.array_equal(again, repose(picture, mesh, np.random.default_rng(3)))
+    again = [repose(picture, mesh, np.random.default_rng(3)) for _ in range(2)]
+    assert all(np.array_equal(a, b) for a, b in zip(*again, strict=True))

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("torch")
 
 from swaptalk.data.faces import held_out_faces  # noqa: E402
+from swaptalk.data.frames import FrameSampler  # noqa: E402
 from swaptalk.data.latents import LatentCache  # noqa: E402
-from swaptalk.data.pairs import FrameSampler  # noqa: E402
 from swaptalk.data.prepare import index_units  # noqa: E402
 from swaptalk.data.split import FEWEST_PEOPLE, validation_people  # noqa: E402
 from swaptalk.data.store import Dataset, read_index, write_index  # noqa: E402

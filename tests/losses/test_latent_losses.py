@@ -3,29 +3,37 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from swaptalk.faces.geometry.mouth_motion import MOTION_CHANNELS  # noqa: E402
+from swaptalk.losses.answer import answer_loss, answer_picture_loss  # noqa: E402
 from swaptalk.losses.code import code_loss, position_weights  # noqa: E402
 from swaptalk.losses.motion import correlation_loss, spread_loss, token_loss, velocity_loss  # noqa: E402
 from swaptalk.losses.mouth import mouth, mouth_loss  # noqa: E402
-from swaptalk.losses.proxy import face_weights, proxy_loss, proxy_picture_loss  # noqa: E402
 
 
 def test_weights_average_to_one() -> None:
     assert float(position_weights().mean()) == pytest.approx(1)
-    assert float(face_weights().mean()) == pytest.approx(1)
 
 
-def test_proxies_of_no_quality_do_not_count() -> None:
-    swapped, proxy = torch.zeros(3, 4, 16, 16), torch.zeros(3, 4, 16, 16)
-    proxy[1] = 100
-    assert proxy_loss(swapped, proxy, torch.tensor([1.0, 0.0, 0.5])) == 0
-    assert proxy_loss(swapped, proxy, torch.tensor([1.0, 1.0, 0.5])) > 10
-    assert proxy_loss(swapped, proxy, torch.zeros(3)) == 0
-    assert (
-        proxy_picture_loss(
-            torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 8, 8), torch.tensor([1.0, 0.0])
-        )
-        == 1
+def test_the_face_counts_more_than_what_surrounds_it() -> None:
+    area = torch.zeros(1, 1, 64, 64)
+    area[..., 16:48, 16:48] = 1
+    answer, weight = torch.zeros(1, 4, 16, 16), torch.ones(1)
+    on_face, beside = answer.clone(), answer.clone()
+    on_face[..., 8, 8] = beside[..., 0, 0] = 1
+    near, far = (answer_loss(result, answer, area, weight) for result in (on_face, beside))
+    assert answer_loss(answer, answer, area, weight) == 0
+    assert float(near / far) == pytest.approx(5, rel=1e-3)
+    picture = torch.zeros(1, 3, 64, 64)
+    assert answer_picture_loss(picture + area, picture, area, weight) > 4 * answer_picture_loss(
+        picture + (1 - area) / 3, picture, area, weight
     )
+
+
+def test_answers_of_no_weight_do_not_count() -> None:
+    area, answer = torch.ones(2, 1, 16, 16), torch.zeros(2, 4, 16, 16)
+    result = answer.clone()
+    result[1] = 100
+    assert answer_loss(result, answer, area, torch.tensor([1.0, 0.0])) == 0
+    assert answer_loss(result, answer, area, torch.tensor([1.0, 0.5])) > 10
 
 
 def test_the_mouth_counts_most_in_the_code() -> None:

@@ -22,7 +22,7 @@ class PoolingNetworks:
     the motion of the moment; silence's motion is 0, speech's is positive.
     """
 
-    motion_window = 5
+    motion_window, latent_channels = 5, 3
     silent_motion = np.zeros(1, np.float32)
     fingerprint, arithmetic = "pooling", "numpy"
 
@@ -54,6 +54,7 @@ class PoolingNetworks:
     def swap(
         self,
         latents: NDArray[np.float32],
+        mask: NDArray[np.float32],
         identity: NDArray[np.float32],
         strength: float = 1.0,
     ) -> NDArray[np.float32]:

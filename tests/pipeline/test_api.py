@@ -232,7 +232,7 @@ def test_strength_nought_keeps_the_face(
     assert change(kept, before) < change(full, before)
 
 
-def test_several_photos_of_the_source_are_averaged(
+def test_several_photos_of_the_source_serve_together(
     maker: SwapTalk,
     networks,
     photo: Path,
@@ -245,7 +245,9 @@ def test_several_photos_of_the_source_are_averaged(
     monkeypatch.setattr(
         networks, "identity", lambda latents: seen.append(latents.shape) or identity(latents)
     )
-    maker.generate(source=(photo, other_photo), target=photo, output=tmp_path / "out.png")
+    mirrored = tmp_path / "mirrored.png"
+    write_image(mirrored, np.ascontiguousarray(read_image(other_photo)[:, ::-1]))
+    maker.generate(source=(other_photo, mirrored), target=photo, output=tmp_path / "out.png")
     assert seen == [(2, 3, 16, 16)]
 
 

@@ -31,6 +31,7 @@ from swaptalk.training.pretrained import fingerprint, load_network  # noqa: E402
 from swaptalk.training.stages.swap import SwapOptions  # noqa: E402
 
 Z = torch.randn(2, 16, 16, 16, generator=torch.Generator().manual_seed(0))
+MASK = torch.linspace(0, 1, 2 * 64 * 64).reshape(2, 1, 64, 64)
 SMALL = {
     "vqgan": (
         lambda: VQGAN(
@@ -47,7 +48,7 @@ SMALL = {
     ),
     "swap": (
         lambda: SwapTransformer(SwapConfig(16, width=16, layers=2, heads=2)),
-        lambda m: m(Z, Z.flip(0)),
+        lambda m: m(Z, MASK, Z.flip(0)),
     ),
     "lipsync": (
         lambda: LipSync(LipSyncConfig(16, warp_width=8, widths=(8, 16), token_width=8, heads=2)),

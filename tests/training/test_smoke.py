@@ -1,5 +1,5 @@
-"""The whole way on a tiny set: prepare, every stage, export, generate. ``make train-smoke`` runs
-this file.
+"""The whole way on a tiny set: the recipe ``recipes/tiny`` (prepare, every stage, export), then
+generate. ``make train-smoke`` runs this file.
 
 Two photographs in the public domain are made to speak, so that every stage has what it needs.
 """
@@ -43,6 +43,8 @@ FRAMES = 60
 TEACHER = Path(os.environ.get("SWAPTALK_SHARED", Path(__file__).parents[3] / "shared")) / (
     "models/face_landmarks_detector.tflite"
 )
+RECIPE = Path(__file__).parents[2] / "recipes" / "tiny"
+STAGES = ("vqgan", "expert", "swap", "sync-scorer", "lipsync", "lips")
 STEPS = 4
 #: Largest relative difference of a number between two runs of the same steps, written with six
 #: digits. Other batches differ by tens of per cent.
@@ -51,168 +53,6 @@ ROUNDING = 0.001
 CUT = {
     "grace-hopper": (slice(20, 380), slice(60, 460)),
     "astronaut": (slice(0, 280), slice(90, 370)),
-}
-TINY = (
-    "--accelerator",
-    "cpu",
-    "--precision",
-    "32-true",
-    "--no-tensorboard",
-    "--threads",
-    "0",
-    "--log-every",
-    "1",
-    "--evaluate-every",
-    "0",
-    "--warm-up",
-    "2",
-    "--decay-share",
-    "0",
-)
-STAGES = {
-    "vqgan": (
-        "--batch-size",
-        "2",
-        "--perceptual-network",
-        "alex",
-        "--quantize-from",
-        "1",
-        "--identity-from",
-        "2",
-        "--adversarial-from",
-        "2",
-        "--adversarial-rise",
-        "1",
-        "--model.latent-channels",
-        "16",
-        "--model.encoder-widths",
-        "8",
-        "12",
-        "16",
-        "--model.encoder-blocks",
-        "1",
-        "1",
-        "1",
-        "--model.decoder-widths",
-        "8",
-        "12",
-        "16",
-        "--model.decoder-blocks",
-        "1",
-        "1",
-        "1",
-        "--model.codebook-size",
-        "32",
-        "--discriminator.widths",
-        "8",
-        "8",
-    ),
-    "expert": (
-        "--batch-size",
-        "8",
-        "--model.width",
-        "8",
-        "--model.audio-width",
-        "16",
-        "--model.embedding",
-        "16",
-        "--model.latent-channels",
-        "16",
-        "--embed-frames",
-        "30",
-    ),
-    "swap": (
-        "--batch-size",
-        "4",
-        "--proxies",
-        "4",
-        "--decode-from",
-        "2",
-        "--model.width",
-        "16",
-        "--model.layers",
-        "1",
-        "--model.heads",
-        "2",
-        "--model.latent-channels",
-        "16",
-        "--free-share",
-        "0.2",
-        "--maximum-scale",
-        "9",
-        "--perceptual-network",
-        "alex",
-        "--adversarial-from",
-        "2",
-        "--geometry-steps",
-        "20",
-        "--discriminator.widths",
-        "8",
-        "8",
-    ),
-    "lips": ("--batch-size", "4", "--model.width", "8", "--model.features", "16", "--frames", "12"),
-    "sync-scorer": (
-        "--batch-size",
-        "2",
-        "--frames",
-        "30",
-        "--model.width",
-        "8",
-        "--model.audio-width",
-        "16",
-        "--model.frame-features",
-        "16",
-        "--model.embedding",
-        "16",
-    ),
-    "lipsync": (
-        "--batch-size",
-        "2",
-        "--speech-batch",
-        "2",
-        "--speech-tokens",
-        "30",
-        "--decode-from",
-        "1",
-        "--sync-from",
-        "2",
-        "--driven-from",
-        "2",
-        "--driven-share",
-        "0.7",
-        "--weights.mouth-perceptual",
-        "0",
-        "--photo-share",
-        "0.3",
-        "--geometry-steps",
-        "20",
-        "--swapped-share",
-        "0.5",
-        "--weights.adversarial",
-        "0.03",
-        "--adversarial-from",
-        "2",
-        "--adversarial-rise",
-        "1",
-        "--discriminator.widths",
-        "8",
-        "8",
-        "--model.latent-channels",
-        "16",
-        "--model.warp-width",
-        "8",
-        "--model.widths",
-        "8",
-        "16",
-        "--model.token-width",
-        "8",
-        "--model.heads",
-        "2",
-        "--audio.width",
-        "16",
-        "--embed-frames",
-        "30",
-    ),
 }
 
 
@@ -300,38 +140,24 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def train_all(*arguments: str | Path) -> int:
+    return main(["train", "all", "--recipe", str(RECIPE), *map(str, arguments)])
+
+
 @pytest.fixture(scope="module")
 def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Trains a stage, once for each set of arguments; prepares the dataset first."""
+    """Runs the whole recipe, then returns a stage's run; trains a stage alone if it is told to."""
     home = tmp_path_factory.mktemp("training")
-    assert (
-        main(
-            [
-                "prepare",
-                str(footage),
-                "--out",
-                str(home / "data"),
-                "--workers",
-                "1",
-                "--test-share",
-                "0",
-            ]
-        )
-        == 0
-    )
+    assert train_all("--footage", footage, "--out", home, "--data", home / "data") == 0
 
     def arguments(stage: str, out: Path) -> list[str]:
         needed = (
             [] if stage in ("vqgan", "lips", "sync-scorer") else ["--vqgan", str(train("vqgan"))]
         )
         needed += ["--teacher", str(TEACHER)] if stage == "lips" else []
-        needed += (
-            ["--expert", str(train("expert")), "--swap", str(train("swap"))]
-            if stage == "lipsync"
-            else []
-        )
-        options = [*TINY, *STAGES[stage], *needed, "--data", str(home / "data")]
-        return ["train", stage, *options, "--out", str(out), "--steps", str(STEPS)]
+        needed += ["--expert", str(train("expert"))] if stage == "lipsync" else []
+        options = ["--config", str(RECIPE / f"{stage}.json"), *needed, "--data", str(home / "data")]
+        return ["train", stage, *options, "--out", str(out)]
 
     def train(stage: str, name: str = "", fresh: bool = False) -> Path:
         out = home / (name or stage)
@@ -429,7 +255,7 @@ def teacher() -> Path:
     return TEACHER
 
 
-@pytest.mark.parametrize("stage", list(STAGES))
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_trains_and_a_killed_one_has_the_same_curve(
     stage: str, run: Callable[..., Path], request: pytest.FixtureRequest
 ) -> None:
@@ -446,10 +272,50 @@ def test_a_stage_trains_and_a_killed_one_has_the_same_curve(
     assert stage in ("expert", "sync-scorer") or any((parts / "samples").iterdir())
 
 
+def test_a_recipe_skips_what_is_done_and_goes_on_with_the_rest(
+    run: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = run.home  # type: ignore[attr-defined]
+    out = tmp_path / "moved"
+    shutil.copytree(home, out, ignore=shutil.ignore_patterns("data", "*-parts"))
+    shutil.rmtree(out / "sync-scorer")
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.name == "checkpoint.pt"}
+    bundle = (out / "bundle" / "bundle.json").stat().st_mtime_ns
+    capsys.readouterr()
+    assert train_all("--out", out, "--data", home / "data") == 0  # without the footage
+    said = capsys.readouterr().out
+    assert [line for line in said.splitlines() if "already" in line] == [
+        f"{home / 'data'}: prepared already",
+        *(f"{name}: finished already" for name in ("vqgan", "expert", "swap", "lipsync")),
+        f"{out / 'bundle'}: exported already",
+    ]
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert (out / "bundle" / "bundle.json").stat().st_mtime_ns == bundle
+    again = rows(out / "sync-scorer" / "log.csv")
+    assert_same_curve(again, rows(run("sync-scorer") / "log.csv"), "trained again")
+
+
+def test_a_recipe_refuses_runs_made_otherwise(
+    run: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = run.home  # type: ignore[attr-defined]
+    recipe = tmp_path / "other"
+    shutil.copytree(RECIPE, recipe)
+    values = json.loads((recipe / "swap.json").read_text())
+    (recipe / "swap.json").write_text(json.dumps({**values, "learning_rate": 0.01}))
+    places = ["--out", str(home), "--data", str(home / "data")]
+    assert main(["train", "all", "--recipe", str(recipe), *places]) == 2
+    assert f"{home / 'swap'}: was made with another learning_rate" in capsys.readouterr().err
+    shutil.copy(RECIPE / "swap.json", recipe)
+    values = json.loads((recipe / "recipe.json").read_text())
+    values["prepare"]["moments"] = 4
+    (recipe / "recipe.json").write_text(json.dumps(values))
+    assert main(["train", "all", "--recipe", str(recipe), *places]) == 2
+    assert f"{home / 'data'}: was prepared in another way" in capsys.readouterr().err
+
+
 def test_export_and_generate(run: Callable[..., Path], footage: Path, tmp_path: Path) -> None:
-    bundle = tmp_path / "bundle"
-    runs = [str(run(stage)) for stage in STAGES if stage != "lips"]
-    assert main(["export", *runs, "--out", str(bundle)]) == 0
+    bundle = run.home / "bundle"  # type: ignore[attr-defined]
     described = json.loads((bundle / "bundle.json").read_text())["description"]
     assert (
         described["stages"]["vqgan"]["steps"] == 4
@@ -488,8 +354,8 @@ def test_a_sync_scorer_is_exported_and_measures(run: Callable[..., Path], tmp_pa
     again = tmp_path / "aligned"
     data = str(run.home / "data")  # type: ignore[attr-defined]
     aligned = [
-        *TINY,
-        *STAGES["sync-scorer"],
+        "--config",
+        str(RECIPE / "sync-scorer.json"),
         "--data",
         data,
         "--out",

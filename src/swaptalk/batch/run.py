@@ -244,7 +244,8 @@ def _shared_key(row: Row) -> tuple[str, ...]:
 
 def _source_key(options: GenerateOptions) -> tuple[object, ...]:
     """Key of the swap: rows of one target with equal keys can share a built-in source."""
-    return tuple(photo.resolve() for photo in options.source), options.source_face, options.strength
+    photos = tuple(photo.resolve() for photo in options.source)
+    return photos, options.source_face, options.strength, options.shape
 
 
 def _template_task(
@@ -271,7 +272,17 @@ def _template_task(
     )
     inputs = [file_fingerprint(file) for file in (options.target, *options.source)]
     fingerprint = " ".join(
-        map(str, (*inputs, settings.models, options.source_face, options.strength, key))
+        map(
+            str,
+            (
+                *inputs,
+                settings.models,
+                options.source_face,
+                options.strength,
+                options.shape,
+                key,
+            ),
+        )
     )
     frames = round(length * TEMPLATE_COST)
     return Task(path.stem, "template", options, path.with_suffix(".json"), fingerprint, frames)

@@ -143,7 +143,8 @@ def _build(maker: SwapTalk, options: GenerateOptions, output: Path) -> None:
         name: getattr(options, name) for name in ("face", "start", "end", "fps", "resolution")
     }
     person = {
-        name: getattr(options, name) for name in ("source", "source_face", "strength", "consent")
+        name: getattr(options, name)
+        for name in ("source", "source_face", "strength", "shape", "consent")
     }
     try:
         maker.build_template(options.target, output, **settings, **person)

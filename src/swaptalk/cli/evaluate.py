@@ -19,10 +19,10 @@ from swaptalk.evaluation.methods import (
     LATENT_SYNC_FIRST,
     RESTORED,
     CommandMethod,
+    CompositeSwap,
     CopyTarget,
     ExternalFolder,
     GroundTruth,
-    MeshWarpSwap,
     Method,
     PipelineEditor,
     check_names,
@@ -52,7 +52,7 @@ from swaptalk.storage.hashing import sha256_of
 RowName = Literal[
     "ground-truth",
     "copy-target",
-    "mesh-warp",
+    "composite",
     "cascades",
     "restored",
     "halves",
@@ -211,8 +211,8 @@ def _methods(options: Options, observer: Observer) -> list[Method]:
             methods.append(GroundTruth())
         elif row == "copy-target":
             methods.append(CopyTarget())
-        elif row == "mesh-warp":
-            methods.append(MeshWarpSwap(observer))
+        elif row == "composite":
+            methods.append(CompositeSwap(observer))
         else:
             editor = editor or PipelineEditor(options.models, options.threads)
             methods += made_of_modules(editor, _MODULE_ROWS[row])

@@ -37,6 +37,8 @@ class Options:
     """Folders of runs."""
     out: Path
     """Folder of the bundle, replaced if it exists (single networks: .safetensors or .onnx)."""
+    base: Path | None = None
+    """Bundle that supplies the stages of which no run is given."""
 
 
 def run(options: Options) -> int:
@@ -50,7 +52,7 @@ def run(options: Options) -> int:
         SINGLE[stages[0]](options.runs[0], options.out)
         print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
         return 0
-    differences = export_runs(options.runs, options.out)
+    differences = export_runs(options.runs, options.out, options.base)
     for graph, difference in differences.items():
         print(f"{graph}: PyTorch and ONNX Runtime differ by at most {difference:.2g}")
     size = sum(p.stat().st_size for p in options.out.iterdir() if p.is_file())

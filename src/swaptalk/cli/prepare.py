@@ -30,10 +30,14 @@ class Options:
     """Number of processes; 0: one for each core."""
     max_seconds: float = 0.0
     """Seconds used of each clip, from its beginning; 0: all."""
+    moments: int = 0
+    """Pictures kept of each clip, spread over it, without its sound; 0: whole clips."""
     test_share: float = 0.1
     """Share of people kept for testing where no index.csv says."""
     identities: bool = True
     """Recognise people without a label. Needs the model file 'sface'."""
+    exclude: Path | None = None
+    """CSV file (name, reason) of photos and clips to leave out."""
 
 
 def run(options: Options) -> int:
@@ -42,12 +46,18 @@ def run(options: Options) -> int:
         raise InputError("no footage given", remedy="name videos, photos or folders")
     if not 0 <= options.test_share < 1:
         raise InputError("--test-share must be at least 0 and below 1", remedy="0.1 is usual")
-    if options.workers < 0 or options.max_seconds < 0:
+    if min(options.workers, options.max_seconds, options.moments) < 0:
         raise InputError(
-            "--workers and --max-seconds must not be negative", remedy="leave them out"
+            "--workers, --max-seconds and --moments must not be negative", remedy="leave them out"
         )
     settings = PrepareSettings(
-        options.out, options.workers, options.max_seconds, options.test_share, options.identities
+        options.out,
+        options.workers,
+        options.max_seconds,
+        options.test_share,
+        options.identities,
+        options.moments,
+        options.exclude,
     )
     bar: Any = tqdm(desc="prepare", unit="unit", file=sys.stderr, disable=not sys.stderr.isatty())
 

@@ -1,80 +1,31 @@
-"""``swaptalk train STAGE``: train one network."""
+"""``swaptalk train STAGE``: train one network, or with ``all`` the networks of a recipe."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning_fabric  # noqa: F401 - so that a missing extra is noticed here and said in one line
 import torch  # noqa: F401
 import tyro
 
+from swaptalk.cli import train_all
 from swaptalk.errors import InputError
 from swaptalk.training.options import LoopOptions, from_dict, read_json
+from swaptalk.training.recipe import fill
+from swaptalk.training.registry import STAGES, create_stage, options_of
 
-
-@dataclass(frozen=True)
-class StageEntry:
-    """Where a stage lives; imported only when it is called."""
-
-    summary: str
-    module: str
-    options: str
-    stage: str
-
-
-STAGES: dict[str, StageEntry] = {
-    "vqgan": StageEntry(
-        "the face autoencoder; comes first",
-        "swaptalk.training.stages.vqgan",
-        "VQGANOptions",
-        "VQGANStage",
-    ),
-    "expert": StageEntry(
-        "the judge of lips and sound; needs an autoencoder",
-        "swaptalk.training.stages.expert",
-        "ExpertOptions",
-        "ExpertStage",
-    ),
-    "swap": StageEntry(
-        "face swapping; needs an autoencoder",
-        "swaptalk.training.stages.swap",
-        "SwapOptions",
-        "SwapStage",
-    ),
-    "lipsync": StageEntry(
-        "lip-sync; needs an autoencoder and an expert",
-        "swaptalk.training.stages.lipsync",
-        "LipSyncOptions",
-        "LipSyncStage",
-    ),
-    "lips": StageEntry(
-        "the network that measures lips",
-        "swaptalk.training.stages.lips",
-        "LipOptions",
-        "LipStage",
-    ),
-    "occlusion": StageEntry(
-        "the network that finds what lies in front of a face",
-        "swaptalk.training.stages.occlusion",
-        "OcclusionOptions",
-        "OcclusionStage",
-    ),
-    "sync-scorer": StageEntry(
-        "the sync network of 'swaptalk evaluate'",
-        "swaptalk.training.stages.sync_scorer",
-        "SyncScorerOptions",
-        "SyncScorerStage",
-    ),
-}
+#: Goes in the place of a stage and runs a recipe.
+ALL = "all"
 
 USAGE = """usage: swaptalk train STAGE [--config FILE] [--option value]...
+       swaptalk train all --recipe FOLDER [--option value]...
 
 stages, in order:
 {stages}
+
+recipes:
+  {all:<{width}}  all stages of a recipe, from footage to bundle
 
 The folder of a run holds its checkpoint, log.csv, metrics.csv, sample sheets and TensorBoard files.
 The same command resumes an interrupted run. --config reads options from JSON, such as the
@@ -83,15 +34,8 @@ config.json of another run; options on the command line override it.
 """
 
 
-def options_of(stage: str) -> type[LoopOptions]:
-    """Return the dataclass of a stage's options."""
-    entry = STAGES[stage]
-    kind: type[LoopOptions] = getattr(importlib.import_module(entry.module), entry.options)
-    return kind
-
-
-def parse(arguments: Sequence[str]) -> tuple[str, LoopOptions]:
-    """Parse the arguments of ``swaptalk train`` into stage and options.
+def parse(arguments: Sequence[str]) -> tuple[str, LoopOptions | train_all.Options]:
+    """Parse the arguments of ``swaptalk train`` into stage, or ``all``, and options.
 
     Raises:
         InputError: unknown stage, or a file of options for another stage.
@@ -101,13 +45,18 @@ def parse(arguments: Sequence[str]) -> tuple[str, LoopOptions]:
         width = max(map(len, STAGES))
         print(
             USAGE.format(
-                stages="\n".join(f"  {name:<{width}}  {e.summary}" for name, e in STAGES.items())
+                stages="\n".join(f"  {name:<{width}}  {e.summary}" for name, e in STAGES.items()),
+                all=ALL,
+                width=width,
             )
         )
         raise SystemExit(0 if arguments else 2)
     stage, rest = arguments[0], list(arguments[1:])
+    if stage == ALL:
+        return ALL, train_all.parse(rest)
     if stage not in STAGES:
-        raise InputError(f"no such stage: {stage}", remedy=f"choose one of {', '.join(STAGES)}")
+        names = ", ".join((*STAGES, ALL))
+        raise InputError(f"no such stage: {stage}", remedy=f"choose one of {names}")
     file, rest = _take_config(rest)
     kind = options_of(stage)
     default = kind(out=Path("runs") / stage) if file is None else _from_file(stage, kind, file)
@@ -143,16 +92,18 @@ def _from_file(stage: str, kind: type[LoopOptions], file: Path) -> LoopOptions:
                 remedy="name another file",
             )
         values = values["options"]
-    return from_dict(kind, {"out": f"runs/{stage}", **values})
+    values = fill(values, {"recipe": str(file.parent)}, file)
+    return from_dict(kind, {"out": f"runs/{stage}", **values}, file)
 
 
-def run(chosen: tuple[str, LoopOptions]) -> int:
+def run(chosen: tuple[str, LoopOptions | train_all.Options]) -> int:
     """Train; returns the exit code."""
     from swaptalk.training.loop import Trainer
 
     name, options = chosen
+    if isinstance(options, train_all.Options):
+        return train_all.run(options)
     options.check()
-    stage: Any = getattr(importlib.import_module(STAGES[name].module), STAGES[name].stage)
-    folder = Trainer(stage(options), options).run()
+    folder = Trainer(create_stage(name, options), options).run()
     print(f"{folder}: done")
     return 0

@@ -51,11 +51,12 @@ _IDENTITY_WIDTH = 128
 @dataclass(frozen=True)
 class Extraction:
     """What a worker needs to know. ``units``: folder of units; ``identities``: whether to recognise
-    people.
+    people; ``moments``: pictures to keep of each clip, 0 for the whole clip with its sound.
     """
 
     units: Path
     identities: bool
+    moments: int = 0
 
 
 class Extractor:
@@ -80,7 +81,8 @@ class Extractor:
             self._photos(unit, sources)
         else:
             try:
-                self._clip(unit, sources[0])
+                take = self._moments if self._settings.moments else self._clip
+                take(unit, sources[0])
             except Exception as error:  # one broken file must not end a night's work
                 self._write_dropped(unit, sources[0], error)
 
@@ -145,6 +147,30 @@ class Extractor:
                 return best
             reason = faces[0].reason if faces else reason
         raise SwapTalkError(reason, remedy="give another photo")
+
+    def _moments(self, unit: str, source: Source) -> None:
+        """Keep some pictures of a clip, spread over it, each found as in a photo."""
+        pictures: list[bytes] = []
+        crops, meshes, alignments = [], [], []
+        with _reader(source) as reader:
+            spread = np.linspace(0, len(reader) - 1, self._settings.moments + 2)[1:-1]
+            for frame in reader.frames(sorted(set(spread.astype(int).tolist()))):
+                try:
+                    face = self._largest(frame)
+                except SwapTalkError:
+                    continue
+                alignment = estimate_alignment(face.landmarks.xy)
+                crops.append(crop_face(frame, alignment))
+                pictures.append(encode_picture(crops[-1]))
+                meshes.append(alignment.to_crop(face.landmarks.points))
+                alignments.append(alignment)
+        if not crops:
+            raise SwapTalkError(
+                "no usable face in the frames looked at", remedy="give another clip"
+            )
+        item = _item(source, unit, 0, len(crops), float(np.median([a.scale for a in alignments])))
+        arrays = _arrays(meshes, [a.matrix for a in alignments], [self._identity(crops)])
+        write_unit(self._settings.units / unit, [item], [], pictures, arrays)
 
     def _clip(self, unit: str, source: Source) -> None:
         faces, cuts = self._follow(source)

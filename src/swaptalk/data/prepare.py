@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from swaptalk.data.exclude import Excluded
 from swaptalk.data.extract import Extraction, Extractor, unit_name
 from swaptalk.data.identities import Candidate, assign
 from swaptalk.data.sources import Source, find_sources
@@ -41,6 +42,8 @@ class PrepareSettings:
     max_seconds: float = 0.0
     test_share: float = 0.1
     identities: bool = True
+    moments: int = 0
+    exclude: Path | None = None
 
 
 @dataclass
@@ -53,6 +56,7 @@ class PrepareReport:
     trusted_minutes: float = 0.0
     dropped: Counter[str] = field(default_factory=Counter)
     untrusted: Counter[str] = field(default_factory=Counter)
+    unseen: int = 0
 
     def lines(self) -> list[str]:
         """The report in words."""
@@ -68,6 +72,8 @@ class PrepareReport:
             )
         for title, reasons in (("left out", self.dropped), ("sound not trusted", self.untrusted)):
             lines += [f"{title}: {count} x {reason}" for reason, count in reasons.most_common()]
+        if self.unseen:
+            lines.append(f"excluded, but not in the footage: {self.unseen} names")
         return lines
 
 
@@ -84,15 +90,22 @@ def prepare(
     Raises:
         InputError: a path is wrong, or nothing could be used.
     """
-    sources = [
-        piece for source in find_sources(paths) for piece in pieces(source, settings.max_seconds)
-    ]
+    found = find_sources(paths)
     units = settings.out / "units"
     units.mkdir(parents=True, exist_ok=True)
+    excluded = Excluded(settings.out)
+    if settings.exclude is not None:
+        excluded.add(settings.exclude, found)
+    sources = [
+        piece
+        for source in found
+        if source.name not in excluded
+        for piece in pieces(source, settings.max_seconds)
+    ]
     for part in units.glob("*.part"):
         shutil.rmtree(part)  # what a killed run had in hand
     jobs = list(_jobs(sources, _seen(units)))
-    extraction = Extraction(units, settings.identities)
+    extraction = Extraction(units, settings.identities, settings.moments)
     workers = settings.workers or os.cpu_count() or 1
     for done, _ in enumerate(map_unordered(partial(_extractor, extraction), jobs, workers), 1):
         if progress is not None:
@@ -170,7 +183,10 @@ def index_units(
             theirs.
     """
     known = {item.name: item for item in read_index(out)} if (out / "index.csv").exists() else {}
+    excluded = Excluded(out)
     candidates, dropped = _candidates(out, sources or {}, {n: i.split for n, i in known.items()})
+    candidates = [c for c in candidates if c.item.name not in excluded]
+    dropped = [row for row in dropped if row["name"] not in excluded] + excluded.dropped()
     items, left_out = assign(candidates, {n: i.identity for n, i in known.items()}, test_share)
     dropped += [{"name": i.name, "source": i.source, "reason": reason} for i, reason in left_out]
     if not items:
@@ -188,7 +204,7 @@ def index_units(
     )
     write_table(out / "untrusted.csv", ("name", "source", "correlation", "reason"), rows)
     write_index(out / "index.csv", items)
-    report = PrepareReport()
+    report = PrepareReport(unseen=excluded.unseen)
     words = {"photo": "photos", "real": "real clips", "generated": "generated clips"}
     report.items = Counter(f"{words[i.kind]} ({i.split})" for i in items)
     report.people = Counter(split for split, _ in {(i.split, i.identity) for i in items})

@@ -1,8 +1,7 @@
-"""Sources turned to another pose: without them pose is copied from the source.
+"""Turn training photos to another pose.
 
-The source of a mesh-warp proxy looks where its target looks, because others make poor proxies. A
-swap that learned from such pairs alone took half of the difference in pitch, and a third of that in
-yaw, from sources that look elsewhere.
+Triplets of one picture would otherwise show source and answer in the same pose, while the photos
+that users give look anywhere.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ YAW, PITCH, ROLL = 25.0, 18.0, 4.0
 
 def repose(
     picture: NDArray[np.uint8], mesh: NDArray[np.floating], rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """The face of an aligned crop in another pose, mirrored half of the time.
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Turn the face of an aligned crop by a random angle; mirror it half of the time.
 
     Args:
         picture: (S, S, 3) uint8 RGB aligned crop.
@@ -29,7 +28,7 @@ def repose(
         rng: draws the turn.
 
     Returns:
-        (S, S, 3) uint8 RGB aligned crop.
+        (S, S, 3) uint8 RGB aligned crop, and its mesh (468, 3).
     """
     mesh = np.asarray(mesh, np.float32)
     if rng.random() < 0.5:
@@ -41,7 +40,7 @@ def repose(
 def mirrored(
     picture: NDArray[np.uint8], mesh: NDArray[np.floating]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A crop (S, S, 3) and its mesh (468, 3) seen in a mirror."""
+    """Mirror a crop (S, S, 3) and its mesh (468, 3) left to right."""
     points = np.array(mesh[MIRROR], np.float32)
     points[:, 0] = picture.shape[1] - 1 - points[:, 0]
     return np.ascontiguousarray(picture[:, ::-1]), points

@@ -137,6 +137,18 @@ def encode_picture(crop: NDArray[np.uint8]) -> bytes:
     return bytes(cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), flags)[1])
 
 
+def decode_picture(coded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGB crop (256, 256, 3) of a JPEG's bytes.
+
+    Raises:
+        ValueError: they are damaged.
+    """
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise ValueError("not a readable JPEG")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+
+
 def read_index(folder: Path) -> list[Item]:
     """Items of a dataset folder as ``index.csv`` has them: for training or for testing.
 
@@ -218,14 +230,14 @@ class Dataset:
         """Aligned crop (256, 256, 3) uint8 RGB of a frame of an item, 0 .. count - 1."""
         unit = self.unit(item.unit)
         begin, end = unit.offsets[item.first + frame : item.first + frame + 2]
-        decoded = cv2.imdecode(np.asarray(unit.pictures[begin:end]), cv2.IMREAD_COLOR)
-        if decoded is None:
+        try:
+            return decode_picture(np.asarray(unit.pictures[begin:end]))
+        except ValueError as error:
             raise InputError(
                 f"picture {frame} of {item.name} is damaged",
                 path=self.folder,
                 remedy="prepare it again",
-            )
-        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+            ) from error
 
     def landmarks(self, item: Item) -> NDArray[np.float32]:
         """Mesh (count, 468, 3) of an item's frames, crop pixels."""

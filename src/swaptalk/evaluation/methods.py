@@ -22,10 +22,11 @@ from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.evaluation.inputs import LOSSLESS_ENOUGH, PreparedPair
 from swaptalk.evaluation.observe import FPS, Observer
 from swaptalk.evaluation.protocols import VIDEO_SUFFIXES
-from swaptalk.faces.editing.composite import paste
-from swaptalk.faces.editing.mask import face_mask
-from swaptalk.faces.editing.mesh_warp import mesh_warp
+from swaptalk.faces.editing.composite import Compositor
+from swaptalk.faces.editing.face_composite import FacePhoto, composite_face, shape_difference
 from swaptalk.faces.geometry.align import crop_face, estimate_alignment
+from swaptalk.faces.geometry.identity_shape import normalised_shape
+from swaptalk.faces.geometry.smooth import smooth_alignments
 from swaptalk.media.image import read_image
 from swaptalk.media.mux import AudioSource, mux
 from swaptalk.media.video_reader import VideoReader
@@ -112,55 +113,46 @@ class CopyTarget:
         return output
 
 
-class MeshWarpSwap:
-    """Classical swap: the source's face warped piecewise onto the target's mesh, colours matched,
+class CompositeSwap:
+    """The classical composite alone, without any network of ours: neither encoded nor corrected,
     lips not driven.
     """
 
-    name = "Mesh-warp swap"
+    name = "Composite alone"
     fingerprint = "1"
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
-        """Warp frame by frame; frames without a face pass through."""
+        """Composite frame by frame; frames without a face pass through."""
         photo = read_image(pair.source)
         source_mesh = self._observer.mesh(photo, pair.source)
         alignment = estimate_alignment(source_mesh[:, :2])
-        source_crop, source_points = crop_face(photo, alignment), alignment.to_crop(source_mesh)
+        source = FacePhoto(crop_face(photo, alignment), alignment.to_crop(source_mesh))
         seen = self._observer.clip(pair.target, embed_every=1_000_000)
-        index = iter(range(len(seen)))
+        places = smooth_alignments(
+            [
+                estimate_alignment(mesh[:, :2]) if present else None
+                for mesh, present in zip(seen.meshes, seen.present, strict=True)
+            ],
+            [],
+        )
+        shapes = [normalised_shape(mesh) for mesh in seen.meshes[seen.present]]
+        difference = shape_difference([source], np.mean(shapes, axis=0)) if shapes else None
+        compositor, index = Compositor("face"), iter(range(len(seen)))
 
         def swap(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
             t = next(index)
-            if not seen.present[t]:
+            place = places[t]
+            if place is None:
                 return frame
-            place = estimate_alignment(seen.meshes[t][:, :2])
-            points, crop = place.to_crop(seen.meshes[t]), crop_face(frame, place)
-            mask = face_mask(points)
-            warped = _match_colours(mesh_warp(source_crop, source_points, points), crop, mask)
-            return paste(frame, warped, mask, place)
+            points = place.to_crop(seen.meshes[t])
+            made = composite_face([source], crop_face(frame, place), points, difference)
+            return compositor(frame, made.picture, place, points)
 
         edit_frames(pair.target, pair.audio, output, swap)
         return output
-
-
-def _match_colours(
-    face: NDArray[np.uint8], scene: NDArray[np.uint8], mask: NDArray[np.float32]
-) -> NDArray[np.uint8]:
-    """Give a face the mean and deviation of the scene's colours inside a mask, in Lab (Reinhard et
-    al. 2001).
-    """
-    a, b = (cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32) for image in (face, scene))
-    inside = mask > 0.5
-    if not inside.any():
-        return face
-    scale = (b[inside].std(axis=0) + 1.0) / (a[inside].std(axis=0) + 1.0)
-    matched = (a - a[inside].mean(axis=0)) * np.clip(scale, 0.5, 2.0) + b[inside].mean(axis=0)
-    return np.asarray(
-        cv2.cvtColor(np.clip(matched, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB), np.uint8
-    )
 
 
 @dataclass(frozen=True)

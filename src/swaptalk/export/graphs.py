@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from swaptalk.models.audio import MelEncoder
 from swaptalk.models.lipsync import LipSync
-from swaptalk.models.swap import SwapTransformer
+from swaptalk.models.swap import MASK_DETAIL, SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 
 
@@ -60,15 +60,17 @@ class IdentityGraph(nn.Module):
 
 
 class SwapGraph(nn.Module):
-    """Target latents, keys, values, strength () -> swapped latents."""
+    """Composite latents, mask, keys, values, strength () -> swapped latents."""
 
     def __init__(self, swap: SwapTransformer) -> None:
         super().__init__()
         self.swap = swap
 
-    def forward(self, target: Tensor, keys: Tensor, values: Tensor, strength: Tensor) -> Tensor:
-        """Swap; ``strength`` 0 leaves the target, 1 is the full change."""
-        return target + strength * (self.swap.swap(target, keys, values) - target)
+    def forward(
+        self, composite: Tensor, mask: Tensor, keys: Tensor, values: Tensor, strength: Tensor
+    ) -> Tensor:
+        """Correct; ``strength`` 0 leaves the composite, 1 is the full change."""
+        return composite + strength * (self.swap.swap(composite, mask, keys, values) - composite)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def graph_specs(
     latents = torch.randn(2, c, grid, grid)
     with torch.no_grad():
         keys, values = swap.identity(torch.randn(2, c, grid, grid))
+    mask = torch.rand(2, 1, MASK_DETAIL * grid, MASK_DETAIL * grid)
     motion = torch.randn(2, lipsync.config.motion_window, lipsync.config.motion_channels)
     batch = {0: "batch"}
     faces = torch.randint(0, 256, (2, 256, 256, 3), dtype=torch.uint8)
@@ -113,9 +116,15 @@ def graph_specs(
         "swap": GraphSpec(
             "swap",
             SwapGraph,
-            {"target": latents, "keys": keys, "values": values, "strength": torch.tensor(1.0)},
+            {
+                "composite": latents,
+                "mask": mask,
+                "keys": keys,
+                "values": values,
+                "strength": torch.tensor(1.0),
+            },
             ("latents",),
-            {"target": batch, "keys": source_tokens, "values": source_tokens},
+            {"composite": batch, "mask": batch, "keys": source_tokens, "values": source_tokens},
         ),
         "lipsync": GraphSpec(
             "lipsync",

@@ -33,17 +33,16 @@ from swaptalk.training.checkpoint import load_checkpoint, read_config
 from swaptalk.training.options import read_json
 from swaptalk.training.pretrained import load_network, motion_statistics
 from swaptalk.training.record import MetricTable
-
-#: Stages whose networks make a bundle.
-NEEDED = ("vqgan", "swap", "lipsync")
+from swaptalk.training.registry import BUNDLED
 
 
-def export_runs(runs: Sequence[Path], out: Path) -> dict[str, float]:
+def export_runs(runs: Sequence[Path], out: Path, base: Path | None = None) -> dict[str, float]:
     """Write a bundle from runs; the folder changes only if all is well.
 
     Args:
-        runs: folders of the stages `NEEDED`, in any order; others are ignored.
+        runs: folders of the stages `BUNDLED`, in any order; others are ignored.
         out: the bundle.
+        base: bundle that supplies the stages of which no run is given.
 
     Returns:
         Largest difference between PyTorch and ONNX Runtime by graph, see `measure_parity`.
@@ -53,7 +52,7 @@ def export_runs(runs: Sequence[Path], out: Path) -> dict[str, float]:
             something else.
         SwapTalkError: the graphs compute something else than PyTorch does.
     """
-    folders = _by_stage(runs)
+    folders = _by_stage(runs, base)
     if out.exists() and any(out.iterdir()) and not (out / BUNDLE_NAME).exists():
         raise InputError(
             "is a folder of other things", path=out, remedy="name an empty or a new folder"
@@ -86,7 +85,7 @@ def export_runs(runs: Sequence[Path], out: Path) -> dict[str, float]:
                 networks["lipsync"],
                 networks["audio"],
                 motion_statistics(folders["lipsync"]),
-                describe(folders),
+                describe(folders, base),
             )
         differences = measure_parity(part)
         wrong = {name: value for name, value in differences.items() if value > TOLERANCE[name]}
@@ -173,7 +172,7 @@ def _record_parity(bundle: Path, differences: dict[str, float]) -> None:
     (bundle / BUNDLE_NAME).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
 
 
-def _by_stage(runs: Sequence[Path]) -> dict[str, Path]:
+def _by_stage(runs: Sequence[Path], base: Path | None) -> dict[str, Path]:
     folders: dict[str, Path] = {}
     for run in runs:
         stage, _ = read_config(run)
@@ -182,23 +181,31 @@ def _by_stage(runs: Sequence[Path]) -> dict[str, Path]:
                 f"is a second run of {stage}", path=run, remedy="name one run for each stage"
             )
         folders[stage] = run
-    missing = [stage for stage in NEEDED if stage not in folders]
+    if base is not None:
+        folders = {**dict.fromkeys(BUNDLED, base), **folders}
+    missing = [stage for stage in BUNDLED if stage not in folders]
     if missing:
         raise InputError(
-            f"no run of {', '.join(missing)}", remedy="train every stage and name its run"
+            f"no run of {', '.join(missing)}",
+            remedy="train every stage and name its run, or give a bundle that has them with --base",
         )
     return folders
 
 
-def describe(folders: dict[str, Path]) -> dict[str, Any]:
+def describe(folders: dict[str, Path], base: Path | None = None) -> dict[str, Any]:
     """What the bundle records of its making: steps, minutes and last evaluation of each stage, and
     the commit.
 
     The mean of runs has no evaluation of its own; the runs that it is made of are recorded.
     """
-    stages = {}
+    known = {} if base is None else read_json(base / BUNDLE_NAME)["description"].get("stages", {})
+    stages = {
+        stage: known[stage]
+        for stage, folder in folders.items()
+        if folder == base and stage in known
+    }
     for stage, folder in sorted(folders.items()):
-        checkpoint = load_checkpoint(folder)
+        checkpoint = None if folder == base else load_checkpoint(folder)
         if checkpoint is None:
             continue
         rows = MetricTable(folder / "metrics.csv", checkpoint.step).rows

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from swaptalk.inference.bundle import ModelBundle
+from swaptalk.models.swap import MASK_DETAIL
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.training.pretrained import load_network
 
@@ -61,7 +62,9 @@ def measure_parity(directory: Path, seed: int = 0) -> dict[str, float]:
     embedded = vqgan.quantizer.decode(torch.from_numpy(codes.astype(np.int64)))
     farther = (embedded - z) ** 2 - (vqgan.quantizer.decode(found) - z) ** 2
     decoded = vqgan.decode(z).mul(127.5).add(127.5).round().clamp(0, 255).permute(0, 2, 3, 1)
-    swapped = swap.swap(z, *swap.identity(z[:2]))
+    side = MASK_DETAIL * z.shape[-1]
+    mask = rng.random((3, 1, side, side)).astype(np.float32)
+    swapped = swap.swap(z, torch.from_numpy(mask), *swap.identity(z[:2]))
     moved = z + _STRENGTH * (swapped - z)
     mel = rng.standard_normal((_MEL_FRAMES, 80)).astype(np.float32)
     motion = rng.standard_normal((3, bundle.motion_window, lipsync.config.motion_channels)).astype(
@@ -76,7 +79,7 @@ def measure_parity(directory: Path, seed: int = 0) -> dict[str, float]:
         ),
         "embed": _largest(embedded.numpy(), bundle.embed(codes)),
         "swap": _largest(
-            moved.numpy(), bundle.swap(latents, bundle.identity(latents[:2]), _STRENGTH)
+            moved.numpy(), bundle.swap(latents, mask, bundle.identity(latents[:2]), _STRENGTH)
         ),
         "motion": _largest(audio(torch.from_numpy(mel[None]))[0].numpy(), bundle.motion(mel)),
         "lipsync": _largest(

@@ -128,15 +128,25 @@ class ModelBundle:
         return SourceIdentity(keys, values)
 
     def swap(
-        self, latents: NDArray[np.float32], identity: SourceIdentity, strength: float = 1.0
+        self,
+        latents: NDArray[np.float32],
+        mask: NDArray[np.float32],
+        identity: SourceIdentity,
+        strength: float = 1.0,
     ) -> NDArray[np.float32]:
-        """Give target latents the source's identity; ``strength`` 0 changes nothing, 1 is the full
-        swap.
+        """Correct composites of source and target.
+
+        Args:
+            latents: of composites (N, C, 16, 16).
+            mask: (N, 1, 64, 64) in 0..1, where they show the source.
+            identity: of the source.
+            strength: 0 changes nothing, 1 is the full correction.
         """
         return self._run(
             "swap",
             {
-                "target": latents,
+                "composite": latents,
+                "mask": mask,
                 "keys": identity.keys,
                 "values": identity.values,
                 "strength": np.array(strength, np.float32),

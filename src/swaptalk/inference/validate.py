@@ -20,7 +20,7 @@ from swaptalk.inference.onnx_file import Graph, Tensor
 from swaptalk.storage.hashing import sha256_of
 
 #: Version of the bundle's layout; a bundle of another version is refused.
-BUNDLE_FORMAT = 1
+BUNDLE_FORMAT = 2
 #: The config that makes a folder a bundle.
 BUNDLE_NAME = "bundle.json"
 #: Weights and graphs of a bundle; the name of a file says what is in it. ``quantizer`` is in older
@@ -258,7 +258,8 @@ def _interface(config: dict[str, Any]) -> dict[str, tuple[list[Tensor], list[Ten
         "identity": ([latents("source")], [tokens("keys"), tokens("values")]),
         "swap": (
             [
-                latents("target"),
+                latents("composite"),
+                Tensor("mask", "float32", (None, 1, 64, 64)),
                 tokens("keys"),
                 tokens("values"),
                 Tensor("strength", "float32", ()),

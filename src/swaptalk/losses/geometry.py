@@ -1,7 +1,6 @@
 """L_geometry: difference of mouth openings and head pose of result and target. Our own.
 
-Proxies say the same, but a mouth is a few of their pixels, and a swap that learned from them and
-from photos alone closed open mouths. What the mesh reads as the result's pitch this did not change.
+Pictures and codes say the same, but a mouth is few of their pixels.
 """
 
 from __future__ import annotations

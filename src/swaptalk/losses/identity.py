@@ -1,5 +1,5 @@
-"""Identity losses (paper: that of the VQGAN, L_id_src and L_id_res of the swap): one minus the
-cosine of SFace.
+"""Identity loss of the autoencoder (paper, "VQGAN"): one minus the cosine of SFace. The swap's is
+in its stage, since it compares with two pictures.
 
 The recogniser of the losses is never the one that reports: a picture optimised against a recogniser
 fools it.
@@ -22,9 +22,6 @@ def directions(recogniser: SFace, faces: Tensor) -> Tensor:
 
 def identity_loss(recogniser: SFace, faces: Tensor, wanted: Tensor) -> Tensor:
     """Mean of 1 - cosine between the identity of ``faces`` and what is wanted, 0..2.
-
-    L_id_src where ``wanted`` is the source's direction, L_id_res where it is the proxy's, the
-    VQGAN's identity loss where it is the original's.
 
     Args:
         recogniser: frozen; gradients flow through it to the faces.

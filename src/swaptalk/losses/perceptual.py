@@ -26,6 +26,10 @@ _MOUTH, _MOUTH_STRAY = (128, 188), (28, 16)
 _EYES, _EYE_STRAY = ((83, 97), (173, 97)), (16, 14)
 
 
+#: How far windows placed by a mesh stray, pixels (standard deviation).
+WINDOW_STRAY = 12.0
+
+
 def _integer(low: int, high: int) -> int:
     """A random integer, low..high, from PyTorch's generator."""
     return int(torch.randint(low, high + 1, ()))
@@ -56,6 +60,30 @@ def sample_windows(a: Tensor, b: Tensor, window: int = WINDOW) -> tuple[Tensor, 
     cut: tuple[list[Tensor], list[Tensor]] = ([], [])
     for index in range(len(a)):
         left, top = window_corner(a.shape[-1], window)
+        for pictures, windows in zip((a, b), cut, strict=True):
+            windows.append(pictures[index, :, top : top + window, left : left + window])
+    return torch.stack(cut[0]), torch.stack(cut[1])
+
+
+def face_windows(a: Tensor, b: Tensor, mesh: Tensor, window: int = WINDOW) -> tuple[Tensor, Tensor]:
+    """The same random window of each pair of pictures (N, 3, S, S), placed by the face's mesh (N,
+    468, 2).
+
+    `MOUTH_SHARE` of them lie on the mouth and `EYE_SHARE` on an eye, the others anywhere on the
+    face.
+    """
+    cut: tuple[list[Tensor], list[Tensor]] = ([], [])
+    limit = a.shape[-1] - window
+    for index, points in enumerate(mesh):
+        choice = float(torch.rand(()))
+        if choice < MOUTH_SHARE:
+            middle = points[[13, 14]].mean(dim=0)
+        elif choice < MOUTH_SHARE + EYE_SHARE:
+            middle = points[[33, 133] if _integer(0, 1) else [362, 263]].mean(dim=0)
+        else:
+            middle = points[_integer(0, len(points) - 1)]
+        corner = middle.cpu() + WINDOW_STRAY * torch.randn(2) - window / 2
+        left, top = (int(v) for v in corner.clamp(0, limit))
         for pictures, windows in zip((a, b), cut, strict=True):
             windows.append(pictures[index, :, top : top + window, left : left + window])
     return torch.stack(cut[0]), torch.stack(cut[1])

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,8 @@ from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import GenerateOptions, Purpose
 from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.progress import Progress
-from swaptalk.pipeline.render.generate import FaceGenerator, generate_frames
+from swaptalk.pipeline.render.face_generator import FaceGenerator, face_generator
+from swaptalk.pipeline.render.generate import decode_frames, generate_frames
 from swaptalk.pipeline.render.live import PREPARED_FRAMES, LiveSpeech, live_frames
 from swaptalk.pipeline.render.marker import Marks, check_photos
 from swaptalk.pipeline.render.motion_track import Motion, MotionTrack, write_motion
@@ -207,7 +208,9 @@ class SwapTalk:
             source = self._source(plan, stopwatch)
             with closing(self._prepare(plan, source, Path(folder), stopwatch, speech)) as faces:
                 loading.result()  # this too before the first sound is asked for, so that none waits
-                faces.keep(range(min(len(faces.analysis), PREPARED_FRAMES)))
+                first = range(min(len(faces.analysis), PREPARED_FRAMES))
+                if plan.template is not None or len(faces.analysis) == 1:
+                    faces.keep(decode_frames(plan, first))
                 with closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames:
                     for picture in frames:
                         yield marks.apply(picture)
@@ -312,9 +315,10 @@ class SwapTalk:
 
         def read() -> Source:
             with stopwatch.stage("source"):
-                return read_source(
-                    options.source, options.source_face, self._vision, self._networks
-                )
+                found = read_source(options.source, options.source_face, self._vision)
+            for path, warning in found.warnings:
+                self._progress.note(f"{path}: {warning.message}; {warning.remedy}")
+            return found
 
         if not options.source:
             return None
@@ -340,15 +344,7 @@ class SwapTalk:
         stored = (
             plan.template.stored_swaps() if plan.template is not None and plan.stored_swap else None
         )
-        return FaceGenerator(
-            self._networks,
-            Analysis(folder),
-            source,
-            motion,
-            plan.options.strength,
-            plan.options.order,
-            stored,
-        )
+        return face_generator(plan, self._networks, Analysis(folder), source, motion, stored)
 
     def _render(
         self,
@@ -385,7 +381,7 @@ class SwapTalk:
                         join(plan, job, unsigned)
                 with stopwatch.stage("sign"):
                     marks.sign(unsigned, output)
-                report = _report(plan, output, faces.analysis, done, stopwatch, marks)
+                report = _report(plan, output, faces.analysis, source, done, stopwatch, marks)
             job.finished()
         if plan.options.stats is not None:
             write_atomically(plan.options.stats, report.to_json())
@@ -440,7 +436,13 @@ def _alpha(plan: Plan) -> NDArray[np.uint8] | None:
 
 
 def _report(
-    plan: Plan, output: Path, analysis: Analysis, done: int, stopwatch: Stopwatch, marks: Marks
+    plan: Plan,
+    output: Path,
+    analysis: Analysis,
+    source: AnySource | None,
+    done: int,
+    stopwatch: Stopwatch,
+    marks: Marks,
 ) -> Report:
     passed = Counter(analysis.reason(plan.playback(index)) for index in range(plan.frames))
     changed = passed.pop("", 0)
@@ -458,6 +460,10 @@ def _report(
         seconds=round(seconds, 3),
         fps=round((plan.frames - done) / seconds, 2),
         notes=plan.notes,
+        photo_warnings=[
+            {"photo": str(path), **asdict(warning)}
+            for path, warning in (source.warnings if isinstance(source, Source) else ())
+        ],
         watermark=None if marks.identifier is None else f"{marks.identifier:016x}",
         stages=stopwatch.stages,
         peak_memory_bytes=peak_memory_bytes(),

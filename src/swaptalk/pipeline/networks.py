@@ -13,11 +13,21 @@ Latents = NDArray[np.float32]
 Codes = NDArray[Any]
 """(N, heads, 16, 16) unsigned integers: nearest codebook entries."""
 
+#: Side of the masks that the swap network reads.
+MASK_SIZE = 64
+#: Positions a side of the embedding grid.
+GRID = 16
+
 
 class Networks(Protocol):
     """Encoder, quantiser, decoder, swapper, audio encoder and lip-sync network. Everything is
     NumPy.
     """
+
+    @property
+    def latent_channels(self) -> int:
+        """Width C of an embedding."""
+        ...
 
     @property
     def motion_window(self) -> int:
@@ -68,8 +78,16 @@ class Networks(Protocol):
         """Prepare the source's input of :meth:`swap` from latents of K photos of one person."""
         ...
 
-    def swap(self, latents: Latents, identity: Any, strength: float = 1.0) -> Latents:
-        """Give faces another identity; everything else stays."""
+    def swap(
+        self,
+        latents: Latents,
+        mask: NDArray[np.float32],
+        identity: Any,
+        strength: float = 1.0,
+    ) -> Latents:
+        """Correct latents of composites, whose masks (N, 1, 64, 64) say where they show the
+        source.
+        """
         ...
 
     def motion(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -110,11 +110,16 @@ class SourceOptions:
     """Options of the source: the person to put into the video."""
 
     source: tuple[Path, ...] = ()
-    """Photo of the person to put into the video; several photos of one person are combined."""
+    """Photo of the person to put into the video; of several the nearest in pose serves each
+    frame."""
     source_face: str | None = None
     """Face in a photo of several people: largest, left, right, or a number from the left."""
     strength: float = 1.0
     """Share of the source's identity: 0 keeps the target's face, 1 takes the source's."""
+    shape: float = 1.0
+    """Shape of the face: 1 takes the source's, 0 keeps the target's."""
+    detail: bool = True
+    """Give large faces the fine detail of a sharp photo, beyond what the networks see."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +222,7 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
                 )
         for check in (
             lambda: _check_range("--strength", self.strength, 0.0, 1.0),
+            lambda: _check_range("--shape", self.shape, 0.0, 1.0),
             lambda: _check_range("--start", self.start, 0.0, math.inf),
             lambda: _check_range("--threads", self.threads, 0, 1024),
             lambda: rate_factor(self.quality, self.codec),

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from swaptalk.media.sandbox import pool
 from swaptalk.media.sandbox.usage import peak_resident_bytes
@@ -95,6 +95,9 @@ class Report:
     """Identifier in the pixels, 16 hexadecimal digits; None if the watermark was switched off."""
     notes: tuple[str, ...]
     """What was done to the inputs without being asked for, a line each."""
+    photo_warnings: list[dict[str, Any]]
+    """Warnings about source photos: photo, code, message, remedy and region (left, top, right,
+    bottom in pixels of the photo)."""
     stages: dict[str, float]
     """Working seconds of each stage; stages overlap."""
     peak_memory_bytes: int

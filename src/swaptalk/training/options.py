@@ -101,14 +101,29 @@ def to_json(options: Any) -> str:
     return json.dumps(dataclasses.asdict(options), indent=1, default=str)
 
 
-def from_dict(kind: type[T], values: dict[str, Any]) -> T:
+def from_dict(kind: type[T], values: dict[str, Any], path: Path | None = None) -> T:
     """Build a dataclass of options, nested ones too, from JSON's types; fields that are not given
     keep defaults.
+
+    Args:
+        kind: the dataclass.
+        values: its fields by name.
+        path: file that the values come from, named in errors.
 
     Raises:
         InputError: a key that is no option, a value of the wrong kind, or a required option is
             missing.
     """
+    try:
+        return _build(kind, values)
+    except InputError as error:
+        if path is None:
+            raise
+        raise InputError(error.problem, path=path, remedy=error.remedy) from error
+
+
+def _build(kind: type[T], values: dict[str, Any]) -> T:
+    """Build a dataclass as `from_dict` does."""
     hints = typing.get_type_hints(kind)
     fields = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - fields)
@@ -132,8 +147,16 @@ def _convert(hint: Any, value: Any) -> Any:
             return None
         return _convert(next(a for a in arguments if a is not type(None)), value)
     if dataclasses.is_dataclass(hint):
-        return from_dict(hint, value)  # type: ignore[arg-type]
+        if not isinstance(value, dict):
+            raise ValueError(f"{value!r} is no JSON object")
+        return _build(hint, value)  # type: ignore[arg-type]
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ValueError(f"{value!r} is no JSON object")
+        return {key: _convert(arguments[1], item) for key, item in value.items()}
     if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{value!r} is no list")
         inner = arguments[0]
         return tuple(_convert(inner, item) for item in value)
     if origin is Literal:
@@ -142,6 +165,8 @@ def _convert(hint: Any, value: Any) -> Any:
         return value
     if hint is Path:
         return Path(value)
+    if hint is Any:
+        return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(hint, type) and not isinstance(value, hint):
@@ -155,7 +180,7 @@ def read_options(kind: type[T], path: Path) -> T:
     Raises:
         InputError: not readable as JSON, or not these options.
     """
-    return from_dict(kind, read_json(path))
+    return from_dict(kind, read_json(path), path)
 
 
 def read_json(path: Path) -> dict[str, Any]:

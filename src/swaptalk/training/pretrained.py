@@ -78,13 +78,16 @@ def load_network(name: str, folder: Path) -> Any:
 
 
 def motion_statistics(run: Path) -> MotionStatistics:
-    """Scale of the motion tokens that a run of stage ``lipsync`` learned with.
+    """Scale of the motion tokens that a run of stage ``lipsync``, or that of a bundle, learned
+    with.
 
     Raises:
         InputError: the run has no checkpoint.
     """
-    checkpoint, _ = trained_weights(run)
-    values = checkpoint.extra["motion"]
+    if (run / BUNDLE_NAME).exists():
+        values = read_json(run / BUNDLE_NAME)["motion"]
+    else:
+        values = trained_weights(run)[0].extra["motion"]
     return MotionStatistics(
         *(np.array(values[key], np.float32) for key in ("mean", "spread", "silence"))
     )

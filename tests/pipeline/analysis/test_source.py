@@ -1,165 +1,81 @@
-"""The source is encoded in the pose of the scene that it appears in."""
+"""The source: its photos, whether they show one person, and whose shape the face of a scene
+gets."""
 
 from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import Vision
-from swaptalk.faces.geometry.pose import Pose, estimate_pose
+from swaptalk.faces.geometry.identity_shape import normalised_shape
+from swaptalk.faces.geometry.pose import Pose
+from swaptalk.faces.geometry.topology import CANONICAL_MESH
+from swaptalk.media.image import read_image, write_image
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import read_source
-from swaptalk.pipeline.render.generate import FaceGenerator, Frame
-from swaptalk.storage.frames import CodeStore
 
-from ..conftest import PoolingNetworks
+from ...faces.editing.test_turn import crop_mesh, turned_mesh
 
 
-class Encoder(PoolingNetworks):
-    """Keeps the crops that it encoded."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.crops: list[NDArray[np.uint8]] = []
-
-    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self.crops.extend(crops)
-        return super().encode(crops)
+def test_several_photos_of_one_person(vision: Vision, photo: Path, tmp_path: Path) -> None:
+    mirrored = tmp_path / "mirrored.png"
+    write_image(mirrored, np.ascontiguousarray(read_image(photo)[:, ::-1]))
+    source = read_source([photo, mirrored], None, vision)
+    assert [one.crop.shape for one in source.photos] == [(256, 256, 3)] * 2
+    assert source.photos[0].pose.yaw == pytest.approx(-source.photos[1].pose.yaw, abs=4)
 
 
-@pytest.mark.parametrize(
-    "wanted", [Pose(15.0, 0.0, 0.0), Pose(-15.0, 0.0, 0.0), Pose(0.0, 10.0, 0.0)]
-)
-def test_the_photo_is_turned_towards_the_pose(vision: Vision, photo: Path, wanted: Pose) -> None:
-    networks = Encoder()
-    read_source([photo], None, vision, networks).identity(wanted)
-    (crop,) = networks.crops
-    (face,) = vision.faces(crop)
-    # Read from the turned picture itself, in which shading and outline still speak for the old
-    # pose.
-    pose = estimate_pose(face.points).vector
-    turned = wanted.vector != 0
-    assert 0.4 < (pose[turned] / wanted.vector[turned]).item() < 1.3
-    assert pose[~turned] == pytest.approx(0, abs=5)
+def test_photos_of_two_people_are_refused(
+    vision: Vision, photo: Path, other_photo: Path, tmp_path: Path
+) -> None:
+    if vision.recogniser is None:
+        pytest.skip("the recogniser is not to be had")
+    mirrored = tmp_path / "mirrored.png"
+    write_image(mirrored, np.ascontiguousarray(read_image(photo)[:, ::-1]))
+    with pytest.raises(InputError, match=f"{other_photo.name}: shows somebody else"):
+        read_source([photo, other_photo, mirrored], None, vision)
 
 
-def test_its_own_pose_leaves_the_photo_as_it_is(vision: Vision, photo: Path) -> None:
-    networks = Encoder()
-    source = read_source([photo], None, vision, networks)
-    source.identity(source._poses[0])
-    difference = np.abs(networks.crops[0].astype(int) - source._faces[0].crop).mean()
-    assert difference < 1.0  # resampling alone
-
-
-class TwoScenes:
-    """Ten frames of each of two scenes; a source must be turned to 5 and to 20 degrees."""
-
-    folder: Path
-    references: NDArray[np.intp]
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.references = folder, np.array([], np.intp)
-
-    def scene(self, frame: int) -> int:
-        return frame // 10
-
-    def scene_pose(self, scene: int) -> Pose:
-        return Pose((5.0, 20.0)[scene], 0.0, 0.0)
-
-    def usable(self, frame: int) -> bool:
-        return True
-
-    def exposure(self, frame: int) -> float:
-        return 1.0
-
-    def close(self) -> None:
-        pass
-
-
-class Turned:
-    """A source whose identity is the yaw it was asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[float] = []
-
-    def identity(self, pose: Pose) -> Any:
-        self.asked.append(pose.yaw)
-        return np.full(3, pose.yaw, np.float32)
-
-
-class Marking(PoolingNetworks):
-    """Its swap writes the identity into every place."""
-
-    def swap(
-        self, latents: NDArray[np.float32], identity: Any, strength: float = 1.0
-    ) -> NDArray[np.float32]:
-        return np.broadcast_to(identity[None, :, None, None], latents.shape).astype(np.float32)
-
-    def decode(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return latents[:, 0, :1, :1].astype(np.uint8)
-
-
-def test_every_scene_gets_the_source_in_its_own_pose(tmp_path: Path) -> None:
-    store = CodeStore(tmp_path / "codes.bin")
-    for frame in range(20):
-        store.put(frame, np.zeros((3, 16, 16), np.uint8))
-    store.close()
-    source: Any = Turned()
-    analysis: Any = TwoScenes(tmp_path)
-    with closing(FaceGenerator(Marking(), analysis, source, None, 1.0)) as faces:
-        picture = np.zeros((4, 4, 3), np.uint8)
-        frames = [Frame(k, k, picture) for k in (8, 9, 10, 11)]  # a batch across the cut
-        assert faces(frames, [0.0] * 4).ravel().tolist() == [5, 5, 20, 20]
-        faces([Frame(0, 0, picture), Frame(15, 15, picture)], [0.0] * 2)
-    assert source.asked == [5.0, 20.0]  # each once
-
-
-def test_a_scenes_pose_is_the_median_of_its_usable_frames(tmp_path: Path) -> None:
-    from ...faces.editing.test_turn import crop_mesh, turned_mesh
-
-    poses = [10.0] * 5 + [44.0] + [-20.0] * 4
-    np.save(
-        tmp_path / "mesh.npy",
-        np.stack([turned_mesh(crop_mesh(), Pose(yaw, 0.0, 0.0)) for yaw in poses]),
+def analysis_of(folder: Path, meshes: np.ndarray, state: np.ndarray, cuts: str) -> Analysis:
+    folder.mkdir(exist_ok=True)
+    for name, rows in (
+        ("mesh", meshes),
+        ("matrix", np.zeros((len(meshes), 2, 3))),
+        ("state", state),
+        ("reference", np.zeros(len(meshes), np.uint8)),
+        ("exposure", np.ones(len(meshes), np.float32)),
+    ):
+        np.save(folder / f"{name}.npy", rows)
+    (folder / "analysis.json").write_text(
+        f'{{"reasons": ["", "no face"], "cuts": {cuts}, "references": []}}'
     )
-    np.save(tmp_path / "matrix.npy", np.zeros((10, 2, 3)))
+    return Analysis(folder)
+
+
+def test_a_scenes_shape_is_the_mean_of_its_usable_frames(tmp_path: Path) -> None:
+    wide, long = crop_mesh() * [1.1, 1, 1], crop_mesh() * [1, 1.1, 1]
+    meshes = np.stack([wide] * 6 + [long] * 4).astype(np.float32)
+    meshes[0] = 0
     state = np.zeros(10, np.uint8)
     state[[0, 9]] = 1
-    np.save(tmp_path / "state.npy", state)
-    np.save(tmp_path / "reference.npy", np.zeros(10, np.uint8))
-    np.save(tmp_path / "exposure.npy", np.ones(10, np.float32))
-    (tmp_path / "analysis.json").write_text(
-        '{"reasons": ["", "no face"], "cuts": [6, 9], "references": []}'
-    )
-    with closing(Analysis(tmp_path)) as analysis:
-        found = [analysis.scene_pose(scene).yaw for scene in range(3)]
-    assert found == pytest.approx([10.0, -20.0, 0.0], abs=2)
+    with closing(analysis_of(tmp_path, meshes, state, "[6, 9]")) as analysis:
+        found = [analysis.scene_shape(scene) for scene in range(3)]
+    for shape, expected in zip(found, (wide, long, CANONICAL_MESH), strict=True):
+        np.testing.assert_allclose(shape, normalised_shape(expected), atol=1e-4)
 
 
-def test_a_scenes_pose_stays_when_more_of_it_is_shown(tmp_path: Path) -> None:
-    from ...faces.editing.test_turn import crop_mesh, turned_mesh
-
+def test_a_scenes_shape_stays_when_more_of_it_is_shown(tmp_path: Path) -> None:
     meshes = np.stack(
         [turned_mesh(crop_mesh(), Pose(yaw, 0.0, 0.0)) for yaw in np.linspace(-20, 30, 200)]
     )
+    meshes = meshes * np.linspace(1, 1.1, 200)[:, None, None] ** [1, 0, 0]
     found = []
     for count in (100, 150, 200):
-        folder = tmp_path / str(count)
-        folder.mkdir()
-        for name, rows in (
-            ("mesh", meshes),
-            ("matrix", np.zeros((200, 2, 3))),
-            ("state", np.zeros(200, np.uint8)),
-            ("reference", np.zeros(200, np.uint8)),
-            ("exposure", np.ones(200, np.float32)),
-        ):
-            np.save(folder / f"{name}.npy", rows[:count])
-        (folder / "analysis.json").write_text('{"reasons": [""], "cuts": [], "references": []}')
-        with closing(Analysis(folder)) as analysis:
-            found.append(analysis.scene_pose(0))
-    assert found[1] == found[2] != found[0]
+        folder, state = tmp_path / str(count), np.zeros(count, np.uint8)
+        with closing(analysis_of(folder, meshes[:count], state, "[]")) as analysis:
+            found.append(analysis.scene_shape(0))
+    assert np.array_equal(found[1], found[2]) and not np.array_equal(found[0], found[1])

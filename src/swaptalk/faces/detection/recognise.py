@@ -70,7 +70,10 @@ class FaceRecogniser:
 
     def __call__(self, frame: NDArray[np.uint8], landmarks: Landmarks) -> NDArray[np.float32]:
         """Identity vector (192,) of a face in an RGB picture (H, W, 3) uint8."""
-        crop = crop_face(frame, estimate_alignment(landmarks.xy))
+        return self.of_crop(crop_face(frame, estimate_alignment(landmarks.xy)))
+
+    def of_crop(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Identity vector (192,) of an aligned crop (256, 256, 3) uint8."""
         face = np.asarray(
             cv2.warpAffine(crop, self._matrix, (INPUT_SIZE, INPUT_SIZE), flags=cv2.INTER_AREA),
             np.uint8,

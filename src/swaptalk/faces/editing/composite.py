@@ -16,6 +16,7 @@ from swaptalk.faces.editing.colour import (
     colour_gain,
     film_tone,
 )
+from swaptalk.faces.editing.detail import FrameDetail
 from swaptalk.faces.editing.mask import face_mask, mouth_mask
 from swaptalk.faces.editing.occlusion import OcclusionNetwork
 from swaptalk.faces.geometry.align import CROP_SIZE, Alignment, crop_face
@@ -57,6 +58,7 @@ class Compositor:
         self._tone: NDArray[np.float32] | None = None
         self._sharpening: float | None = None
         self._mask: NDArray[np.float32] | None = None
+        self._detail: NDArray[np.float64] | None = None
         self._occlusion: NDArray[np.float32] | None = None
         self._looked = False
 
@@ -64,7 +66,8 @@ class Compositor:
         """Forget what was smoothed over time: call it at scene cuts and where frames are left
         out.
         """
-        self._gain = self._tone = self._mask = self._sharpening = self._occlusion = None
+        self._gain = self._tone = self._mask = self._sharpening = None
+        self._detail = self._occlusion = None
         self._looked = False
 
     @property
@@ -78,6 +81,7 @@ class Compositor:
             "mask": self._mask,
             "occlusion": self._occlusion,
             "looked": np.array(self._looked),
+            "detail": self._detail,
         }
         state = {name: value for name, value in parts.items() if value is not None}
         # In double precision, as it is computed.
@@ -93,6 +97,7 @@ class Compositor:
         self._mask, self._occlusion = state.get("mask"), state.get("occlusion")
         self._looked = bool(state.get("looked", False))
         self._sharpening = float(state["sharpening"]) if "sharpening" in state else None
+        self._detail = state.get("detail")
 
     def __call__(
         self,
@@ -100,6 +105,7 @@ class Compositor:
         face: NDArray[np.uint8],
         alignment: Alignment,
         mesh: NDArray[np.floating],
+        detail: FrameDetail | None = None,
     ) -> NDArray[np.uint8]:
         """Return a copy of a picture with the new face in it.
 
@@ -108,6 +114,7 @@ class Compositor:
             face: RGB (256, 256, 3) uint8, the new content of the aligned crop.
             alignment: how the crop lies in the picture.
             mesh: landmarks (468, 2 or 3) of the *target* in crop pixels.
+            detail: of the source's photo for this frame; None leaves the face as it is.
         """
         crop = crop_face(picture, alignment)
         mask = self._steady(face_mask(mesh) if self._region == "face" else mouth_mask(mesh))
@@ -118,7 +125,22 @@ class Compositor:
             weight = weight * (1 - self._occlusion)
         matched = self._match_colour(face, crop, weight)
         sharpened = self._match_sharpness(matched, crop, mask)
-        return paste(picture, sharpened, mask, alignment)
+        gain = None if detail is None else self._detail_gain(detail, sharpened, picture, alignment)
+        return paste(picture, sharpened, mask, alignment, gain)
+
+    def _detail_gain(
+        self,
+        detail: FrameDetail,
+        face: NDArray[np.uint8],
+        picture: NDArray[np.uint8],
+        alignment: Alignment,
+    ) -> NDArray[np.float32] | None:
+        """Gain that gives the face the photo's detail, as much of it as the target shows."""
+        compared = detail.compare(face)
+        wanted, before = compared.wanted(picture, alignment), self._detail
+        if wanted is not None:
+            self._detail = wanted if before is None else before + TIME_CONSTANT * (wanted - before)
+        return None if self._detail is None else compared.gain(self._detail)
 
     def _comparable(
         self, mesh: NDArray[np.floating], mask: NDArray[np.float32]
@@ -217,6 +239,7 @@ def paste(
     face: NDArray[np.uint8],
     mask: NDArray[np.float32],
     alignment: Alignment,
+    gain: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
     """Blend a crop into a copy of the picture.
 
@@ -225,6 +248,7 @@ def paste(
         face: RGB (256, 256, 3) uint8.
         mask: (256, 256) float32 in 0..1; where it is 0 the picture does not change.
         alignment: how the crop lies in the picture.
+        gain: (512, 512) float32 of the enlarged crop's brightness.
     """
     result = picture.copy()
     rows, columns = (np.flatnonzero((mask > _NEGLIGIBLE).any(axis=axis)) for axis in (1, 0))
@@ -247,7 +271,12 @@ def paste(
     side = np.maximum(1, np.round(np.array(mask.shape[::-1]) * factor)).astype(int)
     kind, mask_kind = (cv2.INTER_AREA,) * 2 if shrinks else (cv2.INTER_CUBIC, cv2.INTER_LINEAR)
     share = cv2.resize(cv2.convertScaleAbs(mask, alpha=255), side.tolist(), interpolation=mask_kind)
-    layers = cv2.merge([*cv2.split(cv2.resize(face, side.tolist(), interpolation=kind)), share])
+    enlarged = cv2.resize(face, side.tolist(), interpolation=kind)
+    if gain is not None:
+        fine = slice(2 * first[0], 2 * last[0]), slice(2 * first[1], 2 * last[1])
+        finer = cv2.resize(gain[fine], side.tolist(), interpolation=kind)
+        enlarged = cv2.multiply(enlarged, cv2.merge([finer] * 3), dtype=cv2.CV_8U)
+    layers = cv2.merge([*cv2.split(enlarged), share])
     ratio = (side / mask.shape[::-1])[:, None]
     matrix = alignment.matrix.copy()
     matrix[:, 2] -= first[::-1]

@@ -1,6 +1,4 @@
-"""A face in a picture turned to another pose: its mesh is rotated, and the picture warped after
-it.
-"""
+"""Turn a face in a picture to another pose: rotate its mesh and warp the picture onto it."""
 
 from __future__ import annotations
 
@@ -27,8 +25,8 @@ def turned_mesh(mesh: NDArray[np.floating], turn: Pose) -> NDArray[np.float32]:
 
 def turn_face(
     picture: NDArray[np.uint8], mesh: NDArray[np.floating], turn: Pose
-) -> NDArray[np.uint8]:
-    """The face of an aligned crop turned by ``turn``, or by as much of it as the picture can show.
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Turn the face of an aligned crop by ``turn``, or by as much of it as the picture can show.
 
     Args:
         picture: (S, S, 3) uint8 RGB aligned crop.
@@ -36,8 +34,8 @@ def turn_face(
         turn: degrees by which the head turns from where it points now.
 
     Returns:
-        (S, S, 3) uint8 RGB aligned crop; the picture itself where not even an eighth of the turn
-        can be shown.
+        (S, S, 3) uint8 RGB aligned crop and its mesh (468, 3); as they were where not even an
+        eighth of the turn can be shown.
     """
     share = 1.0
     for _ in range(HALVINGS + 1):
@@ -46,9 +44,7 @@ def turn_face(
             # Nothing is taken from the mirror image: a face must not appear twice beside one that
             # is turned already.
             x, y = cv2.split(dense_map(mesh, wanted, picture.shape[0]))
-            return np.asarray(
-                cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101),
-                np.uint8,
-            )
+            turned = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+            return np.asarray(turned, np.uint8), wanted
         share /= 2
-    return picture
+    return picture, np.asarray(mesh, np.float32)

@@ -55,6 +55,12 @@ class Alignment:
         """(2, 3) matrix from crop to image pixels."""
         return np.asarray(cv2.invertAffineTransform(self.matrix), np.float64)
 
+    def enlarged(self, factor: float) -> Alignment:
+        """The alignment of the same crop in pixels that are ``factor`` times as fine."""
+        matrix = self.matrix * factor
+        matrix[:, 2] += 0.5 * factor - 0.5  # resize keeps pixel edges
+        return Alignment(matrix)
+
     def to_crop(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
         """Map (N, 2) image points, or (N, 3) with depth, into the crop; depth is scaled like the
         plane.
@@ -125,8 +131,11 @@ def crop_box(alignment: Alignment, height: int, width: int) -> tuple[int, int, i
     return left, top, right, bottom
 
 
-def crop_face(image: NDArray[np.uint8], alignment: Alignment) -> NDArray[np.uint8]:
-    """Cut the aligned crop (256, 256, 3) uint8 out of an RGB image (H, W, 3) uint8.
+def crop_face(
+    image: NDArray[np.uint8], alignment: Alignment, enlargement: int = 1
+) -> NDArray[np.uint8]:
+    """Cut the aligned crop (256, 256, 3) uint8 out of an RGB image (H, W, 3) uint8, or the same
+    part of it ``enlargement`` times as fine.
 
     Faces larger than the crop are low-passed first, so that shrinking does not alias; beyond the
     image's border the picture is mirrored, because black wedges would become codes of their own.
@@ -135,12 +144,15 @@ def crop_face(image: NDArray[np.uint8], alignment: Alignment) -> NDArray[np.uint
     if (
         right <= left or bottom <= top
     ):  # nothing of it is in the picture: its nearest edge has to do
-        return _warp(image, alignment)
-    return crop_part(image[top:bottom, left:right], (left, top), alignment)
+        return _warp(image, alignment, enlargement)
+    return crop_part(image[top:bottom, left:right], (left, top), alignment, enlargement)
 
 
 def crop_part(
-    part: NDArray[np.uint8], corner: tuple[int, int], alignment: Alignment
+    part: NDArray[np.uint8],
+    corner: tuple[int, int],
+    alignment: Alignment,
+    enlargement: int = 1,
 ) -> NDArray[np.uint8]:
     """As `crop_face`, to the bit, from the `crop_box` of an image alone.
 
@@ -148,13 +160,18 @@ def crop_part(
         part: RGB (h, w, 3) uint8, the box.
         corner: its left and top in the image.
         alignment: how the crop lies in the image.
+        enlargement: of the crop.
     """
     matrix = alignment.matrix.copy()
     matrix[:, 2] += matrix[:, :2] @ np.array(corner, np.float64)
-    return _warp(part, Alignment(matrix))
+    return _warp(part, Alignment(matrix), enlargement)
 
 
-def _warp(image: NDArray[np.uint8], alignment: Alignment) -> NDArray[np.uint8]:
+def _warp(
+    image: NDArray[np.uint8], alignment: Alignment, enlargement: int = 1
+) -> NDArray[np.uint8]:
+    if enlargement > 1:
+        alignment = alignment.enlarged(enlargement)
     matrix = alignment.matrix
     if alignment.scale < _SHRINK_BELOW:
         factor = alignment.scale / _SHRINK_BELOW
@@ -171,7 +188,7 @@ def _warp(image: NDArray[np.uint8], alignment: Alignment) -> NDArray[np.uint8]:
         cv2.warpAffine(
             image,
             matrix,
-            (CROP_SIZE, CROP_SIZE),
+            (enlargement * CROP_SIZE,) * 2,
             flags=cv2.INTER_CUBIC if alignment.scale > 1 else cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         ),

@@ -18,7 +18,7 @@ from swaptalk.storage.rows import RowWriter
 
 #: Frames whose meshes are smoothed together, and frames on both sides that a smoothed mesh depends
 #: on.
-_BLOCK, _CONTEXT = 64, int(TRUNCATE * SHORT_SIGMA) + 1
+_BLOCK, MESH_CONTEXT = 64, int(TRUNCATE * SHORT_SIGMA) + 1
 _NO_MESH = np.zeros((POINT_COUNT, 3), np.float32)
 
 
@@ -118,9 +118,9 @@ def _with_smooth_mesh(frames: Iterable[_Placed]) -> Iterator[tuple[_Placed, NDAr
 
     for frame in frames:
         waiting.append(frame)
-        if len(waiting) >= done + _BLOCK + _CONTEXT:
+        if len(waiting) >= done + _BLOCK + MESH_CONTEXT:
             yield from smoothed(done + _BLOCK)
-            kept = min(_CONTEXT, done + _BLOCK)
+            kept = min(MESH_CONTEXT, done + _BLOCK)
             waiting, done = waiting[done + _BLOCK - kept :], kept
     if len(waiting) > done:
         yield from smoothed(len(waiting))

@@ -1,9 +1,10 @@
 """The first pass over the target: the chosen face, how it lies in each frame, and its codes.
 
 What it writes (``matrix``, ``mesh``, ``pose``, ``state``, all ``.npy`` with one row a frame, and
-the codes) depends on the target only, not on the source or the recording. The codes of
-all frames but the references are filled in by the second pass, which has the pictures at hand
-anyway.
+the codes) depends on the target only, not on source or recording. Codes are those of the target's
+own faces. Here only the references are encoded; the second pass, which decodes the pictures anyway,
+encodes the others. Where the swap comes first no codes are needed: the crops of the references are
+kept instead, for their composites.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from swaptalk.faces.detection.select import FaceSelector
 from swaptalk.faces.detection.track import TrackedFrame
 from swaptalk.faces.editing.exposure import expose, exposure_gains
 from swaptalk.faces.geometry.align import Alignment, crop_face
-from swaptalk.pipeline.analysis.alignment_track import write_layout
+from swaptalk.pipeline.analysis.alignment_track import MESH_CONTEXT, write_layout
 from swaptalk.pipeline.analysis.candidates import Candidates, CandidateWriter
 from swaptalk.pipeline.analysis.face_log import (
     CANDIDATES,
@@ -43,7 +44,13 @@ from swaptalk.pipeline.analysis.reference import (
     eligible_frames,
 )
 from swaptalk.pipeline.analysis.reference_log import ReferenceLog
-from swaptalk.pipeline.analysis.result import CODES, COMPILED, EXPOSURE, MATRIX
+from swaptalk.pipeline.analysis.result import (
+    CODES,
+    COMPILED,
+    EXPOSURE,
+    MATRIX,
+    REFERENCE_CROPS,
+)
 from swaptalk.pipeline.job import ANALYSIS_RECORD
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import DEFAULT_FACE
@@ -132,40 +139,53 @@ def arrange(
         if (survey_folder / CODES).exists():
             _take_codes(survey_folder, folder, state, store)
         with stopwatch.stage("encode faces"):
+            swaps_first = bool(plan.options.source) and plan.options.order == "swap-first"
             missing = [int(frame) for frame in references if store.get(int(frame)) is None]
-            if missing:
+            if missing and not swaps_first:
                 crops = _reference_crops(plan, folder, survey, survey_folder, tracks, missing)
                 for frame, codes in zip(
                     missing, networks.quantize(networks.encode(crops)), strict=True
                 ):
                     store.put(frame, codes)
+            if plan.options.source and not plan.stored_swap:
+                crops = _reference_crops(
+                    plan, folder, survey, survey_folder, tracks, references.tolist()
+                )
+                np.save(folder / REFERENCE_CROPS, crops)
     record = {"reasons": survey.reasons, "references": references.tolist(), "cuts": survey.cuts}
     write_atomically(folder / ANALYSIS_RECORD, json.dumps(record))
 
 
 def _take_codes(known: Path, folder: Path, state: NDArray[np.uint8], store: CodeStore) -> None:
-    """Codes of the frames whose crop lies exactly as it did when they were encoded, in the same
-    light; notes which frames these are.
+    """Take the codes of the frames whose crop lies exactly as it did when they were encoded, in the
+    same light; note which frames have the same crop and the same mesh.
 
     Smoothing looks ahead: the last frames of a beginning lie a little differently than within the
     whole.
     """
-    compiled = np.zeros(len(state), np.bool_)
     with (
         Rows(known / MATRIX) as before,
         Rows(folder / MATRIX) as now,
         Rows(known / EXPOSURE) as light_before,
         Rows(folder / EXPOSURE) as light_now,
-        closing(CodeStore(known / CODES)) as codes,
     ):
-        for frame in np.flatnonzero(state == 0).tolist():
-            same_light = light_before[frame] == light_now[frame]
-            if same_light and np.array_equal(before[frame], now[frame]):
-                found = codes.get(frame)
-                if found is not None:
-                    store.put(frame, found)
-                    compiled[frame] = True
-    np.save(folder / COMPILED, compiled)
+        same = np.array(
+            [
+                light_before[k] == light_now[k]
+                and np.array_equal(before[k], now[k], equal_nan=True)
+                for k in range(len(state))
+            ]
+        )
+        whole = len(before) == len(state)
+    with closing(CodeStore(known / CODES)) as codes:
+        for frame in np.flatnonzero(same & (state == 0)).tolist():
+            found = codes.get(frame)
+            if found is not None:
+                store.put(frame, found)
+    # Beyond the end nothing is the same, unless it is the end of both.
+    ahead = np.concatenate([same, np.full(MESH_CONTEXT, whole)])
+    alike = np.lib.stride_tricks.sliding_window_view(ahead, MESH_CONTEXT + 1).all(axis=1)
+    np.save(folder / COMPILED, alike & (state == 0))
 
 
 def _refuse(plan: Plan, state: NDArray[np.uint8], reasons: list[str]) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.editing.exposure import expose
 from swaptalk.faces.geometry.align import Alignment, crop_face
-from swaptalk.faces.geometry.pose import Pose, estimate_pose
+from swaptalk.faces.geometry.identity_shape import normalised_shape
+from swaptalk.faces.geometry.topology import CANONICAL_MESH
 from swaptalk.pipeline.job import ANALYSIS_RECORD
 from swaptalk.storage.rows import Rows
 
@@ -18,14 +19,15 @@ from swaptalk.storage.rows import Rows
 CODES = "codes.bin"
 #: File with the alignments of the frames.
 MATRIX = "matrix.npy"
-#: File that says which frames lie as they did when a template was made of them; there only with a
-#: template.
+#: File that says which frames have the same crop and mesh as in the template; only with a template.
 COMPILED = "compiled.npy"
 #: File with the gains that bring the frames to the usual light.
 EXPOSURE = "exposure.npy"
-#: Usable frames at the beginning of a scene that its pose is taken from (5 s at 25 a second), so
-#: that it is the same however much more of the scene is shown; and how many of them, spread evenly.
-POSE_SPAN, POSE_FRAMES = 125, 50
+#: File with the crops of the reference frames; only where they are needed for a swap.
+REFERENCE_CROPS = "reference-crops.npy"
+#: The shape of a scene is the mean over its first so many usable frames (5 s at 25 a second), so
+#: that it does not depend on how much of the scene is used; and how many of them, spread evenly.
+SHAPE_SPAN, SHAPE_FRAMES = 125, 50
 
 
 class Analysis:
@@ -66,7 +68,9 @@ class Analysis:
         return self._reasons[int(self._state[frame])]
 
     def compiled(self, frame: int) -> bool:
-        """Whether what a template holds ready of this frame's face fits: its crop is the same."""
+        """Whether the template's codes and swap fit this frame: its crop and its mesh are the
+        same.
+        """
         return bool(self._compiled[frame])
 
     def scene(self, frame: int) -> int:
@@ -89,24 +93,26 @@ class Analysis:
         """Landmarks (468, 3) in pixels of the crop."""
         return self._mesh[frame].astype(np.float32)
 
-    def scene_pose(self, scene: int) -> Pose:
-        """How the face's head points as a scene begins: the median over some usable frames, zero
-        where there is none.
-
-        Roll is that of the aligned crop.
+    def scene_shape(self, scene: int) -> NDArray[np.float32]:
+        """Shape of the face (468, 3), without pose and size, as a scene begins: the mean over some
+        usable frames, the canonical shape where there is none.
         """
         ends = np.concatenate([[0], self._cuts, [len(self)]])
         frames = np.arange(ends[scene], ends[scene + 1])
-        frames = frames[self._state[frames] == 0][:POSE_SPAN]
+        frames = frames[self._state[frames] == 0][:SHAPE_SPAN]
         if not len(frames):
-            return Pose(0.0, 0.0, 0.0)
-        chosen = frames[
-            np.linspace(0, len(frames) - 1, min(len(frames), POSE_FRAMES)).astype(np.intp)
-        ]
-        yaw, pitch, roll = np.median(
-            [estimate_pose(self.mesh(int(frame))).vector for frame in chosen], axis=0
-        )
-        return Pose(float(yaw), float(pitch), float(roll))
+            return normalised_shape(CANONICAL_MESH)
+        count = min(len(frames), SHAPE_FRAMES)
+        chosen = frames[np.linspace(0, len(frames) - 1, count).astype(np.intp)]
+        shapes = [normalised_shape(self.mesh(int(frame))) for frame in chosen]
+        return np.asarray(np.mean(shapes, axis=0), np.float32)
+
+    @property
+    def reference_crops(self) -> NDArray[np.uint8] | None:
+        """Aligned crops (R, 256, 256, 3) of the reference frames, if the first pass kept them."""
+        path = self.folder / REFERENCE_CROPS
+        crops: NDArray[np.uint8] | None = np.load(path) if path.exists() else None
+        return crops
 
     def reference(self, frame: int) -> int:
         """Position in :attr:`references` of the one that serves this frame."""

@@ -1,15 +1,12 @@
-"""The source: from photos of a person to the swap network's keys and values.
-
-The network follows the target's pose better if the source points the same way, so each photo is
-turned there first (measured in docs/guides/evaluate.md).
-"""
+"""The source: the person whose face goes into the video, found in one or more photos."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +14,27 @@ from numpy.typing import NDArray
 from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import Vision
 from swaptalk.faces.detection.landmarks import Landmarks
-from swaptalk.faces.editing.turn import turn_face
-from swaptalk.faces.geometry.align import crop_face, estimate_alignment
-from swaptalk.faces.geometry.pose import Pose, estimate_pose, eye_distance
+from swaptalk.faces.editing.detail import FINE, FINER_THAN_CROP
+from swaptalk.faces.editing.face_composite import FacePhoto
+from swaptalk.faces.editing.photo_check import PhotoWarning, photo_warnings
+from swaptalk.faces.geometry.align import CROP_SIZE, crop_face, estimate_alignment
+from swaptalk.faces.geometry.pose import eye_distance
 from swaptalk.media.image import read_image
-from swaptalk.pipeline.networks import Networks
 
 #: Faces smaller than this share of the largest one in a photo are passers-by, not a second person
 #: to choose from.
 BYSTANDER_SHARE = 0.4
 #: Outer eye corners nearer than this (pixels) give a source too blurred to be recognised.
 SMALLEST_EYE_DISTANCE = 16.0
+#: Mean cosine of MobileFaceNet to the other photos below which one shows somebody else: photos of
+#: one person have .82 on average, those of two .03.
+SAME_PERSON = 0.3
 
 
-class SourceFace(NamedTuple):
-    """Face in a photo: aligned crop (256, 256, 3) uint8 RGB, and mesh (468, 3) in its pixels."""
-
-    crop: NDArray[np.uint8]
-    mesh: NDArray[np.float32]
-
-
-def source_face(path: Path, choice: str | None, vision: Vision) -> SourceFace:
-    """The person in a photo.
+def source_face(
+    path: Path, choice: str | None, vision: Vision
+) -> tuple[FacePhoto, list[PhotoWarning]]:
+    """Find the person in a photo, and check the photo.
 
     Args:
         path: the photo.
@@ -65,7 +61,11 @@ def source_face(path: Path, choice: str | None, vision: Vision) -> SourceFace:
             remedy="give a larger photo of the face",
         )
     alignment = estimate_alignment(face.xy)
-    return SourceFace(crop_face(photo, alignment), alignment.to_crop(face.points))
+    fine = None
+    if alignment.scale * FINER_THAN_CROP <= 1:
+        fine = crop_face(photo, alignment, enlargement=FINE // CROP_SIZE)
+    found = FacePhoto(crop_face(photo, alignment), alignment.to_crop(face.points), fine)
+    return found, photo_warnings(found.crop, found.mesh, alignment)
 
 
 def _choose(faces: Sequence[Landmarks], choice: str | None, path: Path) -> Landmarks:
@@ -96,60 +96,67 @@ def _choose(faces: Sequence[Landmarks], choice: str | None, path: Path) -> Landm
     return faces[int(np.argmax(sizes))]
 
 
+@dataclass(frozen=True)
 class Source:
-    """One person's photos.
+    """Photos of one person, and the warnings about each."""
 
-    Args:
-        faces: the person in each photo.
-        networks: encode them.
-    """
-
-    def __init__(self, faces: Sequence[SourceFace], networks: Networks) -> None:
-        self._faces, self._networks = faces, networks
-        self._poses = [estimate_pose(face.mesh) for face in faces]
-
-    def identity(self, pose: Pose) -> Any:
-        """Return the source's input to ``networks.swap`` for targets in about this pose."""
-        turned = [
-            turn_face(
-                face.crop,
-                face.mesh,
-                Pose(pose.yaw - own.yaw, pose.pitch - own.pitch, pose.roll - own.roll),
-            )
-            for face, own in zip(self._faces, self._poses, strict=True)
-        ]
-        return self._networks.identity(self._networks.encode(np.stack(turned)))
+    photos: tuple[FacePhoto, ...]
+    warnings: tuple[tuple[Path, PhotoWarning], ...] = ()
 
 
-def read_source(
-    paths: Sequence[Path], choice: str | None, vision: Vision, networks: Networks
-) -> Source:
-    """Read the person from all photos.
+def read_source(paths: Sequence[Path], choice: str | None, vision: Vision) -> Source:
+    """Find the person in all of the photos.
 
     Raises:
-        InputError: as :func:`source_face`.
+        InputError: as :func:`source_face`, or the photos show different people.
     """
-    return Source([source_face(path, choice, vision) for path in paths], networks)
+    found = [source_face(path, choice, vision) for path in paths]
+    faces = [face for face, _ in found]
+    if len(faces) > 1 and vision.recogniser is not None:
+        _check_one_person(paths, [vision.recogniser.of_crop(face.crop) for face in faces])
+    warnings = [
+        (path, warning)
+        for path, (_, of_photo) in zip(paths, found, strict=True)
+        for warning in of_photo
+    ]
+    return Source(tuple(faces), tuple(warnings))
+
+
+def _check_one_person(paths: Sequence[Path], directions: Sequence[NDArray[np.float32]]) -> None:
+    """Refuse photos of different people, naming the one that is least like the others."""
+    unit = np.stack([direction / np.linalg.norm(direction) for direction in directions])
+    alike = unit @ unit.T
+    others = (alike.sum(axis=1) - 1) / (len(unit) - 1)
+    odd = int(np.argmin(others))
+    if others[odd] < SAME_PERSON:
+        raise InputError(
+            "shows somebody else than the other photos",
+            path=paths[odd],
+            remedy="give photos of one person, or leave this one out",
+        )
 
 
 class UnreadSource:
-    """Lazy source: photos are decoded only if a stored swap is missing.
+    """Lazy source: photos are read only if a stored swap is missing, or a face is large enough for
+    their detail. For use from several threads.
 
     Args:
-        read: reads the photos; raises as :func:`source_face`.
+        read: reads them; raises as :func:`read_source`.
     """
 
     def __init__(self, read: Callable[[], Source]) -> None:
         self._read = read
+        self._source: Source | None = None
+        self._one_reads = Lock()
 
-    @cached_property
-    def _source(self) -> Source:
-        return self._read()
+    @property
+    def photos(self) -> tuple[FacePhoto, ...]:
+        """As :attr:`Source.photos`."""
+        with self._one_reads:
+            if self._source is None:
+                self._source = self._read()
+            return self._source.photos
 
-    def identity(self, pose: Pose) -> Any:
-        """As :meth:`Source.identity`."""
-        return self._source.identity(pose)
 
-
-#: A source that has been looked at, or need not be.
+#: A source that was read, or will be if needed.
 AnySource: TypeAlias = Source | UnreadSource

@@ -22,15 +22,8 @@ from swaptalk.media.mel import (
 from swaptalk.media.voice_activity import level, speech_weight
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
-from swaptalk.pipeline.render.generate import (
-    BATCH,
-    QUEUE,
-    FaceGenerator,
-    Frame,
-    batched,
-    composite_frames,
-    generate_faces,
-)
+from swaptalk.pipeline.render.face_generator import BATCH, FaceGenerator, Frame, batched
+from swaptalk.pipeline.render.generate import QUEUE, composite_frames, generate_faces
 from swaptalk.pipeline.report import Stopwatch
 from swaptalk.pipeline.timeline import frame_count, interpolate, motion_positions
 from swaptalk.workers.background import background, background_batches, short_turns
@@ -149,7 +142,9 @@ def live_frames(
             yield from _spoken(plan, faces, speech, audio, decoded, stopwatch)
 
     with short_turns(), closing(background(spoken, LEAD, "networks")) as made:
-        yield from composite_frames(plan, faces.analysis.reopened(), made, stopwatch)
+        yield from composite_frames(
+            plan, faces.analysis.reopened(), made, stopwatch, detail=faces.detail
+        )
 
 
 def _endless(plan: Plan) -> Iterator[Frame]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from swaptalk.errors import InputError
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.plan import Plan
-from swaptalk.pipeline.render.generate import FaceGenerator, generate_frames
+from swaptalk.pipeline.render.face_generator import FaceGenerator
+from swaptalk.pipeline.render.generate import generate_frames
 from swaptalk.pipeline.report import Stopwatch
 from swaptalk.pipeline.target import resized
 from swaptalk.pipeline.timeline import Playback

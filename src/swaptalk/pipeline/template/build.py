@@ -11,6 +11,8 @@ from contextlib import closing
 from dataclasses import astuple, replace
 from pathlib import Path
 
+import numpy as np
+
 from swaptalk.faces.detection.analyser import Vision
 from swaptalk.pipeline.analysis.analyse import arrange, write_survey
 from swaptalk.pipeline.analysis.face_log import FACES, REFERENCES, Survey
@@ -20,8 +22,10 @@ from swaptalk.pipeline.job import version
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
-from swaptalk.pipeline.render.generate import BATCH, FaceGenerator, batched, decode_frames
-from swaptalk.pipeline.render.swapped import SWAPPED, SwapWriter
+from swaptalk.pipeline.render.face_generator import BATCH, FaceGenerator, batched, face_generator
+from swaptalk.pipeline.render.face_swapper import shape_digest
+from swaptalk.pipeline.render.generate import decode_frames
+from swaptalk.pipeline.render.swapped import SWAPPED, SwapStore
 from swaptalk.pipeline.report import Stopwatch
 from swaptalk.pipeline.template.check import MEMBERS
 from swaptalk.pipeline.template.file import (
@@ -49,8 +53,8 @@ def write_template(
     """Analyse all frames of the plan and write them as a template, with their swap if there is a
     source.
 
-    ``check`` is called before it gets its place: it must refuse inputs that have changed since
-    they were read, so that what was made of one photo never goes by the checksum of another.
+    ``check`` is called before the file gets its name. It must refuse inputs that have changed since
+    they were read, so that the swap of one photo is never stored under the checksum of another.
 
     Raises:
         InputError: no face that could be replaced, or the output cannot be written.
@@ -63,10 +67,8 @@ def write_template(
         write_survey(plan, vision, survey, progress, stopwatch)
         arrange(plan, networks, survey, folder, stopwatch)
         with (
-            closing(
-                FaceGenerator(networks, Analysis(folder), source, None, plan.options.strength)
-            ) as faces,
-            closing(SwapWriter(Path(temporary))) as swaps,
+            closing(face_generator(plan, networks, Analysis(folder), source)) as faces,
+            closing(SwapStore(Path(temporary) / SWAPPED)) as swaps,
         ):
             usable = _encode_all(plan, faces, None if source is None else swaps, progress)
             swap = (
@@ -77,7 +79,7 @@ def write_template(
             for name in sorted(MEMBERS)
         }
         if swap is not None:
-            files[SWAPPED] = swaps.path
+            files[SWAPPED] = Path(temporary) / SWAPPED
         if embed:
             files[VIDEO_MEMBER] = plan.options.target
         header = _header(
@@ -89,7 +91,7 @@ def write_template(
 
 
 def _encode_all(
-    plan: Plan, faces: FaceGenerator, swaps: SwapWriter | None, progress: Progress
+    plan: Plan, faces: FaceGenerator, swaps: SwapStore | None, progress: Progress
 ) -> int:
     """Fill in the codes, and swaps, that a job would make on its way; returns the number of frames
     that have them.
@@ -101,11 +103,9 @@ def _encode_all(
             frame.target: frame.picture for frame in batch if faces.analysis.usable(frame.target)
         }
         codes = faces.codes(usable)
-        if swaps is not None and codes:
-            for frame, own, swapped in zip(
-                usable, *faces.swapped(codes, list(usable)), strict=True
-            ):
-                swaps.put(frame, own, swapped)
+        if swaps is not None and usable:
+            for frame, swapped in zip(usable, faces.swapped(usable), strict=True):
+                swaps.put(frame, swapped.astype(np.float16))
         encoded += len(codes)
         progress.advance(len(batch))
     progress.end()
@@ -120,9 +120,8 @@ def _stored_swap(plan: Plan, arithmetic: str, analysis: Analysis) -> StoredSwap:
         source_face=options.source_face,
         strength=float(options.strength),
         arithmetic=arithmetic,
-        poses=[
-            [pose.yaw, pose.pitch, pose.roll] for pose in map(analysis.scene_pose, range(scenes))
-        ],
+        shape=float(options.shape),
+        shapes=[shape_digest(analysis.scene_shape(scene)) for scene in range(scenes)],
     )
 
 

@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 from swaptalk.errors import InputError
 from swaptalk.faces.detection.people import Renumbering
 from swaptalk.storage.files import AtomicFile, check_input_file
-from swaptalk.storage.hashing import sha256_of
 
 #: Version of the layout and of what the faces were measured with. Others are refused.
 TEMPLATE_FORMAT = 3
@@ -31,6 +30,8 @@ _HEADER = "template.json"
 VIDEO_MEMBER = "target"
 #: A header grows with scene cuts only; ten megabytes hold a million of them.
 _MAX_HEADER_BYTES = 10 << 20
+#: Letters of the digest of a shape.
+_DIGEST = 16
 #: Photos of one source: more are a damaged list.
 _MAX_PHOTOS = 1000
 #: More frames than this (100 hours at 25 a second) are a damaged number.
@@ -67,34 +68,35 @@ class TargetFile:
     size: int
     sha256: str
     relative: str | None = None
-    """Path relative to the template's folder; None if it is embedded."""
+    """Where it lies as seen from the template's folder; None if it is embedded."""
     absolute: str | None = None
-    """Absolute path when the template was made; None if it is embedded."""
+    """Where it lay when the template was made; None if it is embedded."""
 
     @property
     def embedded(self) -> bool:
-        """Return whether the template embeds the file."""
+        """Whether the template carries it."""
         return self.relative is None
 
 
 @dataclass(frozen=True)
 class StoredSwap:
-    """Source of the stored swap, and everything else that decides the swap."""
+    """The source of a stored swap, and everything else that its frames depend on."""
 
     photos: list[str]
     """SHA-256 of each photo of the source, in order."""
     source_face: str | None
     """Choice of face in the photos as it was asked for."""
     strength: float
+    shape: float
     arithmetic: str
-    """Engine, version and processor that computed it."""
-    poses: list[list[float]]
-    """Yaw, pitch and roll that the source was turned to in each scene."""
+    """What computed it: engine, version and processor."""
+    shapes: list[str]
+    """Digest of the shape of the target's face in each scene."""
 
 
 @dataclass(frozen=True)
 class TemplateHeader:
-    """Header of a template."""
+    """What a template says of itself."""
 
     software: str
     """Version of the program that made it."""
@@ -136,7 +138,7 @@ class TemplateHeader:
 
 
 def damaged(path: Path, what: str) -> InputError:
-    """Make the error for a damaged file."""
+    """The error for a file that cannot be what it says."""
     return InputError(
         f"is not a usable template ({what})",
         path=path,
@@ -149,7 +151,7 @@ def _said(error: Exception) -> str:
 
 
 def write_template_file(path: Path, header: TemplateHeader, files: Mapping[str, Path]) -> None:
-    """Write a template atomically; ``files`` are the members by name.
+    """Write a template whole or not at all; ``files`` are the members by name.
 
     Raises:
         InputError: the place cannot be written, or the disk is full.
@@ -170,8 +172,13 @@ def write_template_file(path: Path, header: TemplateHeader, files: Mapping[str, 
 
 
 def describe_file(path: Path) -> Member:
-    """Return size and SHA-256 of a file."""
-    return Member(path.stat().st_size, sha256_of(path))
+    """Size and SHA-256 of a file."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+    return Member(size, digest.hexdigest())
 
 
 def read_header(path: Path) -> TemplateHeader:
@@ -208,7 +215,7 @@ def read_header(path: Path) -> TemplateHeader:
 
 
 def member_start(path: Path, name: str) -> int:
-    """Return the offset of a member in the file.
+    """Where in the file the bytes of a member begin.
 
     Raises:
         InputError: the file is damaged.
@@ -299,16 +306,20 @@ def _parse(record: Any, path: Path) -> TemplateHeader:
 
 
 def _swap(record: Mapping[str, Any]) -> StoredSwap:
-    poses = [
-        [_finite(angle) for angle in _as(pose, list)]
-        for pose in _list(record, "poses", list, _MAX_FRAMES)
-    ]
-    strength = _finite(record.get("strength"))
-    if any(len(pose) != 3 for pose in poses) or not 0 <= strength <= 1:
+    shapes = _list(record, "shapes", str, _MAX_FRAMES)
+    strength, shape = _finite(record.get("strength")), _finite(record.get("shape"))
+    if any(len(digest) != _DIGEST for digest in shapes) or not (
+        0 <= strength <= 1 and 0 <= shape <= 1
+    ):
         raise ValueError("its stored swap is out of range")
     photos = [_sha256({"sha256": photo}) for photo in _list(record, "photos", str, _MAX_PHOTOS)]
     return StoredSwap(
-        photos, _optional_text(record, "source_face"), strength, _text(record, "arithmetic"), poses
+        photos,
+        _optional_text(record, "source_face"),
+        strength,
+        shape,
+        _text(record, "arithmetic"),
+        shapes,
     )
 
 

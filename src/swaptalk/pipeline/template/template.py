@@ -11,7 +11,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from swaptalk.errors import InputError
-from swaptalk.faces.geometry.pose import Pose
 from swaptalk.pipeline.analysis.face_log import SURVEY, survey_record
 from swaptalk.pipeline.job import version
 from swaptalk.pipeline.options import GenerateOptions, output_size, parse_fps
@@ -62,7 +61,7 @@ class Template:
             {SWAPPED} if swap is not None else set()
         ):
             raise damaged(path, "it has other members than a template")
-        if swap is not None and len(swap.poses) != len(header.cuts) + 1:
+        if swap is not None and len(swap.shapes) != len(header.cuts) + 1:
             raise damaged(path, "its stored swap has other scenes")
         return cls(path, header)
 
@@ -100,10 +99,11 @@ class Template:
         header, swap = self.header, self.header.swap
         if swap is None or len(options.source) != len(swap.photos):
             return False
-        held = version(), swap.arithmetic, swap.strength, swap.source_face
+        held = version(), swap.arithmetic, swap.strength, swap.shape, swap.source_face
         if header.software != held[0] or held[1:] != (
             arithmetic,
             options.strength,
+            options.shape,
             options.source_face,
         ):
             return False
@@ -129,8 +129,8 @@ class Template:
             raise InputError(
                 "was replaced while the job began", path=self.path, remedy="start the job again"
             )
-        poses = [] if self.header.swap is None else self.header.swap.poses
-        return StoredSwaps(store, [Pose(*angles) for angles in poses])
+        shapes = [] if self.header.swap is None else self.header.swap.shapes
+        return StoredSwaps(store, shapes)
 
     def applied(self, options: GenerateOptions) -> GenerateOptions:
         """The options with the template's own target, part, rate and size, and its choice of face

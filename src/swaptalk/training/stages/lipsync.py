@@ -104,8 +104,6 @@ class LipSyncOptions(LoopOptions):
     """Run of 'swaptalk train vqgan', or an exported bundle."""
     expert: Path = Path("runs/expert")
     """Run of 'swaptalk train expert'; not read where weights.sync is 0."""
-    swap: Path = Path("runs/swap")
-    """Run of 'swaptalk train swap'; not read where swapped_share is 0."""
     model: LipSyncConfig = field(default_factory=LipSyncConfig)
     """Shape of the lip-sync module; latent_channels must be the autoencoder's."""
     audio: AudioConfig = field(default_factory=AudioConfig)
@@ -147,9 +145,6 @@ class LipSyncOptions(LoopOptions):
     """Share of those among samples whose sound belongs to the lips."""
     photo_share: float = 0.1
     """Share of samples from two photos of one person."""
-    swapped_share: float = 0.0
-    """Share of samples whose faces are swapped first, as those are that lip-sync changes in
-    'generate'."""
     sharpness: float = 0.5
     """Preference for sharp pictures; 0: none."""
     geometry_steps: int = 1500
@@ -185,8 +180,6 @@ class LipSyncStage(Stage):
         if options.weights.sync:
             self._expert = load_network("expert", options.expert)
             self.frozen["expert"] = self._expert
-        if options.swapped_share:
-            self.frozen["swap"] = load_network("swap", options.swap)
         if options.weights.mouth_perceptual:
             self.frozen["lpips"] = LPIPS("vgg", catalogue.resolve("lpips-vgg16"), LPIPS_STAGES)
         self._dataset = Dataset(options.data, options.validation_share)
@@ -285,7 +278,6 @@ class LipSyncStage(Stage):
         """Move mouths as measured, or as heard; predict motion from sound; then let the
         discriminator compare.
         """
-        batch = self._swap_some(batch)
         tokens = self._tokens(batch, step)
         made = self._move(batch, tokens)
         faces = self._decode_some(made, batch["target"], step)
@@ -307,16 +299,6 @@ class LipSyncStage(Stage):
                 "discriminator",
                 judging_terms(self.networks["discriminator"], mouth(faces[1]), mouth(faces[0])),
             )
-
-    def _swap_some(self, batch: Batch) -> Batch:
-        """The batch with a share of the samples swapped."""
-        target, reference = batch["target"], batch["reference"]
-        picked = torch.rand(len(target), device=target.device) < self.options.swapped_share
-        if not bool(picked.any()):
-            return batch
-        with torch.no_grad(), self.autocast():
-            target, reference = swap_samples(self.frozen["swap"], target, reference, picked)
-        return {**batch, "target": target, "reference": reference}
 
     def _tokens(self, batch: Batch, step: int) -> Tensor:
         """Motion windows (N, F, W, D): measured with noise, or predicted from the sound."""
@@ -459,24 +441,3 @@ class LipSyncStage(Stage):
         rows = [target, reference, made["measured"], made["heard"]]
         pictures = [to_pictures(self._vqgan.decode(z[:SHEET_FRAMES])) for z in rows]
         return results, np.concatenate([np.concatenate(list(row), axis=1) for row in pictures])
-
-
-def swap_samples(
-    swap: nn.Module, target: Tensor, reference: Tensor, picked: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Give samples, their reference included, the face of the sample after them.
-
-    Args:
-        swap: target and source latents, each (N, C, 16, 16), to swapped ones.
-        target: latents (N, F, C, 16, 16) of F consecutive frames.
-        reference: latents (N, C, 16, 16) of another frame of each sample.
-        picked: (N,) bool, which samples; the others stay as they are.
-
-    Returns:
-        New target and reference, of the same shapes.
-    """
-    faces = torch.cat([target, reference[:, None]], dim=1)
-    source = reference.roll(-1, dims=0)[picked].repeat_interleave(faces.shape[1], dim=0)
-    wanted = faces[picked]
-    faces[picked] = swap(wanted.flatten(0, 1), source).to(faces.dtype).reshape(wanted.shape)
-    return faces[:, :-1], faces[:, -1]

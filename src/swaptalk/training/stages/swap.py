@@ -1,4 +1,4 @@
-"""Stage ``swap``: give the target's embedding the source's identity, learned on cached
+"""Stage ``swap``: correct the classical composite towards real pictures, learned on cached
 embeddings.
 """
 
@@ -16,55 +16,51 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from swaptalk.assets import catalogue
+from swaptalk.data.exclude import read_excluded
 from swaptalk.data.faces import to_pictures, to_tensor
+from swaptalk.data.frames import FrameSampler
 from swaptalk.data.latents import LatentCache
-from swaptalk.data.motion import MotionTable
-from swaptalk.data.pairs import Frame, FrameSampler, ProxyCache, external_pairs
-from swaptalk.data.sampling import usable_frame
 from swaptalk.data.store import Dataset, Item
+from swaptalk.data.triplets import Triplet, TripletCache, TripletMaker, face_area
 from swaptalk.errors import InputError
-from swaptalk.faces.geometry.align import estimate_alignment
-from swaptalk.losses.geometry import geometry_loss
-from swaptalk.losses.identity import identity_loss
-from swaptalk.losses.proxy import proxy_loss, proxy_picture_loss
+from swaptalk.losses.answer import answer_loss, answer_picture_loss
+from swaptalk.losses.perceptual import face_windows
 from swaptalk.losses.terms import Terms
 from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
 from swaptalk.models.identity import SFace
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
-from swaptalk.training.geometry import geometry_regressor
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
-from swaptalk.training.pretrained import compile_judges, fingerprint, load_network, load_perceptual
+from swaptalk.training.pretrained import (
+    compile_judges,
+    fingerprint,
+    load_network,
+    load_perceptual,
+)
 from swaptalk.training.stage import Batch, Evaluation, Stage
 
-#: Embeddings, tables of positions, first and last layer, which AdamW trains.
-OUTER_LAYERS = ("^embed", "^position", "^semantic", r"^output\.", r"\.table$")
-#: Pairs of validation people of the evaluation, and of the sample sheet.
-JUDGED_PAIRS, SHEET_PAIRS = 24, 8
+#: Embeddings, tables of positions, depthwise kernels, first and last layer, which AdamW trains.
+OUTER_LAYERS = ("^embed", "^position", "^semantic", r"^output\.", r"\.table$", r"\.mix\.")
+#: Triplets of validation people of the evaluation, and rows of the sample sheet.
+JUDGED_TRIPLETS, SHEET_ROWS = 96, 8
 
 
 @dataclass(frozen=True)
 class SwapWeights:
     """Weight of each loss; 0 switches it off."""
 
-    proxy: float = 1.0
-    """L_proxy: embedding of the proxy's picture."""
-    proxy_picture: float = 0.3
-    """Decoded result against decoded proxy."""
-    identity_source: float = 0.15
-    """L_id_src: SFace, result against source."""
-    identity_result: float = 0.05
-    """L_id_res: SFace, result against proxy."""
-    perceptual: float = 0.2
-    """LPIPS on windows of the decoded result against those of the decoded proxy: texture that L1
-    averages away."""
-    adversarial: float = 0.03
-    """Patch discriminator, from adversarial_from on: decoded results shall look like decoded real
-    faces."""
-    geometry: float = 0.2
-    """Openings of the mouth, yaw and pitch as the target has them, read from the embedding."""
+    latent: float = 0.6
+    """Embedding of the result against that of the real picture."""
+    picture: float = 0.5
+    """Decoded result against the real picture."""
+    perceptual: float = 1.0
+    """LPIPS of windows on the face of the decoded result against the real picture."""
+    identity: float = 0.3
+    """SFace: result against both pictures of the source person."""
+    adversarial: float = 0.02
+    """Patch discriminator against real photographs, from adversarial_from on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,45 +80,34 @@ class SwapOptions(LoopOptions):
     """Shape of the discriminator."""
     weights: SwapWeights = field(default_factory=SwapWeights)
     """Weights of the losses."""
-    batch_size: int = 32
-    """Pairs in each process's batch."""
-    learning_rate: float = 2e-3
+    batch_size: int = 24
+    """Triplets in each process's batch."""
+    learning_rate: float = 1.5e-3
     """Rate of Muon, or of AdamW where it trains everything."""
-    proxies: int = 8192
-    """Mesh-warp proxies to make and keep beside the cached embeddings; 0: none."""
-    pairs: Path | None = None
-    """Folder of pairs by another swapper: NAME_target.*, NAME_source.*, NAME_result.*."""
-    pairs_share: float = 0.5
-    """Share of that folder among the pairs with a proxy."""
-    reposed_share: float = 0.2
-    """Share of the mesh-warp proxies whose source is shown in another pose than the one that suits
-    the target."""
-    same_share: float = 0.2
-    """Share of pairs of one person, whose exact answer is the target itself."""
-    free_share: float = 0.0
-    """Share of random pairs without a proxy, which only the identity losses teach."""
+    triplets: int = 8192
+    """Triplets to make and keep beside the cached embeddings."""
+    role_share: float = 0.3
+    """Share of each batch with a real picture of somebody else as target, taught by identity."""
+    anchor_weight: float = 0.2
+    """Weight of the composite itself as the answer of these; 1: the same as a real answer."""
     decode_share: float = 0.2
     """Share of each batch that is decoded; decoding costs more than swapping."""
-    decode_from: int = 300
-    """Step at which the losses on pictures start, which need decoding."""
-    adversarial_from: int = 600
+    adversarial_from: int = 1500
     """Step at which the discriminator starts."""
-    adversarial_rise: int = 200
+    adversarial_rise: int = 300
     """Steps over which its weight rises."""
     perceptual_network: Literal["vgg", "alex"] = "vgg"
     """Network of the perceptual loss."""
     video_share: float = 0.3
     """Share of faces taken from clips, where mouths speak; in photos they smile."""
-    maximum_scale: float = 2.6
+    maximum_scale: float = 2.2
     """Pictures enlarged more than this are left out."""
-    sharpness: float = 1.0
+    sharpness: float = 2.0
     """Preference for sharp pictures; 0: none."""
-    geometry_steps: int = 1500
-    """Batches that the geometry regressor is fitted to before the first step, once for a data
-    set."""
+    exclude: Path | None = None
+    """CSV file (name, reason) of photos and clips to leave out, as of 'swaptalk prepare'."""
     embed_frames: int = 0
-    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of
-    them is encoded before the first step, so hours of footage want some dozens a clip."""
+    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all."""
 
 
 class SwapStage(Stage):
@@ -150,62 +135,53 @@ class SwapStage(Stage):
         if options.weights.perceptual:
             self.frozen["perceptual"] = load_perceptual(options.perceptual_network)
         self._recogniser: SFace | None = None
-        if options.weights.identity_source or options.weights.identity_result:
+        if options.weights.identity:
             self._recogniser = SFace(catalogue.resolve("sface"))
             self.frozen["recogniser"] = self._recogniser
         self._dataset = Dataset(options.data, options.validation_share)
         self._latents = LatentCache(self._dataset, fingerprint(vqgan.encoder), options.embed_frames)
-        self._frames = FrameSampler(
-            self._latents, options.video_share, options.sharpness, options.maximum_scale
-        )
-        self._proxies = ProxyCache(self._latents, self._frames, options.seed)
-        self._external: list[dict[str, Tensor]] = []
+        self._excluded = set(read_excluded(options.exclude)) if options.exclude else set()
+        self._frames = self._sampler(self._dataset.select("train"))
+        maker = TripletMaker(self._frames, options.seed)
+        self._triplets = TripletCache(self._latents.folder, maker, self._frames)
+        judged = self._sampler(self._dataset.judged())
+        folder = self._latents.folder.with_name(f"{self._latents.folder.name}-validation")
+        self._judged = TripletCache(folder, TripletMaker(judged, 0), judged)
         self._identity = {
             item.name: self._dataset.embedding(item)
             for item in self._dataset.items
             if self._recogniser is not None
         }
 
-    def prepare(self) -> None:
-        """Embeddings of the data set, proxies, and the pairs of another swapper."""
-        vqgan, recogniser = self._vqgan.to(self.device), self._recogniser
-        if recogniser is not None:
-            recogniser.to(self.device)
-        wanted = [
-            *self._frames.items,
-            *(item for frames in self._judged_frames() for item, _ in frames),
-        ]
-        self._latents.build(wanted, vqgan, self.device, announce("embedding the data set"))
-        if self.options.proxies:
-            judge = recogniser if self.options.weights.identity_result else None
-            self._proxies.build(
-                self.options.proxies, vqgan, judge, self.device, announce("making proxies")
-            )
-        if self.options.pairs is not None:
-            self._external = [
-                self._encode_pair(pair) for pair in external_pairs(self.options.pairs, _aligner())
-            ]
-        if self.options.weights.geometry:
-            motion = MotionTable(self._dataset)
-            motion.build(announce("measuring mouths"))
-            self.frozen["geometry"] = geometry_regressor(
-                self._latents,
-                motion,
-                self._frames.items,
-                self.options.geometry_steps,
-                self.options.seed,
-                self.device,
-            )
+    def _sampler(self, items: list[Item]) -> FrameSampler:
+        options = self.options
+        return FrameSampler(
+            self._latents,
+            options.video_share,
+            options.sharpness,
+            options.maximum_scale,
+            self._excluded,
+            items,
+        )
 
-    def _encode_pair(self, pair: tuple[NDArray[np.uint8], ...]) -> dict[str, Tensor]:
-        faces = to_tensor(np.stack(pair)).to(self.device)
-        with torch.inference_mode():
-            target, source, result = self._vqgan.encode(faces).float().cpu().clone()
-            judge = self._recogniser
-            found = (
-                judge(faces[1:]).float().cpu().clone() if judge is not None else torch.zeros(2, 128)
+    def prepare(self) -> None:
+        """Triplets of training and validation people, and embeddings of their answers."""
+        vqgan = self._vqgan.to(self.device)
+        self._triplets.build(self.options.triplets, vqgan, self.device, announce("making triplets"))
+        self._judged.build(JUDGED_TRIPLETS, vqgan, self.device)
+        caches = (self._triplets, self._judged)
+        answers = {
+            t.answer[0].name: t.answer[0] for cache in caches for t in cache if t.role != "role"
+        }
+        self._latents.build(
+            answers.values(), vqgan, self.device, announce("embedding the data set")
+        )
+        self._roles = [k for k, t in enumerate(self._triplets) if t.role == "role"]
+        self._real = [k for k, t in enumerate(self._triplets) if t.role != "role"]
+        if not self._real:
+            raise InputError(
+                "no triplet with an answer", path=self.options.data, remedy="raise --triplets"
             )
-        return _pair(target, source, result, found[0], found[1], 1.0)
 
     def players(self) -> dict[str, tuple[str, ...]]:
         """Transformer and discriminator."""
@@ -232,68 +208,69 @@ class SwapStage(Stage):
         compile_judges(self.frozen)
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Pairs: see `SwapOptions` for their kinds."""
-        pairs = [self._draw(rng) for _ in range(self.options.batch_size)]
-        return {key: torch.stack([pair[key] for pair in pairs]) for key in pairs[0]}
+        """Triplets; the first ``decode_share`` of them come with pictures, role pairs among them in
+        proportion.
+        """
+        options = self.options
+        decoded = self._decoded()
+        rows: list[dict[str, Tensor]] = []
+        pictures: list[Tensor] = []
+        for place in range(options.batch_size):
+            role = bool(self._roles) and rng.random() < options.role_share
+            pool = self._roles if role else self._real
+            triplet = self._triplets[pool[int(rng.integers(len(pool)))]]
+            rows.append(self._row(triplet))
+            if place < decoded:
+                pictures.append(to_tensor(self._answer(triplet)[None])[0])
+        batch = {key: torch.stack([row[key] for row in rows]) for key in rows[0]}
+        batch["picture"] = torch.stack(pictures)
+        real = [self._dataset.picture(*self._frames.draw(rng)) for _ in range(decoded)]
+        batch["real"] = to_tensor(np.stack(real))
+        return batch
 
-    def _draw(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        options, choice = self.options, float(rng.random())
-        if choice < options.same_share:
-            target = self._frames.draw(rng)
-            source = self._frames.another(target, rng)
-            answer, whose = self._latent(target), self._direction(source[0])
-            return _pair(answer, self._latent(source), answer, whose, whose, 1.0)
-        if choice < options.same_share + options.free_share or not (
-            len(self._proxies) or self._external
-        ):
-            target, source = self._frames.draw(rng), self._frames.draw(rng)
-            latent, whose = self._latent(target), self._direction(source[0])
-            return _pair(latent, self._latent(source), latent, whose, whose, 0.0)
-        if self._external and (not len(self._proxies) or rng.random() < options.pairs_share):
-            return self._external[int(rng.integers(len(self._external)))]
-        proxy = self._proxies[int(rng.integers(len(self._proxies)))]
-        turned = rng.random() < options.reposed_share
-        return _pair(
-            self._latent(proxy.target),
-            _floats(proxy.reposed) if turned else self._latent(proxy.source),
-            _floats(proxy.latents),
-            self._direction(proxy.source[0]),
-            torch.tensor(np.array(proxy.identity)),
-            proxy.quality,
-        )
+    def _decoded(self) -> int:
+        return max(1, round(self.options.decode_share * self.options.batch_size))
 
-    def _latent(self, frame: Frame) -> Tensor:
-        return _floats(self._latents(frame[0])[frame[1]])
+    def _answer(self, triplet: Triplet) -> NDArray[np.uint8]:
+        if triplet.role == "role":
+            return triplet.anchor_picture()
+        return self._dataset.picture(*triplet.answer)
+
+    def _row(self, triplet: Triplet) -> dict[str, Tensor]:
+        role = triplet.role == "role"
+        answer = triplet.composite if role else self._latents(triplet.answer[0])[triplet.answer[1]]
+        whose = triplet.source if role else triplet.answer
+        area = face_area(triplet.mesh.astype(np.float32), 64)
+        return {
+            "composite": _floats(triplet.composite),
+            "photo": _floats(triplet.photo),
+            "mask": torch.from_numpy(triplet.mask.astype(np.float32) / 255)[None],
+            "answer": _floats(answer),
+            "area": torch.from_numpy(area)[None],
+            "mesh": torch.from_numpy(triplet.mesh.astype(np.float32)),
+            "weight": torch.tensor(self.options.anchor_weight if role else 1.0),
+            "identity": torch.stack(
+                [self._direction(triplet.source[0]), self._direction(whose[0])]
+            ),
+        }
 
     def _direction(self, item: Item) -> Tensor:
         return torch.tensor(self._identity.get(item.name, np.zeros(128, np.float32)))
 
     def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
-        """Swap all pairs, decode some, then let the discriminator compare."""
-        swapped: Tensor = self.networks["swap"](batch["target"], batch["source"])
+        """Correct all composites, decode some, then let the discriminator compare."""
+        result: Tensor = self.networks["swap"](batch["composite"], batch["mask"], batch["photo"])
         terms, weights = Terms(self.options.weights), self.options.weights
-        terms.add("proxy", lambda: proxy_loss(swapped, batch["proxy"], batch["quality"]))
-        terms.add(
-            "geometry", lambda: geometry_loss(self.frozen["geometry"], swapped, batch["target"])
-        )
-        on_pictures = (
-            weights.identity_source,
-            weights.identity_result,
-            weights.proxy_picture,
-            weights.perceptual,
-            weights.adversarial,
-        )
+        weight = batch["weight"]
+        terms.add("latent", lambda: answer_loss(result, batch["answer"], batch["area"], weight))
         judging = "discriminator" in self.networks and step >= self.options.adversarial_from
-        faces = real = None
-        if any(on_pictures) and step >= self.options.decode_from:
-            count = max(1, round(self.options.decode_share * len(swapped)))
+        faces: Tensor | None = None
+        if any((weights.picture, weights.perceptual, weights.identity, weights.adversarial)):
+            count = len(batch["picture"])
             some = {key: part[:count] for key, part in batch.items()}
             with self.autocast():
-                faces = self._vqgan.decode(swapped[:count])
-                with torch.no_grad():
-                    wanted = self._vqgan.decode(some["proxy"])
-                    real = self._vqgan.decode(some["target"]) if judging else None
-                self._add_picture_terms(terms, faces, wanted, some)
+                faces = self._vqgan.decode(result[:count])
+                self._add_picture_terms(terms, faces, some)
                 rise = adversarial_rise(
                     step, self.options.adversarial_from, self.options.adversarial_rise
                 )
@@ -301,87 +278,99 @@ class SwapStage(Stage):
                     "adversarial", lambda: fooling_loss(self.networks["discriminator"], faces), rise
                 )
         yield "swap", terms
-        if judging and faces is not None and real is not None:
-            yield "discriminator", judging_terms(self.networks["discriminator"], real, faces)
+        if judging and faces is not None:
+            yield (
+                "discriminator",
+                judging_terms(self.networks["discriminator"], batch["real"], faces),
+            )
 
-    def _add_picture_terms(self, terms: Terms, faces: Tensor, wanted: Tensor, batch: Batch) -> None:
-        """Losses of decoded results against decoded proxies and the people's identities."""
+    def _add_picture_terms(self, terms: Terms, faces: Tensor, batch: Batch) -> None:
+        """Losses of decoded results against real pictures and the person's identity."""
         perceptual: Any = self.frozen.get("perceptual")
-        terms.add("proxy_picture", lambda: proxy_picture_loss(faces, wanted, batch["quality"]))
-        terms.add("perceptual", lambda: perceptual(faces, wanted))
-        terms.add("identity_source", lambda: self._identity_loss(faces, batch["source_identity"]))
-        terms.add("identity_result", lambda: self._identity_loss(faces, batch["proxy_identity"]))
+        wanted, weight = batch["picture"], batch["weight"]
+        terms.add("picture", lambda: answer_picture_loss(faces, wanted, batch["area"], weight))
+        terms.add(
+            "perceptual",
+            lambda: _weighted(
+                perceptual.lpips(*face_windows(faces, wanted, batch["mesh"])), weight
+            ),
+        )
+        terms.add("identity", lambda: self._identity_loss(faces, batch["identity"]))
 
     def _identity_loss(self, faces: Tensor, wanted: Tensor) -> Tensor:
-        """Pairs whose identity is not known (NaN) do not count."""
+        """Mean of 1 - cosine to A and to B; people whose identity is not known (NaN) do not
+        count.
+        """
         assert self._recogniser is not None
-        known = torch.isfinite(wanted).all(dim=1)
+        known = torch.isfinite(wanted).all(dim=2).all(dim=1)
         if not bool(known.any()):
             return faces.sum() * 0.0
-        return identity_loss(self._recogniser, faces[known], wanted[known])
+        found: Tensor = self._recogniser(faces[known])
+        return (1 - (found[:, None] * wanted[known]).sum(dim=2)).mean()
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
-        """Unseen people swapped: likeness to source and target, and whether the source is found
-        among all of them.
+        """Judge triplets of unseen people: distance to the real picture, and likeness by the
+        recogniser of the loss.
         """
-        sources, targets = self._judged_frames()
-        device = self.device
-        source, target = (self._latents.stack(frames).to(device) for frames in (sources, targets))
-        swapped = networks["swap"](target, source)
-        faces = torch.cat([self._vqgan.decode(part) for part in torch.split(swapped, 8)]).clamp(
-            -1, 1
+        rows = [self._row(triplet) for triplet in self._judged]
+        batch = {key: torch.stack([row[key] for row in rows]).to(self.device) for key in rows[0]}
+        swap: Any = networks["swap"]
+        result: Tensor = swap(batch["composite"], batch["mask"], batch["photo"])
+        before, after = (self._pictures(latents) for latents in (batch["composite"], result))
+        metrics: dict[str, float] = {}
+        real = batch["weight"] == 1
+        wanted = to_tensor(np.stack([self._answer(t) for t in self._judged])).to(self.device)
+        area = torch.nn.functional.interpolate(batch["area"], scale_factor=4, mode="bilinear")
+        for name, faces in (("composite", before), ("result", after)):
+            apart = (area * (faces - wanted).abs()).sum((1, 2, 3)) / (3 * area.sum((1, 2, 3)))
+            metrics[f"{name}_l1"] = float(apart[real].mean())
+            if "perceptual" in self.frozen:
+                mixed = wanted + area * (faces - wanted)
+                metrics[f"{name}_lpips"] = float(self._distances(mixed, wanted)[real].mean())
+            if self._recogniser is not None:
+                found = torch.cat([self._recogniser(part) for part in torch.split(faces, 8)])
+                likeness = (found * batch["identity"][:, 0]).sum(1)
+                metrics[f"{name}_identity"] = float(likeness[real].mean())
+                metrics[f"{name}_role_identity"] = float(likeness[~real].nanmean())
+        return Evaluation(metrics, self._sheet(before, after))
+
+    def _distances(self, a: Tensor, b: Tensor) -> Tensor:
+        """LPIPS (N,) of whole pictures (N, 3, 256, 256)."""
+        perceptual: Any = self.frozen["perceptual"]
+        pairs = zip(torch.split(a, 4), torch.split(b, 4), strict=True)
+        return torch.cat([perceptual.lpips(*pair).flatten() for pair in pairs])
+
+    def _pictures(self, latents: Tensor) -> Tensor:
+        return (
+            torch.cat([self._vqgan.decode(part) for part in torch.split(latents, 8)])
+            .float()
+            .clamp(-1, 1)
         )
-        metrics = {"change": float((swapped - target).abs().mean())}
-        pictures = [
-            np.stack([self._dataset.picture(*f) for f in frames]) for frames in (sources, targets)
+
+    def _sheet(self, before: Tensor, after: Tensor) -> NDArray[np.uint8]:
+        """Source, composite, result and answer of some triplets; role pairs show their target
+        last.
+        """
+        order = [k for k, t in enumerate(self._judged) if t.role == "role"][: SHEET_ROWS // 2]
+        order += [k for k, t in enumerate(self._judged) if t.role != "role"][
+            : SHEET_ROWS - len(order)
         ]
-        if self._recogniser is not None:
-            made = self._recogniser(faces)
-            real = [self._recogniser(to_tensor(p).to(device)) for p in pictures]
-            metrics["identity_source"] = float((made * real[0]).sum(dim=1).mean())
-            metrics["identity_target"] = float((made * real[1]).sum(dim=1).mean())
-            found = (made @ real[0].T).argmax(dim=1)
-            metrics["retrieval"] = float(
-                (found == torch.arange(len(found), device=found.device)).float().mean()
-            )
-        rows = [*(p[:SHEET_PAIRS] for p in pictures), to_pictures(faces[:SHEET_PAIRS])]
-        return Evaluation(
-            metrics, np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
-        )
-
-    def _judged_frames(self) -> tuple[list[Frame], list[Frame]]:
-        """One frame of each of up to `JUDGED_PAIRS` unseen people as source, and the next person's
-        as its target.
-        """
-        people: dict[str, Frame] = {}
-        for item in self._dataset.judged():
-            frame = usable_frame(self._latents.usable(item), np.random.default_rng(0))
-            if frame is not None and len(people) < JUDGED_PAIRS:
-                people.setdefault(item.identity, (item, frame))
-        sources = list(people.values())
-        return sources, sources[1:] + sources[:1]
+        rows = []
+        for k in order:
+            triplet = self._judged[k]
+            ends = [self._dataset.picture(*frame) for frame in (triplet.source, triplet.answer)]
+            made = [to_pictures(faces[k : k + 1])[0] for faces in (before, after)]
+            rows.append(np.concatenate([ends[0], *made, ends[1]], axis=1))
+        return np.concatenate(rows)
 
 
-def _pair(
-    target: Tensor,
-    source: Tensor,
-    proxy: Tensor,
-    source_identity: Tensor,
-    proxy_identity: Tensor,
-    quality: float,
-) -> dict[str, Tensor]:
-    return {
-        "target": target,
-        "source": source,
-        "proxy": proxy,
-        "source_identity": source_identity,
-        "proxy_identity": proxy_identity,
-        "quality": torch.tensor(quality, dtype=torch.float32),
-    }
+def _weighted(distance: Tensor, weight: Tensor) -> Tensor:
+    """Mean of distances (N, 1, 1, 1) weighted by (N,)."""
+    return (distance.flatten() * weight).mean()
 
 
 def _floats(latents: NDArray[np.float16]) -> Tensor:
-    return torch.from_numpy(latents.astype(np.float32))
+    return torch.from_numpy(np.asarray(latents, np.float32))
 
 
 def announce(what: str) -> Any:
@@ -392,19 +381,3 @@ def announce(what: str) -> Any:
             print(f"{what}: {done} of {total}", flush=True)
 
     return say
-
-
-def _aligner() -> Any:
-    """Similarity from a picture to the aligned crop of its largest face."""
-    from swaptalk.faces.detection.analyser import Vision
-    from swaptalk.faces.geometry.pose import eye_distance
-
-    vision = Vision(progress=False)
-
-    def align(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-        faces = vision.faces(picture)
-        if not faces:
-            raise InputError("a pair's picture shows no face", remedy="remove the pair")
-        return estimate_alignment(max(faces, key=lambda f: eye_distance(f.points)).xy).matrix
-
-    return align

@@ -1,0 +1,210 @@
+"""``swaptalk train all``: run a recipe, from footage to bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from swaptalk.cli import export as export_verb
+from swaptalk.cli import prepare
+from swaptalk.errors import InputError
+from swaptalk.export.package import describe
+from swaptalk.inference.bundle import default_directory
+from swaptalk.inference.validate import BUNDLE_NAME
+from swaptalk.storage.files import AtomicFile
+from swaptalk.training.checkpoint import CONFIG_NAME, load_checkpoint, read_config
+from swaptalk.training.options import LoopOptions, from_dict, read_json
+from swaptalk.training.recipe import (
+    RECIPE_NAME,
+    Places,
+    Recipe,
+    RecipeRun,
+    check_base,
+    fill,
+    read_recipe,
+    run_options,
+)
+from swaptalk.training.record import MetricTable
+from swaptalk.training.registry import BUNDLED, create_stage, options_of
+from swaptalk.training.schedule import progress
+
+#: Written into a dataset when it is complete: with what it was prepared.
+PREPARED_NAME = "prepared.json"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run a recipe: prepare the footage, train its stages in order, export the bundle.
+
+    Run again after an interruption: what is done is skipped, an unfinished run is resumed.
+    """
+
+    recipe: Path
+    """Folder with a recipe.json, such as recipes/tiny (docs/guides/train.md)."""
+    footage: Path | None = None
+    """Folder of the footage. Not needed once the dataset is prepared."""
+    out: Path | None = None
+    """Folder of runs and bundle; without it runs/RECIPE."""
+    data: Path | None = None
+    """Folder of the dataset; without it OUT/dataset."""
+    base: Path | None = None
+    """Bundle of the stages that the recipe does not train; without it that of the package."""
+    minutes: float | None = None
+    """Minutes of training of all stages together, instead of the recipe's."""
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Parse the arguments after ``swaptalk train all``."""
+    return tyro.cli(
+        Options,
+        prog="swaptalk train all",
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
+    )
+
+
+def run(options: Options) -> int:
+    """Prepare, train and export; print what is done and what is skipped; return the exit code."""
+    if options.minutes is not None and not options.minutes > 0:
+        raise InputError("--minutes must be above 0", remedy="leave it out for the recipe's own")
+    recipe = read_recipe(options.recipe)
+    out = options.out or Path("runs") / options.recipe.resolve().name
+    places = Places(
+        options.recipe,
+        options.data or out / "dataset",
+        out,
+        options.base or default_directory(),
+        options.footage,
+    )
+    check_base(recipe, places.base)
+    # All files are read before anything is started: what is wrong comes out now.
+    planned = [(run, run_options(recipe, run, places, options.minutes)) for run in recipe.runs]
+    for entry, chosen in planned:
+        check_same_options(entry, chosen)
+    prepare_data(recipe, places)
+    for entry, chosen in planned:
+        train_run(entry, chosen)
+    export(recipe, places, planned)
+    return 0
+
+
+def prepare_data(recipe: Recipe, places: Places) -> None:
+    """Prepare the recipe's dataset, if that is not done.
+
+    Raises:
+        InputError: the arguments are wrong, the footage is not given, or the dataset was prepared
+            in another way.
+    """
+    file, marker = places.recipe / RECIPE_NAME, places.data / PREPARED_NAME
+    wanted = _prepared_with(recipe, places)
+    if marker.exists():
+        if read_json(marker) != wanted:
+            raise InputError(
+                "was prepared in another way than the recipe says",
+                path=places.data,
+                remedy="name another folder as --data, or use the recipe as it was",
+            )
+        print(f"{places.data}: prepared already", flush=True)
+        return
+    arguments = fill(recipe.prepare, places.words(), file)
+    prepare.run(from_dict(prepare.Options, {**arguments, "out": str(places.data)}, file))
+    with AtomicFile(marker) as target:
+        target.part.write_text(json.dumps(wanted, indent=1) + "\n")
+
+
+def _prepared_with(recipe: Recipe, places: Places) -> dict[str, Any]:
+    """The recipe's arguments of ``prepare``, and a hash of its list of what to leave out."""
+    record: dict[str, Any] = {"prepare": recipe.prepare}
+    excluded = recipe.prepare.get("exclude")
+    if isinstance(excluded, str):
+        path = Path(fill(excluded, places.words(), places.recipe / RECIPE_NAME))
+        if not path.is_file():
+            raise InputError("is not there", path=path, remedy="correct 'exclude' of the recipe")
+        record["excluded"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return record
+
+
+def train_run(entry: RecipeRun, options: LoopOptions) -> None:
+    """Train one run of a recipe, from its checkpoint if there is one, unless it is finished."""
+    from swaptalk.training.loop import Trainer
+
+    if is_finished(options):
+        print(f"{entry.name}: finished already", flush=True)
+        return
+    print(f"{entry.name}: training {entry.stage}, {_budget(options)}", flush=True)
+    Trainer(create_stage(entry.stage, options), options).run()
+    gc.collect()  # networks and caches of this run, before the next one makes its own
+
+
+def _budget(options: LoopOptions) -> str:
+    parts = [f"{options.minutes:.4g} minutes"] if options.minutes else []
+    return " or ".join([*parts, *([f"{options.steps} steps"] if options.steps else [])])
+
+
+def is_finished(options: LoopOptions) -> bool:
+    """Whether a run has used up its budget and was evaluated at its end."""
+    checkpoint = load_checkpoint(options.out)
+    if checkpoint is None:
+        return False
+    step = checkpoint.step
+    if progress(step, checkpoint.elapsed, options.steps, options.minutes) < 1:
+        return False
+    evaluated = MetricTable(options.out / "metrics.csv", step).rows
+    return bool(evaluated) and evaluated[-1]["step"] == step
+
+
+def check_same_options(entry: RecipeRun, options: LoopOptions) -> None:
+    """Check that a run that exists was made with the recipe's options.
+
+    Budgets may differ, since a larger one prolongs a run, and folders, since they may have moved.
+
+    Raises:
+        InputError: it was made with others.
+    """
+    if not (options.out / CONFIG_NAME).exists():
+        return
+    stage, found = read_config(options.out)
+    if stage != entry.stage:
+        raise InputError(f"is a run of {stage}", path=options.out, remedy="name another --out")
+    before = from_dict(options_of(stage), found, options.out / CONFIG_NAME)
+    changed = [
+        field.name
+        for field in dataclasses.fields(options)
+        if field.name not in ("steps", "minutes")
+        and not isinstance(getattr(options, field.name), Path)
+        and getattr(before, field.name) != getattr(options, field.name)
+    ]
+    if changed:
+        raise InputError(
+            f"was made with another {', '.join(changed)} than the recipe has",
+            path=options.out,
+            remedy="name another --out, or use the recipe as it was",
+        )
+
+
+def export(
+    recipe: Recipe, places: Places, planned: Sequence[tuple[RecipeRun, LoopOptions]]
+) -> None:
+    """Export the last run of each stage of the bundle, if that is not done."""
+    runs = {entry.stage: options.out for entry, options in planned}
+    bundled = {stage: folder for stage, folder in runs.items() if stage in BUNDLED}
+    if bundled:
+        base, bundle = places.base if recipe.base else None, places.runs / "bundle"
+        folders = {**{stage: places.base for stage in recipe.base}, **bundled}
+        wanted = describe(folders, base)["stages"]
+        made = bundle / BUNDLE_NAME
+        if made.exists() and read_json(made)["description"].get("stages") == wanted:
+            print(f"{bundle}: exported already")
+        else:
+            export_verb.run(export_verb.Options(tuple(bundled.values()), bundle, base))
+    for stage, folder in runs.items():
+        if stage in export_verb.SINGLE:
+            print(f"{folder}: export it with 'swaptalk export {folder} --out FILE'")

@@ -1,0 +1,86 @@
+"""Photos and clips that take no part, by name, with the reasons.
+
+A dataset keeps the list in ``excluded.csv``, so that what was excluded once stays out when footage
+is added.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from swaptalk.data.sources import Source
+from swaptalk.data.store import write_table
+from swaptalk.errors import InputError
+
+EXCLUDED_NAME = "excluded.csv"
+_COLUMNS = ("name", "source", "reason")
+
+
+def read_excluded(path: Path) -> dict[str, str]:
+    """Read names and reasons from the columns ``name`` and ``reason`` of a CSV file.
+
+    Raises:
+        InputError: it cannot be read, lacks a column, or a row lacks a name or a reason.
+    """
+    return {row["name"]: row["reason"] for row in _rows(path)}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"is not a readable table ({error})", path=path, remedy="save it as CSV in UTF-8"
+        ) from error
+    for line, row in enumerate(rows, 2):
+        if not (row.get("name") and row.get("reason")):
+            raise InputError(
+                f"line {line} has no name or no reason",
+                path=path,
+                remedy="give the columns name and reason, and fill them in",
+            )
+    return rows
+
+
+class Excluded:
+    """What is excluded from a dataset.
+
+    Args:
+        dataset: folder of the dataset; its list may be missing.
+    """
+
+    def __init__(self, dataset: Path) -> None:
+        self._path = dataset / EXCLUDED_NAME
+        found = _rows(self._path) if self._path.exists() else []
+        self._rows = {row["name"]: {c: row.get(c) or "" for c in _COLUMNS} for row in found}
+
+    def add(self, path: Path, sources: Iterable[Source]) -> None:
+        """Add a list of names, and save where those of some sources lie.
+
+        Args:
+            path: see `read_excluded`.
+            sources: what there is to prepare.
+        """
+        for name, reason in read_excluded(path).items():
+            before = self._rows.get(name, {"source": ""})
+            self._rows[name] = {"name": name, "source": before["source"], "reason": reason}
+        for source in sources:
+            if source.name in self._rows:
+                self._rows[source.name]["source"] = str(source.path)
+        write_table(self._path, _COLUMNS, self._rows.values())
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a source, or the clip that a piece is of (``NAME@60s``), is excluded."""
+        return name in self._rows or name.rpartition("@")[0] in self._rows
+
+    def dropped(self) -> list[dict[str, str]]:
+        """Rows of ``dropped.csv``: what was excluded and lies in the footage."""
+        return [row for row in self._rows.values() if row["source"]]
+
+    @property
+    def unseen(self) -> int:
+        """Names that no footage had so far."""
+        return sum(not row["source"] for row in self._rows.values())

@@ -1,0 +1,348 @@
+"""The classical face swap: the source's pixels where they belong in the target's frame, in the
+target's light.
+
+Training, run time and evaluation all use `composite_face`. The source keeps its own shape of face
+and takes the target's pose and expression; hair, the eyeballs, the inside of the mouth, glasses and
+the surroundings stay the target's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.eyes import closedness, eye_contrast
+from swaptalk.faces.editing.eyewear import GLASSES_STRENGTH, eyewear_strength
+from swaptalk.faces.editing.light import (
+    light_change,
+    measure_light,
+    mesh_normals,
+    transfer_light,
+)
+from swaptalk.faces.editing.mask import inner_fade
+from swaptalk.faces.editing.mesh_warp import (
+    MeshRaster,
+    bare_skin,
+    hidden_weight,
+    mesh_raster,
+    mesh_warp,
+    polygon_mask,
+    skin_weight,
+    warp_quality,
+)
+from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.geometry.identity_shape import (
+    identity_shape_model,
+    normalised_shape,
+    with_shape,
+)
+from swaptalk.faces.geometry.pose import Pose, estimate_pose
+from swaptalk.faces.geometry.topology import (
+    BELOW_HAIRLINE,
+    INNER_LIPS,
+    LEFT_EYE,
+    POINT_COUNT,
+    RIGHT_EYE,
+    mouth_openness,
+)
+
+#: The mask fades from the outline of the face inwards over about twice this share of the crop.
+MASK_FADE = 0.04
+#: Share of the difference of two faces' shapes that is taken over at the outline: the target's
+#: hair, ears and neck around it cannot follow all of it.
+OUTLINE_SHARE = 0.35
+#: The hole at the mouth reaches this many crop pixels beyond the inner lips, and further by this
+#: many for a whole mouth's width of difference in opening: there the source's teeth or lip edges
+#: lie where the target has none.
+MOUTH_MARGIN, MOUTH_MARGIN_PER_OPENING, LARGEST_MOUTH_MARGIN = 1.0, 14.0, 6.0
+#: The hole at an eye grows by this many pixels when the target closes it: a photo with open eyes
+#: has no skin for lowered lids, and its lashes are where they are with open eyes.
+LID_MARGIN = 8.0
+#: Blur of the edges of the holes at mouth and eyes, and around glasses, crop pixels (standard
+#: deviation).
+HOLE_SIGMA, GLASSES_SIGMA = 1.2, 4.0
+#: Difference of pose (degrees) over which one photo gives way to another, and the least share that
+#: still shows.
+POSE_SOFTNESS, LEAST_SHARE = 2.5, 0.1
+#: Badly stretched texture counts as so many degrees of difference in pose.
+STRETCH_DEGREES = 60.0
+#: Residuals (grey levels) of a picture's colours as functions of its brightness: at or below the
+#: first it is grey, sepia or tinted film, from the second on it is in colour.
+FILM_RESIDUAL = (2.0, 4.0)
+#: What large glasses cover: brows, temples, and the cheeks below the eyes.
+_NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
+_GLASSES_ZONE = np.array(
+    [70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 127, 356, 123, 50, 101, 330, 280, 352], np.intp
+)
+
+
+@dataclass(frozen=True)
+class FacePhoto:
+    """A face of the source: aligned crop (256, 256, 3) uint8 RGB and mesh (468, 3) in its
+    pixels; ``fine`` (512, 512, 3) is the same crop twice as fine, where the photo holds more than
+    the crop.
+    """
+
+    crop: NDArray[np.uint8]
+    mesh: NDArray[np.float32]
+    fine: NDArray[np.uint8] | None = None
+
+    @cached_property
+    def pose(self) -> Pose:
+        """Head pose."""
+        return estimate_pose(self.mesh)
+
+    @cached_property
+    def shape(self) -> NDArray[np.float32]:
+        """Shape of the face (468, 3) without pose and size."""
+        return normalised_shape(self.mesh)
+
+    @cached_property
+    def hidden(self) -> NDArray[np.float32]:
+        """Points (468,) that the photo does not show but whose mirror image it does, 0..1."""
+        return hidden_weight(self.mesh)
+
+    @cached_property
+    def light(self) -> NDArray[np.float32]:
+        """Light on the face, see `measure_light`."""
+        return measure_light(self.crop, self.mesh)
+
+    @cached_property
+    def normals(self) -> NDArray[np.float32]:
+        """Normals of the mesh (468, 3)."""
+        return mesh_normals(self.mesh)
+
+    @cached_property
+    def has_glasses(self) -> bool:
+        """Whether the person wears glasses in it."""
+        return eyewear_strength(self.crop, self.mesh) > GLASSES_STRENGTH
+
+
+@dataclass(frozen=True)
+class FaceComposite:
+    """What `composite_face` makes.
+
+    ``picture`` (256, 256, 3) uint8 RGB in the target's crop; ``mask`` (256, 256) float32, 1 where
+    it shows the source; ``mesh`` (468, 3) of the face in it, crop pixels.
+    """
+
+    picture: NDArray[np.uint8]
+    mask: NDArray[np.float32]
+    mesh: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CompositeOptions:
+    """Variations of the composite; the defaults are those of the pipeline, training sees others
+    too.
+    """
+
+    fade: float = MASK_FADE
+    """Width of the mask's fade, share of the crop."""
+    points: NDArray[np.intp] | None = None
+    """Points whose hull the mask fills; None leaves the hairline to the target."""
+    source_eyes: bool = False
+    """Take the eyeballs from the source too, which then look where the source looks."""
+    strength: float = 1.0
+    """Share of the source in the mask, 0..1."""
+    relight: bool = True
+    """Give the source the target's light."""
+    glasses: bool | None = None
+    """Leave the place of glasses to the target; None decides by the source's photo and
+    ``target_glasses``."""
+
+
+def shape_difference(
+    photos: Sequence[FacePhoto], target_shape: NDArray[np.floating], weight: float = 1.0
+) -> NDArray[np.float32]:
+    """Estimate how the source's face differs in shape from the target's, for a whole scene.
+
+    Args:
+        photos: of the source.
+        target_shape: `normalised_shape` (468, 3) of the target, best its mean over many frames.
+        weight: 1 gives the result the source's shape, 0 leaves the target's.
+
+    Returns:
+        (468, 3) for `composite_face`.
+    """
+    if not weight:
+        return np.zeros((POINT_COUNT, 3), np.float32)
+    mean = np.mean([photo.shape for photo in photos], axis=0)
+    difference = identity_shape_model().difference(mean, target_shape, OUTLINE_SHARE)
+    return np.asarray(weight * difference, np.float32)
+
+
+def photo_shares(
+    photos: Sequence[FacePhoto], target_mesh: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Weigh the photos (K,) for a target's mesh (468, 3): nearest in pose first, changing smoothly
+    with it; sum 1.
+    """
+    if len(photos) == 1:
+        return np.ones(1, np.float32)
+    pose = estimate_pose(target_mesh).vector[:2]
+    apart = np.array(
+        [
+            float(np.abs(photo.pose.vector[:2] - pose).sum())
+            + STRETCH_DEGREES * (1 - warp_quality(photo.mesh, target_mesh))
+            for photo in photos
+        ]
+    )
+    share = np.exp(-(apart - apart.min()) / POSE_SOFTNESS)
+    share = np.maximum(share / share.sum() - LEAST_SHARE, 0)
+    return np.asarray(share / share.sum(), np.float32)
+
+
+def composite_face(
+    photos: Sequence[FacePhoto],
+    target: NDArray[np.uint8],
+    target_mesh: NDArray[np.floating],
+    difference: NDArray[np.floating] | None = None,
+    target_glasses: bool = False,
+    target_light: NDArray[np.floating] | None = None,
+    open_eyes: NDArray[np.floating] | None = None,
+    options: CompositeOptions | None = None,
+) -> FaceComposite:
+    """Put the source's face on a target.
+
+    Args:
+        photos: of the source, one or more.
+        target: aligned crop (256, 256, 3) uint8 RGB.
+        target_mesh: (468, 3) in its pixels.
+        difference: of the two shapes, from `shape_difference`; None gives the face the target's
+            shape.
+        target_glasses: whether the target wears glasses.
+        target_light: `measure_light` (4, 3) of the target, smoothed over time; None measures it in
+            this frame.
+        open_eyes: `eye_contrast` (2,) of the target with open eyes; None takes them to be open.
+        options: see `CompositeOptions`.
+    """
+    options = options or CompositeOptions()
+    target_mesh = np.asarray(target_mesh, np.float32)
+    mesh, ground = target_mesh, target
+    if difference is not None and difference.any():
+        mesh = with_shape(target_mesh, difference)
+    raster = mesh_raster(mesh)
+    if mesh is not target_mesh:
+        ground = mesh_warp(target, target_mesh, mesh, _NOTHING_HIDDEN, raster=raster)
+    light = (
+        measure_light(target, target_mesh)
+        if options.relight and target_light is None
+        else target_light
+    )
+    face = _warped(photos, mesh, raster, light if options.relight else None)
+    if options.relight:
+        face = transfer_light(face, ground, skin_weight(mesh, CROP_SIZE))
+    face = match_film(face, target)
+    closed = 0.0
+    if open_eyes is not None:
+        closed = closedness(eye_contrast(target, target_mesh), open_eyes)
+    points = BELOW_HAIRLINE if options.points is None else options.points
+    mask = inner_fade(mesh, options.fade * CROP_SIZE, CROP_SIZE, points)
+    mask = mask * (1 - _holes(photos, mesh, target_mesh, options.source_eyes, closed))
+    mask = mask * np.minimum(bare_skin(face, mesh), bare_skin(ground, mesh))
+    glasses = options.glasses
+    if glasses is None:
+        glasses = target_glasses or photos[0].has_glasses
+    if glasses:
+        mask = mask * (1 - _soft(glasses_zone(mesh), GLASSES_SIGMA))
+    mask = np.asarray(options.strength * mask, np.float32)
+    picture = np.asarray(cv2.blendLinear(face, ground, mask, 1 - mask), np.uint8)
+    return FaceComposite(picture, mask, mesh)
+
+
+def _warped(
+    photos: Sequence[FacePhoto],
+    mesh: NDArray[np.float32],
+    raster: MeshRaster,
+    light: NDArray[np.floating] | None,
+) -> NDArray[np.uint8]:
+    """The source's face (256, 256, 3) moved onto a mesh, from the photos that suit its pose."""
+    shares = photo_shares(photos, mesh)
+    used = [(photo, share) for photo, share in zip(photos, shares, strict=True) if share > 0]
+    normals = mesh_normals(mesh)
+    warped = []
+    for photo, _ in used:
+        gain = None if light is None else light_change(photo.light, light, photo.normals, normals)
+        warped.append(mesh_warp(photo.crop, photo.mesh, mesh, photo.hidden, gain, raster))
+    if len(warped) == 1:
+        return warped[0]
+    mixed = sum(
+        share * picture.astype(np.float32) for (_, share), picture in zip(used, warped, strict=True)
+    )
+    return np.asarray(np.round(mixed), np.uint8)
+
+
+def _holes(
+    photos: Sequence[FacePhoto],
+    mesh: NDArray[np.float32],
+    target_mesh: NDArray[np.float32],
+    source_eyes: bool,
+    closed: float,
+) -> NDArray[np.float32]:
+    """Where the target's eyeballs and the inside of its mouth stay, (256, 256) in 0..1."""
+    canvas = polygon_mask(mesh[INNER_LIPS], CROP_SIZE)
+    opening = mouth_openness(target_mesh)
+    apart = max(abs(mouth_openness(photo.mesh) - opening) for photo in photos)
+    margin = min(MOUTH_MARGIN + MOUTH_MARGIN_PER_OPENING * apart, LARGEST_MOUTH_MARGIN)
+    _widen(canvas, mesh[INNER_LIPS], margin)
+    if not source_eyes:
+        for ring in (RIGHT_EYE, LEFT_EYE):
+            canvas = np.maximum(canvas, polygon_mask(mesh[ring], CROP_SIZE))
+            _widen(canvas, mesh[ring], LID_MARGIN * closed)
+    return _soft(canvas, HOLE_SIGMA)
+
+
+def _widen(canvas: NDArray[np.uint8], ring: NDArray[np.float32], margin: float) -> None:
+    """Let a filled ring (N, 2 or 3) on a canvas (256, 256) reach further by ``margin`` pixels."""
+    thickness = round(2 * margin)
+    if thickness:
+        points = np.round(ring[:, :2] * 16).astype(np.int32)
+        cv2.polylines(canvas, [points], True, (255,), thickness, cv2.LINE_AA, shift=4)
+
+
+def glasses_zone(mesh: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """What large glasses cover, (256, 256) of 0 or 255."""
+    hull = cv2.convexHull(mesh[_GLASSES_ZONE, :2].astype(np.float32)).reshape(-1, 2)
+    return polygon_mask(np.asarray(hull), CROP_SIZE)
+
+
+def _soft(canvas: NDArray[np.uint8], sigma: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(canvas, (0, 0), sigma), np.float32) / np.float32(255)
+
+
+def match_film(face: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give a face the colours of black-and-white, sepia or tinted film where the target is such a
+    picture.
+
+    There every channel is a function of the brightness; the function is fitted to the target and
+    applied to the face. Pictures in colour leave the face as it is.
+
+    Args:
+        face: (S, S, 3) uint8 RGB.
+        target: (S, S, 3) uint8 RGB.
+    """
+    small = np.asarray(
+        cv2.resize(target, (32, 32), interpolation=cv2.INTER_AREA), np.float32
+    ).reshape(-1, 3)
+    luma = small @ np.array([0.299, 0.587, 0.114], np.float32)
+    terms = np.stack([np.ones_like(luma), luma, luma**2 / 255], axis=1)
+    fit = np.linalg.lstsq(terms.T @ terms + np.eye(3), terms.T @ small, rcond=None)[0].astype(
+        np.float32
+    )
+    residual = float(np.sqrt(((terms @ fit - small) ** 2).mean()))
+    share = float(
+        np.clip((FILM_RESIDUAL[1] - residual) / (FILM_RESIDUAL[1] - FILM_RESIDUAL[0]), 0, 1)
+    )
+    if share == 0:
+        return face
+    levels = np.arange(256, dtype=np.float32)
+    table = np.stack([np.ones_like(levels), levels, levels**2 / 255], axis=1) @ fit
+    grey = cv2.cvtColor(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    tinted = cv2.LUT(grey, np.clip(np.round(table), 0, 255).astype(np.uint8).reshape(1, 256, 3))
+    return np.asarray(cv2.addWeighted(tinted, share, face, 1 - share, 0), np.uint8)

@@ -1,0 +1,279 @@
+"""The new face of a target frame at a moment of the recording: swapped, lip-synced, decoded."""
+
+from __future__ import annotations
+
+from collections import ChainMap, OrderedDict
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.exposure import expose
+from swaptalk.faces.editing.face_composite import FaceComposite
+from swaptalk.pipeline.analysis.result import CODES, Analysis
+from swaptalk.pipeline.analysis.source import AnySource
+from swaptalk.pipeline.networks import GRID, Codes, Latents, Networks
+from swaptalk.pipeline.options import Order
+from swaptalk.pipeline.plan import Plan
+from swaptalk.pipeline.render.detail_track import DetailTrack
+from swaptalk.pipeline.render.face_swapper import FaceSwapper, shape_digest
+from swaptalk.pipeline.render.motion_track import Motion
+from swaptalk.pipeline.render.swapped import SWAPPED, StoredSwaps, SwapStore
+from swaptalk.storage.frames import CodeStore
+
+T = TypeVar("T")
+
+#: Frames that go through the networks together: enough to keep the cores busy, few enough for the
+#: caches.
+BATCH = 4
+#: Faces ready for the lip-sync kept for frames that come again soon: a photo, a frozen frame, the
+#: turn of a ping-pong.
+CACHED_FACES = 4 * BATCH
+
+
+@dataclass
+class Frame:
+    """One output frame on its way through the stages."""
+
+    index: int
+    """Number in the output."""
+    target: int
+    """Number in the target."""
+    picture: NDArray[np.uint8]
+    """The target's picture (H, W, 3), later the result."""
+    face: NDArray[np.uint8] | None = None
+    """The new face (256, 256, 3); None lets the picture pass as it is."""
+    composite: FaceComposite | None = None
+    """The classical swap of its face, where it was made ahead."""
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of ``size`` items, the last one shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+class FaceGenerator:
+    """Makes the new face of a target frame at a moment of the recording.
+
+    Args:
+        networks: the models.
+        analysis: first pass of the target.
+        swapper: gives faces the source's identity; None keeps the target's own face.
+        motion: mouth motion over time; None keeps the target's own mouth.
+        order: which of the two steps comes first where there are both.
+        stored: the swapped faces of a template.
+        repeats: whether frames come again (a target played back and forth), so that their swapped
+            faces are worth keeping beside the analysis.
+        detail: of the source's photos, for the composites of its faces; None adds none.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        analysis: Analysis,
+        swapper: FaceSwapper | None,
+        motion: Motion | None,
+        order: Order = "swap-first",
+        stored: StoredSwaps | None = None,
+        repeats: bool = False,
+        detail: DetailTrack | None = None,
+    ) -> None:
+        self._networks, self.analysis, self.detail = networks, analysis, detail
+        self._swapper, self._motion = swapper, motion
+        self._stored = stored
+        self._shaped_alike: dict[int, bool] = {}
+        self._swap_last = order == "sync-first" and motion is not None
+        self._codes = CodeStore(analysis.folder / CODES)
+        self._swaps = SwapStore(analysis.folder / SWAPPED) if repeats and swapper else None
+        self._known: OrderedDict[int, Latents] = OrderedDict()
+        self._kept: dict[int, Latents] = {}
+
+    def close(self) -> None:
+        """Release the files that are read from."""
+        self.analysis.close()
+        self._codes.close()
+        if self._swaps is not None:
+            self._swaps.close()
+        if self._stored is not None:
+            self._stored.store.close()
+        if self._motion is not None:
+            self._motion.close()
+
+    @cached_property
+    def _references(self) -> Latents:
+        """Reference faces (R, C, 16, 16), ready for the lip-sync: made once, used in every
+        frame.
+        """
+        frames = [int(frame) for frame in self.analysis.references]
+        if self._swapper is None or self._swap_last:
+            codes = [self._codes.get(frame) for frame in frames]
+            return self._networks.embed(np.stack([one for one in codes if one is not None]))
+        swapper = self._swapper
+        return self._swapped(
+            frames, lambda frame: swapper.compose(swapper.reference_crops[frame], frame)
+        )
+
+    @property
+    def _swaps_first(self) -> bool:
+        return self._swapper is not None and not self._swap_last
+
+    def _swapped(self, frames: Sequence[int], composite: Callable[[int], FaceComposite]) -> Latents:
+        """Swapped faces of target frames: stored ones, and those made now from their
+        ``composite``.
+        """
+        assert self._swapper is not None
+        faces = [self._stored_face(frame) for frame in frames]
+        missing = [place for place, face in enumerate(faces) if face is None]
+        if missing:
+            composites = [composite(frames[place]) for place in missing]
+            for place, face in zip(missing, self._swapper.correct(composites), strict=True):
+                faces[place] = face
+                if self._swaps is not None:
+                    self._swaps.put(frames[place], face.astype(np.float16))
+        return np.stack([face for face in faces if face is not None])
+
+    def _stored_face(self, frame: int) -> NDArray[np.float32] | None:
+        """Swapped face of a frame that was made before, or of a template's frame if its crop and
+        the shape of its scene are what they were.
+        """
+        shape = (self._networks.latent_channels, GRID, GRID)
+        if self._swaps is not None and (known := self._swaps.latents(frame, shape)) is not None:
+            return known
+        if self._stored is None or not self.analysis.compiled(frame):
+            return None
+        scene = self.analysis.scene(frame)
+        if scene not in self._shaped_alike:
+            digest = shape_digest(self.analysis.scene_shape(scene))
+            self._shaped_alike[scene] = digest == self._stored.shapes[scene]
+        return self._stored.store.latents(frame, shape) if self._shaped_alike[scene] else None
+
+    def codes(self, pictures: dict[int, NDArray[np.uint8]]) -> list[Codes]:
+        """Codes of usable target frames, encoded now from their pictures unless they are known."""
+        codes = {frame: self._codes.get(frame) for frame in pictures}
+        missing = [frame for frame, known in codes.items() if known is None]
+        if missing:
+            crops = np.stack([self.analysis.crop(frame, pictures[frame]) for frame in missing])
+            for frame, new in zip(
+                missing, self._networks.quantize(self._networks.encode(crops)), strict=True
+            ):
+                # In memory as the store gives them: sums round alike.
+                codes[frame] = np.ascontiguousarray(new)
+                self._codes.put(frame, new)
+        return [known for known in codes.values() if known is not None]
+
+    def swapped(
+        self,
+        pictures: dict[int, NDArray[np.uint8]],
+        composites: Mapping[int, FaceComposite] | None = None,
+    ) -> Latents:
+        """Swapped faces (N, C, 16, 16) of usable target frames, some of which may be composed
+        already.
+        """
+        assert self._swapper is not None
+        swapper, known = self._swapper, composites or {}
+
+        def composite(frame: int) -> FaceComposite:
+            found = known.get(frame)
+            return found or swapper.compose(self.analysis.crop(frame, pictures[frame]), frame)
+
+        return self._swapped(list(pictures), composite)
+
+    def composing(self) -> FaceSwapper | None:
+        """The swapper, opened for another thread, which may compose faces ahead of this one; None
+        where there is nothing to compose.
+        """
+        if self._swapper is None or self._swap_last or self._stored is not None:
+            return None
+        return self._swapper.reopened()
+
+    def keep(self, frames: Iterable[Frame]) -> None:
+        """Make faces ready for the lip-sync and keep them for good: 64 kB for a frame of a scene
+        that is played again and again. Frames without a usable face are left out.
+        """
+        if self._motion is not None:
+            _ = self._references  # so that nothing is left to be made when somebody speaks
+        usable = (frame for frame in frames if self.analysis.usable(frame.target))
+        for batch in batched(usable, BATCH):
+            if self.detail is not None and not self._kept:
+                self.detail.at(self.analysis, batch[0].target)  # so that the photos are read now
+            pictures = {frame.target: frame.picture for frame in batch}
+            self._kept.update(zip(pictures, self._ready(pictures, {}), strict=True))
+
+    def _ready(
+        self, pictures: dict[int, NDArray[np.uint8]], composites: Mapping[int, FaceComposite]
+    ) -> Latents:
+        """What the lip-sync network, or without speech the decoder, gets to see of target
+        frames.
+        """
+        if self._swaps_first:
+            return self.swapped(pictures, composites)
+        return self._networks.embed(np.stack(self.codes(pictures)))
+
+    def _faces(self, frames: Sequence[Frame]) -> Latents:
+        known = ChainMap(self._known, self._kept)
+        new = {frame.target: frame.picture for frame in frames if frame.target not in known}
+        if new:
+            composed = {f.target: f.composite for f in frames if f.composite is not None}
+            self._known.update(zip(new, self._ready(new, composed), strict=True))
+        faces = np.stack([known[frame.target] for frame in frames])
+        while len(self._known) > CACHED_FACES:
+            self._known.popitem(last=False)
+        return faces
+
+    def __call__(self, frames: Sequence[Frame], times: Sequence[float]) -> NDArray[np.uint8]:
+        """New faces (N, 256, 256, 3) for frames with a usable face, shown at ``times`` seconds of
+        the recording.
+        """
+        faces = self._faces(frames)
+        if self._motion is not None:
+            motion = np.stack([self._motion.at(time) for time in times])
+            reference = self._references[
+                [self.analysis.reference(frame.target) for frame in frames]
+            ]
+            faces = self._networks.lipsync(faces, reference, motion)
+        if self._swap_last and self._swapper is not None:
+            spoken = self._networks.decode(faces)
+            composites = [
+                self._swapper.compose(face, frame.target)
+                for face, frame in zip(spoken, frames, strict=True)
+            ]
+            faces = self._swapper.correct(composites)
+        gains = [self.analysis.exposure(frame.target) for frame in frames]
+        made = self._networks.decode(faces)
+        return np.stack([expose(face, 1 / gain) for face, gain in zip(made, gains, strict=True)])
+
+
+def face_generator(
+    plan: Plan,
+    networks: Networks,
+    analysis: Analysis,
+    source: AnySource | None,
+    motion: Motion | None = None,
+    stored: StoredSwaps | None = None,
+) -> FaceGenerator:
+    """The generator for a plan and its finished first pass; close it."""
+    options = plan.options
+    swapper = detail = None
+    if source is not None:
+        pictures = partial(target_pictures, plan)
+        swapper = FaceSwapper(networks, analysis, source, options.strength, options.shape, pictures)
+        spoken = motion is not None
+        # Of a mouth that speaks nothing is the photo's.
+        if options.detail and not (spoken and options.replaced_region == "mouth"):
+            detail = DetailTrack(source, options.strength, options.shape, spoken)
+    repeats = plan.frames > plan.playback.length
+    return FaceGenerator(
+        networks, analysis, swapper, motion, options.order, stored, repeats, detail
+    )
+
+
+def target_pictures(plan: Plan, frames: Sequence[int]) -> Generator[NDArray[np.uint8], None, None]:
+    """Pictures (H, W, 3) of these target frames."""
+    with plan.open_target() as target:
+        yield from target.frames(frames)

@@ -1,0 +1,160 @@
+"""Swap the faces of a target: make composites of source and target, encode them, correct them with
+the swap network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.eyes import eye_contrast
+from swaptalk.faces.editing.eyewear import GLASSES_STRENGTH, eyewear_strength
+from swaptalk.faces.editing.face_composite import (
+    CompositeOptions,
+    FaceComposite,
+    composite_face,
+    shape_difference,
+)
+from swaptalk.pipeline.analysis.result import Analysis
+from swaptalk.pipeline.analysis.source import AnySource
+from swaptalk.pipeline.networks import MASK_SIZE, Latents, Networks
+
+#: Decodes the pictures (H, W, 3) of target frames.
+TargetPictures = Callable[[Sequence[int]], Iterable[NDArray[np.uint8]]]
+
+
+class FaceSwapper:
+    """Gives faces of one target the source's identity.
+
+    Args:
+        networks: encode composites and correct them.
+        analysis: first pass of the target.
+        source: person to put into the video.
+        strength: how much of the identity is taken, 0..1.
+        shape: whose shape the face gets, from 0 (the target's) to 1 (the source's).
+        pictures: decodes target frames, for references whose crops the first pass did not keep.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        analysis: Analysis,
+        source: AnySource,
+        strength: float,
+        shape: float,
+        pictures: TargetPictures,
+    ) -> None:
+        self._networks, self._analysis, self._source = networks, analysis, source
+        self._strength, self._shape = strength, shape
+        self._pictures = pictures
+        self._differences: dict[int, NDArray[np.float32]] = {}
+
+    @cached_property
+    def _identity(self) -> Any:
+        return self._networks.identity(
+            self._networks.encode(np.stack([photo.crop for photo in self._source.photos]))
+        )
+
+    @cached_property
+    def _target_glasses(self) -> bool:
+        """Whether the target wears glasses, by most of its reference frames."""
+        found = [
+            eyewear_strength(crop, self._analysis.mesh(frame))
+            for frame, crop in self.reference_crops.items()
+        ]
+        return bool(np.median(found) > GLASSES_STRENGTH)
+
+    @cached_property
+    def _open_eyes(self) -> NDArray[np.float32]:
+        """Contrast of the target's open eyes: the highest among its reference frames."""
+        found = [
+            eye_contrast(crop, self._analysis.mesh(frame))
+            for frame, crop in self.reference_crops.items()
+        ]
+        return np.asarray(np.max(found, axis=0), np.float32)
+
+    @cached_property
+    def reference_crops(self) -> dict[int, NDArray[np.uint8]]:
+        """Aligned crops (256, 256, 3) of the reference frames, by frame: as the first pass kept
+        them, else decoded.
+        """
+        frames = [int(frame) for frame in self._analysis.references]
+        kept = self._analysis.reference_crops
+        if kept is not None:
+            return dict(zip(frames, kept, strict=True))
+        return {
+            frame: self._analysis.crop(frame, picture)
+            for frame, picture in zip(frames, self._pictures(frames), strict=True)
+        }
+
+    def _difference(self, scene: int) -> NDArray[np.float32]:
+        """Difference of shape (468, 3) between the two faces, one estimate a scene."""
+        if scene not in self._differences:
+            self._differences[scene] = scene_difference(
+                self._source, self._analysis, scene, self._shape * self._strength
+            )
+        return self._differences[scene]
+
+    def reopened(self) -> FaceSwapper:
+        """Open the same swapper for another thread."""
+        return FaceSwapper(
+            self._networks,
+            self._analysis.reopened(),
+            self._source,
+            self._strength,
+            self._shape,
+            self._pictures,
+        )
+
+    def close(self) -> None:
+        """Release the files of a `reopened` swapper."""
+        self._analysis.close()
+
+    def compose(self, crop: NDArray[np.uint8], frame: int) -> FaceComposite:
+        """Make the classical composite.
+
+        Args:
+            crop: aligned crop (256, 256, 3) of a target frame.
+            frame: its number in the target.
+        """
+        return composite_face(
+            self._source.photos,
+            crop,
+            self._analysis.mesh(frame),
+            self._difference(self._analysis.scene(frame)),
+            self._target_glasses,
+            open_eyes=self._open_eyes,
+            options=CompositeOptions(strength=self._strength),
+        )
+
+    def correct(self, composites: Sequence[FaceComposite]) -> Latents:
+        """Encode composites and let the swap network correct them.
+
+        Returns:
+            Latents (N, C, 16, 16), exact in half precision, so that templates store them without
+            loss.
+        """
+        size = (MASK_SIZE, MASK_SIZE)
+        masks = [cv2.resize(one.mask, size, interpolation=cv2.INTER_AREA) for one in composites]
+        latents = self._networks.encode(np.stack([one.picture for one in composites]))
+        mask = np.asarray(np.stack(masks)[:, None], np.float32)
+        swapped = self._networks.swap(latents, mask, self._identity, self._strength)
+        return swapped.astype(np.float16).astype(np.float32)
+
+
+def scene_difference(
+    source: AnySource, analysis: Analysis, scene: int, weight: float
+) -> NDArray[np.float32]:
+    """How source and target differ in shape (468, 3) in a scene, see `shape_difference`."""
+    return shape_difference(source.photos, analysis.scene_shape(scene), weight)
+
+
+def shape_digest(shape: NDArray[np.floating]) -> str:
+    """Digest (16 letters) of a scene's shape, by which a stored swap is known to fit still."""
+    return hashlib.sha256(np.ascontiguousarray(shape, np.float32).tobytes()).hexdigest()[:16]

@@ -1,0 +1,89 @@
+"""The stages of training by name, each imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from swaptalk.training.options import LoopOptions
+from swaptalk.training.stage import Stage
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """Where a stage lives; imported only when it is called."""
+
+    summary: str
+    module: str
+    options: str
+    stage: str
+
+
+STAGES: dict[str, StageEntry] = {
+    "vqgan": StageEntry(
+        "the face autoencoder; comes first",
+        "swaptalk.training.stages.vqgan",
+        "VQGANOptions",
+        "VQGANStage",
+    ),
+    "expert": StageEntry(
+        "the judge of lips and sound; needs an autoencoder",
+        "swaptalk.training.stages.expert",
+        "ExpertOptions",
+        "ExpertStage",
+    ),
+    "swap": StageEntry(
+        "face swapping; needs an autoencoder",
+        "swaptalk.training.stages.swap",
+        "SwapOptions",
+        "SwapStage",
+    ),
+    "lipsync": StageEntry(
+        "lip-sync; needs an autoencoder and an expert",
+        "swaptalk.training.stages.lipsync",
+        "LipSyncOptions",
+        "LipSyncStage",
+    ),
+    "lips": StageEntry(
+        "the network that measures lips",
+        "swaptalk.training.stages.lips",
+        "LipOptions",
+        "LipStage",
+    ),
+    "occlusion": StageEntry(
+        "the network that finds what lies in front of a face",
+        "swaptalk.training.stages.occlusion",
+        "OcclusionOptions",
+        "OcclusionStage",
+    ),
+    "sync-scorer": StageEntry(
+        "the sync network of 'swaptalk evaluate'",
+        "swaptalk.training.stages.sync_scorer",
+        "SyncScorerOptions",
+        "SyncScorerStage",
+    ),
+}
+
+#: Stages whose networks make a bundle.
+BUNDLED = ("vqgan", "swap", "lipsync")
+
+
+def options_of(stage: str) -> type[LoopOptions]:
+    """Return the dataclass of a stage's options."""
+    entry = STAGES[stage]
+    kind: type[LoopOptions] = getattr(importlib.import_module(entry.module), entry.options)
+    return kind
+
+
+def create_stage(stage: str, options: LoopOptions) -> Stage:
+    """Create a stage.
+
+    Args:
+        stage: key of `STAGES`.
+        options: of the class that `options_of` returns for it.
+    """
+    entry = STAGES[stage]
+    kind: Any = getattr(importlib.import_module(entry.module), entry.stage)
+    created: Stage = kind(options)
+    return created

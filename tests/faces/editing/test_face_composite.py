@@ -1,0 +1,124 @@
+"""The classical composite: what is the source's, what stays the target's, and how photos share the
+work."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from swaptalk.faces.editing.face_composite import (
+    CompositeOptions,
+    FacePhoto,
+    composite_face,
+    match_film,
+    photo_shares,
+    shape_difference,
+)
+from swaptalk.faces.editing.turn import turn_face
+from swaptalk.faces.geometry.identity_shape import normalised_shape
+from swaptalk.faces.geometry.pose import Pose, rotate_mesh
+from swaptalk.faces.geometry.topology import (
+    CANONICAL_MESH,
+    FACE_OVAL,
+    INNER_LIPS,
+    LEFT_EYE,
+    RIGHT_EYE,
+)
+
+
+@pytest.fixture(scope="module")
+def source(hopper_face) -> FacePhoto:
+    return FacePhoto(hopper_face[0], hopper_face[1])
+
+
+def inside(points: np.ndarray, shrink: int) -> np.ndarray:
+    mask = np.zeros((256, 256), np.uint8)
+    cv2.fillPoly(mask, [np.round(points[:, :2]).astype(int)], 1)
+    return cv2.erode(mask, np.ones((shrink, shrink))) > 0
+
+
+def apart(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
+    return float(np.abs(a.astype(int) - b)[where].mean())
+
+
+def test_surroundings_eyes_and_the_inside_of_the_mouth_stay(source, astronaut_face) -> None:
+    target, mesh, _ = astronaut_face
+    made = composite_face([source], target, mesh)
+    outside = ~inside(mesh[FACE_OVAL], 1)
+    outside &= cv2.erode(outside.astype(np.uint8), np.ones((17, 17))) > 0
+    np.testing.assert_array_equal(made.picture[outside], target[outside])
+    for ring in (LEFT_EYE, RIGHT_EYE, INNER_LIPS):
+        core = inside(mesh[ring], 5)
+        assert core.any() and apart(made.picture, target, core) < 3
+    assert apart(made.picture, target, inside(mesh[FACE_OVAL], 61)) > 4
+    np.testing.assert_array_equal(made.mesh, mesh)
+    assert made.mask.max() > 0.999 and made.mask.min() == 0
+
+
+def test_eyes_can_be_taken_over(source, astronaut_face) -> None:
+    target, mesh, _ = astronaut_face
+    core = inside(mesh[LEFT_EYE], 5)
+    made = composite_face([source], target, mesh, options=CompositeOptions(source_eyes=True))
+    assert apart(made.picture, target, core) > 6
+
+
+def test_the_face_gets_the_source_shape_and_the_target_pose(source, astronaut_face, mesh) -> None:
+    target, points, _ = astronaut_face
+    own = normalised_shape(points)
+    difference = shape_difference([source], own)
+    made = composite_face([source], target, points, difference)
+    shape = normalised_shape(made.mesh)
+    assert np.linalg.norm(shape - source.shape) < 0.95 * np.linalg.norm(own - source.shape)
+    assert not shape_difference([source], own, 0.0).any()
+
+
+def test_light_follows_the_target(source, astronaut_face) -> None:
+    target, mesh, _ = astronaut_face
+    dark = (target * 0.5).astype(np.uint8)
+    bright, dim = (
+        composite_face([source], t, mesh).picture[110:150, 100:156].mean() for t in (target, dark)
+    )
+    assert 0.42 < dim / bright < 0.58
+
+
+def test_grey_and_sepia_pictures_stay_so(source, astronaut_face) -> None:
+    target, mesh, _ = astronaut_face
+    grey = cv2.cvtColor(cv2.cvtColor(target, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    made = composite_face([source], grey, mesh).picture.astype(int)
+    assert np.ptp(made, axis=-1).max() <= 2
+    sepia = np.clip(grey * np.array([1.0, 0.85, 0.65]), 0, 255).astype(np.uint8)
+    made = composite_face([source], sepia, mesh).picture.astype(float)
+    face = inside(mesh[FACE_OVAL], 21) & (made[..., 0] > 40)
+    np.testing.assert_allclose(made[face, 2] / made[face, 0], 0.65, atol=0.05)
+
+
+def test_colour_pictures_are_left_alone(source, astronaut_face) -> None:
+    assert match_film(source.crop, astronaut_face[0]) is source.crop
+
+
+def test_place_of_glasses_is_left_to_the_target(source, astronaut_face) -> None:
+    target, mesh, _ = astronaut_face
+    made = composite_face([source], target, mesh, target_glasses=True)
+    eyes = (
+        slice(int(mesh[159, 1]) - 4, int(mesh[145, 1]) + 4),
+        slice(int(mesh[33, 0]), int(mesh[263, 0])),
+    )
+    assert made.mask[eyes].max() < 0.05
+    assert made.mask[int(mesh[0, 1]) - 12, int(mesh[0, 0])] > 0.5
+
+
+def test_of_several_photos_the_one_in_the_frame_pose_serves_and_none_pops(source) -> None:
+    crop, mesh = source.crop, source.mesh
+    photos = [FacePhoto(*turn_face(crop, mesh, Pose(yaw, 0, 0))) for yaw in (-18.0, 0.0, 18.0)]
+    yaws = np.linspace(-18, 18, 73)
+    shares = np.array(
+        [photo_shares(photos, rotate_mesh(mesh, Pose(float(yaw), 0, 0))) for yaw in yaws]
+    )
+    assert shares[0].argmax() == 0 and shares[36].argmax() == 1 and shares[-1].argmax() == 2
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    assert np.abs(np.diff(shares, axis=0)).max() < 0.25, "half a degree changes little"
+
+
+def test_one_photo_is_taken_as_it_is(source) -> None:
+    np.testing.assert_array_equal(photo_shares([source], CANONICAL_MESH), [1.0])

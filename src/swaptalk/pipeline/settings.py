@@ -32,6 +32,7 @@ class TemplateSettings(TypedDict, total=False):
     source: _Path | Sequence[_Path]
     source_face: str | None
     strength: float
+    shape: float
     consent: str | None
 
 
@@ -40,6 +41,7 @@ class LiveSettings(TemplateSettings, total=False):
 
     target: _Path
     output: _Path | None
+    detail: bool
     length: LengthPolicy
     extend: Extend
     order: Order

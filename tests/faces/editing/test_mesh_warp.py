@@ -1,7 +1,6 @@
 import cv2
 import numpy as np
 import pytest
-from swaptalk.faces.detection.region import CropRegion
 
 from swaptalk.faces.editing.face_composite import FacePhoto, composite_face
 from swaptalk.faces.editing.mesh_warp import (
@@ -14,6 +13,7 @@ from swaptalk.faces.editing.mesh_warp import (
 )
 from swaptalk.faces.geometry.pose import Pose, rotate_mesh
 from swaptalk.faces.geometry.raster import grid_cells, rasterise
+from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.topology import (
     CANONICAL_MESH,
     FACE_OVAL,

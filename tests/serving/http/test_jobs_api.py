@@ -62,6 +62,14 @@ def test_inspection_finds_the_face_and_says_what_is_wrong_with_it(server, make_c
         )
 
 
+def test_a_poor_photo_is_told_with_the_reason_and_the_place(server, other_photo: Path) -> None:
+    found = server.inspected(server.upload(other_photo)["id"])["result"]  # its face is 120 px high
+    warning = next(one for one in found["warnings"] if one["code"] == "small")
+    assert warning["message"] and warning["remedy"]
+    left, top, width, height = warning["region"]
+    assert 0 <= left < left + width <= 1 and 0 <= top < top + height <= 1
+
+
 def test_preview_is_a_picture_and_needs_no_consent(server, inputs: dict) -> None:
     job = server.submit(kind="preview", consent=None, **inputs)
     done = server.wait(job["id"])

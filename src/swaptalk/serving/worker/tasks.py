@@ -14,6 +14,7 @@ from swaptalk.faces.detection.analyser import Vision
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.analysis.inspect import Inspection, View, inspect_target, left_to_right
+from swaptalk.pipeline.analysis.source import source_face
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.job import OtherJobError, job_path
 from swaptalk.pipeline.options import GenerateOptions
@@ -167,14 +168,15 @@ class Tasks:
             space.publish(job.token, [PICTURE])
             self._claims.show(job, {"view": _view(view)})
 
-        found = inspect_target(
-            self._uploads.path(job.request["upload"]), self._vision, attempt, show
-        )
+        path = self._uploads.path(job.request["upload"])
+        found = inspect_target(path, self._vision, attempt, show)
+        warnings = _photo_warnings(path, found, self._vision)
         names = []
         for person in found.people:
             names.append(f"person-{person.number}.jpg")
             write_image(folder / names[-1], person.thumbnail)
-        self._claims.finish(job, _inspected(found), lambda: space.publish(job.token, names))
+        result = {**_inspected(found), "warnings": warnings}
+        self._claims.finish(job, result, lambda: space.publish(job.token, names))
         space.clear(job.token)
 
     def _preview(self, job: Job, attempt: Attempt) -> None:
@@ -249,6 +251,32 @@ def _view(view: View) -> dict[str, Any]:
         for one in view.outlines
     ]
     return {"width": width, "height": height, "frame": view.frame, "faces": faces}
+
+
+def _photo_warnings(path: Path, found: Inspection, vision: Vision) -> list[dict[str, Any]]:
+    """What makes a photo of one or more people a poor source, by its largest face; a region is
+    left, top, width and height as shares of the picture.
+    """
+    if found.frames != 1 or found.view is None or not found.people:
+        return []
+    try:
+        _, warnings = source_face(path, "largest", vision)
+    except InputError:  # a job with this source says so
+        return []
+    height, width = found.view.picture.shape[:2]
+    told = []
+    for warning in warnings:
+        left, right = (min(max(x / width, 0.0), 1.0) for x in warning.region[::2])
+        top, bottom = (min(max(y / height, 0.0), 1.0) for y in warning.region[1::2])
+        told.append(
+            {
+                "code": warning.code,
+                "message": f"{warning.message[0].upper()}{warning.message[1:]}.",
+                "remedy": f"{warning.remedy[0].upper()}{warning.remedy[1:]}.",
+                "region": [left, top, right - left, bottom - top],
+            }
+        )
+    return told
 
 
 def _inspected(found: Inspection) -> dict[str, Any]:

@@ -209,6 +209,7 @@ class Trainer:
                     self._save()
                     saved = time.monotonic()
         if not options.evaluate_every or state.step % options.evaluate_every:
+            self._save()  # an interrupted evaluation must not cost the steps since the last save
             self._evaluate()
         self._save()
 

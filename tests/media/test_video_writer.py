@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -179,3 +180,13 @@ def test_full_disk_is_one_line(tmp_path: Path, numbered_frame: Frame) -> None:
         for _ in range(60):
             writer.write(rng.integers(0, 255, (64, 128, 3), dtype=np.uint8))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_encoder_leaves_real_time_threads(tmp_path: Path) -> None:
+    if not hasattr(os, "sched_getscheduler") or "av1" not in available_codecs():
+        pytest.skip("threads have no scheduling policies here, or there is no AV1 encoder")
+    with VideoWriter(tmp_path / "out.mp4", 64, 64, 25, codec="av1") as writer:
+        writer.write(np.zeros((64, 64, 3), np.uint8))
+        tasks = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+        policies = {os.sched_getscheduler(task) for task in tasks}
+    assert policies == {os.SCHED_OTHER}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -91,6 +93,21 @@ def _encoder_options(
         "preset": preset,
         **({"svtav1-params": f"lp={threads}"} if threads else {}),
     }
+
+
+@contextlib.contextmanager
+def _ordinary_priority() -> Iterator[None]:
+    """Take back real-time priority that an encoder gives to threads of the process.
+
+    SVT-AV1 does so where it runs as root, as in containers: everything else on the machine then
+    waits, and programs that are started later inherit it.
+    """
+    yield
+    if sys.platform == "linux":
+        for thread in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(OSError):  # it may have ended
+                if os.sched_getscheduler(int(thread.name)) in (os.SCHED_FIFO, os.SCHED_RR):
+                    os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
 
 
 class VideoWriter:
@@ -182,6 +199,8 @@ class VideoWriter:
             context.thread_count = threads
         if codec == "hevc":
             context.codec_tag = "hvc1"  # the tag that Safari plays
+        with _ordinary_priority():
+            context.open()
         self._stream = stream
 
     def write(self, frame: NDArray[np.uint8]) -> None:

@@ -21,7 +21,7 @@ demo-picture: $(VENV)/.runtime
 TEST_FILES := sface lpips-alexnet lpips-vgg16 mobilenetv2 astronaut grace-hopper
 
 test: $(VENV)/.development test-files
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-files: $(VENV)/.development
 	$(BIN)/swaptalk models pull --runtime --quiet $(TEST_FILES)

@@ -56,7 +56,7 @@ def refused(bundle: Path, match: str) -> None:
 
 
 def test_our_own_passes(bundle: Path) -> None:
-    assert validated_config(bundle)["format"] == 1
+    assert validated_config(bundle)["format"] == 2
     sign(bundle)
     assert validated_config(bundle)["networks"]
 

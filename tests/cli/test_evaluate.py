@@ -138,7 +138,11 @@ def test_whole_run_and_going_on_with_it(
     assert "<video" in (output / "report.html").read_text()
     # Two renders by the command; nothing is rendered or measured again.
     assert log.read_text() == "xx"
-    stored = sorted(output.rglob("cache/results/**/*.json"))
+    # A copy of the target is lost: its numbers are exact, others may round differently when they are
+    # measured again.
+    stored = sorted(
+        output.rglob("cache/results/**/*.json"), key=lambda path: "copier" not in path.parts
+    )
     times = [path.stat().st_mtime_ns for path in stored]
     stored[0].unlink()
     assert run(options(material, output)) == 0

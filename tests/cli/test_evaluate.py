@@ -138,8 +138,8 @@ def test_whole_run_and_going_on_with_it(
     assert "<video" in (output / "report.html").read_text()
     # Two renders by the command; nothing is rendered or measured again.
     assert log.read_text() == "xx"
-    # A copy of the target is lost: its numbers are exact, others may round differently when they are
-    # measured again.
+    # A copy of the target is lost: its numbers are exact, others may round differently when they
+    # are measured again.
     stored = sorted(
         output.rglob("cache/results/**/*.json"), key=lambda path: "copier" not in path.parts
     )

@@ -58,7 +58,7 @@ def decode_channels(
         )
         mixed = (_mix(samples, channels) for samples in source)
         empty = True
-        for samples in _reblock(
+        for samples in reblocked(
             _resample(mixed, stream.codec_context.sample_rate, sample_rate, channels), block
         ):
             empty = False
@@ -215,7 +215,7 @@ def _resample(
     yield np.concatenate(tail)[: max(0, wanted - given)]
 
 
-def _reblock(source: Iterator[NDArray[np.float32]], block: int) -> Iterator[NDArray[np.float32]]:
+def reblocked(source: Iterator[NDArray[np.float32]], block: int) -> Iterator[NDArray[np.float32]]:
     """Cut a run of pieces into pieces of equal length."""
     waiting: list[NDArray[np.float32]] = []
     count = 0

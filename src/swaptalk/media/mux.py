@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.audio import stream_channels
+from swaptalk.media.audio_decoder import reblocked
 from swaptalk.media.container import open_media, read_packets, video_stream
 from swaptalk.media.probe import probe
 from swaptalk.media.video_writer import close_mp4, open_mp4
@@ -44,10 +46,58 @@ class AudioSource:
     start: float = 0.0
     end: float | None = None
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return (self.path,)
+
+    def channels(self) -> int:
+        """Channels of the recording, at most two.
+
+        Raises:
+            InputError: it holds no sound.
+        """
+        info = probe(self.path).audio
+        if info is None:
+            raise InputError(
+                "holds no sound", path=self.path, remedy="give a file with an audio track"
+            )
+        return min(2, info.channels)
+
+    def blocks(
+        self, channels: int, total: int | None = None, block: int = _AAC_FRAME
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield (block, channels) float32 at `AUDIO_RATE`, up to ``total`` samples or the end."""
+        given = 0
+        for samples in stream_channels(
+            self.path, AUDIO_RATE, channels, self.start, self.end, block=block
+        ):
+            if total is not None and given >= total:
+                return
+            yield samples if total is None else samples[: total - given]
+            given += len(samples)
+
+
+class Sound(Protocol):
+    """What accompanies the pictures: one recording, or several mixed."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        ...
+
+    def channels(self) -> int:
+        """One or two."""
+        ...
+
+    def blocks(self, channels: int, total: int) -> Iterator[NDArray[np.float32]]:
+        """Yield (n, channels) float32 at `AUDIO_RATE`, at most ``total`` samples."""
+        ...
+
 
 def mux(
     segments: Sequence[str | Path],
-    audio: AudioSource | None,
+    audio: Sound | None,
     output: str | Path,
     fps: Fraction | int,
     metadata: Mapping[str, str] | None = None,
@@ -82,7 +132,7 @@ def mux(
             "no video segments to join", path=output, remedy="generate some frames first"
         )
     paths, fps, output = [Path(segment) for segment in segments], Fraction(fps), Path(output)
-    if output.resolve() in [path.resolve() for path in [*paths, *([audio.path] if audio else [])]]:
+    if output.resolve() in [path.resolve() for path in [*paths, *(audio.paths if audio else ())]]:
         raise InputError(
             "is one of the inputs", path=output, remedy="choose another name for the output"
         )
@@ -92,7 +142,7 @@ def mux(
         raise SwapTalkError(
             f"{total} frames instead of {frames}", path=output, remedy="generate the video again"
         )
-    channels = _source_channels(audio) if audio else 0
+    channels = audio.channels() if audio else 0
     with AtomicFile(output) as file:
         try:
             with open_mp4(file.part, metadata or {}) as container:
@@ -116,15 +166,6 @@ def mux(
                 f"joining failed ({error})", path=output, remedy="generate the video again"
             ) from error
     return total
-
-
-def _source_channels(audio: AudioSource) -> int:
-    info = probe(audio.path).audio
-    if info is None:
-        raise InputError(
-            "holds no sound", path=audio.path, remedy="give a file with an audio track"
-        )
-    return min(2, info.channels)
 
 
 def _survey(path: Path, fps: Fraction) -> tuple[int, int]:
@@ -190,7 +231,7 @@ class _SoundTrack:
     """AAC track of exactly ``total`` samples; silence after the recording's end."""
 
     def __init__(
-        self, container: OutputContainer, source: AudioSource, channels: int, total: int
+        self, container: OutputContainer, source: Sound, channels: int, total: int
     ) -> None:
         self._container = container
         self._layout = "mono" if channels == 1 else "stereo"
@@ -199,9 +240,7 @@ class _SoundTrack:
         stream.bit_rate = AUDIO_BITRATE[channels]
         self._stream = stream
         self._channels, self._total, self._written = channels, total, 0
-        self._blocks = stream_channels(
-            source.path, AUDIO_RATE, channels, source.start, source.end, block=_AAC_FRAME
-        )
+        self._blocks = reblocked(source.blocks(channels, total), _AAC_FRAME)
         # The first block is read now, so that a bad recording shows before anything is written.
         self._next: NDArray[np.float32] | None = next(self._blocks, None)
 

@@ -61,6 +61,22 @@ def about_words(media: MediaInfo, path: Path) -> Iterator[str]:
     yield from _mixed_down(media, path)
 
 
+def about_background(options: GenerateOptions, scene: Fraction, output: Fraction) -> Iterator[str]:
+    """Yield notes about the scene's sound under the words.
+
+    Args:
+        options: the job.
+        scene: seconds of the target.
+        output: seconds of the output.
+    """
+    if options.background == "none":
+        return
+    lowers = "" if options.background == "duck" else " (--background duck lowers it)"
+    yield f"{options.target}: speech in the scene's own sound stays audible{lowers}"
+    if output - scene > _NOTICEABLE:
+        yield f"{options.target}: the scene's sound is repeated after {_seconds(scene)}"
+
+
 def _mixed_down(media: MediaInfo, path: Path) -> Iterator[str]:
     if media.audio is not None and media.audio.channels > 2:
         yield f"{path}: {media.audio.channels} channels of sound are mixed down to 2"

@@ -20,12 +20,18 @@ FPS_RANGE = (1, 240)
 #: Longest side the encoder and browsers cope with (H.264 level 6.2).
 LONGEST_SIDE = 8192
 SMALLEST_SIDE = 64
+#: Gains in dB: below the first nothing is heard, above the second everything is at the limit.
+GAINS = (-60.0, 20.0)
+#: Loudness in LUFS, from distant speech to what no service takes.
+LOUDNESS = (-40.0, -8.0)
 
 Region = Literal["face", "mouth"]
 #: What a job is for: a video, frames for the caller's own use, only the list of faces, a template,
 #: or live frames.
 Purpose = Literal["render", "frames", "faces", "template", "live"]
 Order = Literal["swap-first", "sync-first"]
+#: What becomes of the scene's sound where words replace it.
+Background = Literal["none", "keep", "duck"]
 Device = Literal["auto", "cpu", "openvino", "cuda", "coreml", "directml"]
 
 
@@ -132,6 +138,15 @@ class AudioOptions:
     """Length of the output: audio, video (audio is cut or padded), or the shorter one."""
     extend: Extend = "pingpong"
     """If the audio is longer: play the video back and forth, or freeze its last frame."""
+    background: Background = "none"
+    """Sound of the scene under the words: none, keep, or duck (lowered while somebody speaks).
+    Speech in it stays audible."""
+    background_gain: float = 0.0
+    """Gain of the scene's sound in dB."""
+    duck_gain: float = -15.0
+    """Further gain in dB while somebody speaks, with --background duck."""
+    loudness: float | None = None
+    """Integrated loudness of the words in LUFS (EBU R128), such as -16; else as recorded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +224,7 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
             ("--length", self.length, ("audio", "video", "shortest")),
             ("--extend", self.extend, ("pingpong", "freeze")),
             ("--order", self.order, get_args(Order)),
+            ("--background", self.background, get_args(Background)),
             ("--device", self.device, get_args(Device)),
         ):
             if value is not None and value not in known:
@@ -220,7 +236,21 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
                 yield InputError(
                     f"{option} {choice} is unknown", remedy="give largest, left, right or a number"
                 )
+        if self.audio is None:
+            for option, given in (
+                ("--background", self.background != "none"),
+                ("--loudness", self.loudness is not None),
+            ):
+                if given:
+                    yield InputError(
+                        f"{option} without new words", remedy=f"give --audio, or leave out {option}"
+                    )
         for check in (
+            lambda: _check_range("--background-gain", self.background_gain, *GAINS),
+            lambda: _check_range("--duck-gain", self.duck_gain, GAINS[0], 0.0),
+            lambda: _check_range(
+                "--loudness", LOUDNESS[0] if self.loudness is None else self.loudness, *LOUDNESS
+            ),
             lambda: _check_range("--strength", self.strength, 0.0, 1.0),
             lambda: _check_range("--shape", self.shape, 0.0, 1.0),
             lambda: _check_range("--start", self.start, 0.0, math.inf),

@@ -12,7 +12,9 @@ from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.audio import stream_audio
 from swaptalk.media.image import is_image
 from swaptalk.media.mel import SAMPLE_RATE
+from swaptalk.media.mux import AudioSource, Sound
 from swaptalk.media.probe import MediaInfo, probe
+from swaptalk.media.sound_mix import SoundMix, words_at
 from swaptalk.pipeline.checks import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -22,6 +24,7 @@ from swaptalk.pipeline.checks import (
     video_bytes,
 )
 from swaptalk.pipeline.notes import (
+    about_background,
     about_colour,
     about_lengths,
     about_raised_rate,
@@ -62,10 +65,8 @@ class Plan:
     """Frames of the output."""
     playback: Playback
     """Target frame of each output frame; its length is the number of frames to analyse."""
-    sound: Path | None
-    """File whose sound the output gets."""
-    sound_start: float
-    """Start of the sound in that file, in seconds."""
+    sound: Sound | None
+    """Sound of the output."""
     samples: int
     """Length of the driving recording at 16 kHz; 0 without one."""
     image: bool
@@ -166,7 +167,6 @@ def make_plan(
         frames=_output_frames(options, None if photo else available, samples, fps, notes),
         playback=Playback(available, options.extend),
         sound=_sound(options, media),
-        sound_start=options.start if options.audio is None else 0.0,
         samples=samples,
         image=image,
         transparent=transparent,
@@ -225,6 +225,7 @@ def _about_output(plan: Plan) -> Iterator[str]:
         yield from about_size(options, plan.width, plan.height)
     if options.audio is not None:
         yield from about_words(probe(options.audio), options.audio)
+        yield from about_background(options, plan.playback.length / plan.fps, plan.seconds)
 
 
 def plan_faults(
@@ -286,10 +287,32 @@ def _check_photo(path: Path) -> None:
         )
 
 
-def _sound(options: GenerateOptions, media: MediaInfo | None) -> Path | None:
-    if options.audio is not None:
-        return options.audio
-    return options.target if media is not None and media.audio is not None else None
+def _sound(options: GenerateOptions, media: MediaInfo | None) -> Sound | None:
+    """The sound of the output.
+
+    Raises:
+        InputError: the scene's sound is asked for and there is none, or a recording is too quiet
+            for its loudness to be measured.
+    """
+    has_sound = media is not None and media.audio is not None
+    scene = AudioSource(options.target, options.start, options.end) if has_sound else None
+    if options.audio is None:
+        return None if scene is None else AudioSource(options.target, options.start)
+    if options.background != "none" and scene is None:
+        raise InputError(
+            f"has no sound for --background {options.background}",
+            path=options.target,
+            remedy="leave out --background, or give a video with sound",
+        )
+    words = AudioSource(options.audio)
+    if options.background == "none" and options.loudness is None:
+        return words
+    return SoundMix(
+        words_at([words], options.loudness),
+        None if options.background == "none" else scene,
+        options.background_gain,
+        options.duck_gain if options.background == "duck" else 0.0,
+    )
 
 
 def _check_whole(options: GenerateOptions) -> MediaInfo:

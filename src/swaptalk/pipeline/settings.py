@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, TypedDict, Union
 
 from swaptalk.errors import InputError
-from swaptalk.pipeline.options import GenerateOptions, Order, Region, RunOptions
+from swaptalk.pipeline.options import Background, GenerateOptions, Order, Region, RunOptions
 from swaptalk.pipeline.timeline import Extend, LengthPolicy
 
 _Path = Union[str, "os.PathLike[str]"]
@@ -65,6 +65,10 @@ class JobSettings(LiveSettings, total=False):
     """Keywords of the other methods of `SwapTalk`; `GenerateOptions` explains them."""
 
     audio: _Path | None
+    background: Background
+    background_gain: float
+    duck_gain: float
+    loudness: float | None
 
 
 def job_options(

@@ -219,6 +219,8 @@ def clip(server, make_clip) -> str:
         ({"options": {"fps": "1e999999999"}}, "options.fps"),
         ({"options": {"resolution": "8000x8000"}}, "options.resolution"),
         ({"options": {"codec": "mpeg1"}}, "options.codec"),
+        ({"options": {"background": "keep"}}, "options.background"),
+        ({"options": {"loudness": 3}}, "options.loudness"),
         ({"options": {"face": "../../x"}}, "options.face"),
         ({"options": {"output": "/etc/passwd"}}, "options.output"),
         ({"options": {"models": "/tmp"}}, "options.models"),

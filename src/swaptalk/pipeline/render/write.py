@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.media.mux import AudioSource, mux
+from swaptalk.media.mux import mux
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.job import JobFolder, version
 from swaptalk.pipeline.plan import Plan
@@ -87,5 +87,4 @@ def join(plan: Plan, job: JobFolder, output: Path) -> None:
         InputError: the disk is full.
     """
     chunks = [job.chunk(number) for number in range(-(-plan.frames // chunk_frames(plan)))]
-    audio = None if plan.sound is None else AudioSource(plan.sound, plan.sound_start)
-    mux(chunks, audio, output, plan.fps, metadata(), frames=plan.frames)
+    mux(chunks, plan.sound, output, plan.fps, metadata(), frames=plan.frames)

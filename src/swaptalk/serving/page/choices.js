@@ -12,6 +12,8 @@ const CHOICES = [
   ["end", "To second", () => number("end")],
   ["length", "Length", () => select(["", "as the words"], ["video", "as the scene"], ["shortest", "the shorter"])],
   ["extend", "If the words are longer", () => select(["", "back and forth"], ["freeze", "last frame held"])],
+  ["background", "Sound of the scene", () => select(["", "replaced by the words"], ["keep", "kept under the words"], ["duck", "lowered under the words"])],
+  ["loudness", "Loudness of the words (LUFS)", () => make("input", { type: "number", min: -40, max: -8, step: "any", placeholder: "as recorded" })],
   ["region", "What is replaced", () => select(["", "automatic"], ["face", "the whole face"], ["mouth", "mouth only"])],
   ["quality", "Quality", () => select(["", "high"], ["low", "low"], ["medium", "medium"], ["best", "best"])],
   ["resolution", "Height in pixels", () => make("input", { inputMode: "numeric", placeholder: "as the scene" })],
@@ -20,7 +22,7 @@ const CHOICES = [
   ["strength", "Likeness of the face", () => make("input", { type: "range", min: 0, max: 1, step: 0.05, value: 1 })],
   ["label", "Show a label “AI-generated” in the picture", () => make("input", { type: "checkbox" })],
 ];
-const NUMBERS = new Set(["start", "end", "strength"]);
+const NUMBERS = new Set(["start", "end", "strength", "loudness"]);
 
 export class Choices {
   /** @param {() => void} changed */

@@ -58,6 +58,10 @@ def check_job(
     """
     target = uploads[0][1]
     _check_options(body, options, target, server)
+    if options.get("background", "none") != "none" and not target.media.get("sound"):
+        raise invalid(
+            "options.background", "The scene has no sound.", remedy="Leave this choice out."
+        )
     _check_times(body, options, uploads)
     _check_people(options, uploads, server)
 

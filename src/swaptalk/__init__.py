@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from swaptalk.media.video_reader import VideoReader
     from swaptalk.media.video_writer import VideoWriter
     from swaptalk.pipeline.api import FoundFace, SwapTalk
-    from swaptalk.pipeline.options import GenerateOptions
+    from swaptalk.pipeline.options import EngineOptions, GenerateOptions
     from swaptalk.pipeline.progress import Progress
     from swaptalk.pipeline.render.preview import PreviewFrame
     from swaptalk.pipeline.report import Report
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "EngineOptions",
     "FoundFace",
     "GenerateOptions",
     "InputError",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "EngineOptions": "pipeline.options",
     "FoundFace": "pipeline.api",
     "GenerateOptions": "pipeline.options",
     "InputError": "errors",

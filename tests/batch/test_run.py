@@ -21,6 +21,7 @@ from swaptalk.cli.main import main
 from swaptalk.inference.bundle import default_directory
 from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.media.video_reader import VideoReader
+from swaptalk.pipeline.options import EngineOptions
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="kills processes with signals"),
@@ -99,7 +100,7 @@ def test_a_killed_worker_costs_one_attempt(table: Path) -> None:
     told: list[BatchProgress] = []
     summary = run_batch(
         table,
-        BatchSettings(workers=2, threads=1),
+        BatchSettings(workers=2, engine=EngineOptions(threads=1)),
         lambda progress: (told.append(progress), killer(progress)),
     )
     assert killer.killed is not None
@@ -108,7 +109,7 @@ def test_a_killed_worker_costs_one_attempt(table: Path) -> None:
     assert any(one.last and one.last.error and "was killed" in one.last.error for one in told)
     assert told[-1].done == 4 and told[-1].seconds_left == 0
     begun = time.monotonic()
-    again = run_batch(table, BatchSettings(workers=2, threads=1))
+    again = run_batch(table, BatchSettings(workers=2, engine=EngineOptions(threads=1)))
     assert [row.attempts for row in again.rows] == [2, 1, 1, 1] and time.monotonic() - begun < 20
     # What comes out is what generate makes.
     main(
@@ -196,7 +197,7 @@ def test_failed_rows_are_reported_and_the_others_done(
 
 def test_ray_cluster_with_a_killed_worker(cluster: str, table: Path) -> None:
     killer = KillOnce(table)
-    summary = run_batch(table, BatchSettings(ray=cluster, threads=1), killer)
+    summary = run_batch(table, BatchSettings(ray=cluster, engine=EngineOptions(threads=1)), killer)
     assert killer.killed is not None and not summary.failed
     check_results(table, killed_attempts=2)
     assert len({row.worker for row in summary.rows}) >= 2

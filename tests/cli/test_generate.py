@@ -336,30 +336,18 @@ def test_a_template_says_which_source_is_built_in(
     build = ["template", "build", str(make_clip(frames=4)), "-o", template, *weights]
     assert main(build) == 0 and main(["template", "info", template]) == 0
     assert "source   none built in" in capsys.readouterr().out
-    assert main([*build, "--source", str(other_photo), "--strength", "0.5", "--json"]) == 0
+    person = ["--source", str(other_photo), "--strength", "0.5", "--shape", "0.25"]
+    assert main([*build, *person, "--json"]) == 0
     swap = json.loads(capsys.readouterr().out)["swap"]
-    assert swap["strength"] == 0.5 and other_photo.name not in json.dumps(swap)
+    assert swap["strength"] == 0.5 and swap["shape"] == 0.25
+    assert other_photo.name not in json.dumps(swap)
     assert main(["template", "info", template]) == 0
     said = capsys.readouterr().out
     assert f"source   1 photo, SHA-256 {swap['photos'][0][:12]}; strength 0.5; " in said
-    assert (
-        main(
-            [
-                "swap",
-                "--source",
-                str(other_photo),
-                "--strength",
-                "0.5",
-                "--target",
-                template,
-                "--output",
-                output,
-                "--json",
-                *weights,
-            ]
-        )
-        == 0
-    )
+    job = ["swap", *person, "--target", template, "--output", output, "--json", *weights]
+    assert main(job) == 0
     assert "source" not in json.loads(capsys.readouterr().out)["stages"]
     assert main([*build, "--source", str(tmp_path / "none.jpg")]) == 2
     assert "none.jpg: no such file" in capsys.readouterr().err
+    assert main([*build, "--no-detail"]) == 2
+    assert "--no-detail changes nothing in a template" in capsys.readouterr().err

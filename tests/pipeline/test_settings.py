@@ -7,19 +7,86 @@ from pathlib import Path
 
 import pytest
 
+from swaptalk.cli.console import ConsoleOptions
 from swaptalk.errors import InputError
-from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.options import EngineOptions, GenerateOptions, fingerprinted, narrowed
 from swaptalk.pipeline.settings import (
-    NO_JOB_OPTIONS,
+    COMMAND_LINE_OPTIONS,
+    ENGINE_OPTIONS,
     JobSettings,
     TemplateSettings,
     job_options,
 )
 
 
+def names(kind: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
+
+
 def test_the_keywords_are_the_fields_of_a_job() -> None:
-    fields = {field.name for field in dataclasses.fields(GenerateOptions)}
-    assert set(JobSettings.__optional_keys__) == fields - set(NO_JOB_OPTIONS)
+    assert set(JobSettings.__optional_keys__) == names(GenerateOptions)
+
+
+def test_what_is_no_keyword_of_a_job_belongs_to_the_engine_or_the_command_line() -> None:
+    assert names(ConsoleOptions) == set(COMMAND_LINE_OPTIONS)
+    assert names(EngineOptions) == set(ENGINE_OPTIONS)
+    for others in (ConsoleOptions, EngineOptions):
+        assert not names(others) & names(GenerateOptions)
+
+
+def test_a_job_is_identified_by_what_changes_the_output() -> None:
+    job = GenerateOptions(target=Path("a.mp4"), source=(Path("b.jpg"),), audio=Path("c.wav"))
+    known = fingerprinted(job)
+    # The files count by their content, and the output of a resumed job may have moved.
+    for change in (
+        {"target": Path("z.mp4")},
+        {"source": ()},
+        {"audio": None},
+        {"output": Path("o.mp4")},
+        {"resume": True},
+        {"allow_long": True},
+        {"consent": "yes"},
+        {"stats": Path("s.json")},
+    ):
+        assert fingerprinted(dataclasses.replace(job, **change)) == known
+    for change in (
+        {"strength": 0.5},
+        {"shape": 0.0},
+        {"detail": False},
+        {"end": 2.0},
+        {"quality": "low"},
+        {"codec": "av1"},
+        {"label": True},
+        {"label_text": "made"},
+        {"order": "sync-first"},
+        {"length": "video"},
+        {"extend": "freeze"},
+        {"region": "mouth"},
+        {"face": "left"},
+    ):
+        assert fingerprinted(dataclasses.replace(job, **change)) != known
+
+
+def test_narrowed_options_are_one_kind_only() -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Both(EngineOptions, GenerateOptions):
+        pass
+
+    both = Both(target=Path("a.mp4"), threads=3, strength=0.5)
+    assert narrowed(both, EngineOptions) == EngineOptions(threads=3)
+    assert narrowed(both, GenerateOptions) == GenerateOptions(target=Path("a.mp4"), strength=0.5)
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        (EngineOptions(threads=-1), "--threads -1 is out of range"),
+        (EngineOptions(device="gpu"), "--device gpu is unknown"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_engine_that_cannot_be_is_refused(engine: EngineOptions, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        engine.check_engine()
 
 
 def test_keywords_make_options() -> None:

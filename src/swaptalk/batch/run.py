@@ -17,7 +17,7 @@ from swaptalk.batch.status import Status, read_status, write_status
 from swaptalk.batch.table import CheckedTable, Row, TableError, check_table
 from swaptalk.batch.worker import CORES_PER_WORKER, JobWorker, Task
 from swaptalk.pipeline.job import job_fingerprint
-from swaptalk.pipeline.options import Device, GenerateOptions, fingerprinted
+from swaptalk.pipeline.options import EngineOptions, GenerateOptions, fingerprinted
 from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.template.template import is_template
@@ -45,10 +45,8 @@ class BatchSettings:
     """Address of a Ray cluster; None for this machine."""
     retries: int = 2
     """Further attempts of a row in one run after a crash."""
-    device: Device = "auto"
-    threads: int = 0
-    """CPU threads of each worker; 0: the cores are shared evenly."""
-    models: Path | None = None
+    engine: EngineOptions = EngineOptions()
+    """Of each worker; 0 threads: the cores are shared evenly."""
     skip_faulty: bool = False
     """Render the other rows where some are at fault."""
 
@@ -157,7 +155,7 @@ def _pool(settings: BatchSettings, tasks: int) -> Pool[Task, Status]:
         from swaptalk.workers.cluster import ClusterPool
 
         return ClusterPool(
-            JobWorker, settings.ray, settings.workers, settings.threads or CORES_PER_WORKER
+            JobWorker, settings.ray, settings.workers, settings.engine.threads or CORES_PER_WORKER
         )
     return LocalPool(JobWorker, min(tasks, _workers(settings)))
 
@@ -167,8 +165,8 @@ def _workers(settings: BatchSettings) -> int:
 
 
 def _threads(settings: BatchSettings) -> int:
-    if settings.threads:
-        return settings.threads
+    if settings.engine.threads:
+        return settings.engine.threads
     return (
         CORES_PER_WORKER
         if settings.ray is not None
@@ -186,7 +184,7 @@ def plan_tasks(
     tasks, templates = [], {}
     made: dict[tuple[str, ...], Task] = {}
     for row in rows:
-        key, options = _shared_key(row), _with_run(row.options, settings)
+        key, options = _shared_key(row), row.options
         name = f"row-{row.number:06d}"
         # The same file through a template gives the same frames, so the fingerprint is that of the
         # row itself.
@@ -194,7 +192,7 @@ def plan_tasks(
             row.plan.inputs,
             {
                 **fingerprinted(row.options),
-                "models": str(settings.models),
+                "models": str(settings.engine.models),
                 "output": str(row.options.output),
             },
         )
@@ -215,15 +213,22 @@ def plan_tasks(
                 resolution=None,
             )
         tasks.append(
-            Task(name, "row", options, folder / f"{name}.json", fingerprint, row.plan.frames)
+            Task(
+                name,
+                "row",
+                options,
+                _engine(settings),
+                folder / f"{name}.json",
+                fingerprint,
+                row.plan.frames,
+            )
         )
     return tasks, templates
 
 
-def _with_run(options: GenerateOptions, settings: BatchSettings) -> GenerateOptions:
-    return replace(
-        options, device=settings.device, threads=_threads(settings), models=settings.models
-    )
+def _engine(settings: BatchSettings) -> EngineOptions:
+    """The engine of each worker, which has its share of the cores."""
+    return replace(settings.engine, threads=_threads(settings))
 
 
 def _shared_key(row: Row) -> tuple[str, ...]:
@@ -265,7 +270,7 @@ def _template_task(
     built_in = count > 1 and length <= MOST_SWAPPED
     row = next(row for row in rows if not built_in or _source_key(row.options) == most)
     options = replace(
-        _with_run(row.options, settings),
+        row.options,
         source=row.options.source if built_in else (),
         audio=None,
         output=path,
@@ -276,7 +281,7 @@ def _template_task(
             str,
             (
                 *inputs,
-                settings.models,
+                settings.engine.models,
                 options.source_face,
                 options.strength,
                 options.shape,
@@ -285,7 +290,8 @@ def _template_task(
         )
     )
     frames = round(length * TEMPLATE_COST)
-    return Task(path.stem, "template", options, path.with_suffix(".json"), fingerprint, frames)
+    status = path.with_suffix(".json")
+    return Task(path.stem, "template", options, _engine(settings), status, fingerprint, frames)
 
 
 def template_path(folder: Path, key: tuple[str, ...]) -> Path:

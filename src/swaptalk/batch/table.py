@@ -15,19 +15,14 @@ from typing import Any, Literal
 
 from swaptalk.batch.folder import spoken_text
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.pipeline.options import GenerateOptions, RunOptions
+from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.plan import Plan, make_plan, plan_faults
 from swaptalk.storage.files import check_input_file
 
 #: Largest table in bytes: a million rows of paths.
 MAX_TABLE_BYTES = 256 << 20
-#: Options of ``generate`` that make no sense in a row: how the batch runs and reports is said once,
-#: for all rows.
-LEFT_OUT = {field.name for field in dataclasses.fields(RunOptions)} | {
-    "list_faces",
-    "preview",
-    "resume",
-}
+#: Options of a job that make no sense in a row.
+LEFT_OUT = {"list_faces", "preview", "resume"}
 #: Columns that are spoken: the words as text, and the voice (or language) that speaks them.
 SPEECH_COLUMNS = {"text": str, "voice": str}
 #: Language of a text without a voice.

@@ -11,7 +11,7 @@ from swaptalk.batch.status import Status, read_status, write_status
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.job import OtherJobError
-from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.options import EngineOptions, GenerateOptions
 from swaptalk.pipeline.progress import Progress
 from swaptalk.workers.memory import limit_arenas
 
@@ -23,6 +23,7 @@ class Task:
     name: str
     kind: Literal["row", "template"]
     options: GenerateOptions
+    engine: EngineOptions
     status: Path
     fingerprint: str
     frames: int
@@ -57,15 +58,15 @@ class Follower(Progress):
 #: Cores that one worker uses well: one for the networks, one for video in and out.
 CORES_PER_WORKER = 2
 #: The networks of this process, loaded with its first task.
-_maker: tuple[tuple[object, ...], SwapTalk] | None = None
+_maker: tuple[tuple[EngineOptions, Progress | None], SwapTalk] | None = None
 
 
-def _loaded(options: GenerateOptions, progress: Progress | None) -> SwapTalk:
+def _loaded(engine: EngineOptions, progress: Progress | None) -> SwapTalk:
     global _maker
-    key = (options.models, options.device, options.threads, progress)
+    key = engine, progress
     if _maker is None or _maker[0] != key:
         limit_arenas()
-        _maker = key, SwapTalk.from_pretrained(*key)
+        _maker = key, SwapTalk.from_options(*key)
     return _maker[1]
 
 
@@ -85,7 +86,7 @@ def run_task(task: Task, progress: Progress | None = None) -> Status:
     write_status(task.status, status)
     begun = time.monotonic()
     try:
-        maker = _loaded(task.options, progress)
+        maker = _loaded(task.engine, progress)
         if task.kind == "template":
             _build(maker, task.options, output)
         else:

@@ -14,12 +14,13 @@ import tyro
 from swaptalk.batch.folder import batch_folder
 from swaptalk.batch.run import BatchProgress, BatchSettings, Summary, run_batch
 from swaptalk.batch.table import CheckedTable, TableError, check_table
+from swaptalk.cli.console import ConsoleOptions
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.pipeline.options import RunOptions
+from swaptalk.pipeline.options import EngineOptions, narrowed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(RunOptions):
+class Options(ConsoleOptions, EngineOptions):
     """Render a table of jobs (.csv or .jsonl). Columns are the options of 'swaptalk generate'.
 
     All rows are checked before the first one starts. Run the same command again after an
@@ -98,22 +99,20 @@ def run(options: Options) -> int:
     for name, value in (
         ("--workers", options.workers),
         ("--retries", options.retries),
-        ("--threads", options.threads),
     ):
         if not 0 <= value <= 10_000:
             raise InputError(f"{name} {value} is out of range", remedy="give 0 or more")
+    options.check_engine()
     settings = BatchSettings(
         workers=options.workers,
         ray=options.ray,
         retries=options.retries,
-        device=options.device,
-        threads=options.threads,
-        models=options.models,
+        engine=narrowed(options, EngineOptions),
         skip_faulty=options.skip_faulty,
     )
     if options.dry_run:
         return _dry_run(options)
-    teller = None if options.quiet or options.json else Teller()
+    teller = None if options.is_silent else Teller()
     try:
         summary = run_batch(
             options.jobs,

@@ -5,17 +5,44 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from dataclasses import dataclass
 
+from swaptalk.cli.console import ConsoleOptions
 from swaptalk.cli.progress import shown_progress
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.sandbox import pool
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.checks import ChangedInputError
 from swaptalk.pipeline.job import job_path
-from swaptalk.pipeline.options import GenerateOptions, RenderOptions, SwapOptions, SyncOptions
+from swaptalk.pipeline.options import (
+    AudioOptions,
+    EngineOptions,
+    GenerateOptions,
+    RenderOptions,
+    SourceOptions,
+    narrowed,
+)
 
 
-def run_generate(options: GenerateOptions) -> int:
+@dataclass(frozen=True, kw_only=True)
+class GenerateCommand(ConsoleOptions, EngineOptions, GenerateOptions):
+    """Options of ``swaptalk generate``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwapCommand(ConsoleOptions, EngineOptions, RenderOptions, SourceOptions):
+    """Options of ``swaptalk swap``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncCommand(ConsoleOptions, EngineOptions, RenderOptions, AudioOptions):
+    """Options of ``swaptalk sync``."""
+
+
+Command = GenerateCommand | SwapCommand | SyncCommand
+
+
+def run_generate(options: GenerateCommand) -> int:
     """``swaptalk generate``: new face and new words; returns the exit code."""
     if options.list_faces is None:
         _require(
@@ -28,24 +55,18 @@ def run_generate(options: GenerateOptions) -> int:
     return _run(options)
 
 
-def run_swap(options: SwapOptions) -> int:
+def run_swap(options: SwapCommand) -> int:
     """``swaptalk swap``: new face, the video's own speech; returns the exit code."""
     if options.list_faces is None:
         _require(options.source, "--source", "a photo of the person to put into the video")
-    return _run(_whole(options))
+    return _run(options)
 
 
-def run_sync(options: SyncOptions) -> int:
+def run_sync(options: SyncCommand) -> int:
     """``swaptalk sync``: new words, the video's own face; returns the exit code."""
     if options.list_faces is None:
         _require(options.audio, "--audio", "a recording of the words")
-    return _run(_whole(options))
-
-
-def _whole(options: RenderOptions) -> GenerateOptions:
-    return GenerateOptions(
-        **{field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
-    )
+    return _run(options)
 
 
 def _require(value: object, option: str, what: str, instead: str | None = None) -> None:
@@ -54,18 +75,19 @@ def _require(value: object, option: str, what: str, instead: str | None = None) 
         raise InputError(f"{option} is missing", remedy=f"give {what}{other}")
 
 
-def _run(options: GenerateOptions) -> int:
-    options.check_values("render" if options.list_faces is None else "faces")
-    progress = shown_progress(options.quiet or options.json)
+def _run(options: Command) -> int:
+    job = narrowed(options, GenerateOptions)
+    job.check_values("render" if job.list_faces is None else "faces")
+    progress = shown_progress(options.is_silent)
     pool.prepare()
-    maker = SwapTalk.from_pretrained(options.models, options.device, options.threads, progress)
+    maker = SwapTalk.from_options(options, progress)
     try:
         if options.list_faces is not None:
-            return _list_faces(maker, options)
-        report = maker.generate(options)
+            return _list_faces(maker, job, options)
+        report = maker.generate(job)
     except (KeyboardInterrupt, SwapTalkError, OSError) as error:
         progress.end()
-        _say_how_to_resume(options, error)
+        _say_how_to_resume(job, error)
         raise
     if report is None:
         _say(options, f"{options.preview}: a preview of the result")
@@ -83,8 +105,8 @@ def _run(options: GenerateOptions) -> int:
     return 0
 
 
-def _list_faces(maker: SwapTalk, options: GenerateOptions) -> int:
-    faces = maker.list_faces(options)
+def _list_faces(maker: SwapTalk, job: GenerateOptions, options: Command) -> int:
+    faces = maker.list_faces(job)
     if options.json:
         print(json.dumps([dataclasses.asdict(face) for face in faces]))
     else:
@@ -94,8 +116,8 @@ def _list_faces(maker: SwapTalk, options: GenerateOptions) -> int:
     return 0
 
 
-def _say(options: GenerateOptions, text: str) -> None:
-    if not options.quiet and not options.json:
+def _say(options: Command, text: str) -> None:
+    if not options.is_silent:
         print(text)
 
 

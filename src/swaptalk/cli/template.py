@@ -9,20 +9,21 @@ from typing import Annotated, Any
 
 import tyro
 
+from swaptalk.cli.console import ConsoleOptions
 from swaptalk.cli.progress import shown_progress
 from swaptalk.errors import InputError
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.checks import IMAGE_SUFFIXES, check_output
-from swaptalk.pipeline.options import DEFAULT_FACE, RunOptions, SourceOptions, TargetOptions
+from swaptalk.pipeline.options import DEFAULT_FACE, EngineOptions, SourceOptions, TargetOptions
 from swaptalk.pipeline.render.swapped import SWAPPED
 from swaptalk.pipeline.template.preview import template_sheet
 from swaptalk.pipeline.template.template import Template
 
 
 @dataclass(frozen=True, kw_only=True)
-class Build(RunOptions, TargetOptions, SourceOptions):
+class Build(ConsoleOptions, EngineOptions, TargetOptions, SourceOptions):
     """Analyse a video or photo and write a template, the --target of any number of jobs."""
 
     target: tyro.conf.Positional[Path]
@@ -72,8 +73,13 @@ def run(options: Build | Info | Preview) -> int:
 
 
 def _build(options: Build) -> int:
-    progress = shown_progress(options.quiet or options.json)
-    maker = SwapTalk.from_pretrained(options.models, options.device, options.threads, progress)
+    if not options.detail:
+        raise InputError(
+            "--no-detail changes nothing in a template",
+            remedy="give it to the jobs that use the template",
+        )
+    progress = shown_progress(options.is_silent)
+    maker = SwapTalk.from_options(options, progress)
     try:
         template = maker.build_template(
             options.target,
@@ -87,6 +93,7 @@ def _build(options: Build) -> int:
             source=options.source,
             source_face=options.source_face,
             strength=options.strength,
+            shape=options.shape,
             consent=options.consent,
         )
     finally:

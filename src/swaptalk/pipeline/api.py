@@ -24,7 +24,7 @@ from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, r
 from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
 from swaptalk.pipeline.job import JobFolder
 from swaptalk.pipeline.networks import Networks
-from swaptalk.pipeline.options import GenerateOptions, Purpose
+from swaptalk.pipeline.options import Device, EngineOptions, GenerateOptions, Purpose
 from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.render.face_generator import FaceGenerator, face_generator
@@ -98,7 +98,7 @@ class SwapTalk:
     def from_pretrained(
         cls,
         models: Path | str | None = None,
-        device: str = "auto",
+        device: Device = "auto",
         threads: int = 0,
         progress: Progress | None = None,
         signer: SigningIdentity | None = None,
@@ -109,10 +109,23 @@ class SwapTalk:
         stages.
 
         Raises:
-            SwapTalkError: weights are missing or damaged, or the device is not there.
+            InputError: ``device`` or ``threads`` is out of range, or the device is not there.
+            SwapTalkError: weights are missing or damaged.
         """
         folder = None if models is None else Path(models)
-        bundle = ModelBundle.from_pretrained(folder, threads, device)
+        engine = EngineOptions(models=folder, device=device, threads=threads)
+        return cls.from_options(engine, progress, signer)
+
+    @classmethod
+    def from_options(
+        cls,
+        engine: EngineOptions,
+        progress: Progress | None = None,
+        signer: SigningIdentity | None = None,
+    ) -> SwapTalk:
+        """Load the networks as `from_pretrained` does, from one object."""
+        engine.check_engine()
+        bundle = ModelBundle.from_pretrained(engine.models, engine.threads, engine.device)
         return cls(bundle, Vision(), progress, signer)
 
     def generate(

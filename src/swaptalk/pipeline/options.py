@@ -1,4 +1,9 @@
-"""What a user can ask for. The field docstrings are the command line's help texts."""
+"""Options of a job and of the engine that runs it. The field docstrings are the help texts.
+
+A field's metadata says what it has to do with the identity of a job: nothing is said of fields that
+change what the output looks like, which is the rule; `INPUT` marks files that are compared by their
+content, and `INCIDENTAL` what may differ between a job and its continuation.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,10 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from swaptalk.errors import InputError
 from swaptalk.media.video_writer import CODECS, available_codecs
@@ -25,6 +30,7 @@ GAINS = (-60.0, 20.0)
 #: Loudness in LUFS, from distant speech to what no service takes.
 LOUDNESS = (-40.0, -8.0)
 
+_Options = TypeVar("_Options", "EngineOptions", "GenerateOptions")
 Region = Literal["face", "mouth"]
 #: What a job is for: a video, frames for the caller's own use, only the list of faces, a template,
 #: or live frames.
@@ -38,12 +44,17 @@ Device = Literal["auto", "cpu", "openvino", "cuda", "coreml", "directml"]
 #: Whose face is replaced where nothing is said.
 DEFAULT_FACE = "largest"
 
+#: Metadata of fields with input files: a job is identified by their content, not by their names.
+INPUT = {"fingerprint": "content"}
+#: Metadata of fields that change neither the pictures nor the sound of the output.
+INCIDENTAL = {"fingerprint": "none"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class TargetOptions:
     """What is seen of the target: these decide its analysis, and a template holds them."""
 
-    target: Path
+    target: Path = field(metadata=INPUT)
     """Video, photo or template: the scene, the head movement and the expression."""
     face: str | None = None
     """Face to replace: largest (default), left, right, or a number from --list-faces."""
@@ -58,8 +69,12 @@ class TargetOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How a job is run and reported. Only rounding on another device changes the result."""
+class EngineOptions:
+    """Options of the engine that runs the networks: loaded once, used by many jobs.
+
+    They are no options of a job. Other weights make it another job, another device only rounds
+    differently.
+    """
 
     device: Device = "auto"
     """Engine or device of the networks; auto takes the fastest that is installed."""
@@ -67,21 +82,26 @@ class RunOptions:
     """CPU threads of the networks; 0 shares the cores with the other stages."""
     models: Path | None = None
     """Folder of SwapTalk weights; the ones in the package if left out."""
-    quiet: bool = False
-    """Print nothing but errors."""
-    json: bool = False
-    """Print the report as one JSON object and no progress."""
+
+    def check_engine(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            InputError: naming the option and what it takes.
+        """
+        _check_known("--device", self.device, get_args(Device))
+        _check_range("--threads", self.threads, 0, 1024)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderOptions(TargetOptions):
     """Options of the output."""
 
-    output: Path | None = None
+    output: Path | None = field(default=None, metadata=INCIDENTAL)
     """Video to write (.mp4; .png or .jpg for a photo). It appears when all is finished."""
-    list_faces: Path | None = None
+    list_faces: Path | None = field(default=None, metadata=INCIDENTAL)
     """Only find faces: write a numbered contact sheet (.png) here and stop."""
-    preview: Path | None = None
+    preview: Path | None = field(default=None, metadata=INCIDENTAL)
     """Write a picture of a few target frames above their results; stop without --output."""
     region: Region | None = None
     """Replace the face (default with a source), or mouth and jaw only (default without)."""
@@ -89,13 +109,13 @@ class RenderOptions(TargetOptions):
     """Video quality: low, medium, high, best, or a constant rate factor (lower is better)."""
     codec: str = "h264"
     """Video codec: h264 (plays everywhere), hevc, vp9 or av1."""
-    stats: Path | None = None
+    stats: Path | None = field(default=None, metadata=INCIDENTAL)
     """Write a JSON report here: frames, speed, time per stage, memory, unchanged frames."""
-    resume: bool = False
+    resume: bool = field(default=False, metadata=INCIDENTAL)
     """Continue an interrupted job with the same inputs and options."""
-    allow_long: bool = False
+    allow_long: bool = field(default=False, metadata=INCIDENTAL)
     """Allow a job of more than an hour of video."""
-    consent: str | None = None
+    consent: str | None = field(default=None, metadata=INCIDENTAL)
     """Why this may be made: a file (release form) or a sentence. Recorded in the output."""
     label: bool = False
     """Show a label in the lower left corner of the picture."""
@@ -103,11 +123,11 @@ class RenderOptions(TargetOptions):
     """Text of the label."""
     label_font: Path | None = None
     """Font (.ttf, .otf) of the label; needed for other than Latin letters."""
-    certificate: Path | None = None
+    certificate: Path | None = field(default=None, metadata=INCIDENTAL)
     """Certificate chain (.pem, for C2PA) to sign with; self-signed if left out."""
-    key: Path | None = None
+    key: Path | None = field(default=None, metadata=INCIDENTAL)
     """Private key (.pem) of the certificate."""
-    timestamp_url: str | None = None
+    timestamp_url: str | None = field(default=None, metadata=INCIDENTAL)
     """RFC 3161 service that signs the time."""
 
 
@@ -115,7 +135,7 @@ class RenderOptions(TargetOptions):
 class SourceOptions:
     """Options of the source: the person to put into the video."""
 
-    source: tuple[Path, ...] = ()
+    source: tuple[Path, ...] = field(default=(), metadata=INPUT)
     """Photo of the person to put into the video; of several the nearest in pose serves each
     frame."""
     source_face: str | None = None
@@ -132,7 +152,7 @@ class SourceOptions:
 class AudioOptions:
     """Options of the recording: the words to be spoken."""
 
-    audio: Path | None = None
+    audio: Path | None = field(default=None, metadata=INPUT)
     """Recording (or video with sound) of the words; it becomes the sound of the output."""
     length: LengthPolicy = "audio"
     """Length of the output: audio, video (audio is cut or padded), or the shorter one."""
@@ -150,47 +170,24 @@ class AudioOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwapOptions(RunOptions, RenderOptions, SourceOptions):
-    """Change only the face: the video keeps its own speech."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SyncOptions(RunOptions, RenderOptions, AudioOptions):
-    """Change only the words: the video keeps its own face."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
+class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
     """Options of a job. Without a source the face stays, without audio speech and mouth stay."""
 
     order: Order = "swap-first"
     """Order of the two steps in latent space; sync-first is for comparisons."""
 
     def __post_init__(self) -> None:
-        """Convert strings to paths and a single photo to a tuple."""
-        for field in (
-            "target",
-            "output",
-            "list_faces",
-            "preview",
-            "models",
-            "stats",
-            "audio",
-            "certificate",
-            "key",
-            "label_font",
-        ):
-            value = getattr(self, field)
-            if isinstance(value, str):
-                object.__setattr__(self, field, Path(value))
+        """Convert strings to paths, a single photo to a tuple, and numbers to text."""
+        for one in dataclasses.fields(self):
+            value: Any = getattr(self, one.name)
+            if one.type in ("Path", "Path | None") and isinstance(value, str):
+                object.__setattr__(self, one.name, Path(value))
         source: Any = self.source
         photos = (source,) if isinstance(source, (str, Path)) else tuple(source or ())
         object.__setattr__(self, "source", tuple(Path(photo) for photo in photos))
-        object.__setattr__(self, "quality", str(self.quality))
-        if self.fps is not None:
-            object.__setattr__(self, "fps", str(self.fps))
-        if self.resolution is not None:
-            object.__setattr__(self, "resolution", str(self.resolution))
+        for name in ("quality", "fps", "resolution"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else str(value))
 
     @property
     def replaced_region(self) -> Region:
@@ -219,18 +216,6 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
             yield InputError(
                 f"--end {self.end} is not after --start {self.start}", remedy="give a later --end"
             )
-        for option, value, known in (
-            ("--region", self.region, ("face", "mouth")),
-            ("--length", self.length, ("audio", "video", "shortest")),
-            ("--extend", self.extend, ("pingpong", "freeze")),
-            ("--order", self.order, get_args(Order)),
-            ("--background", self.background, get_args(Background)),
-            ("--device", self.device, get_args(Device)),
-        ):
-            if value is not None and value not in known:
-                yield InputError(
-                    f"{option} {value} is unknown", remedy=f"give one of {', '.join(known)}"
-                )
         for option, choice in (("--face", self.face), ("--source-face", self.source_face)):
             if choice is not None and not re.fullmatch(r"largest|left|right|[0-9]{1,4}", choice):
                 yield InputError(
@@ -251,10 +236,14 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
             lambda: _check_range(
                 "--loudness", LOUDNESS[0] if self.loudness is None else self.loudness, *LOUDNESS
             ),
+            lambda: _check_known("--region", self.region or "face", get_args(Region)),
+            lambda: _check_known("--length", self.length, get_args(LengthPolicy)),
+            lambda: _check_known("--extend", self.extend, get_args(Extend)),
+            lambda: _check_known("--order", self.order, get_args(Order)),
+            lambda: _check_known("--background", self.background, get_args(Background)),
             lambda: _check_range("--strength", self.strength, 0.0, 1.0),
             lambda: _check_range("--shape", self.shape, 0.0, 1.0),
             lambda: _check_range("--start", self.start, 0.0, math.inf),
-            lambda: _check_range("--threads", self.threads, 0, 1024),
             lambda: rate_factor(self.quality, self.codec),
             lambda: parse_fps(self.fps),
             lambda: output_size(self.resolution, 1280, 720),
@@ -265,36 +254,22 @@ class GenerateOptions(RunOptions, RenderOptions, AudioOptions, SourceOptions):
                 yield error
 
 
-def fingerprinted(options: GenerateOptions) -> dict[str, str]:
-    """The options that change what the output looks like, as text: what a resumed job must have in
-    common.
-
-    Input files are compared by content, not by this; how a job is run and reported does not matter.
+def narrowed(options: object, kind: type[_Options]) -> _Options:
+    """Return the options of one kind from an object with the same fields and more; those that it
+    lacks keep their defaults.
     """
-    left_out = {
-        "target",
-        "source",
-        "audio",
-        "output",
-        "list_faces",
-        "preview",
-        "models",
-        "device",
-        "threads",
-        "stats",
-        "consent",
-        "certificate",
-        "key",
-        "timestamp_url",
-        "resume",
-        "allow_long",
-        "quiet",
-        "json",
-    }
+    names = [one.name for one in dataclasses.fields(kind)]
+    return kind(**{name: getattr(options, name) for name in names if hasattr(options, name)})
+
+
+def fingerprinted(options: GenerateOptions) -> dict[str, str]:
+    """The options that change what the output looks like, as text: what a job and its continuation
+    have in common, besides the content of their input files.
+    """
     return {
-        field.name: str(getattr(options, field.name))
-        for field in dataclasses.fields(options)
-        if field.name not in left_out
+        one.name: str(getattr(options, one.name))
+        for one in dataclasses.fields(options)
+        if "fingerprint" not in one.metadata
     }
 
 
@@ -320,6 +295,11 @@ def rate_factor(quality: str, codec: str) -> float:
             remedy=f"give {', '.join(known.quality)}, or a number from 0 to {known.worst}",
         )
     return value
+
+
+def _check_known(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InputError(f"{option} {value} is unknown", remedy=f"give one of {', '.join(known)}")
 
 
 def _check_range(option: str, value: float, low: float, high: float) -> None:

@@ -10,15 +10,15 @@ from fractions import Fraction
 from typing import Any, TypedDict, Union
 
 from swaptalk.errors import InputError
-from swaptalk.pipeline.options import Background, GenerateOptions, Order, Region, RunOptions
+from swaptalk.pipeline.options import Background, EngineOptions, GenerateOptions, Order, Region
 from swaptalk.pipeline.timeline import Extend, LengthPolicy
 
 _Path = Union[str, "os.PathLike[str]"]
 
-#: Options that belong to the networks: `SwapTalk.from_pretrained` takes them.
-ENGINE_OPTIONS = ("models", "device", "threads")
-#: All options that do not belong to a job; the others are what the command line prints.
-NO_JOB_OPTIONS = tuple(field.name for field in dataclasses.fields(RunOptions))
+#: What `SwapTalk.from_pretrained` takes, and no job.
+ENGINE_OPTIONS = tuple(field.name for field in dataclasses.fields(EngineOptions))
+#: What only the command line takes.
+COMMAND_LINE_OPTIONS = ("quiet", "json")
 
 
 class TemplateSettings(TypedDict, total=False):
@@ -85,7 +85,7 @@ def job_options(
 
     Raises:
         InputError: both are given, the target is missing, or a keyword is unknown or belongs to
-            the networks.
+            the engine.
     """
     if options is not None:
         if settings:
@@ -106,7 +106,7 @@ def job_options(
 def _remedy(name: str, names: Sequence[str]) -> str:
     if name in ENGINE_OPTIONS:
         return f"give {name} to SwapTalk.from_pretrained, which loads the networks"
-    if name in NO_JOB_OPTIONS:
+    if name in COMMAND_LINE_OPTIONS:
         return "leave it out: it is for the command line"
     near = difflib.get_close_matches(name, names, 1)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(names))}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from swaptalk.errors import InputError
-from swaptalk.pipeline.options import Device
+from swaptalk.pipeline.options import Device, EngineOptions, narrowed
 
 DEFAULT_PORT = 8710
 #: Names under which a browser on this machine reaches a loopback address.
@@ -96,6 +96,11 @@ class ServeOptions(Limits):
     def folder(self) -> Path:
         """The data folder after the default has been applied."""
         return data_folder(self.data)
+
+    @property
+    def engine(self) -> EngineOptions:
+        """The engine of each worker."""
+        return narrowed(self, EngineOptions)
 
     @property
     def is_local(self) -> bool:

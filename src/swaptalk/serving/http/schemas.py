@@ -20,9 +20,7 @@ from swaptalk.serving.store.uploads import Upload, UploadKind
 
 #: Options of a job that the server decides, or that have a field of their own. Options that name
 #: files or addresses (``..._url``) are never offered either, whatever they are called.
-SERVER_OPTIONS = frozenset(
-    ("device", "threads", "resume", "allow_long", "quiet", "json", "consent")
-)
+SERVER_OPTIONS = frozenset(("resume", "allow_long", "consent"))
 #: Longest text option; the longest sensible one is a frame rate such as 30000/1001.
 _OPTION_LENGTH = 32
 UPLOAD_PATTERN = r"^[0-9a-f]{64}$"

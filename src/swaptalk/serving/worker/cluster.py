@@ -85,16 +85,12 @@ class ClusterMaker:
     def _make(self, kind: Literal["row", "template"], options: GenerateOptions) -> None:
         output, settings = options.output, self._settings
         assert output is not None
-        options = replace(
-            options,
-            device=settings.device,
-            models=settings.models,
-            threads=settings.threads or CORES_PER_WORKER,
-        )
+        engine = replace(settings.engine, threads=settings.threads or CORES_PER_WORKER)
         # The folder is this job's alone, so its status file can be about nothing else.
         status = output.with_name("status.json")
         self._pool.submit(
-            _PLACE, Task(output.name, kind, options, status, fingerprint=output.name, frames=0)
+            _PLACE,
+            Task(output.name, kind, options, engine, status, fingerprint=output.name, frames=0),
         )
         ended: list[tuple[int, Status | None]] = []
         try:

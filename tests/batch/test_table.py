@@ -274,7 +274,7 @@ def test_text_is_spoken_once_for_all_rows_that_say_it(
         assert (inputs / "count").read_text() == "xx"
     words = [row.options.audio for row in rows]
     assert words[0] == words[1] != words[2]
-    assert [row.plan.samples for row in rows] == [160 * 12, 160 * 12, 160 * 7]
+    assert [row.plan.audio.samples for row in rows] == [160 * 12, 160 * 12, 160 * 7]
     (inputs / "wrong.csv").write_text(
         "target,text,voice,audio,output\n"
         "target.mp4,Hello,de,words.wav,1.mp4\n"

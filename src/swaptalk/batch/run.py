@@ -16,13 +16,13 @@ from swaptalk.batch.folder import batch_folder
 from swaptalk.batch.status import Status, read_status, write_status
 from swaptalk.batch.table import CheckedTable, Row, TableError, check_table
 from swaptalk.batch.worker import CORES_PER_WORKER, JobWorker, Task
+from swaptalk.pipeline.inputs import InputFiles
 from swaptalk.pipeline.job import job_fingerprint
 from swaptalk.pipeline.options import EngineOptions, GenerateOptions, fingerprinted
 from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.template.template import is_template
 from swaptalk.storage.files import output_error
-from swaptalk.storage.hashing import file_fingerprint
 from swaptalk.storage.locks import lock_file
 from swaptalk.workers.pool import LocalPool, Pool
 
@@ -189,7 +189,7 @@ def plan_tasks(
         # The same file through a template gives the same frames, so the fingerprint is that of the
         # row itself.
         fingerprint = job_fingerprint(
-            row.plan.inputs,
+            [file.fingerprint for file in row.plan.inputs],
             {
                 **fingerprinted(row.options),
                 "models": str(settings.engine.models),
@@ -265,7 +265,9 @@ def _template_task(
     )
     most, count = named.most_common(1)[0] if named else (None, 0)
     length = make_plan(
-        replace(rows[0].options, source=(), audio=None, output=None), "template"
+        replace(rows[0].options, source=(), audio=None, output=None),
+        "template",
+        files=InputFiles(known=rows[0].plan.inputs),
     ).playback.length
     built_in = count > 1 and length <= MOST_SWAPPED
     row = next(row for row in rows if not built_in or _source_key(row.options) == most)
@@ -275,12 +277,12 @@ def _template_task(
         audio=None,
         output=path,
     )
-    inputs = [file_fingerprint(file) for file in (options.target, *options.source)]
+    inputs = [row.plan.target, *(row.plan.sources if built_in else ())]
     fingerprint = " ".join(
         map(
             str,
             (
-                *inputs,
+                *(file.fingerprint for file in inputs),
                 settings.engine.models,
                 options.source_face,
                 options.strength,

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from swaptalk.batch.folder import spoken_text
 from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.pipeline.inputs import InputFiles
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.plan import Plan, make_plan, plan_faults
 from swaptalk.storage.files import check_input_file
@@ -100,10 +101,11 @@ def check_table(path: Path) -> CheckedTable:
         raise InputError("is not text in UTF-8", path=path, remedy="save it as UTF-8") from None
     rows: list[Row] = []
     faults: dict[int, list[str]] = {}
+    files = InputFiles()
     outputs: dict[Path, int] = {}
     for number, record in _csv_records(text, path) if suffix == ".csv" else _json_records(text):
         try:
-            row = Row(number, *_checked(record, path))
+            row = Row(number, *_checked(record, path, files))
             _check_collisions(row, outputs)
             rows.append(row)
         except _RowError as error:
@@ -222,7 +224,9 @@ def _json_records(text: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
         yield number, record if isinstance(record, dict) else None
 
 
-def _checked(record: Mapping[str, Any] | None, table: Path) -> tuple[GenerateOptions, Plan]:
+def _checked(
+    record: Mapping[str, Any] | None, table: Path, files: InputFiles
+) -> tuple[GenerateOptions, Plan]:
     """Options and plan of a row.
 
     Raises:
@@ -254,9 +258,9 @@ def _checked(record: Mapping[str, Any] | None, table: Path) -> tuple[GenerateOpt
         raise _RowError(faults)
     options = GenerateOptions(**values)
     try:
-        plan = make_plan(options, create_folders=True)
+        plan = make_plan(options, create_folders=True, files=files)
     except SwapTalkError:
-        raise _RowError(plan_faults(options, create_folders=True)) from None
+        raise _RowError(plan_faults(options, create_folders=True, files=files)) from None
     if plan.template is None:  # a rate that was raised for speech is the row's own from here on
         options = dataclasses.replace(options, fps=plan.options.fps)
     return options, plan

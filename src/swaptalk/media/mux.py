@@ -22,7 +22,7 @@ from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.audio import stream_channels
 from swaptalk.media.audio_decoder import reblocked
 from swaptalk.media.container import open_media, read_packets, video_stream
-from swaptalk.media.probe import probe
+from swaptalk.media.probe import MediaInfo, probe
 from swaptalk.media.video_writer import close_mp4, open_mp4
 from swaptalk.storage.files import AtomicFile, output_error
 
@@ -45,6 +45,8 @@ class AudioSource:
     path: Path
     start: float = 0.0
     end: float | None = None
+    media: MediaInfo | None = None
+    """What is in the file, where it has been probed already."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -57,7 +59,7 @@ class AudioSource:
         Raises:
             InputError: it holds no sound.
         """
-        info = probe(self.path).audio
+        info = (self.media or probe(self.path)).audio
         if info is None:
             raise InputError(
                 "holds no sound", path=self.path, remedy="give a file with an audio track"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from swaptalk.errors import InputError
 from swaptalk.media.limits import MAX_VIDEO_SIDE
 from swaptalk.media.sandbox.pool import decoder
 from swaptalk.media.sandbox.wire import Message, fraction_to_text, text_to_fraction
@@ -24,7 +24,7 @@ class VideoInfo:
 
     ``width`` and ``height`` are as shown: after rotation, in square pixels. ``rotation`` is the
     clockwise turn in degrees that this took. ``average_fps`` is the constant rate to show it at;
-    with ``variable_rate`` the pictures do not come at it evenly. ``duration`` in seconds;
+    with ``variable_rate`` the pictures do not come at it evenly. ``length`` in seconds;
     ``truncated``: the file ends before its header says. ``colour``: one of :data:`COLOURS` where
     it is tone-mapped to SDR; ``transparent``: parts of the first picture let the background
     through; ``interlaced``: the first picture is, and such pictures are deinterlaced.
@@ -34,7 +34,7 @@ class VideoInfo:
     height: int
     average_fps: Fraction
     frame_count_estimate: int
-    duration: float
+    length: Fraction
     rotation: int
     variable_rate: bool
     codec: str
@@ -43,6 +43,11 @@ class VideoInfo:
     colour: str | None
     transparent: bool
     interlaced: bool
+
+    @property
+    def duration(self) -> float:
+        """`length` as a number with rounding."""
+        return float(self.length)
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,31 @@ def probe(path: str | Path) -> MediaInfo:
         return info_from_message(process.ask({"do": "probe"}), path)
 
 
+def count_frames(
+    media: MediaInfo, fps: Fraction, start: Fraction = Fraction(0), end: Fraction | None = None
+) -> int:
+    """Number of frames of a part of a video (seconds) at a constant rate, at least 1.
+
+    Raises:
+        InputError: the part is empty.
+    """
+    assert media.video is not None
+    stop = media.video.length if end is None else min(media.video.length, end)
+    if start < 0 or start >= stop:
+        raise InputError(
+            f"no video from {float(start):.3f} s on: it ends at {float(stop):.3f} s",
+            path=media.path,
+            remedy="choose an earlier start",
+        )
+    return max(1, int((stop - start) * fps + Fraction(1, 2)))
+
+
 def info_to_message(info: MediaInfo) -> Message:
     """Convert a description to a message of the decoding process."""
     video = info.video and {
         **asdict(info.video),
         "average_fps": fraction_to_text(info.video.average_fps),
+        "length": fraction_to_text(info.video.length),
     }
     return {
         "duration": info.duration,
@@ -102,10 +127,11 @@ def info_from_message(message: Message, path: Path) -> MediaInfo:
     """
     video, audio = message["video"], message["audio"]
     if video is not None:
-        video = VideoInfo(**{**video, "average_fps": text_to_fraction(video["average_fps"])})
+        exact = {name: text_to_fraction(video[name]) for name in ("average_fps", "length")}
+        video = VideoInfo(**{**video, **exact})
         if not (0 < video.width <= 4 * MAX_VIDEO_SIDE and 0 < video.height <= 4 * MAX_VIDEO_SIDE):
             raise ValueError("impossible size")
-        if not 0 < video.average_fps or not 0 <= video.duration < math.inf:
+        if not 0 < video.average_fps or video.length < 0:
             raise ValueError("impossible rate or length")
         if video.colour not in (None, *COLOURS):
             raise ValueError("unknown colour")

@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from swaptalk.errors import InputError
 from swaptalk.media.frame_source import ContainerFrames, FrameSource, StampedFrame
 from swaptalk.media.picture import PictureConverter, orientation
-from swaptalk.media.probe import VideoInfo
+from swaptalk.media.probe import VideoInfo, count_frames
 from swaptalk.media.prober import inspect
 from swaptalk.media.webp import WebpFrames, is_animated_webp
 
@@ -50,7 +50,7 @@ class VideoDecoder:
             )
         self.width, self.height = self.info.width, self.info.height
         self._start = start
-        self._length = self._count_frames(end)
+        self._length = count_frames(self.media, self.fps, start, end)
         self._source: FrameSource = (
             WebpFrames(self.path)
             if is_animated_webp(self.path)
@@ -61,19 +61,6 @@ class VideoDecoder:
         self._plan_clock()
         stored_bytes = self.width * self.height * (3 if "10" in self.info.pixel_format else 1.5)
         self._chunk = max(2, int(buffer_bytes / stored_bytes))
-
-    def _count_frames(self, end: Fraction | None) -> int:
-        assert self._timeline.video is not None
-        last = self._timeline.video.end - self._timeline.origin
-        stop = last if end is None else min(last, end)
-        if self._start < 0 or self._start >= stop:
-            until = f"{float(stop):.3f} s"
-            raise InputError(
-                f"no video from {float(self._start):.3f} s on: it ends at {until}",
-                path=self.path,
-                remedy="choose an earlier start",
-            )
-        return max(1, int((stop - self._start) * self.fps + Fraction(1, 2)))
 
     def _plan_clock(self) -> None:
         """Prepare the converter and the exact integers behind :meth:`_limit`."""

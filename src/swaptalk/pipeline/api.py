@@ -22,6 +22,7 @@ from swaptalk.pipeline.analysis.analyse import analyse, find_faces
 from swaptalk.pipeline.analysis.result import Analysis, is_complete
 from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, read_source
 from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
+from swaptalk.pipeline.inputs import InputFiles
 from swaptalk.pipeline.job import JobFolder
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import Device, EngineOptions, GenerateOptions, Purpose
@@ -283,8 +284,8 @@ class SwapTalk:
             raise InputError(
                 "is a template already", path=target, remedy="give the video it was made of"
             )
-        plan = self._noted(make_plan(options, "template"))
-        check_output(output, (TEMPLATE_SUFFIX,), plan.inputs)
+        plan = self._noted(make_plan(options, "template", files=InputFiles(keep=True)))
+        check_output(output, (TEMPLATE_SUFFIX,), [file.path for file in plan.inputs])
         if options.source:
             check_photos(options)
         with full_disk_explained(output.parent), unchanged(plan.inputs) as check:
@@ -294,11 +295,14 @@ class SwapTalk:
             )
 
     def _plan(self, options: GenerateOptions, purpose: Purpose) -> Plan:
-        plan = self._noted(make_plan(options, purpose))
+        plan = self._noted(make_plan(options, purpose, files=InputFiles(keep=True)))
         if plan.template is not None:
             plan.template.check_weights(self._networks.fingerprint)
             plan = replace(
-                plan, stored_swap=plan.template.holds_swap(plan.options, self._networks.arithmetic)
+                plan,
+                stored_swap=plan.template.holds_swap(
+                    plan.options, plan.sources, self._networks.arithmetic
+                ),
             )
         return plan
 
@@ -350,9 +354,9 @@ class SwapTalk:
         """
         if not is_complete(folder):
             analyse(plan, self._vision, self._networks, folder, self._progress, stopwatch)
-        if plan.options.audio is not None:
+        if plan.audio is not None:
             with stopwatch.stage("audio"):
-                write_motion(self._networks, plan.options.audio, plan.samples, folder)
+                write_motion(self._networks, plan.audio, folder)
             motion = MotionTrack(folder, self._networks)
         stored = (
             plan.template.stored_swaps() if plan.template is not None and plan.stored_swap else None

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from swaptalk.errors import InputError
+from swaptalk.pipeline.inputs import InputFile
 from swaptalk.storage.files import followed, longest_name
-from swaptalk.storage.hashing import file_fingerprint
 
 VIDEO_SUFFIXES = (".mp4", ".m4v")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -155,7 +155,7 @@ class ChangedInputError(InputError):
 
 
 @contextmanager
-def unchanged(inputs: Iterable[Path]) -> Iterator[Callable[[], None]]:
+def unchanged(inputs: Iterable[InputFile]) -> Iterator[Callable[[], None]]:
     """Detect changes of a file while a job reads it.
 
     Yields:
@@ -165,18 +165,16 @@ def unchanged(inputs: Iterable[Path]) -> Iterator[Callable[[], None]]:
     Raises:
         ChangedInputError: naming the file.
     """
-    before = {path: file_fingerprint(path) for path in inputs}
+    files = tuple(inputs)
+    for file in files:
+        _ = file.fingerprint  # now, if nobody has asked for it yet
 
     def check() -> None:
-        for path, fingerprint in before.items():
-            try:
-                same = file_fingerprint(path) == fingerprint
-            except OSError:
-                same = False
-            if not same:
+        for file in files:
+            if file.has_changed():
                 raise ChangedInputError(
                     "changed while the job was reading it",
-                    path=path,
+                    path=file.path,
                     remedy="let nobody write to it, and start the job anew without --resume",
                 )
 

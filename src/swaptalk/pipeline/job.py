@@ -13,7 +13,6 @@ from typing import IO
 
 from swaptalk.errors import InputError
 from swaptalk.storage.files import beside, write_atomically
-from swaptalk.storage.hashing import file_fingerprint
 from swaptalk.storage.locks import lock_file
 
 #: Changes whenever the layout or meaning of the job folder does, so that an older one is not gone
@@ -31,13 +30,13 @@ def version() -> str:
         return "unknown"
 
 
-def job_fingerprint(inputs: Iterable[Path], settings: Mapping[str, str]) -> str:
-    """Hash the inputs' contents and everything else that decides the output."""
+def job_fingerprint(inputs: Iterable[str], settings: Mapping[str, str]) -> str:
+    """Hash the inputs' fingerprints, in order, and everything else that decides the output."""
     parts = {
         "format": FORMAT,
         "version": version(),
         "settings": dict(sorted(settings.items())),
-        "inputs": [file_fingerprint(path) for path in inputs],
+        "inputs": list(inputs),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

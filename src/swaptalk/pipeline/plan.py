@@ -9,11 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.media.audio import stream_audio
-from swaptalk.media.image import is_image
 from swaptalk.media.mel import SAMPLE_RATE
 from swaptalk.media.mux import AudioSource, Sound
-from swaptalk.media.probe import MediaInfo, probe
+from swaptalk.media.probe import MediaInfo, count_frames
 from swaptalk.media.sound_mix import SoundMix, words_at
 from swaptalk.pipeline.checks import (
     IMAGE_SUFFIXES,
@@ -23,6 +21,7 @@ from swaptalk.pipeline.checks import (
     check_output,
     video_bytes,
 )
+from swaptalk.pipeline.inputs import InputFile, InputFiles
 from swaptalk.pipeline.notes import (
     about_background,
     about_colour,
@@ -34,7 +33,7 @@ from swaptalk.pipeline.notes import (
     about_words,
 )
 from swaptalk.pipeline.options import GenerateOptions, Purpose, output_size, parse_fps, rate_factor
-from swaptalk.pipeline.target import TargetFrames
+from swaptalk.pipeline.target import PHOTO_FPS, TargetFrames
 from swaptalk.pipeline.template.template import Template, template_of
 from swaptalk.pipeline.timeline import Playback, frame_count, output_seconds
 
@@ -57,6 +56,9 @@ class Plan:
     """A job that has passed all checks before face detection."""
 
     options: GenerateOptions
+    target: InputFile
+    sources: tuple[InputFile, ...]
+    audio: InputFile | None
     fps: Fraction
     """Frames per second of the output; the target is read at this rate too."""
     width: int
@@ -67,8 +69,6 @@ class Plan:
     """Target frame of each output frame; its length is the number of frames to analyse."""
     sound: Sound | None
     """Sound of the output."""
-    samples: int
-    """Length of the driving recording at 16 kHz; 0 without one."""
     image: bool
     """The output is a photo."""
     transparent: bool = False
@@ -86,10 +86,9 @@ class Plan:
         return self.frames / self.fps
 
     @property
-    def inputs(self) -> tuple[Path, ...]:
+    def inputs(self) -> tuple[InputFile, ...]:
         """Every file that decides what comes out; a template does not, it only saves work."""
-        audio = self.options.audio
-        return (self.options.target, *self.options.source, *((audio,) if audio is not None else ()))
+        return (self.target, *self.sources, *(() if self.audio is None else (self.audio,)))
 
     @property
     def keeps_alpha(self) -> bool:
@@ -110,12 +109,15 @@ class Plan:
         """Open the target at the output's rate and size."""
         options = self.options
         return TargetFrames(
-            options.target, self.fps, options.start, options.end, (self.width, self.height)
+            self.target, self.fps, options.start, options.end, (self.width, self.height)
         )
 
 
 def make_plan(
-    options: GenerateOptions, purpose: Purpose = "render", create_folders: bool = False
+    options: GenerateOptions,
+    purpose: Purpose = "render",
+    create_folders: bool = False,
+    files: InputFiles | None = None,
 ) -> Plan:
     """Check the inputs and options and decide length, rate and size.
 
@@ -123,6 +125,7 @@ def make_plan(
         options: the job.
         purpose: what it is for.
         create_folders: the outputs' folders need not be there yet.
+        files: what is known of input files already; it learns of those of this job.
 
     Raises:
         InputError: anything that would make the job fail or harm a file, with a remedy.
@@ -132,55 +135,84 @@ def make_plan(
     asked_resolution, asked_fps = options.resolution, options.fps
     if template is not None:
         options = template.applied(options)
-    target, output = options.target, options.output
-    photo = is_image(target)
-    image = output is not None and output.suffix.lower() in IMAGE_SUFFIXES
-    inputs = (target, *options.source, *((options.audio,) if options.audio is not None else ()))
-    _check_outputs(
-        options,
-        photo and options.audio is None,
-        inputs if template is None else (*inputs, template.path),
-        create_folders,
-    )
-    media = None if photo else _check_whole(options)
+    files = InputFiles() if files is None else files
+    target, sources = files[options.target], files.of(options.source)
+    audio = None if options.audio is None else files[options.audio]
+    if template is not None:
+        target.sha256 = template.header.target.sha256  # has just been verified
+    output, photo = options.output, target.is_photo
+    _check_outputs(options, photo and audio is None, template, create_folders)
+    media = None if photo else _check_whole(options, target)
     notes: list[str] = []
     if media is not None:
         notes += about_target(media, options, asked_fps is not None)
         options = _raised(options, media, purpose, notes)
-    with TargetFrames(target, parse_fps(options.fps), options.start, options.end) as frames:
-        fps, available = frames.fps, len(frames)
-        size = output_size(options.resolution, frames.width, frames.height)
-        if template is not None:
-            template.check_frames(asked_resolution, (frames.width, frames.height), available, fps)
-        transparent = frames.alpha is not None
-        notes += about_colour(frames.colour, target)
+    look = _look(target, options)
+    size = output_size(options.resolution, look.width, look.height)
+    if template is not None:
+        own = look.width, look.height
+        template.check_frames(asked_resolution, own, look.frames, look.fps)
+    notes += about_colour(look.photo_colour, target.path)
     if photo and (options.start or options.end is not None):
-        raise InputError("a photo has no --start or --end", path=target, remedy="leave them out")
-    for source in options.source:
+        raise InputError(
+            "a photo has no --start or --end", path=target.path, remedy="leave them out"
+        )
+    for source in sources:
         _check_photo(source)
-    samples = 0 if options.audio is None else measure_audio(options.audio)
+    samples = 0 if audio is None else audio.samples
     plan = Plan(
         options=options,
-        fps=fps,
+        target=target,
+        sources=sources,
+        audio=audio,
+        fps=look.fps,
         width=size[0],
         height=size[1],
-        frames=_output_frames(options, None if photo else available, samples, fps, notes),
-        playback=Playback(available, options.extend),
-        sound=_sound(options, media),
-        samples=samples,
-        image=image,
-        transparent=transparent,
+        frames=_output_frames(options, None if photo else look.frames, samples, look.fps, notes),
+        playback=Playback(look.frames, options.extend),
+        sound=_sound(options, media, audio),
+        image=output is not None and output.suffix.lower() in IMAGE_SUFFIXES,
+        transparent=look.transparent,
         template=template,
     )
     notes += _about_output(plan)
     plan = replace(
         plan,
-        playback=Playback(min(available, plan.frames), options.extend),
+        playback=Playback(min(look.frames, plan.frames), options.extend),
         notes=tuple(dict.fromkeys(notes)),
     )
     if output is not None:
         _check_amount(plan, output)
     return plan
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The target's pictures: size, rate and number of them, and what is special about a photo."""
+
+    width: int
+    height: int
+    fps: Fraction
+    frames: int
+    transparent: bool = False
+    photo_colour: str | None = None
+
+
+def _look(target: InputFile, options: GenerateOptions) -> _Look:
+    """Raises InputError if there is nothing between ``--start`` and ``--end``, or a photo cannot be
+    decoded.
+    """
+    asked = parse_fps(options.fps)
+    if target.is_photo:
+        still = target.still()
+        height, width = still.picture.shape[:2]
+        return _Look(width, height, asked or PHOTO_FPS, 1, still.alpha is not None, still.colour)
+    video = target.media.video
+    assert video is not None  # checked
+    fps = asked or video.average_fps
+    end = None if options.end is None else Fraction(options.end)
+    frames = count_frames(target.media, fps, Fraction(options.start), end)
+    return _Look(video.width, video.height, fps, frames)
 
 
 def _raised(
@@ -223,27 +255,33 @@ def _about_output(plan: Plan) -> Iterator[str]:
         yield about_transparent_photo(options)
     if not plan.image and output is not None:
         yield from about_size(options, plan.width, plan.height)
-    if options.audio is not None:
-        yield from about_words(probe(options.audio), options.audio)
+    if plan.audio is not None:
+        yield from about_words(plan.audio.media, plan.audio.path)
         yield from about_background(options, plan.playback.length / plan.fps, plan.seconds)
 
 
 def plan_faults(
-    options: GenerateOptions, purpose: Purpose = "render", create_folders: bool = False
+    options: GenerateOptions,
+    purpose: Purpose = "render",
+    create_folders: bool = False,
+    files: InputFiles | None = None,
 ) -> list[str]:
     """All that :func:`make_plan` would refuse and that can be told by itself, where it refuses a
     job; empty if it does not.
     """
+    files = InputFiles() if files is None else files
     try:
-        make_plan(options, purpose, create_folders)
+        make_plan(options, purpose, create_folders, files)
     except SwapTalkError as error:
         found = [str(error)]
     else:
         return []
-    checks: list[Callable[[], object]] = [lambda: is_image(options.target) or _check_whole(options)]
-    checks += [partial(_check_photo, source) for source in options.source]
+    target = files[options.target]
+    checks: list[Callable[[], object]] = [lambda: target.is_photo or _check_whole(options, target)]
+    checks += [partial(_check_photo, source) for source in files.of(options.source)]
     if options.audio is not None:
-        checks.append(partial(measure_audio, options.audio))
+        audio = files[options.audio]
+        checks.append(lambda: audio.samples)
     if options.output is not None:
         suffixes = (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)
         checks.append(partial(check_output, options.output, suffixes, (), create_folders))
@@ -257,8 +295,11 @@ def plan_faults(
 
 
 def _check_outputs(
-    options: GenerateOptions, still: bool, inputs: tuple[Path, ...], create_folders: bool
+    options: GenerateOptions, still: bool, template: Template | None, create_folders: bool
 ) -> None:
+    inputs = [options.target, *options.source]
+    inputs += [] if options.audio is None else [options.audio]
+    inputs += [] if template is None else [template.path]
     if options.output is not None:
         if still and options.output.suffix.lower() in VIDEO_SUFFIXES:
             raise InputError(
@@ -278,16 +319,18 @@ def _check_outputs(
     check_distinct((options.output, options.preview, options.list_faces, options.stats))
 
 
-def _check_photo(path: Path) -> None:
-    if not is_image(path):
+def _check_photo(photo: InputFile) -> None:
+    if not photo.is_photo:
         raise InputError(
             "the source must be a photo (.jpg, .png, .webp, .heic, .avif)",
-            path=path,
+            path=photo.path,
             remedy="save one frame of the person as a photo and give that",
         )
 
 
-def _sound(options: GenerateOptions, media: MediaInfo | None) -> Sound | None:
+def _sound(
+    options: GenerateOptions, media: MediaInfo | None, audio: InputFile | None
+) -> Sound | None:
     """The sound of the output.
 
     Raises:
@@ -295,16 +338,16 @@ def _sound(options: GenerateOptions, media: MediaInfo | None) -> Sound | None:
             for its loudness to be measured.
     """
     has_sound = media is not None and media.audio is not None
-    scene = AudioSource(options.target, options.start, options.end) if has_sound else None
-    if options.audio is None:
-        return None if scene is None else AudioSource(options.target, options.start)
+    scene = AudioSource(options.target, options.start, options.end, media) if has_sound else None
+    if audio is None:
+        return None if scene is None else AudioSource(options.target, options.start, media=media)
     if options.background != "none" and scene is None:
         raise InputError(
             f"has no sound for --background {options.background}",
             path=options.target,
             remedy="leave out --background, or give a video with sound",
         )
-    words = AudioSource(options.audio)
+    words = AudioSource(audio.path, media=audio.media)
     if options.background == "none" and options.loudness is None:
         return words
     return SoundMix(
@@ -315,8 +358,8 @@ def _sound(options: GenerateOptions, media: MediaInfo | None) -> Sound | None:
     )
 
 
-def _check_whole(options: GenerateOptions) -> MediaInfo:
-    media = probe(options.target)
+def _check_whole(options: GenerateOptions, target: InputFile) -> MediaInfo:
+    media = target.media
     video = media.video
     if video is None:
         raise InputError(
@@ -332,16 +375,6 @@ def _check_whole(options: GenerateOptions) -> MediaInfo:
             f"{int(video.duration * 10) / 10:g}",
         )
     return media
-
-
-def measure_audio(path: Path) -> int:
-    """Samples of a recording at 16 kHz, by decoding it: headers of compressed files are often
-    wrong.
-
-    Raises:
-        InputError: no sound in it, or samples that are not numbers.
-    """
-    return sum(len(block) for block in stream_audio(path))
 
 
 def _check_amount(plan: Plan, output: Path) -> None:

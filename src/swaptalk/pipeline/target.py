@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.media.image import is_image, read_still
 from swaptalk.media.video_reader import VideoReader
+from swaptalk.pipeline.inputs import InputFile
 
 #: A photo is shown at this rate unless another one is asked for: that of the motion tokens.
 PHOTO_FPS = Fraction(25)
@@ -31,7 +30,7 @@ class TargetFrames:
     again.
 
     Args:
-        path: video or photo.
+        file: video or photo.
         fps: frames per second; None for the target's own.
         start, end: part of the video in seconds.
         size: (width, height) to resize to; None for the target's own.
@@ -42,27 +41,24 @@ class TargetFrames:
 
     def __init__(
         self,
-        path: Path,
+        file: InputFile,
         fps: Fraction | None = None,
         start: float = 0.0,
         end: float | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:
-        self.is_photo = is_image(path)
         self._video: VideoReader | None = None
         #: How opaque the pixels of a photo are, (H, W) uint8; None if all of it is, and of a video.
         self.alpha: NDArray[np.uint8] | None = None
-        #: What the colour of a photo was before it was tone-mapped to SDR; None if it was not.
-        self.colour: str | None = None
-        if self.is_photo:
-            still = read_still(path)
-            photo, alpha, self.colour = still.picture, still.alpha, still.colour
+        if file.is_photo:
+            still = file.still()
+            photo, alpha = still.picture, still.alpha
             self.fps, self._length = fps or PHOTO_FPS, 1
             own_size = (photo.shape[1], photo.shape[0])
             self._photo = photo if size is None else resized(photo, *size)
             self.alpha = alpha if size is None or alpha is None else resized(alpha, *size)
         else:
-            self._video = VideoReader(path, fps=fps, start=start, end=end)
+            self._video = VideoReader(file.path, fps=fps, start=start, end=end)
             self.fps, self._length = self._video.fps, len(self._video)
             own_size = (self._video.width, self._video.height)
         self.width: int

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
 from swaptalk.pipeline.api import SwapTalk
+from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.render.generate import QUEUE
 from swaptalk.pipeline.render.live import LOOK_AHEAD, LiveSpeech
@@ -23,7 +24,7 @@ CHUNK = 800  # 50 ms
 
 def test_motion_is_that_of_the_whole_recording(networks, make_wav, voice, tmp_path: Path) -> None:
     samples = np.concatenate([voice(1.0), np.zeros(16000, np.float32), voice(0.6)])
-    write_motion(networks, make_wav(samples=samples), len(samples), tmp_path)
+    write_motion(networks, InputFile(make_wav(samples=samples)), tmp_path)
     whole, live = MotionTrack(tmp_path, networks), LiveSpeech(networks)
     compared = []
     for begin in range(0, len(samples), CHUNK):

@@ -5,6 +5,7 @@ import pytest
 
 from swaptalk.media.audio import read_audio
 from swaptalk.media.mel import log_mel
+from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.render.motion_track import (
     BLOCK_SECONDS,
     CONTEXT_SECONDS,
@@ -25,7 +26,7 @@ def test_long_recordings_in_blocks_give_what_one_piece_gives(
     longest = []
     inner = networks.motion
     networks.motion = lambda mel: longest.append(len(mel)) or inner(mel)
-    write_motion(networks, path, len(wave), tmp_path)
+    write_motion(networks, InputFile(path), tmp_path)
     with Rows(tmp_path / "motion.npy") as rows:
         whole = inner(log_mel(wave))
         assert len(rows) == len(whole)
@@ -37,7 +38,7 @@ def test_long_recordings_in_blocks_give_what_one_piece_gives(
 def test_silence_is_silent_motion(networks, make_wav, voice, tmp_path: Path) -> None:
     networks.silent_motion = np.full(1, -3.0, np.float32)
     path = make_wav(samples=np.concatenate([voice(1), np.zeros(16000, np.float32)]))
-    write_motion(networks, path, 32000, tmp_path)
+    write_motion(networks, InputFile(path), tmp_path)
     track = MotionTrack(tmp_path, networks)
     assert track.at(1.6) == pytest.approx(np.full((5, 1), -3.0))
     assert track.at(0.5).min() > 0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from swaptalk.assets import catalogue
 from swaptalk.errors import InputError
 from swaptalk.media.image import write_image
+from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.job import job_fingerprint, version
 from swaptalk.pipeline.options import GenerateOptions, fingerprinted
 from swaptalk.pipeline.plan import Plan
@@ -31,7 +32,6 @@ from swaptalk.provenance.manifest_read import read_manifest
 from swaptalk.provenance.policy import Policy, load_policy
 from swaptalk.provenance.signing import SigningIdentity, signing_identity
 from swaptalk.provenance.watermark_embed import Watermarker
-from swaptalk.storage.hashing import sha256_of
 
 #: Switches the invisible watermark and the visible label off, for research on the pictures
 #: themselves. The manifest stays, and says so.
@@ -136,7 +136,7 @@ class Marks:
         )
         settings = {**fingerprinted(options), "weights": weights, "marked": str(not is_research())}
         #: Fingerprint of the job: inputs, options and weights.
-        self.job = job_fingerprint(plan.inputs, settings)
+        self.job = job_fingerprint([file.fingerprint for file in plan.inputs], settings)
         #: Identifier in the pixels: the same job has the same one. None if it is switched off.
         self.identifier = None if is_research() else identifier_of(self.job)
         self._watermarker = self._watermarker_for(plan.width, plan.height)
@@ -180,10 +180,10 @@ class Marks:
             self.sign(unsigned, path)
 
     def _record(self) -> OutputRecord:
-        options = self._plan.options
-        roles: list[tuple[Role, Path]] = [("target", options.target)]
-        roles += [("source", photo) for photo in options.source]
-        roles += [("audio", options.audio)] if options.audio is not None else []
+        options, plan = self._plan.options, self._plan
+        roles: list[tuple[Role, InputFile]] = [("target", plan.target)]
+        roles += [("source", photo) for photo in plan.sources]
+        roles += [("audio", plan.audio)] if plan.audio is not None else []
         weights = {
             "swaptalk": self._weights,
             **{one.name: one.sha256 for one in catalogue.catalogue("run-time")},
@@ -192,7 +192,7 @@ class Marks:
             version=version(),
             job=self.job,
             weights=weights,
-            inputs=tuple(UsedInput(role, path, sha256_of(path)) for role, path in roles),
+            inputs=tuple(UsedInput(role, file.path, file.sha256) for role, file in roles),
             edits=_edits(options),
             watermark=self.identifier,
             unmarked_because=f"switched off for research with {RESEARCH_VARIABLE}"

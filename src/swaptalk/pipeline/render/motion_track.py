@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.media.audio import stream_audio
 from swaptalk.media.mel import FRAME_RATE, MELS_PER_PICTURE, N_MELS, frame_count, stream_log_mel
 from swaptalk.media.voice_activity import level, speech_weight
+from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.timeline import interpolate, motion_positions
 from swaptalk.storage.rows import Rows, RowWriter
@@ -21,12 +21,12 @@ from swaptalk.storage.rows import Rows, RowWriter
 BLOCK_SECONDS, CONTEXT_SECONDS = 30, 3
 
 
-def _mel_blocks(path: Path) -> Iterator[tuple[NDArray[np.float32], int, int]]:
+def _mel_blocks(audio: InputFile) -> Iterator[tuple[NDArray[np.float32], int, int]]:
     """Yield (mel with context, first frame that counts, number of frames that count), in order."""
     block, context = BLOCK_SECONDS * FRAME_RATE, CONTEXT_SECONDS * FRAME_RATE
     pending = np.empty((0, N_MELS), np.float32)
     before = 0  # frames at the front of `pending` that are context only
-    for mel in stream_log_mel(stream_audio(path)):
+    for mel in stream_log_mel(audio.sound()):
         pending = np.concatenate([pending, mel])
         while len(pending) >= before + block + context:
             yield pending[: before + block + context], before, block
@@ -36,14 +36,13 @@ def _mel_blocks(path: Path) -> Iterator[tuple[NDArray[np.float32], int, int]]:
         yield pending, before, len(pending) - before
 
 
-def write_motion(encoder: Networks, audio: Path, samples: int, folder: Path) -> None:
+def write_motion(encoder: Networks, audio: InputFile, folder: Path) -> None:
     """Encode a recording into ``motion.npy`` (M, D) and ``speech.npy`` (M,), the weight of speech
     against silence.
 
-    ``samples`` is the recording's exact length at 16 kHz. Memory does not depend on it but for 100
-    loudness values a second.
+    Memory does not depend on its length but for 100 loudness values a second.
     """
-    total = -(-frame_count(samples) // MELS_PER_PICTURE)
+    total = -(-frame_count(audio.samples) // MELS_PER_PICTURE)
     loudness: list[NDArray[np.float32]] = []
     with RowWriter(folder / "motion.npy", total, encoder.silent_motion.shape, np.float16) as writer:
         for mel, first, count in _mel_blocks(audio):

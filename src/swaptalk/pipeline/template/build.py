@@ -18,6 +18,7 @@ from swaptalk.pipeline.analysis.analyse import arrange, write_survey
 from swaptalk.pipeline.analysis.face_log import FACES, REFERENCES, Survey
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
+from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.job import version
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
@@ -86,7 +87,8 @@ def write_template(
             plan, networks.fingerprint, Survey(survey, plan.playback.length), usable, output, embed
         )
         check()
-        write_template_file(output, replace(header, swap=swap, members=_described(files)), files)
+        members = _described(files, plan.target)
+        write_template_file(output, replace(header, swap=swap, members=members), files)
     return Template.open(output)
 
 
@@ -116,7 +118,7 @@ def _stored_swap(plan: Plan, arithmetic: str, analysis: Analysis) -> StoredSwap:
     options = plan.options
     scenes = analysis.scene(len(analysis) - 1) + 1
     return StoredSwap(
-        photos=[describe_file(photo).sha256 for photo in options.source],
+        photos=[photo.sha256 for photo in plan.sources],
         source_face=options.source_face,
         strength=float(options.strength),
         arithmetic=arithmetic,
@@ -125,15 +127,22 @@ def _stored_swap(plan: Plan, arithmetic: str, analysis: Analysis) -> StoredSwap:
     )
 
 
-def _described(files: dict[str, Path]) -> dict[str, Member]:
-    return {name: describe_file(path) for name, path in files.items()}
+def _described(files: dict[str, Path], target: InputFile) -> dict[str, Member]:
+    return {
+        name: _member(target) if path == target.path else describe_file(path)
+        for name, path in files.items()
+    }
+
+
+def _member(file: InputFile) -> Member:
+    return Member(file.path.stat().st_size, file.sha256)
 
 
 def _header(
     plan: Plan, weights: str, survey: Survey, usable: int, output: Path, embed: bool
 ) -> TemplateHeader:
     options, target = plan.options, plan.options.target
-    described = describe_file(target)
+    described = _member(plan.target)
     relative = absolute = None
     if not embed:
         absolute = str(target.resolve())

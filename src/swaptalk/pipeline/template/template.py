@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 from swaptalk.errors import InputError
 from swaptalk.pipeline.analysis.face_log import SURVEY, survey_record
+from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.job import version
 from swaptalk.pipeline.options import GenerateOptions, output_size, parse_fps
 from swaptalk.pipeline.render.swapped import SWAPPED, StoredSwaps, SwapStore
@@ -88,16 +89,19 @@ class Template:
                 "--models",
             )
 
-    def holds_swap(self, options: GenerateOptions, arithmetic: str) -> bool:
+    def holds_swap(
+        self, options: GenerateOptions, photos: Sequence[InputFile], arithmetic: str
+    ) -> bool:
         """Whether the stored swap is, bit by bit, what this job would compute for the same frames.
 
         Args:
-            options: the job; its photos are compared by content and order.
+            options: the job.
+            photos: its photos; compared by content and order.
             arithmetic: of the networks that would compute it; that their weights fit has been
                 checked.
         """
         header, swap = self.header, self.header.swap
-        if swap is None or len(options.source) != len(swap.photos):
+        if swap is None or len(photos) != len(swap.photos):
             return False
         held = version(), swap.arithmetic, swap.strength, swap.shape, swap.source_face
         if header.software != held[0] or held[1:] != (
@@ -107,10 +111,7 @@ class Template:
             options.source_face,
         ):
             return False
-        return all(
-            describe_file(photo).sha256 == known
-            for photo, known in zip(options.source, swap.photos, strict=True)
-        )
+        return all(photo.sha256 == known for photo, known in zip(photos, swap.photos, strict=True))
 
     def stored_swaps(self) -> StoredSwaps:
         """Open the stored swap. Its records carry checksums of their own: only what is used is

@@ -34,12 +34,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from swaptalk.faces.detection.analyser import Vision
+from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.metrics.psnr import psnr
 from swaptalk.metrics.ssim import ssim
 from swaptalk.pipeline.api import SwapTalk
-from swaptalk.pipeline.render.marker import RESEARCH_VARIABLE
 from swaptalk.provenance.watermark_detect import WatermarkDetector, bit_accuracy
 from swaptalk.provenance.watermark_embed import Watermarker
 
@@ -346,14 +347,15 @@ def cost(seconds: float, rounds: int) -> None:
     job's processor time.
     """
     target = ROOT / "demo" / "target.mp4"
-    maker = SwapTalk.from_pretrained()
-    used: dict[str, list[float]] = {"0": [], "1": []}
+    networks, analyser = ModelBundle.from_pretrained(), Vision()
+    makers = [SwapTalk(networks, analyser, unmarked=unmarked) for unmarked in (False, True)]
+    used: tuple[list[float], list[float]] = ([], [])
     signing = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(2 * rounds + 1):
-            os.environ[RESEARCH_VARIABLE] = unmarked = str(number % 2)
+            unmarked = number % 2
             begun = time.process_time()
-            made = maker.generate(
+            made = makers[unmarked].generate(
                 source=ROOT / "demo" / "source.jpg",
                 target=target,
                 end=seconds,
@@ -363,11 +365,8 @@ def cost(seconds: float, rounds: int) -> None:
             )
             if number:  # the first warms up
                 used[unmarked].append(time.process_time() - begun)
-                print(
-                    "without" if unmarked == "1" else "with",
-                    f"{used[unmarked][-1]:.2f} s",
-                    flush=True,
-                )
+                which = "without" if unmarked else "with"
+                print(which, f"{used[unmarked][-1]:.2f} s", flush=True)
                 signing.append(0.0 if made is None else made.stages["sign"])
     assert made is not None
     with VideoReader(target) as reader:
@@ -378,8 +377,8 @@ def cost(seconds: float, rounds: int) -> None:
         begun = time.thread_time()
         watermarker(frame)
         times.append(time.thread_time() - begun)
-    whole, each = float(np.median(used["0"])), float(np.median(times))
-    ratios = [marked / bare for marked, bare in zip(used["0"], used["1"], strict=True)]
+    whole, each = float(np.median(used[0])), float(np.median(times))
+    ratios = [marked / bare for marked, bare in zip(*used, strict=True)]
     print(
         f"job: {whole:.1f} s of processor time for {made.frames} frames, "
         f"{1e3 * whole / made.frames:.0f} ms each; "

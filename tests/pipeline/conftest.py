@@ -100,6 +100,12 @@ def maker(vision: Vision, networks: PoolingNetworks) -> SwapTalk:
 
 
 @pytest.fixture
+def unmarked(vision: Vision, networks: PoolingNetworks) -> SwapTalk:
+    """Without watermarks, which differ with the options, to see what else changes."""
+    return SwapTalk(networks, vision, unmarked=True)
+
+
+@pytest.fixture
 def two_people(tmp_path: Path, photo: Path, other_photo: Path) -> Path:
     """A photo of two people: the portrait on the left, the astronaut on the right."""
     left, right = read_image(photo)[0:512, 0:512], read_image(other_photo)[0:512, 0:512]

@@ -131,15 +131,12 @@ def test_sync_keeps_the_face_and_silence_closes_the_mouth(
 
 
 def test_order_matters_where_both_steps_are_done_and_nowhere_else(
-    maker: SwapTalk, make_clip, make_wav, other_photo: Path, monkeypatch: pytest.MonkeyPatch
+    unmarked: SwapTalk, make_clip, make_wav, other_photo: Path
 ) -> None:
-    monkeypatch.setenv(
-        "SWAPTALK_RESEARCH_UNMARKED", "1"
-    )  # each order is a job of its own, with its own watermark
     target, audio = make_clip(frames=4), make_wav(0.16)
 
     def made(order: str, **job: object) -> NDArray[np.uint8]:
-        return np.stack(list(maker.frames(target=target, order=order, **job)))
+        return np.stack(list(unmarked.frames(target=target, order=order, **job)))
 
     both = {"source": other_photo, "audio": audio}
     first, last = made("swap-first", **both), made("sync-first", **both)
@@ -327,16 +324,15 @@ def test_preview_of_one_moment_analyses_only_its_surroundings(
 
 
 def test_list_faces_and_choice_by_number(
-    maker: SwapTalk, two_people: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unmarked: SwapTalk, two_people: Path, photo: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("SWAPTALK_RESEARCH_UNMARKED", "1")  # to see what else changes
-    faces = maker.list_faces(target=two_people, list_faces=tmp_path / "faces.png")
+    faces = unmarked.list_faces(target=two_people, list_faces=tmp_path / "faces.png")
     assert [face.number for face in faces] == [1, 2]
     assert read_image(tmp_path / "faces.png").shape[1] == 2 * 192
     before = read_image(two_people)
     changed = {}
     for choice in ("left", "right", "1", "2"):
-        maker.generate(source=photo, target=two_people, output=tmp_path / "out.png", face=choice)
+        unmarked.generate(source=photo, target=two_people, output=tmp_path / "out.png", face=choice)
         moved = np.abs(read_image(tmp_path / "out.png").astype(int) - before).mean(axis=(0, 2))
         changed[choice] = "left" if moved[:512].sum() > moved[512:].sum() else "right"
         assert min(moved[:512].sum(), moved[512:].sum()) < 1  # the other person is left alone

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,7 +30,6 @@ from swaptalk.media.mux import AudioSource, mux
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.options import Order
-from swaptalk.pipeline.render.marker import RESEARCH_VARIABLE
 
 #: Unsharp mask of the restoration step: width in pixels and strength.
 _SHARPEN_SIGMA, _SHARPEN_AMOUNT = 1.5, 0.8
@@ -364,7 +361,7 @@ class PipelineEditor:
         from swaptalk.pipeline.api import SwapTalk
 
         networks = ModelBundle.from_pretrained(models, threads)
-        self._engine = SwapTalk(networks, Vision())
+        self._engine = SwapTalk(networks, Vision(), unmarked=True)
         self.fingerprint = networks.fingerprint
 
     def edit(
@@ -378,30 +375,16 @@ class PipelineEditor:
         """Run the pipeline, without watermarks (cascades would get two) and almost without loss in
         the encoder.
         """
-        with _without_watermark():
-            self._engine.generate(
-                target=target,
-                source=source or (),
-                audio=audio,
-                output=output,
-                length="video",
-                fps=str(FPS),
-                quality=str(LOSSLESS_ENOUGH),
-                order=order,
-            )
-
-
-@contextlib.contextmanager
-def _without_watermark() -> Iterator[None]:
-    before = os.environ.get(RESEARCH_VARIABLE)
-    os.environ[RESEARCH_VARIABLE] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[RESEARCH_VARIABLE]
-        else:
-            os.environ[RESEARCH_VARIABLE] = before
+        self._engine.generate(
+            target=target,
+            source=source or (),
+            audio=audio,
+            output=output,
+            length="video",
+            fps=str(FPS),
+            quality=str(LOSSLESS_ENOUGH),
+            order=order,
+        )
 
 
 def edit_frames(

@@ -83,6 +83,7 @@ class SwapTalk:
         progress: called with the progress of a job.
         signer: signs the outputs, for instance in a key service; otherwise ``certificate`` or the
             self-made key does.
+        unmarked: for research on the pixels: no watermark and no label, which the manifest says.
     """
 
     def __init__(
@@ -91,8 +92,10 @@ class SwapTalk:
         vision: Vision,
         progress: Progress | None = None,
         signer: SigningIdentity | None = None,
+        unmarked: bool = False,
     ) -> None:
         self._networks, self._vision, self._signer = networks, vision, signer
+        self._unmarked = unmarked
         self._progress = progress or Progress()
 
     @classmethod
@@ -252,7 +255,7 @@ class SwapTalk:
         ]
 
     def _marks(self, plan: Plan) -> Marks:
-        return Marks(plan, self._networks.fingerprint, self._signer)
+        return Marks(plan, self._networks.fingerprint, self._signer, self._unmarked)
 
     def build_template(
         self,

@@ -45,16 +45,13 @@ def test_only_large_photos_have_a_fine_crop(
     assert fine[0] is None and fine[1] is not None and fine[1].shape == (512, 512, 3)
 
 
-def test_large_faces_get_it_and_small_ones_do_not(
-    maker: SwapTalk, job: dict, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SWAPTALK_RESEARCH_UNMARKED", "1")  # marks differ with the options
-    with_detail, without = (frames(maker, job, detail=detail) for detail in (True, False))
+def test_large_faces_get_it_and_small_ones_do_not(unmarked: SwapTalk, job: dict) -> None:
+    with_detail, without = (frames(unmarked, job, detail=detail) for detail in (True, False))
     for a, b in zip(with_detail, without, strict=True):
         changed = (a != b).any(axis=2)
         assert 0.02 < changed.mean() < 0.3
     small = {**job, "resolution": None}
-    np.testing.assert_array_equal(frames(maker, small), frames(maker, small, detail=False))
+    np.testing.assert_array_equal(frames(unmarked, small), frames(unmarked, small, detail=False))
 
 
 def test_a_template_gives_the_same(maker: SwapTalk, job: dict, tmp_path: Path) -> None:

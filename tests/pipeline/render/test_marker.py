@@ -118,10 +118,26 @@ def test_the_same_job_gives_the_same_pictures_and_identifier(
     assert first is not None and second is not None and first != second
 
 
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        (True, "switched off for research"),
+        (False, "switched off for research with SWAPTALK_RESEARCH_UNMARKED"),
+    ],
+)
 def test_research_switches_the_pictures_marks_off_but_not_the_manifest(
-    maker: SwapTalk, target: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    networks,
+    vision,
+    target: Path,
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    argument: bool,
+    reason: str,
 ) -> None:
-    monkeypatch.setenv("SWAPTALK_RESEARCH_UNMARKED", "1")
+    if not argument:
+        monkeypatch.setenv("SWAPTALK_RESEARCH_UNMARKED", "1")
+    maker = SwapTalk(networks, vision, unmarked=argument)
     report = maker.generate(
         target=target, source=photo, end=0.2, label=True, output=tmp_path / "out.mp4"
     )
@@ -131,7 +147,7 @@ def test_research_switches_the_pictures_marks_off_but_not_the_manifest(
     assert result.watermark is not None and not result.watermark.present
     assert result.job["watermark"] == {
         "present": False,
-        "reason": "switched off for research with SWAPTALK_RESEARCH_UNMARKED",
+        "reason": reason,
     }
     assert result.job["label"] is None
 

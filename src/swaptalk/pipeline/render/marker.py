@@ -120,25 +120,33 @@ class Marks:
         plan: the job.
         weights: fingerprint of SwapTalk's own networks.
         signer: signs instead of the certificate in the options or the self-made key.
+        unmarked: leave out watermark and label, as `RESEARCH_VARIABLE` does.
 
     Raises:
         InputError: see :func:`authorise`; or the certificate or label cannot be used.
         SwapTalkError: no key could be made.
     """
 
-    def __init__(self, plan: Plan, weights: str, signer: SigningIdentity | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        weights: str,
+        signer: SigningIdentity | None = None,
+        unmarked: bool = False,
+    ) -> None:
         options = plan.options
+        self._unmarked = unmarked or is_research()
         self._plan, self._weights = plan, weights
         self._authorisation = authorise(options)
         # Now rather than after the work.
         self._signer = signer or signing_identity(
             options.certificate, options.key, options.timestamp_url
         )
-        settings = {**fingerprinted(options), "weights": weights, "marked": str(not is_research())}
+        settings = {**fingerprinted(options), "weights": weights, "marked": str(not self._unmarked)}
         #: Fingerprint of the job: inputs, options and weights.
         self.job = job_fingerprint([file.fingerprint for file in plan.inputs], settings)
         #: Identifier in the pixels: the same job has the same one. None if it is switched off.
-        self.identifier = None if is_research() else identifier_of(self.job)
+        self.identifier = None if self._unmarked else identifier_of(self.job)
         self._watermarker = self._watermarker_for(plan.width, plan.height)
         self._label = self._label_for(plan.width, plan.height)
 
@@ -147,7 +155,7 @@ class Marks:
 
     def _label_for(self, width: int, height: int) -> VisibleLabel | None:
         options = self._plan.options
-        if not options.label or is_research():
+        if not options.label or self._unmarked:
             return None
         return VisibleLabel(options.label_text, width, height, options.label_font)
 
@@ -195,13 +203,15 @@ class Marks:
             inputs=tuple(UsedInput(role, file.path, file.sha256) for role, file in roles),
             edits=_edits(options),
             watermark=self.identifier,
-            unmarked_because=f"switched off for research with {RESEARCH_VARIABLE}"
-            if is_research()
-            else None,
-            label=options.label_text if options.label and not is_research() else None,
+            unmarked_because=_reason() if self._unmarked else None,
+            label=options.label_text if options.label and not self._unmarked else None,
             consent=self._authorisation.consent,
             credentials=self._authorisation.credentials,
         )
+
+
+def _reason() -> str:
+    return "switched off for research" + (f" with {RESEARCH_VARIABLE}" if is_research() else "")
 
 
 def identifier_of(job: str) -> int:

@@ -7,16 +7,12 @@ npm. Nothing here knows a host name.
 
 from __future__ import annotations
 
-import http.client
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,6 +211,12 @@ def npm_registry(environment: Mapping[str, str], npmrc: Path) -> str | None:
 
 
 def _fetch_npm_over_https(package: Package, staging: Path, bar: tqdm[None]) -> Path:
+    # Only here: they are a tenth of all that a job imports, and what is cached is not fetched.
+    import http.client
+    import urllib.error
+    import urllib.parse
+    import urllib.request
+
     registry = npm_registry(os.environ, Path.home() / ".npmrc")
     if registry is None:
         raise SwapTalkError(

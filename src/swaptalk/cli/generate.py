@@ -6,14 +6,12 @@ import dataclasses
 import json
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from swaptalk.cli.console import ConsoleOptions
 from swaptalk.cli.progress import shown_progress
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.sandbox import pool
-from swaptalk.pipeline.api import SwapTalk
-from swaptalk.pipeline.checks import ChangedInputError
-from swaptalk.pipeline.job import job_path
 from swaptalk.pipeline.options import (
     AudioOptions,
     EngineOptions,
@@ -22,6 +20,9 @@ from swaptalk.pipeline.options import (
     SourceOptions,
     narrowed,
 )
+
+if TYPE_CHECKING:
+    from swaptalk.pipeline.api import SwapTalk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,8 @@ def _run(options: Command) -> int:
     job.check_values("render" if job.list_faces is None else "faces")
     progress = shown_progress(options.is_silent)
     pool.prepare()
+    from swaptalk.pipeline.api import SwapTalk  # while the decoding process starts
+
     maker = SwapTalk.from_options(options, progress)
     try:
         if options.list_faces is not None:
@@ -122,6 +125,9 @@ def _say(options: Command, text: str) -> None:
 
 
 def _say_how_to_resume(options: GenerateOptions, error: BaseException) -> None:
+    from swaptalk.pipeline.checks import ChangedInputError
+    from swaptalk.pipeline.job import job_path
+
     if options.output is None:
         return
     if isinstance(error, ChangedInputError):

@@ -6,9 +6,7 @@ a verb may need an extra that is not installed.
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -131,9 +129,11 @@ def available(verbs: Sequence[Verb] = VERBS) -> list[Verb]:
 
 def version() -> str:
     """Return the version of the installed package, or ``unknown`` in a bare source tree."""
+    from importlib import metadata
+
     try:
-        return importlib.metadata.version("swaptalk")
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version("swaptalk")
+    except metadata.PackageNotFoundError:
         return "unknown"
 
 
@@ -210,6 +210,8 @@ def _dispatch(argv: list[str], verbs: Sequence[Verb]) -> int:
         return EXIT_OK
     verb = next((verb for verb in verbs if verb.name == argv[0]), None)
     if verb is None:
+        import difflib
+
         near = difflib.get_close_matches(argv[0], [verb.name for verb in verbs], n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         raise InputError(f"unknown verb '{argv[0]}'", remedy=f"{hint}'swaptalk --help' lists them")

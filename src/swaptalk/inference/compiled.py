@@ -12,6 +12,9 @@ import os
 import zlib
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from swaptalk.storage.cache import cache_folder, delete_unused
 from swaptalk.storage.files import replacing
 
@@ -37,18 +40,23 @@ class CompiledGraphs:
     def _path(self, graph: str) -> Path:
         return self.folder / f"{graph}.blob"
 
-    def read(self, graph: str) -> bytes | None:
-        """Read a graph from the cache, or return None."""
+    def read(self, graph: str) -> NDArray[np.uint8] | None:
+        """Map a graph of the cache into memory, or return None.
+
+        The file is not copied: an engine that uses its constants in place shares their pages with
+        other processes. Files are only ever replaced as a whole, never changed.
+        """
         path = self._path(graph)
         try:
             if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
                 return None
-            content = path.read_bytes()
+            # Copy on write, because OpenVINO refuses memory that is for reading only.
+            content = np.memmap(path, np.uint8, "c")
             os.utime(self.folder)
-        except OSError:
+        except (OSError, ValueError):  # an empty file cannot be mapped
             return None
-        blob, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
-        return blob if zlib.crc32(blob).to_bytes(_CHECKSUM, "big") == checksum else None
+        blob, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:].tobytes()
+        return blob if zlib.crc32(blob.data).to_bytes(_CHECKSUM, "big") == checksum else None
 
     def keep(self, graph: str, blob: bytes) -> None:
         """Store a compiled graph, if there is room for it."""

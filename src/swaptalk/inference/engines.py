@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import importlib.util
-import io
 import itertools
 import os
 import platform
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -126,9 +127,8 @@ class OpenVINOEngine(Engine):
     """
 
     def __init__(self, threads: int, weights: str | None = None, exact: bool = False) -> None:
-        import openvino
-
-        self._core = openvino.Core()
+        openvino = _import_openvino()
+        self._core, self._tensor = openvino.Core(), openvino.Tensor
         properties = [
             str(self._core.get_property("CPU", name))
             for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
@@ -146,14 +146,18 @@ class OpenVINOEngine(Engine):
         if exact:
             self._config["INFERENCE_PRECISION_HINT"] = "f32"
         self._kept = None if weights is None else CompiledGraphs(weights, self.arithmetic)
+        #: Compiled graphs in use, whose constants are read where the cache's files are mapped.
+        self._mapped: list[NDArray[np.uint8]] = []
 
     def _open(self, path: Path) -> Any:
         blob = self._kept.read(path.stem) if self._kept is not None else None
         if blob is not None:
             with contextlib.suppress(RuntimeError):  # what the engine refuses is compiled again
-                return self._core.import_model(
-                    io.BytesIO(blob), "CPU", self._config
-                ).create_infer_request()
+                compiled = self._core.import_model(
+                    self._tensor(blob, shared_memory=True), "CPU", self._config
+                )
+                self._mapped.append(blob)
+                return compiled.create_infer_request()
         compiled = self._core.compile_model(str(path), "CPU", self._config)
         if self._kept is not None:
             self._kept.keep(path.stem, compiled.export_model().getvalue())
@@ -165,6 +169,26 @@ class OpenVINOEngine(Engine):
         with self._locks[path]:  # a request computes one batch at a time
             results = request.infer(inputs)
             return [np.array(results[index]) for index in range(len(results))]
+
+
+def _import_openvino() -> Any:
+    """Import OpenVINO without its converter of other frameworks' models, which is a third of the
+    time that the import takes. ``openvino.convert_model`` loads it when it is called.
+    """
+    converter = "openvino.tools.ovc"
+    if "openvino" in sys.modules:
+        return sys.modules["openvino"]
+    sys.modules[converter] = None  # type: ignore[assignment] # makes its import fail
+    try:
+        openvino = importlib.import_module("openvino")
+    finally:
+        del sys.modules[converter]
+
+    def convert_model(*arguments: Any, **options: Any) -> Any:
+        return importlib.import_module(converter).convert_model(*arguments, **options)
+
+    openvino.__dict__.setdefault("convert_model", convert_model)
+    return openvino
 
 
 def _processor() -> str:

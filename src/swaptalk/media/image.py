@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from swaptalk.errors import InputError
 from swaptalk.media.limits import MAX_IMAGE_PIXELS
@@ -121,6 +120,8 @@ def write_image(
         InputError: unknown ending, or the folder cannot be written.
         ValueError: the array is not an RGB picture, or the kind of image has no alpha.
     """
+    from PIL import Image  # only here: Pillow is not needed for video
+
     path = Path(path)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise ValueError(f"expected (H, W, 3) uint8, got {array.shape} {array.dtype}")

@@ -11,7 +11,20 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from swaptalk.errors import InputError
 from swaptalk.media import heif
@@ -22,12 +35,20 @@ from swaptalk.media.tone_map import DynamicColour
 #: Formats tried, by their magic bytes and not by the name's ending. Those that run other programs
 #: or are containers of anything (EPS, PDF, FITS, ...) are left out. Phones' multi-picture JPEGs
 #: (MPO) are opened as JPEG.
-ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
+_DECODERS = (
+    JpegImagePlugin.JpegImageFile,
+    PngImagePlugin.PngImageFile,
+    WebPImagePlugin.WebPImageFile,
+    AvifImagePlugin.AvifImageFile,
+    TiffImagePlugin.TiffImageFile,
+    BmpImagePlugin.BmpImageFile,
+    GifImagePlugin.GifImageFile,
+    PpmImagePlugin.PpmImageFile,
+)
+ALLOWED_FORMATS = tuple(str(one.format) for one in _DECODERS)
 #: Those of them that are video when they hold several pictures; the others' further pictures are
 #: pages or previews.
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
-# Pillow loads the rarer formats late, and refuses a list with one that is not loaded.
-Image.init()
 
 _REMEDY = "give a JPEG, PNG, WebP or HEIC picture"
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from swaptalk.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 #: Height of the letters, and margin around them, as shares of the picture's shorter side.
 _LETTERS, _PADDING = 1 / 24, 1 / 60
@@ -32,6 +35,8 @@ class VisibleLabel:
     """
 
     def __init__(self, text: str, width: int, height: int, font_file: Path | None = None) -> None:
+        from PIL import Image, ImageDraw  # only here: most videos carry no label
+
         if not text.strip() or len(text) > LONGEST_LABEL or not text.isprintable():
             raise InputError(
                 f"--label-text of {len(text)} characters",
@@ -66,6 +71,8 @@ class VisibleLabel:
 
 
 def _font(path: Path | None, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    from PIL import ImageFont
+
     if path is None:
         return ImageFont.load_default(size)
     try:

@@ -46,8 +46,9 @@ CANONICAL_MESH: NDArray[np.float64] = _load_canonical()
 
 def _mirror_index() -> NDArray[np.intp]:
     mirrored = CANONICAL_MESH * np.array([-1.0, 1.0, 1.0])
-    distance = ((mirrored[:, None] - CANONICAL_MESH[None]) ** 2).sum(axis=-1)
-    return np.asarray(distance.argmin(axis=1), np.intp)
+    # |m - c|^2 is least where m c - |c|^2 / 2 is largest.
+    nearness = mirrored @ CANONICAL_MESH.T - 0.5 * (CANONICAL_MESH**2).sum(axis=1)
+    return np.asarray(nearness.argmax(axis=1), np.intp)
 
 
 #: MIRROR[i] is the point that point i becomes when the face is seen in a mirror (468,).

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from swaptalk import SwapTalk
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.geometry.topology import mouth_openness
 from swaptalk.media.audio import read_audio
 from swaptalk.media.image import read_image
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=PICTURE)
     options = parser.parse_args()
     source, target, audio = (DEMO / name for name in ("source.jpg", "target.mp4", "speech.opus"))
-    vision = Vision()
+    analyser = FaceAnalyser()
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "out.mp4"
         SwapTalk.from_pretrained().generate(
@@ -113,7 +113,7 @@ def main() -> None:
         )
         with VideoReader(result) as video:
             rate, frames = float(video.fps), list(video.frames())
-    tracker = vision.tracker()
+    tracker = analyser.tracker()
     meshes = [tracker.update(frame).faces[0].landmarks.xy for frame in frames]
     quiet = round(QUIET_SECONDS * rate)
     opening = np.array([mouth_openness(points) for points in meshes])[quiet:]
@@ -127,8 +127,8 @@ def main() -> None:
     with VideoReader(target) as video:
         scene = next(video.frames([0]))
     inputs = [
-        labelled(face_cell(photo, vision.faces(photo)[0].xy, None), "photo"),
-        labelled(face_cell(scene, vision.faces(scene)[0].xy, 1), "video"),
+        labelled(face_cell(photo, analyser.faces(photo)[0].xy, None), "photo"),
+        labelled(face_cell(scene, analyser.faces(scene)[0].xy, 1), "video"),
         labelled(speech_cell(read_audio(audio)), "recording"),
     ]
     results = [

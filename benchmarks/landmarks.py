@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from swaptalk.assets.catalogue import resolve
 from swaptalk.data.lip_labels import LipTeacher
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.detection.landmarks import FaceMesh
 from swaptalk.faces.detection.lips import LipNetwork
 from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS, measure_motion
@@ -61,7 +61,7 @@ class Networks:
     """The mesh alone, the lip network, and its teacher; and what follows the face."""
 
     def __init__(self) -> None:
-        self.vision = Vision(progress=False)
+        self.analyser = FaceAnalyser(progress=False)
         self.mesh = FaceMesh(resolve("face-mesh"), refine_lips=False)
         self.lips = LipNetwork()
         self.teacher = LipTeacher(SHARED / "models" / "face_landmarks_detector.tflite")
@@ -69,7 +69,7 @@ class Networks:
 
 def measure(path: Path, seconds: float, networks: Networks) -> Clip | None:
     """Run all networks over a clip; None where there is hardly any face."""
-    tracker = networks.vision.tracker()
+    tracker = networks.analyser.tracker()
     meshes, refined, points, changes = [], [], [], []
     before: NDArray[np.float32] | None = None
     with VideoReader(path, Fraction(FPS), end=seconds) as reader:

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
@@ -347,7 +347,7 @@ def cost(seconds: float, rounds: int) -> None:
     job's processor time.
     """
     target = ROOT / "demo" / "target.mp4"
-    networks, analyser = ModelBundle.from_pretrained(), Vision()
+    networks, analyser = ModelBundle.from_pretrained(), FaceAnalyser()
     makers = [SwapTalk(networks, analyser, unmarked=unmarked) for unmarked in (False, True)]
     used: tuple[list[float], list[float]] = ([], [])
     signing = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.media.audio import read_audio
 from swaptalk.media.image import read_image
 from swaptalk.media.video_reader import VideoReader
@@ -16,14 +16,14 @@ DEMO = Path(__file__).parents[2] / "demo"
 
 
 def test_photo_shows_one_face_larger_than_the_networks_crop() -> None:
-    (face,) = Vision().faces(read_image(DEMO / "source.jpg"))
+    (face,) = FaceAnalyser().faces(read_image(DEMO / "source.jpg"))
     assert np.ptp(face.xy[:, 1]) > 400
 
 
 def test_target_shows_one_face_in_six_seconds_of_720p() -> None:
     with VideoReader(DEMO / "target.mp4") as video:
         assert (video.width, video.height, video.fps, len(video)) == (960, 720, 30, 180)
-        tracker = Vision().tracker()
+        tracker = FaceAnalyser().tracker()
         for frame in video.frames(range(0, 180, 45)):
             assert len(tracker.update(frame).faces) == 1
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from swaptalk.errors import SwapTalkError
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.media.image import read_image, write_image
 from swaptalk.pipeline.api import SwapTalk
 
@@ -82,9 +82,9 @@ class PoolingNetworks:
 
 
 @pytest.fixture(scope="session")
-def vision() -> Vision:
+def analyser() -> FaceAnalyser:
     try:
-        return Vision(progress=False)
+        return FaceAnalyser(progress=False)
     except SwapTalkError as error:
         pytest.skip(f"face models are not to be had: {error}")
 
@@ -95,14 +95,14 @@ def networks() -> PoolingNetworks:
 
 
 @pytest.fixture
-def maker(vision: Vision, networks: PoolingNetworks) -> SwapTalk:
-    return SwapTalk(networks, vision)
+def maker(analyser: FaceAnalyser, networks: PoolingNetworks) -> SwapTalk:
+    return SwapTalk(networks, analyser)
 
 
 @pytest.fixture
-def unmarked(vision: Vision, networks: PoolingNetworks) -> SwapTalk:
+def unmarked(analyser: FaceAnalyser, networks: PoolingNetworks) -> SwapTalk:
     """Without watermarks, which differ with the options, to see what else changes."""
-    return SwapTalk(networks, vision, unmarked=True)
+    return SwapTalk(networks, analyser, unmarked=True)
 
 
 @pytest.fixture

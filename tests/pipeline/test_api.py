@@ -341,9 +341,9 @@ def test_list_faces_and_choice_by_number(
 
 
 def test_the_chosen_person_is_known_again_after_a_cut(
-    maker: SwapTalk, vision, photo: Path, other_photo: Path, tmp_path: Path
+    maker: SwapTalk, analyser, photo: Path, other_photo: Path, tmp_path: Path
 ) -> None:
-    if vision.recogniser is None:
+    if analyser.recogniser is None:
         pytest.skip("the recogniser is not to be had")
     pictures = [
         cv2.resize(read_image(path)[:380, 60:460], (200, 190), interpolation=cv2.INTER_AREA)

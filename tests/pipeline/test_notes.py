@@ -208,10 +208,10 @@ class Notebook(Progress):
 
 
 def test_notes_come_first_and_stand_in_the_report(
-    vision, networks, make_clip: Callable[..., Path], make_wav, tmp_path: Path
+    analyser, networks, make_clip: Callable[..., Path], make_wav, tmp_path: Path
 ) -> None:
     notebook = Notebook()
-    maker = SwapTalk(networks, vision, notebook)
+    maker = SwapTalk(networks, analyser, notebook)
     stats = tmp_path / "stats.json"
     report = maker.generate(
         target=make_clip(frames=5),

@@ -43,9 +43,9 @@ def job(
     }
 
 
-def interrupt(vision, networks, job: dict, after: int = 25) -> None:
+def interrupt(analyser, networks, job: dict, after: int = 25) -> None:
     with pytest.raises(KeyboardInterrupt):
-        SwapTalk(networks, vision, StopAt(after)).generate(**job)
+        SwapTalk(networks, analyser, StopAt(after)).generate(**job)
 
 
 def files(folder: Path) -> set[str]:
@@ -53,10 +53,10 @@ def files(folder: Path) -> set[str]:
 
 
 def test_going_on_after_an_interruption(
-    vision, networks, maker: SwapTalk, job: dict, tmp_path: Path
+    analyser, networks, maker: SwapTalk, job: dict, tmp_path: Path
 ) -> None:
     whole = maker.generate(**{**job, "output": tmp_path / "whole.mp4"})
-    interrupt(vision, networks, job)
+    interrupt(analyser, networks, job)
     assert "out.mp4" not in files(tmp_path)
     assert {"000000.mp4", "000001.mp4", "000000.npz", "000001.npz"} <= files(
         tmp_path / "out.mp4.job" / "chunks"
@@ -75,9 +75,9 @@ def test_going_on_after_an_interruption(
 
 
 def test_other_options_or_inputs_are_not_gone_on_with(
-    vision, networks, maker: SwapTalk, job: dict, make_wav, tmp_path: Path
+    analyser, networks, maker: SwapTalk, job: dict, make_wav, tmp_path: Path
 ) -> None:
-    interrupt(vision, networks, job)
+    interrupt(analyser, networks, job)
     with pytest.raises(InputError, match="other inputs, options or weights; repeat the command"):
         maker.generate(**job, resume=True, strength=0.5)
     make_wav(1.2)  # the same file with other contents
@@ -89,9 +89,9 @@ def test_other_options_or_inputs_are_not_gone_on_with(
 
 
 def test_a_chunk_without_its_state_is_made_again(
-    vision, networks, maker: SwapTalk, job: dict, tmp_path: Path
+    analyser, networks, maker: SwapTalk, job: dict, tmp_path: Path
 ) -> None:
-    interrupt(vision, networks, job)
+    interrupt(analyser, networks, job)
     (tmp_path / "out.mp4.job" / "chunks" / "000001.npz").unlink()
     report = maker.generate(**job, resume=True)
     assert report is not None and report.resumed_frames == 10
@@ -99,7 +99,7 @@ def test_a_chunk_without_its_state_is_made_again(
 
 @pytest.mark.parametrize("how", ["rewritten", "replaced", "gone"])
 def test_a_target_that_changes_during_the_job(
-    vision, networks, job: dict, make_clip, tmp_path: Path, how: str
+    analyser, networks, job: dict, make_clip, tmp_path: Path, how: str
 ) -> None:
     class Changing(StopAt):
         def advance(self, count: int) -> None:
@@ -113,7 +113,7 @@ def test_a_target_that_changes_during_the_job(
                     job["target"].write_bytes(b"something else" * 1000)
 
     with pytest.raises(InputError, match="target.mp4: changed while the job was reading it"):
-        SwapTalk(networks, vision, Changing(3)).generate(**job)
+        SwapTalk(networks, analyser, Changing(3)).generate(**job)
     assert "out.mp4" not in files(tmp_path)
 
 
@@ -123,7 +123,7 @@ def test_resume_without_anything_to_resume(maker: SwapTalk, job: dict) -> None:
 
 
 def test_stopped_before_the_analysis_is_done_nothing_stays(
-    vision, networks, job: dict, tmp_path: Path
+    analyser, networks, job: dict, tmp_path: Path
 ) -> None:
     class StopAtOnce(Progress):
         def advance(self, count: int) -> None:
@@ -131,7 +131,7 @@ def test_stopped_before_the_analysis_is_done_nothing_stays(
 
     before = files(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        SwapTalk(networks, vision, StopAtOnce()).generate(**job)
+        SwapTalk(networks, analyser, StopAtOnce()).generate(**job)
     assert files(tmp_path) == before
 
 

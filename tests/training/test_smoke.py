@@ -31,7 +31,7 @@ pytest.importorskip("onnxscript")
 from swaptalk.assets.catalogue import resolve  # noqa: E402
 from swaptalk.cli.main import main  # noqa: E402
 from swaptalk.errors import SwapTalkError  # noqa: E402
-from swaptalk.faces.detection.analyser import Vision  # noqa: E402
+from swaptalk.faces.detection.analyser import FaceAnalyser  # noqa: E402
 from swaptalk.faces.geometry.topology import INNER_LIPS, LIP_BOTTOM, LIP_LEFT, LIP_RIGHT, LIP_TOP  # noqa: E402
 from swaptalk.media.image import read_image, write_image  # noqa: E402
 from swaptalk.media.mux import AudioSource, mux  # noqa: E402
@@ -58,7 +58,7 @@ CUT = {
 
 def speak(photo: NDArray[np.uint8], loudness: NDArray[np.float32], path: Path, sound: Path) -> None:
     """Film a photo whose mouth opens with the loudness (frames,), 0..1."""
-    mesh = Vision(progress=False).faces(photo)[0].points
+    mesh = FaceAnalyser(progress=False).faces(photo)[0].points
     width = float(np.linalg.norm(mesh[LIP_LEFT, :2] - mesh[LIP_RIGHT, :2]))
     rows, columns = np.indices(photo.shape[:2], np.float32)
     middle = (mesh[LIP_TOP, :2] + mesh[LIP_BOTTOM, :2]) / 2

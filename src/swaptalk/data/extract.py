@@ -22,7 +22,7 @@ from swaptalk.data.sources import Source
 from swaptalk.data.store import FRAME_RATE, SAMPLES_PER_FRAME, Item, encode_picture, write_unit
 from swaptalk.data.sync import delay, estimate_sync
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.detection.track import TrackedFace
 from swaptalk.faces.geometry.align import Alignment, crop_face, estimate_alignment
 from swaptalk.faces.geometry.pose import eye_distance
@@ -70,7 +70,7 @@ class Extractor:
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
         self._settings = settings
-        self._vision = Vision(progress=False)
+        self._analyser = FaceAnalyser(progress=False)
         self._recogniser = SFace(resolve("sface", progress=False)) if settings.identities else None
 
     def __call__(self, unit: str, sources: Sequence[Source]) -> None:
@@ -138,7 +138,7 @@ class Extractor:
                 if border
                 else image
             )
-            faces = self._vision.tracker().update(np.ascontiguousarray(shown)).faces
+            faces = self._analyser.tracker().update(np.ascontiguousarray(shown)).faces
             faces = tuple(f for f in faces if f.presence >= PHOTO_PRESENCE)
             usable = [f for f in faces if f.usable]
             if usable:
@@ -202,7 +202,7 @@ class Extractor:
         """The main face of each 25 fps frame (the one seen largest and longest), and where scenes
         begin.
         """
-        tracker = self._vision.tracker()
+        tracker = self._analyser.tracker()
         frames: list[tuple[TrackedFace, ...]] = []
         cuts: list[int] = []
         presence: dict[int, float] = {}

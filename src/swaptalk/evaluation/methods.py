@@ -356,12 +356,12 @@ class PipelineEditor:
     """
 
     def __init__(self, models: Path | None = None, threads: int = 0) -> None:
-        from swaptalk.faces.detection.analyser import Vision
+        from swaptalk.faces.detection.analyser import FaceAnalyser
         from swaptalk.inference.bundle import ModelBundle
         from swaptalk.pipeline.api import SwapTalk
 
         networks = ModelBundle.from_pretrained(models, threads)
-        self._engine = SwapTalk(networks, Vision(), unmarked=True)
+        self._engine = SwapTalk(networks, FaceAnalyser(), unmarked=True)
         self.fingerprint = networks.fingerprint
 
     def edit(

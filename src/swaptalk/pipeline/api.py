@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.analysis.analyse import analyse, find_faces
@@ -79,7 +79,7 @@ class SwapTalk:
 
     Args:
         networks: the networks of the run-time.
-        vision: the networks that find faces.
+        analyser: the networks that find faces.
         progress: called with the progress of a job.
         signer: signs the outputs, for instance in a key service; otherwise ``certificate`` or the
             self-made key does.
@@ -89,12 +89,12 @@ class SwapTalk:
     def __init__(
         self,
         networks: Networks,
-        vision: Vision,
+        analyser: FaceAnalyser,
         progress: Progress | None = None,
         signer: SigningIdentity | None = None,
         unmarked: bool = False,
     ) -> None:
-        self._networks, self._vision, self._signer = networks, vision, signer
+        self._networks, self._analyser, self._signer = networks, analyser, signer
         self._unmarked = unmarked
         self._progress = progress or Progress()
 
@@ -130,7 +130,7 @@ class SwapTalk:
         """Load the networks as `from_pretrained` does, from one object."""
         engine.check_engine()
         bundle = ModelBundle.from_pretrained(engine.models, engine.threads, engine.device)
-        return cls(bundle, Vision(), progress, signer)
+        return cls(bundle, FaceAnalyser(), progress, signer)
 
     def generate(
         self, options: GenerateOptions | None = None, **settings: Unpack[JobSettings]
@@ -242,7 +242,7 @@ class SwapTalk:
             InputError: an input or option is at fault, or nobody is seen.
         """
         plan = make_plan(job_options(options, settings), "faces")
-        selector = find_faces(plan, self._vision, self._progress, Stopwatch())
+        selector = find_faces(plan, self._analyser, self._progress, Stopwatch())
         if not selector.faces:
             raise InputError(
                 "no face was found in it", path=plan.options.target, remedy="give another target"
@@ -294,7 +294,7 @@ class SwapTalk:
         with full_disk_explained(output.parent), unchanged(plan.inputs) as check:
             source = self._source(plan, Stopwatch())
             return write_template(
-                plan, output, embed, source, self._vision, self._networks, self._progress, check
+                plan, output, embed, source, self._analyser, self._networks, self._progress, check
             )
 
     def _plan(self, options: GenerateOptions, purpose: Purpose) -> Plan:
@@ -335,7 +335,7 @@ class SwapTalk:
 
         def read() -> Source:
             with stopwatch.stage("source"):
-                found = read_source(options.source, options.source_face, self._vision)
+                found = read_source(options.source, options.source_face, self._analyser)
             for path, warning in found.warnings:
                 self._progress.note(f"{path}: {warning.message}; {warning.remedy}")
             return found
@@ -356,7 +356,7 @@ class SwapTalk:
         comes live.
         """
         if not is_complete(folder):
-            analyse(plan, self._vision, self._networks, folder, self._progress, stopwatch)
+            analyse(plan, self._analyser, self._networks, folder, self._progress, stopwatch)
         if plan.audio is not None:
             with stopwatch.stage("audio"):
                 write_motion(self._networks, plan.audio, folder)

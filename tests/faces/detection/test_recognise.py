@@ -10,7 +10,7 @@ import pytest
 
 from swaptalk.assets.catalogue import resolve
 from swaptalk.errors import SwapTalkError
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.detection.recognise import FaceRecogniser, MobileFaceNet
 from swaptalk.faces.geometry.recognition_crop import (
     five_points,
@@ -24,9 +24,9 @@ from ..conftest import find_mesh
 
 def test_same_and_different_people(photo: Path, other_photo: Path) -> None:
     try:
-        recognise, vision = (
+        recognise, analyser = (
             FaceRecogniser(resolve("mobilefacenet", progress=False)),
-            Vision(progress=False),
+            FaceAnalyser(progress=False),
         )
     except SwapTalkError as error:
         pytest.skip(f"face models are not to be had: {error}")
@@ -34,7 +34,7 @@ def test_same_and_different_people(photo: Path, other_photo: Path) -> None:
     smaller = cv2.resize(first, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     again = cv2.convertScaleAbs(smaller, alpha=0.8, beta=9)
     vectors = [
-        recognise(picture, vision.faces(picture)[0])
+        recognise(picture, analyser.faces(picture)[0])
         for picture in (first, np.asarray(again), second)
     ]
     a, b, c = (vector / np.linalg.norm(vector) for vector in vectors)

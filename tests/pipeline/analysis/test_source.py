@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from swaptalk.errors import InputError
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.geometry.identity_shape import normalised_shape
 from swaptalk.faces.geometry.pose import Pose
 from swaptalk.faces.geometry.topology import CANONICAL_MESH
@@ -21,23 +21,23 @@ from swaptalk.pipeline.analysis.source import read_source
 from ...faces.editing.test_turn import crop_mesh, turned_mesh
 
 
-def test_several_photos_of_one_person(vision: Vision, photo: Path, tmp_path: Path) -> None:
+def test_several_photos_of_one_person(analyser: FaceAnalyser, photo: Path, tmp_path: Path) -> None:
     mirrored = tmp_path / "mirrored.png"
     write_image(mirrored, np.ascontiguousarray(read_image(photo)[:, ::-1]))
-    source = read_source([photo, mirrored], None, vision)
+    source = read_source([photo, mirrored], None, analyser)
     assert [one.crop.shape for one in source.photos] == [(256, 256, 3)] * 2
     assert source.photos[0].pose.yaw == pytest.approx(-source.photos[1].pose.yaw, abs=4)
 
 
 def test_photos_of_two_people_are_refused(
-    vision: Vision, photo: Path, other_photo: Path, tmp_path: Path
+    analyser: FaceAnalyser, photo: Path, other_photo: Path, tmp_path: Path
 ) -> None:
-    if vision.recogniser is None:
+    if analyser.recogniser is None:
         pytest.skip("the recogniser is not to be had")
     mirrored = tmp_path / "mirrored.png"
     write_image(mirrored, np.ascontiguousarray(read_image(photo)[:, ::-1]))
     with pytest.raises(InputError, match=f"{other_photo.name}: shows somebody else"):
-        read_source([photo, other_photo, mirrored], None, vision)
+        read_source([photo, other_photo, mirrored], None, analyser)
 
 
 def analysis_of(folder: Path, meshes: np.ndarray, state: np.ndarray, cuts: str) -> Analysis:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from swaptalk.errors import InputError
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.media.image import read_image, write_image
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.pipeline.analysis.source import read_source
@@ -39,9 +39,11 @@ def frames(maker: SwapTalk, job: dict, **settings) -> np.ndarray:
 
 
 def test_only_large_photos_have_a_fine_crop(
-    vision: Vision, other_photo: Path, large_photo: Path
+    analyser: FaceAnalyser, other_photo: Path, large_photo: Path
 ) -> None:
-    fine = [read_source([path], None, vision).photos[0].fine for path in (other_photo, large_photo)]
+    fine = [
+        read_source([path], None, analyser).photos[0].fine for path in (other_photo, large_photo)
+    ]
     assert fine[0] is None and fine[1] is not None and fine[1].shape == (512, 512, 3)
 
 
@@ -65,12 +67,12 @@ def test_a_template_gives_the_same(maker: SwapTalk, job: dict, tmp_path: Path) -
 
 
 def test_a_resumed_job_gives_the_same(
-    vision: Vision, networks, maker: SwapTalk, job: dict, tmp_path: Path, monkeypatch
+    analyser: FaceAnalyser, networks, maker: SwapTalk, job: dict, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(write, "CHUNK_SECONDS", 0.2)
     maker.generate(**job, output=tmp_path / "whole.mp4")
     with pytest.raises(KeyboardInterrupt):
-        SwapTalk(networks, vision, StopAt(6)).generate(**job, output=tmp_path / "out.mp4")
+        SwapTalk(networks, analyser, StopAt(6)).generate(**job, output=tmp_path / "out.mp4")
     with pytest.raises(InputError, match="other inputs, options or weights"):
         maker.generate(**job, output=tmp_path / "out.mp4", detail=False, resume=True)
     report = maker.generate(**job, output=tmp_path / "out.mp4", resume=True)

@@ -127,7 +127,7 @@ def test_the_same_job_gives_the_same_pictures_and_identifier(
 )
 def test_research_switches_the_pictures_marks_off_but_not_the_manifest(
     networks,
-    vision,
+    analyser,
     target: Path,
     photo: Path,
     tmp_path: Path,
@@ -137,7 +137,7 @@ def test_research_switches_the_pictures_marks_off_but_not_the_manifest(
 ) -> None:
     if not argument:
         monkeypatch.setenv("SWAPTALK_RESEARCH_UNMARKED", "1")
-    maker = SwapTalk(networks, vision, unmarked=argument)
+    maker = SwapTalk(networks, analyser, unmarked=argument)
     report = maker.generate(
         target=target, source=photo, end=0.2, label=True, output=tmp_path / "out.mp4"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from swaptalk.errors import InputError
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import read_image, write_image
 from swaptalk.media.video_reader import VideoReader
@@ -27,7 +27,7 @@ from .test_template import edited, resummed
 FRAMES = 180  # a scene's shape is that of its first five seconds
 
 
-class Unneeded(Vision):
+class Unneeded(FaceAnalyser):
     """Finds nothing: every look at a face is an error."""
 
     def __init__(self) -> None:
@@ -234,14 +234,14 @@ def test_what_is_recorded_is_the_same(
 
 
 def test_the_real_networks_agree_bit_by_bit(
-    vision: Vision,
+    analyser: FaceAnalyser,
     make_clip,
     make_wav,
     other_photo: Path,
     tmp_path: Path,
 ) -> None:
     networks = ModelBundle.from_pretrained()
-    maker = SwapTalk(networks, vision)
+    maker = SwapTalk(networks, analyser)
     job = {
         "source": other_photo,
         "target": make_clip(frames=14, faceless=range(6, 8)),
@@ -279,7 +279,7 @@ def test_a_source_is_checked_before_anything_is_analysed(
 
 
 def test_a_photo_that_changes_meanwhile_is_noticed(
-    vision: Vision, networks: PoolingNetworks, job: dict, photo: Path, tmp_path: Path
+    analyser: FaceAnalyser, networks: PoolingNetworks, job: dict, photo: Path, tmp_path: Path
 ) -> None:
     mine = Path(shutil.copy(job["source"], tmp_path / "mine.png"))
 
@@ -288,7 +288,7 @@ def test_a_photo_that_changes_meanwhile_is_noticed(
             shutil.copy(photo, mine)
 
     with pytest.raises(InputError, match="mine.png: changed while the job was reading it"):
-        SwapTalk(networks, vision, Replacing()).build_template(
+        SwapTalk(networks, analyser, Replacing()).build_template(
             job["target"], tmp_path / "T.swaptalk", source=mine
         )
     assert not list(tmp_path.glob("T.*"))

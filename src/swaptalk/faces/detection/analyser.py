@@ -16,7 +16,7 @@ from swaptalk.faces.detection.recognise import FaceRecogniser
 from swaptalk.faces.detection.track import FaceTracker
 
 
-class Vision:
+class FaceAnalyser:
     """Detector, mesh and recogniser, loaded at first use. Not for use from several threads at once.
 
     Where the recogniser's file is not to be had (an offline folder without it) every scene numbers

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.detection.select import FaceSelector
 from swaptalk.faces.detection.track import TrackedFrame
 from swaptalk.faces.editing.exposure import expose, exposure_gains
@@ -75,7 +75,7 @@ class Observer(Protocol):
 
 def analyse(
     plan: Plan,
-    vision: Vision,
+    analyser: FaceAnalyser,
     networks: Networks,
     folder: Path,
     progress: Progress,
@@ -90,7 +90,7 @@ def analyse(
     with tempfile.TemporaryDirectory(prefix="survey-", dir=folder) as temporary:
         survey = Path(temporary)
         if plan.template is None:
-            write_survey(plan, vision, survey, progress, stopwatch)
+            write_survey(plan, analyser, survey, progress, stopwatch)
             arrange(plan, networks, survey, folder, stopwatch)
         else:
             with stopwatch.stage("template"), plan.template.unpacked(survey):
@@ -98,7 +98,7 @@ def analyse(
 
 
 def write_survey(
-    plan: Plan, vision: Vision, folder: Path, progress: Progress, stopwatch: Stopwatch
+    plan: Plan, analyser: FaceAnalyser, folder: Path, progress: Progress, stopwatch: Stopwatch
 ) -> None:
     """Find all faces of the target and note them in ``folder``."""
     with (
@@ -106,7 +106,7 @@ def write_survey(
         closing(CandidateWriter(folder / CANDIDATES)) as candidates,
         closing(ReferenceLog(folder / REFERENCES, candidates)) as references,
     ):
-        find_faces(plan, vision, progress, stopwatch, log, references)
+        find_faces(plan, analyser, progress, stopwatch, log, references)
     write_atomically(
         folder / SURVEY, survey_record(log.reasons, log.cuts, plan.width, log.renumbered)
     )
@@ -206,14 +206,14 @@ def _pictures(plan: Plan, stopwatch: Stopwatch) -> Iterator[NDArray[np.uint8]]:
 
 def find_faces(
     plan: Plan,
-    vision: Vision,
+    analyser: FaceAnalyser,
     progress: Progress,
     stopwatch: Stopwatch,
     log: FaceLog | None = None,
     observer: Observer | None = None,
 ) -> FaceSelector:
     """Follow all faces through the target, noting where they are."""
-    tracker, selector = vision.tracker(), FaceSelector()
+    tracker, selector = analyser.tracker(), FaceSelector()
     progress.begin("find faces", plan.playback.length)
     with closing(background(lambda: _pictures(plan, stopwatch), QUEUE, "decode")) as pictures:
         for picture in pictures:

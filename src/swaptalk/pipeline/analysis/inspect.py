@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.detection.people import Renumbering, corrected_numbers
 from swaptalk.faces.detection.select import FaceSelector
 from swaptalk.faces.detection.track import TrackedFace, TrackedFrame
@@ -149,7 +149,7 @@ class _Watcher:
 
 def inspect_target(
     path: Path,
-    vision: Vision,
+    analyser: FaceAnalyser,
     progress: Progress,
     shown: Callable[[View], object] = lambda view: None,
 ) -> Inspection:
@@ -157,7 +157,7 @@ def inspect_target(
 
     Args:
         path: the file.
-        vision: finds faces.
+        analyser: finds faces.
         progress: told about every frame.
         shown: called with each picture that shows more people than those before, from the first
             face on.
@@ -167,7 +167,7 @@ def inspect_target(
     """
     plan = make_plan(GenerateOptions(target=path), "faces")
     watcher = _Watcher(shown, plan)
-    selector = find_faces(plan, vision, progress, Stopwatch(), observer=watcher)
+    selector = find_faces(plan, analyser, progress, Stopwatch(), observer=watcher)
     return Inspection(plan.playback.length, watcher.corrected(), _people(selector, watcher))
 
 

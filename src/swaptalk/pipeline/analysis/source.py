@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.detection.landmarks import Landmarks
 from swaptalk.faces.editing.detail import FINE, FINER_THAN_CROP
 from swaptalk.faces.editing.face_composite import FacePhoto
@@ -32,7 +32,7 @@ SAME_PERSON = 0.3
 
 
 def source_face(
-    path: Path, choice: str | None, vision: Vision
+    path: Path, choice: str | None, analyser: FaceAnalyser
 ) -> tuple[FacePhoto, list[PhotoWarning]]:
     """Find the person in a photo, and check the photo.
 
@@ -40,13 +40,13 @@ def source_face(
         path: the photo.
         choice: ``largest``, ``left``, ``right``, a number counted from the left (1-based), or None
             where only one person may be seen.
-        vision: finds the faces.
+        analyser: finds the faces.
 
     Raises:
         InputError: no face, several without a choice, no such number, or too small a face.
     """
     photo = read_image(path)
-    faces = vision.faces(photo)
+    faces = analyser.faces(photo)
     if not faces:
         raise InputError(
             "no face was found in it",
@@ -104,16 +104,16 @@ class Source:
     warnings: tuple[tuple[Path, PhotoWarning], ...] = ()
 
 
-def read_source(paths: Sequence[Path], choice: str | None, vision: Vision) -> Source:
+def read_source(paths: Sequence[Path], choice: str | None, analyser: FaceAnalyser) -> Source:
     """Find the person in all of the photos.
 
     Raises:
         InputError: as :func:`source_face`, or the photos show different people.
     """
-    found = [source_face(path, choice, vision) for path in paths]
+    found = [source_face(path, choice, analyser) for path in paths]
     faces = [face for face, _ in found]
-    if len(faces) > 1 and vision.recogniser is not None:
-        _check_one_person(paths, [vision.recogniser.of_crop(face.crop) for face in faces])
+    if len(faces) > 1 and analyser.recogniser is not None:
+        _check_one_person(paths, [analyser.recogniser.of_crop(face.crop) for face in faces])
     warnings = [
         (path, warning)
         for path, (_, of_photo) in zip(paths, found, strict=True)

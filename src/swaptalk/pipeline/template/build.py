@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.pipeline.analysis.analyse import arrange, write_survey
 from swaptalk.pipeline.analysis.face_log import FACES, REFERENCES, Survey
 from swaptalk.pipeline.analysis.result import Analysis
@@ -46,7 +46,7 @@ def write_template(
     output: Path,
     embed: bool,
     source: AnySource | None,
-    vision: Vision,
+    analyser: FaceAnalyser,
     networks: Networks,
     progress: Progress,
     check: Callable[[], object],
@@ -65,7 +65,7 @@ def write_template(
         survey.mkdir()
         folder.mkdir()
         stopwatch = Stopwatch()
-        write_survey(plan, vision, survey, progress, stopwatch)
+        write_survey(plan, analyser, survey, progress, stopwatch)
         arrange(plan, networks, survey, folder, stopwatch)
         with (
             closing(face_generator(plan, networks, Analysis(folder), source)) as faces,

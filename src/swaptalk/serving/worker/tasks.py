@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from swaptalk.errors import InputError
-from swaptalk.faces.detection.analyser import Vision
+from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.analysis.inspect import Inspection, View, inspect_target, left_to_right
@@ -66,14 +66,14 @@ class Tasks:
     ) -> None:
         self._settings, self._uploads, self._jobs, self._claims = settings, uploads, jobs, claims
         self._cluster = connect(settings) if any(kind in ON_CLUSTER for kind in kinds) else None
-        self._loaded_vision: Vision | None = None
+        self._loaded_analyser: FaceAnalyser | None = None
         self._loaded_networks: ModelBundle | None = None
 
     @property
-    def _vision(self) -> Vision:
-        if self._loaded_vision is None:
-            self._loaded_vision = Vision(progress=False)
-        return self._loaded_vision
+    def _analyser(self) -> FaceAnalyser:
+        if self._loaded_analyser is None:
+            self._loaded_analyser = FaceAnalyser(progress=False)
+        return self._loaded_analyser
 
     def _maker(self, attempt: Attempt) -> SwapTalk | ClusterMaker:
         if self._cluster is not None:
@@ -87,7 +87,7 @@ class Tasks:
                 settings.models, settings.threads, settings.device
             )
         attempt.check()
-        return SwapTalk(self._loaded_networks, self._vision, attempt)
+        return SwapTalk(self._loaded_networks, self._analyser, attempt)
 
     def run(self, job: Job, attempt: Attempt) -> None:
         """Run a job and publish its result.
@@ -169,8 +169,8 @@ class Tasks:
             self._claims.show(job, {"view": _view(view)})
 
         path = self._uploads.path(job.request["upload"])
-        found = inspect_target(path, self._vision, attempt, show)
-        warnings = _photo_warnings(path, found, self._vision)
+        found = inspect_target(path, self._analyser, attempt, show)
+        warnings = _photo_warnings(path, found, self._analyser)
         names = []
         for person in found.people:
             names.append(f"person-{person.number}.jpg")
@@ -253,14 +253,14 @@ def _view(view: View) -> dict[str, Any]:
     return {"width": width, "height": height, "frame": view.frame, "faces": faces}
 
 
-def _photo_warnings(path: Path, found: Inspection, vision: Vision) -> list[dict[str, Any]]:
+def _photo_warnings(path: Path, found: Inspection, analyser: FaceAnalyser) -> list[dict[str, Any]]:
     """What makes a photo of one or more people a poor source, by its largest face; a region is
     left, top, width and height as shares of the picture.
     """
     if found.frames != 1 or found.view is None or not found.people:
         return []
     try:
-        _, warnings = source_face(path, "largest", vision)
+        _, warnings = source_face(path, "largest", analyser)
     except InputError:  # a job with this source says so
         return []
     height, width = found.view.picture.shape[:2]

@@ -2,7 +2,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from swaptalk.losses.terms import Terms  # noqa: E402
+from swaptalk.losses.terms import LossTerms  # noqa: E402
 
 
 def fail() -> "torch.Tensor":
@@ -11,7 +11,7 @@ def fail() -> "torch.Tensor":
 
 def test_weighted_sum_and_logged_values() -> None:
     x = torch.tensor(2.0, requires_grad=True)
-    terms = Terms({"a": 0.5, "b": 3.0, "off": 0.0})
+    terms = LossTerms({"a": 0.5, "b": 3.0, "off": 0.0})
     terms.add("a", lambda: x**2)
     terms.add("b", lambda: x, scale=0.1)
     terms.add("off", fail)
@@ -29,4 +29,4 @@ def test_weighted_sum_and_logged_values() -> None:
 
 def test_nothing_to_minimise() -> None:
     with pytest.raises(ValueError, match="every loss has weight 0"):
-        _ = Terms({"a": 0.0}).total
+        _ = LossTerms({"a": 0.0}).total

@@ -19,7 +19,7 @@ pytest.importorskip("lightning_fabric")
 from torch import nn  # noqa: E402
 
 from swaptalk.errors import InputError, SwapTalkError  # noqa: E402
-from swaptalk.losses.terms import Terms  # noqa: E402
+from swaptalk.losses.terms import LossTerms  # noqa: E402
 from swaptalk.media.image import read_image  # noqa: E402
 from swaptalk.models.quantizer import ProductQuantizer  # noqa: E402
 from swaptalk.training.checkpoint import load_checkpoint, trained_weights  # noqa: E402
@@ -60,7 +60,7 @@ class TwoPlayers(Stage):
         self.frozen = {}
         self.poison = poison
 
-    def players(self) -> dict[str, tuple[str, ...]]:
+    def groups(self) -> dict[str, tuple[str, ...]]:
         return {"generator": ("student",), "critic": ("critic",)}
 
     def optimizers(self) -> dict[str, list[torch.optim.Optimizer]]:
@@ -81,15 +81,15 @@ class TwoPlayers(Stage):
             )
         }
 
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         x = batch["x"] * (float("nan") if step == self.poison else 1)
         made, commitment = self.networks["student"](x)
-        terms = Terms({"mirror": 1.0, "commitment": 0.1, "never": 0.0})
+        terms = LossTerms({"mirror": 1.0, "commitment": 0.1, "never": 0.0})
         terms.add("mirror", lambda: (made - x.flip(1)).abs().mean())
         terms.add("commitment", lambda: commitment)
         terms.add("never", lambda: pytest.fail("a loss of weight 0 was computed"))
         yield "generator", terms
-        judged = Terms({"critic": 1.0})
+        judged = LossTerms({"critic": 1.0})
         judged.add("critic", lambda: torch.relu(1 + self.networks["critic"](made.detach())).mean())
         yield "critic", judged
 
@@ -139,10 +139,10 @@ class KilledError(Exception):
 
 
 class Killable(TwoPlayers):
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         if step == self.poison:
             raise KilledError
-        yield from super().play(batch, step)
+        yield from super().training_step(batch, step)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
@@ -176,11 +176,11 @@ def test_a_run_killed_between_checkpoints_repeats_the_steps_since(tmp_path: Path
 
 
 class Terminated(TwoPlayers):
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         if step == self.poison:
             self.poison = -1
             os.kill(os.getpid(), signal.SIGTERM)
-        yield from super().play(batch, step)
+        yield from super().training_step(batch, step)
 
 
 def run_terminated(folder: str) -> None:

@@ -17,8 +17,8 @@ from swaptalk.inference.bundle import default_directory  # noqa: E402
 from swaptalk.training.checkpoint import Checkpoint, save_checkpoint, write_config  # noqa: E402
 from swaptalk.training.options import from_dict, to_json  # noqa: E402
 from swaptalk.training.recipe import (  # noqa: E402
-    Places,
     Recipe,
+    RecipeFolders,
     check_base,
     fill,
     read_recipe,
@@ -31,8 +31,8 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 NAMES = sorted(path.parent.name for path in RECIPES.glob("*/recipe.json"))
 
 
-def places(folder: Path) -> Places:
-    return Places(folder, Path("data"), Path("out"), default_directory(), Path("footage"))
+def folders(folder: Path) -> RecipeFolders:
+    return RecipeFolders(folder, Path("data"), Path("out"), default_directory(), Path("footage"))
 
 
 def write(folder: Path, recipe: dict, **options: dict) -> Path:
@@ -53,29 +53,29 @@ def test_recipes_of_the_repository_survive_json(name: str) -> None:
     recipe = read_recipe(folder)
     assert from_dict(Recipe, json.loads(to_json(recipe))) == recipe
     for run in recipe.runs:
-        options = run_options(recipe, run, places(folder))
+        options = run_options(recipe, run, folders(folder))
         assert from_dict(options_of(run.stage), json.loads(to_json(options))) == options
         assert (options.out, options.data) == (Path("out") / run.name, Path("data"))
-    arguments = fill(recipe.prepare, places(folder).words(), folder)
+    arguments = fill(recipe.prepare, folders(folder).words(), folder)
     assert from_dict(prepare.Options, arguments).sources
 
 
 def test_each_run_builds_on_the_ones_before() -> None:
     folder = RECIPES / "tiny"
     recipe = read_recipe(folder)
-    lipsync = run_options(recipe, recipe.runs[-1], places(folder))
+    lipsync = run_options(recipe, recipe.runs[-1], folders(folder))
     assert (lipsync.vqgan, lipsync.expert) == (Path("out/vqgan"), Path("out/expert"))
     vqgan, *_, last = recipe.runs
     early = dataclasses.replace(recipe, runs=(vqgan, last))
     with pytest.raises(InputError, match=r"recipe\.json: lipsync needs a run of expert"):
-        run_options(early, last, places(folder))
+        run_options(early, last, folders(folder))
 
 
 def test_the_seventh_weights_build_on_the_package() -> None:
     folder = RECIPES / "seventh-weights"
     recipe = read_recipe(folder)
     check_base(recipe, default_directory())
-    swap = run_options(recipe, recipe.runs[0], places(folder))
+    swap = run_options(recipe, recipe.runs[0], folders(folder))
     assert (swap.vqgan, swap.exclude) == (default_directory(), folder / "excluded.csv")
     reasons = set(read_excluded(folder / "excluded.csv").values())
     assert reasons == {"child", "sunglasses", "covered", "painted", "not a photo", "damaged"}
@@ -97,7 +97,7 @@ def test_minutes_are_shared(tmp_path: Path) -> None:
     recipe = read_recipe(folder)
     for whole, wanted in ((None, [6, 2]), (2.0, [1.5, 0.5])):
         assert [
-            run_options(recipe, r, places(folder), whole).minutes for r in recipe.runs
+            run_options(recipe, r, folders(folder), whole).minutes for r in recipe.runs
         ] == wanted
 
 

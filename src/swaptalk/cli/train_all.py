@@ -24,8 +24,8 @@ from swaptalk.training.checkpoint import CONFIG_NAME, load_checkpoint, read_conf
 from swaptalk.training.options import LoopOptions, from_dict, read_json
 from swaptalk.training.recipe import (
     RECIPE_NAME,
-    Places,
     Recipe,
+    RecipeFolders,
     RecipeRun,
     check_base,
     fill,
@@ -77,55 +77,55 @@ def run(options: Options) -> int:
         raise InputError("--minutes must be above 0", remedy="leave it out for the recipe's own")
     recipe = read_recipe(options.recipe)
     out = options.out or Path("runs") / options.recipe.resolve().name
-    places = Places(
+    folders = RecipeFolders(
         options.recipe,
         options.data or out / "dataset",
         out,
         options.base or default_directory(),
         options.footage,
     )
-    check_base(recipe, places.base)
+    check_base(recipe, folders.base)
     # All files are read before anything is started: what is wrong comes out now.
-    planned = [(run, run_options(recipe, run, places, options.minutes)) for run in recipe.runs]
+    planned = [(run, run_options(recipe, run, folders, options.minutes)) for run in recipe.runs]
     for entry, chosen in planned:
         check_same_options(entry, chosen)
-    prepare_data(recipe, places)
+    prepare_data(recipe, folders)
     for entry, chosen in planned:
         train_run(entry, chosen)
-    export(recipe, places, planned)
+    export(recipe, folders, planned)
     return 0
 
 
-def prepare_data(recipe: Recipe, places: Places) -> None:
+def prepare_data(recipe: Recipe, folders: RecipeFolders) -> None:
     """Prepare the recipe's dataset, if that is not done.
 
     Raises:
         InputError: the arguments are wrong, the footage is not given, or the dataset was prepared
             in another way.
     """
-    file, marker = places.recipe / RECIPE_NAME, places.data / PREPARED_NAME
-    wanted = _prepared_with(recipe, places)
+    file, marker = folders.recipe / RECIPE_NAME, folders.data / PREPARED_NAME
+    wanted = _prepared_with(recipe, folders)
     if marker.exists():
         if read_json(marker) != wanted:
             raise InputError(
                 "was prepared in another way than the recipe says",
-                path=places.data,
+                path=folders.data,
                 remedy="name another folder as --data, or use the recipe as it was",
             )
-        print(f"{places.data}: prepared already", flush=True)
+        print(f"{folders.data}: prepared already", flush=True)
         return
-    arguments = fill(recipe.prepare, places.words(), file)
-    prepare.run(from_dict(prepare.Options, {**arguments, "out": str(places.data)}, file))
+    arguments = fill(recipe.prepare, folders.words(), file)
+    prepare.run(from_dict(prepare.Options, {**arguments, "out": str(folders.data)}, file))
     with AtomicFile(marker) as target:
         target.part.write_text(json.dumps(wanted, indent=1) + "\n")
 
 
-def _prepared_with(recipe: Recipe, places: Places) -> dict[str, Any]:
+def _prepared_with(recipe: Recipe, folders: RecipeFolders) -> dict[str, Any]:
     """The recipe's arguments of ``prepare``, and a hash of its list of what to leave out."""
     record: dict[str, Any] = {"prepare": recipe.prepare}
     excluded = recipe.prepare.get("exclude")
     if isinstance(excluded, str):
-        path = Path(fill(excluded, places.words(), places.recipe / RECIPE_NAME))
+        path = Path(fill(excluded, folders.words(), folders.recipe / RECIPE_NAME))
         if not path.is_file():
             raise InputError("is not there", path=path, remedy="correct 'exclude' of the recipe")
         record["excluded"] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -191,15 +191,15 @@ def check_same_options(entry: RecipeRun, options: LoopOptions) -> None:
 
 
 def export(
-    recipe: Recipe, places: Places, planned: Sequence[tuple[RecipeRun, LoopOptions]]
+    recipe: Recipe, folders: RecipeFolders, planned: Sequence[tuple[RecipeRun, LoopOptions]]
 ) -> None:
     """Export the last run of each stage of the bundle, if that is not done."""
     runs = {entry.stage: options.out for entry, options in planned}
     bundled = {stage: folder for stage, folder in runs.items() if stage in BUNDLED}
     if bundled:
-        base, bundle = places.base if recipe.base else None, places.runs / "bundle"
-        folders = {**{stage: places.base for stage in recipe.base}, **bundled}
-        wanted = describe(folders, base)["stages"]
+        base, bundle = folders.base if recipe.base else None, folders.runs / "bundle"
+        stages = {**{stage: folders.base for stage in recipe.base}, **bundled}
+        wanted = describe(stages, base)["stages"]
         made = bundle / BUNDLE_NAME
         if made.exists() and read_json(made)["description"].get("stages") == wanted:
             print(f"{bundle}: exported already")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 
-class Terms:
-    """Collects the losses of one player.
+class LossTerms:
+    """Collects the losses of one optimiser group.
 
     Args:
         weights: weight of each loss by name, or a dataclass whose fields they are.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from swaptalk.losses.adversarial import discriminator_loss, generator_loss
-from swaptalk.losses.terms import Terms
+from swaptalk.losses.terms import LossTerms
 from swaptalk.models.discriminator import frozen_logits
 
 
@@ -22,9 +22,9 @@ def fooling_loss(discriminator: nn.Module, made: Tensor) -> Tensor:
     return generator_loss(frozen_logits(discriminator, made))
 
 
-def judging_terms(discriminator: nn.Module, real: Tensor, made: Tensor) -> Terms:
+def judging_terms(discriminator: nn.Module, real: Tensor, made: Tensor) -> LossTerms:
     """Loss of the discriminator on real and generated pictures; no gradient for the generator."""
-    terms = Terms({"discriminator": 1.0})
+    terms = LossTerms({"discriminator": 1.0})
     logits = discriminator(torch.cat([real, made.detach()]))
     terms.add("discriminator", lambda: discriminator_loss(*logits.chunk(2)))
     return terms

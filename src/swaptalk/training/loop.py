@@ -21,7 +21,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.losses.terms import Terms
+from swaptalk.losses.terms import LossTerms
 from swaptalk.media.image import write_image
 from swaptalk.training.average import WeightAverage
 from swaptalk.training.checkpoint import (
@@ -127,8 +127,8 @@ class Trainer:
             wrapped[name].mark_forward_method(method)
         stage.networks = wrapped
         self._optimizers: dict[str, list[Optimizer]] = {
-            player: [self.fabric.setup_optimizers(o) for o in group]  # type: ignore[misc]
-            for player, group in optimizers.items()
+            group: [self.fabric.setup_optimizers(o) for o in members]  # type: ignore[misc]
+            for group, members in optimizers.items()
         }
 
     def _resume(self) -> None:
@@ -167,8 +167,8 @@ class Trainer:
             load_full_state(network, found.networks[name])
         for name, network in self._average.networks.items():
             load_full_state(network, found.averages[name])
-        for player, group in self._optimizers.items():
-            for optimizer, saved in zip(group, found.optimizers[player], strict=True):
+        for group, members in self._optimizers.items():
+            for optimizer, saved in zip(members, found.optimizers[group], strict=True):
                 rates = [parameters["base_lr"] for parameters in optimizer.param_groups]
                 optimizer.load_state_dict(saved)
                 for parameters, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -181,7 +181,7 @@ class Trainer:
         self.state.networks = {n: full_state(m) for n, m in self._plain.items()}
         self.state.averages = {n: full_state(m) for n, m in self._average.networks.items()}
         self.state.optimizers = {
-            p: [o.state_dict() for o in group] for p, group in self._optimizers.items()
+            group: [o.state_dict() for o in members] for group, members in self._optimizers.items()
         }
         self.state.extra = self.stage.extra_state()
         save_checkpoint(self.options.out, self.state)
@@ -243,11 +243,11 @@ class Trainer:
         )
 
     def _step(self, batches: Prefetcher[Batch]) -> None:
-        """Run one optimiser step of every player."""
+        """Run one optimiser step of every group."""
         options = self.options
         factor = self._schedule.factor(self.state.step, self._used)
-        for group in self._optimizers.values():
-            for optimizer in group:
+        for members in self._optimizers.values():
+            for optimizer in members:
                 for parameters in optimizer.param_groups:
                     parameters["lr"] = parameters["base_lr"] * factor
         for part in range(options.accumulate):
@@ -257,42 +257,40 @@ class Trainer:
                 [options.seed, self.fabric.global_rank, number, 1]
             ).generate_state(1)[0]
             torch.manual_seed(int(seed))
-            for player, terms in self.stage.play(batch, self.state.step):
-                self._check(terms, batch, player)
-                with self._synchronised(player, part == options.accumulate - 1):
+            for group, terms in self.stage.training_step(batch, self.state.step):
+                self._check(terms, batch, group)
+                with self._synchronised(group, part == options.accumulate - 1):
                     self.fabric.backward(terms.total / options.accumulate)
-                self._note(player, terms)
-        for player, group in self._optimizers.items():
-            norm = self._clip(player)
+                self._note(group, terms)
+        for group, members in self._optimizers.items():
+            norm = self._clip(group)
             if not math.isfinite(norm):
-                self._abort(batch, f"the {player}'s gradient", {})
-            for optimizer in group:
+                self._abort(batch, f"the {group}'s gradient", {})
+            for optimizer in members:
                 optimizer.step()
                 optimizer.zero_grad()
-            self._pend(f"{player}_gradient", norm)
+            self._pend(f"{group}_gradient", norm)
         self._average.update(self._plain, self.state.step + 1)
 
     @contextlib.contextmanager
-    def _synchronised(self, player: str, last: bool) -> Iterator[None]:
+    def _synchronised(self, group: str, last: bool) -> Iterator[None]:
         """Exchange gradients between processes only with the last accumulated batch."""
         with contextlib.ExitStack() as stack:
-            for name in self.stage.players()[player]:
+            for name in self.stage.groups()[group]:
                 network: Any = self.stage.networks[name]  # by now wrapped by Fabric
                 stack.enter_context(self.fabric.no_backward_sync(network, enabled=not last))
             yield
 
-    def _clip(self, player: str) -> float:
-        """Clip the gradient of a player's networks; return its norm before."""
-        weights = [
-            p for name in self.stage.players()[player] for p in self._plain[name].parameters()
-        ]
+    def _clip(self, group: str) -> float:
+        """Clip the gradient of a group's networks; return its norm before."""
+        weights = [p for name in self.stage.groups()[group] for p in self._plain[name].parameters()]
         limit = self.options.clip or math.inf
         return float(nn.utils.clip_grad_norm_([p for p in weights if p.grad is not None], limit))
 
-    def _check(self, terms: Terms, batch: Batch, player: str) -> None:
+    def _check(self, terms: LossTerms, batch: Batch, group: str) -> None:
         if not bool(torch.isfinite(terms.total)):
             self._abort(
-                batch, f"the {player}'s loss", {k: float(v) for k, v in terms.values.items()}
+                batch, f"the {group}'s loss", {k: float(v) for k, v in terms.values.items()}
             )
 
     def _abort(self, batch: Batch, what: str, losses: dict[str, float]) -> None:
@@ -307,7 +305,7 @@ class Trainer:
             "last checkpoint",
         )
 
-    def _note(self, player: str, terms: Terms) -> None:
+    def _note(self, group: str, terms: LossTerms) -> None:
         for name, value in terms.values.items():
             self._pend(name, float(value))
 

@@ -58,7 +58,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Places:
+class RecipeFolders:
     """Folders that a recipe works with."""
 
     recipe: Path
@@ -171,7 +171,7 @@ def fill(value: Any, words: Mapping[str, str], path: Path) -> Any:
 
 
 def run_options(
-    recipe: Recipe, run: RecipeRun, places: Places, minutes: float | None = None
+    recipe: Recipe, run: RecipeRun, folders: RecipeFolders, minutes: float | None = None
 ) -> LoopOptions:
     """Read the options of a run: ``RUN.json`` with placeholders filled in, the run's part of the
     minutes, and the earlier runs that its stage needs.
@@ -179,14 +179,14 @@ def run_options(
     Args:
         recipe: what `read_recipe` returned.
         run: one of its runs.
-        places: folders.
+        folders: folders.
         minutes: of all runs together; None: the recipe's.
 
     Raises:
         InputError: the file is missing or wrong, the run has no end, or a stage that it needs comes
             neither before it nor from the base.
     """
-    path = places.recipe / f"{run.name}.json"
+    path = folders.recipe / f"{run.name}.json"
     values = read_json(path)
     taken = [name for name in SET_BY_COMMAND if name in values]
     if taken:
@@ -197,14 +197,14 @@ def run_options(
         )
     whole = recipe.minutes if minutes is None else minutes
     values = {
-        **fill(values, places.words(), path),
-        "out": str(places.runs / run.name),
-        "data": str(places.data),
+        **fill(values, folders.words(), path),
+        "out": str(folders.runs / run.name),
+        "data": str(folders.data),
         "minutes": whole * run.share / sum(other.share for other in recipe.runs),
     }
     for name in _stages_needed(run.stage):
         if name not in values:
-            values[name] = _provider(name, recipe, run, places)
+            values[name] = _provider(name, recipe, run, folders)
     options = from_dict(options_of(run.stage), values, path)
     try:
         options.check()
@@ -219,7 +219,7 @@ def _stages_needed(stage: str) -> list[str]:
     return [f.name for f in fields if f.name in STAGES and f.default is not None]
 
 
-def _provider(stage: str, recipe: Recipe, before: RecipeRun, places: Places) -> str:
+def _provider(stage: str, recipe: Recipe, before: RecipeRun, folders: RecipeFolders) -> str:
     """Folder of the last run of a stage before another run, or the base bundle.
 
     Raises:
@@ -227,11 +227,11 @@ def _provider(stage: str, recipe: Recipe, before: RecipeRun, places: Places) -> 
     """
     for run in reversed(recipe.runs[: recipe.runs.index(before)]):
         if run.stage == stage:
-            return str(places.runs / run.name)
+            return str(folders.runs / run.name)
     if stage in recipe.base:
-        return str(places.base)
+        return str(folders.base)
     raise InputError(
         f"{before.name} needs a run of {stage}, and none comes before it",
-        path=places.recipe / RECIPE_NAME,
+        path=folders.recipe / RECIPE_NAME,
         remedy=f"add one, or name a run as '{stage}' in {before.name}.json",
     )

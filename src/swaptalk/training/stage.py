@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from swaptalk.losses.terms import Terms
+from swaptalk.losses.terms import LossTerms
 from swaptalk.training.options import LoopOptions
 
 Batch = dict[str, Tensor]
@@ -41,7 +41,8 @@ class Stage(ABC):
         averaged: names of the networks with an exponential moving average, which is what gets
             exported.
         frozen: networks that only take part; the loop moves them to the device.
-        methods: methods of networks, beside ``forward``, that ``play`` calls: (network, method).
+        methods: methods of networks, beside ``forward``, that `training_step` calls: (network,
+            method).
         autocast: context of the run's precision for frozen networks; the wrapped ones enter it by
             themselves. Never held while yielding.
         device: where the networks run; the loop sets it.
@@ -63,19 +64,22 @@ class Stage(ABC):
 
     @abstractmethod
     def optimizers(self) -> dict[str, list[Optimizer]]:
-        """Optimisers of each player; a player's networks are named by `players`."""
+        """Optimisers by group, such as ``generator`` and ``discriminator``; `groups` names their
+        networks.
+        """
 
     @abstractmethod
-    def players(self) -> dict[str, tuple[str, ...]]:
-        """Names of the networks that each player's losses train."""
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Names of the networks that each group's losses train."""
 
     @abstractmethod
     def batch(self, rng: np.random.Generator) -> Batch:
         """Make a batch on the CPU from ``rng`` alone; called from several threads at once."""
 
     @abstractmethod
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
-        """Yield the losses of each player; the loop runs each backward pass before the next.
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
+        """Yield the losses of each optimiser group; the loop runs each backward pass before the
+        next.
 
         Random numbers come from PyTorch's generator, which the loop seeds for each batch.
 
@@ -89,7 +93,7 @@ class Stage(ABC):
         """Evaluate the averaged networks on validation people, without gradients."""
 
     def compile(self) -> None:
-        """Compile what `play` runs most; the default compiles every network."""
+        """Compile what `training_step` runs most; the default compiles every network."""
         for network in self.networks.values():
             network.compile()
 

@@ -21,7 +21,7 @@ from swaptalk.data.latents import LatentCache
 from swaptalk.data.speech import ClipWindow, WindowSampler, mel_window
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
-from swaptalk.losses.terms import Terms
+from swaptalk.losses.terms import LossTerms
 from swaptalk.models.expert import ExpertConfig, VQLipExpert
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
@@ -119,7 +119,7 @@ class ExpertStage(Stage):
             wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set")
         )
 
-    def players(self) -> dict[str, tuple[str, ...]]:
+    def groups(self) -> dict[str, tuple[str, ...]]:
         """The expert alone."""
         return {"expert": ("expert",)}
 
@@ -168,7 +168,7 @@ class ExpertStage(Stage):
     def _sound(self, window: ClipWindow, shift: int = 0) -> NDArray[np.float32]:
         return expert_mel(self._dataset, window.item, window.start + shift, self.options.model)
 
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Compare every window with every sound of the batch and with its own sound shifted."""
         expert: Any = self.networks["expert"]
         shifted = batch["shifted"]
@@ -180,7 +180,7 @@ class ExpertStage(Stage):
             (lips[:, None] * heard[count:].reshape(count, -1, heard.shape[1])).sum(dim=-1)
         )
         own = F.softplus(-matching.diagonal()).mean()
-        terms = Terms(self.options.weights)
+        terms = LossTerms(self.options.weights)
         terms.add("others", lambda: own + F.softplus(matching[~batch["near"]]).mean())
         terms.add("shifted", lambda: own + F.softplus(off).mean())
         terms.note("pair_accuracy", (matching.diagonal()[:, None] > off).float().mean())

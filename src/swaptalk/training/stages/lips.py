@@ -34,7 +34,7 @@ from swaptalk.faces.geometry.lip_view import (
 from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.topology import LIPS, MIRROR
 from swaptalk.losses.landmarks import landmark_loss, lip_openings, opening_loss
-from swaptalk.losses.terms import Terms
+from swaptalk.losses.terms import LossTerms
 from swaptalk.models.lips import LipConfig, LipModel
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
@@ -121,7 +121,7 @@ class LipStage(Stage):
         wanted = [*self._photos, *self._clips, *self._judged]
         self._labels.build(wanted, LipTeacher(self.options.teacher), announce("asking the teacher"))
 
-    def players(self) -> dict[str, tuple[str, ...]]:
+    def groups(self) -> dict[str, tuple[str, ...]]:
         """The network alone."""
         return {"lips": ("lips",)}
 
@@ -182,10 +182,10 @@ class LipStage(Stage):
         )
         return _weathered(lip_view(picture, region), rng), to_view(lips, region)
 
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """The teacher's points and openings."""
         made = self.networks["lips"](batch["views"])
-        terms = Terms(self.options.weights)
+        terms = LossTerms(self.options.weights)
         terms.add("points", lambda: landmark_loss(made, batch["points"]))
         terms.add("opening", lambda: opening_loss(made, batch["points"]))
         yield "lips", terms

@@ -31,7 +31,7 @@ from swaptalk.losses.lpips import LPIPS
 from swaptalk.losses.motion import correlation_loss, spread_loss, token_loss, velocity_loss
 from swaptalk.losses.mouth import mouth, mouth_loss, mouth_perceptual_loss
 from swaptalk.losses.sync import sync_loss
-from swaptalk.losses.terms import Terms
+from swaptalk.losses.terms import LossTerms
 from swaptalk.media.mel import MELS_PER_PICTURE
 from swaptalk.models.audio import AudioConfig, MelEncoder
 from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
@@ -238,7 +238,7 @@ class LipSyncStage(Stage):
         scale = {name: value.tolist() for name, value in vars(statistics).items()}
         return {"motion": scale, "lips": self._motion.fingerprint}
 
-    def players(self) -> dict[str, tuple[str, ...]]:
+    def groups(self) -> dict[str, tuple[str, ...]]:
         """Picture side, sound side and discriminator."""
         judge = {"discriminator": ("discriminator",)} if "discriminator" in self.networks else {}
         return {"picture": ("lipsync",), "speech": ("audio",), **judge}
@@ -274,7 +274,7 @@ class LipSyncStage(Stage):
             **{f"speech_{name}": value for name, value in speech.items()},
         }
 
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Move mouths as measured, or as heard; predict motion from sound; then let the
         discriminator compare.
         """
@@ -284,7 +284,7 @@ class LipSyncStage(Stage):
         yield "picture", self._picture_terms(batch, made, faces, step)
         predicted = self.networks["audio"](batch["speech_mel"])
         real, known = batch["speech_tokens"], batch["speech_known"]
-        terms = Terms(self.options.speech)
+        terms = LossTerms(self.options.speech)
         terms.add("token", lambda: token_loss(predicted, real, known))
         terms.add("velocity", lambda: velocity_loss(predicted, real, known))
         terms.add("correlation", lambda: correlation_loss(predicted, real, known))
@@ -349,9 +349,9 @@ class LipSyncStage(Stage):
 
     def _picture_terms(
         self, batch: Batch, made: Tensor, faces: tuple[Tensor, Tensor] | None, step: int
-    ) -> Terms:
+    ) -> LossTerms:
         options, target = self.options, batch["target"]
-        terms = Terms(options.weights)
+        terms = LossTerms(options.weights)
         half = target.shape[3] // 2
         lower = made[:, :, :, half:]
         terms.add(

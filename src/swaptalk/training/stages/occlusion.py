@@ -26,7 +26,7 @@ from swaptalk.errors import InputError
 from swaptalk.faces.editing.mask import face_mask
 from swaptalk.faces.editing.occlusion import GRID_SIZE, VIEW_SIZE
 from swaptalk.losses.occlusion import cell_loss, overlap_loss
-from swaptalk.losses.terms import Terms
+from swaptalk.losses.terms import LossTerms
 from swaptalk.models.occlusion import OcclusionConfig, OcclusionModel
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
@@ -107,7 +107,7 @@ class OcclusionStage(Stage):
         sets = self.options.photo_sets
         return [i for i in items if i.kind != "photo" or not sets or i.name.startswith(sets)]
 
-    def players(self) -> dict[str, tuple[str, ...]]:
+    def groups(self) -> dict[str, tuple[str, ...]]:
         """The network alone."""
         return {"occlusion": ("occlusion",)}
 
@@ -167,10 +167,10 @@ class OcclusionStage(Stage):
         points = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         return np.asarray(view, np.uint8), np.asarray(points, np.float32)
 
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """What was drawn."""
         logits = self.networks["occlusion"](batch["views"])
-        terms = Terms(self.options.weights)
+        terms = LossTerms(self.options.weights)
         terms.add("cells", lambda: cell_loss(logits, batch["covered"], batch["weight"]))
         terms.add("overlap", lambda: overlap_loss(logits, batch["covered"], batch["weight"]))
         yield "occlusion", terms

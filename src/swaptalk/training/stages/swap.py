@@ -25,7 +25,7 @@ from swaptalk.data.triplets import Triplet, TripletCache, TripletMaker, face_are
 from swaptalk.errors import InputError
 from swaptalk.losses.answer import answer_loss, answer_picture_loss
 from swaptalk.losses.perceptual import face_windows
-from swaptalk.losses.terms import Terms
+from swaptalk.losses.terms import LossTerms
 from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
 from swaptalk.models.identity import SFace
 from swaptalk.models.swap import SwapConfig, SwapTransformer
@@ -183,7 +183,7 @@ class SwapStage(Stage):
                 "no triplet with an answer", path=self.options.data, remedy="raise --triplets"
             )
 
-    def players(self) -> dict[str, tuple[str, ...]]:
+    def groups(self) -> dict[str, tuple[str, ...]]:
         """Transformer and discriminator."""
         return {name: (name,) for name in self.networks}
 
@@ -257,10 +257,10 @@ class SwapStage(Stage):
     def _direction(self, item: Item) -> Tensor:
         return torch.tensor(self._identity.get(item.name, np.zeros(128, np.float32)))
 
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Correct all composites, decode some, then let the discriminator compare."""
         result: Tensor = self.networks["swap"](batch["composite"], batch["mask"], batch["photo"])
-        terms, weights = Terms(self.options.weights), self.options.weights
+        terms, weights = LossTerms(self.options.weights), self.options.weights
         weight = batch["weight"]
         terms.add("latent", lambda: answer_loss(result, batch["answer"], batch["area"], weight))
         judging = "discriminator" in self.networks and step >= self.options.adversarial_from
@@ -284,7 +284,7 @@ class SwapStage(Stage):
                 judging_terms(self.networks["discriminator"], batch["real"], faces),
             )
 
-    def _add_picture_terms(self, terms: Terms, faces: Tensor, batch: Batch) -> None:
+    def _add_picture_terms(self, terms: LossTerms, faces: Tensor, batch: Batch) -> None:
         """Losses of decoded results against real pictures and the person's identity."""
         perceptual: Any = self.frozen.get("perceptual")
         wanted, weight = batch["picture"], batch["weight"]

@@ -26,7 +26,7 @@ from swaptalk.data.speech import ClipWindow, WindowSampler, mel_window
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 from swaptalk.faces.geometry.mouth_view import VIEW_HEIGHT, VIEW_WIDTH
-from swaptalk.losses.terms import Terms
+from swaptalk.losses.terms import LossTerms
 from swaptalk.metrics.own_sync import OwnSyncScorer
 from swaptalk.metrics.sync_offset import SyncScore
 from swaptalk.models.sync_scorer import SyncScorerConfig, SyncScorerNetwork
@@ -138,7 +138,7 @@ class SyncScorerStage(Stage):
             self.options.sharpness,
         )
 
-    def players(self) -> dict[str, tuple[str, ...]]:
+    def groups(self) -> dict[str, tuple[str, ...]]:
         """The network alone."""
         return {"scorer": ("scorer",)}
 
@@ -169,7 +169,7 @@ class SyncScorerStage(Stage):
         start = segment.start - self._offsets.get(segment.item.name, 0)
         return mel_window(self._dataset.mel(segment.item), start, self.options.frames)
 
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """In every segment, each window's partner must be found among all windows (InfoNCE, van den
         Oord et al. 2018).
 
@@ -182,7 +182,7 @@ class SyncScorerStage(Stage):
         distance = (right[:, None] - right[None]).abs()
         logits = logits.masked_fill((distance > 0) & (distance <= NEAR), -torch.inf)
         target = right.expand(len(logits), -1)
-        terms = Terms(self.options.weights)
+        terms = LossTerms(self.options.weights)
         terms.add("lips", lambda: F.cross_entropy(logits.transpose(1, 2), target))
         terms.add("sound", lambda: F.cross_entropy(logits, target))
         terms.note("found", ((logits.argmax(dim=2) - target).abs() <= NEAR + 1).float().mean())

@@ -19,7 +19,7 @@ from swaptalk.errors import InputError
 from swaptalk.losses.identity import directions, identity_loss
 from swaptalk.losses.lpips import LPIPS
 from swaptalk.losses.reconstruction import ReconstructionLoss, coarse_loss
-from swaptalk.losses.terms import Terms
+from swaptalk.losses.terms import LossTerms
 from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
 from swaptalk.models.identity import SFace
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
@@ -129,7 +129,7 @@ class VQGANStage(Stage):
         )
         self._judges: dict[str, nn.Module] | None = None
 
-    def players(self) -> dict[str, tuple[str, ...]]:
+    def groups(self) -> dict[str, tuple[str, ...]]:
         """Autoencoder and discriminator."""
         return {name: (name,) for name in self.networks}
 
@@ -163,13 +163,13 @@ class VQGANStage(Stage):
         """Augmented faces (N, 3, 256, 256)."""
         return {"faces": augment(to_tensor(self._sampler.draw(rng, self.options.batch_size)), rng)}
 
-    def play(self, batch: Batch, step: int) -> Iterator[tuple[str, Terms]]:
+    def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Reconstruct, then let the discriminator compare."""
         options, faces = self.options, batch["faces"].contiguous(memory_format=torch.channels_last)
         quantizing = options.decoder_only or step >= options.quantize_from
         result = self.networks["vqgan"](faces, options.quantized_share if quantizing else 0.0)
         picture: Tensor = result.picture
-        terms = Terms(options.weights)
+        terms = LossTerms(options.weights)
         terms.add("reconstruction", lambda: self._frozen("reconstruction")(picture, faces))
         terms.add("coarse", lambda: coarse_loss(picture, faces))
         with self.autocast():

@@ -38,6 +38,9 @@ class PoolingNetworks:
         blocks = crops.reshape(len(crops), 16, 16, 16, 16, 3).mean(axis=(2, 4)) / 255
         return blocks.transpose(0, 3, 1, 2).astype(np.float32)
 
+    def encode_upper(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.encode(crops)[:, :, :8]
+
     def quantize(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
         return np.rint(latents * 255).astype(np.uint8)
 

@@ -62,6 +62,10 @@ class Networks(Protocol):
         """Aligned crops (N, 256, 256, 3) to latents before quantisation."""
         ...
 
+    def encode_upper(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return rows 0..7 (N, C, 8, 16) of what `encode` makes, for half of its cost."""
+        ...
+
     def quantize(self, latents: Latents) -> Codes:
         """Latents to codes (N, heads, 16, 16)."""
         ...

@@ -160,12 +160,21 @@ class FaceGenerator:
         if missing:
             crops = np.stack([self.analysis.crop(frame, pictures[frame]) for frame in missing])
             for frame, new in zip(
-                missing, self._networks.quantize(self._networks.encode(crops)), strict=True
+                missing, self._networks.quantize(self._encoded(crops)), strict=True
             ):
                 # In memory as the store gives them: sums round alike.
                 codes[frame] = np.ascontiguousarray(new)
                 self._codes.put(frame, new)
         return [known for known in codes.values() if known is not None]
+
+    def _encoded(self, crops: NDArray[np.uint8]) -> Latents:
+        """Latents of crops. Below a mouth that is made anew they are 0: the lip-sync reads the
+        upper half only.
+        """
+        if self._motion is None:
+            return self._networks.encode(crops)
+        upper = self._networks.encode_upper(crops)
+        return np.concatenate([upper, np.zeros_like(upper)], axis=2)
 
     def swapped(
         self,

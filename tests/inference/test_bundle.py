@@ -1,0 +1,39 @@
+"""The networks that come with the package, called as the pipeline calls them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from swaptalk.inference.bundle import ModelBundle
+
+
+@pytest.fixture(scope="module")
+def bundle() -> ModelBundle:
+    return ModelBundle.from_pretrained(threads=1)
+
+
+def pictures(count: int) -> np.ndarray:
+    """Smooth noise uint8 (count, 256, 256, 3)."""
+    noise = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), np.uint8)
+    return np.stack([cv2.resize(one, (256, 256), interpolation=cv2.INTER_CUBIC) for one in noise])
+
+
+@pytest.mark.parametrize("count", (1, 2, 3))
+def test_upper_halves_alone_are_those_of_whole_faces_to_the_bit(
+    bundle: ModelBundle, count: int
+) -> None:
+    crops = pictures(count)
+    whole = bundle.encode(crops)
+    assert np.array_equal(bundle.encode_upper(crops), whole[:, :, :8])
+    crops[:, 128:] = 0  # what is below does not matter
+    assert np.array_equal(bundle.encode_upper(crops), whole[:, :, :8])
+
+
+def test_the_lip_sync_reads_only_the_upper_half_of_its_target(bundle: ModelBundle) -> None:
+    latents = bundle.encode(pictures(2))
+    motion = np.repeat(bundle.silent_motion[None, None], bundle.motion_window, axis=1)
+    made = bundle.lipsync(latents[:1], latents[1:], motion)
+    latents[:1, :, 8:] = 0
+    assert np.array_equal(bundle.lipsync(latents[:1], latents[1:], motion), made)

@@ -22,14 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.assets.catalogue import resolve
-from swaptalk.data.lip_labels import LipTeacher
+from swaptalk.data.teacher_labels import LandmarkTeacher
 from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.detection.landmarks import FaceMesh
 from swaptalk.faces.detection.lips import LipNetwork
 from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS, measure_motion
 from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.smooth import smooth_points
-from swaptalk.faces.geometry.topology import LIPS
+from swaptalk.faces.geometry.topology import LIPS, POINT_COUNT
 from swaptalk.media.audio import read_audio
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.metrics.bootstrap import bootstrap_mean
@@ -64,7 +64,7 @@ class Networks:
         self.analyser = FaceAnalyser(progress=False)
         self.mesh = FaceMesh(resolve("face-mesh"), refine_lips=False)
         self.lips = LipNetwork()
-        self.teacher = LipTeacher(SHARED / "models" / "face_landmarks_detector.tflite")
+        self.teacher = LandmarkTeacher(SHARED / "models" / "face_landmarks_detector.tflite")
 
 
 def measure(path: Path, seconds: float, networks: Networks) -> Clip | None:
@@ -81,7 +81,7 @@ def measure(path: Path, seconds: float, networks: Networks) -> Clip | None:
             region = CropRegion.around_points(found.xy)
             meshes.append(networks.mesh(frame, region).points)
             refined.append(networks.lips(frame, meshes[-1]))
-            points.append(networks.teacher(frame, region))
+            points.append(networks.teacher(frame, region)[:POINT_COUNT])
             low, high = (
                 found.xy[LIPS].min(axis=0).astype(int),
                 found.xy[LIPS].max(axis=0).astype(int) + 1,

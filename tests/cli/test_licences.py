@@ -37,6 +37,7 @@ def test_json_has_sums_of_the_weights(capsys: pytest.CaptureFixture[str]) -> Non
         package = Path(swaptalk.__file__).parent
         instruments = (
             package / "faces" / "detection" / "lips.onnx",
+            package / "faces" / "editing" / "eyes.onnx",
             package / "faces" / "editing" / "occlusion.onnx",
             package / "metrics" / "sync_scorer.safetensors",
         )

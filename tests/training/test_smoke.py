@@ -44,7 +44,9 @@ TEACHER = Path(os.environ.get("SWAPTALK_SHARED", Path(__file__).parents[3] / "sh
     "models/face_landmarks_detector.tflite"
 )
 RECIPE = Path(__file__).parents[2] / "recipes" / "tiny"
-STAGES = ("vqgan", "expert", "swap", "sync-scorer", "lipsync", "lips")
+STAGES = ("vqgan", "expert", "swap", "sync-scorer", "lipsync", "lips", "eyes")
+#: Stages that learn from a teacher's file.
+TAUGHT = ("lips", "eyes")
 STEPS = 4
 #: Largest relative difference of a number between two runs of the same steps, written with six
 #: digits. Other batches differ by tens of per cent.
@@ -152,9 +154,9 @@ def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
 
     def arguments(stage: str, out: Path) -> list[str]:
         needed = (
-            [] if stage in ("vqgan", "lips", "sync-scorer") else ["--vqgan", str(train("vqgan"))]
+            [] if stage in ("vqgan", "sync-scorer", *TAUGHT) else ["--vqgan", str(train("vqgan"))]
         )
-        needed += ["--teacher", str(TEACHER)] if stage == "lips" else []
+        needed += ["--teacher", str(TEACHER)] if stage in TAUGHT else []
         needed += ["--expert", str(train("expert"))] if stage == "lipsync" else []
         options = ["--config", str(RECIPE / f"{stage}.json"), *needed, "--data", str(home / "data")]
         return ["train", stage, *options, "--out", str(out)]
@@ -259,7 +261,7 @@ def teacher() -> Path:
 def test_a_stage_trains_and_a_killed_one_has_the_same_curve(
     stage: str, run: Callable[..., Path], request: pytest.FixtureRequest
 ) -> None:
-    if stage == "lips":
+    if stage in TAUGHT:
         request.getfixturevalue("teacher")
     whole = rows(run(stage) / "log.csv")
     assert len(whole) == STEPS
@@ -377,7 +379,7 @@ def test_a_lip_network_is_exported_and_measures(
     teacher: Path, run: Callable[..., Path], tmp_path: Path
 ) -> None:
     from swaptalk.faces.detection.lips import LipNetwork
-    from swaptalk.faces.geometry.lip_view import from_view, lip_region, lip_view
+    from swaptalk.faces.geometry.part_view import from_view, lip_region, part_view
     from swaptalk.faces.geometry.topology import LIPS, canonical_crop_mesh
     from swaptalk.training.pretrained import load_network
 
@@ -387,11 +389,33 @@ def test_a_lip_network_is_exported_and_measures(
     mesh = np.pad(canonical_crop_mesh(), ((0, 0), (0, 1)))
     refined = LipNetwork(file)(image, mesh)
     region = lip_region(mesh)
-    views = torch.from_numpy(lip_view(image, region)[None])
+    views = torch.from_numpy(part_view(image, region)[None])
     expected = from_view(load_network("lips", run("lips"))(views)[0].numpy(), region)
     assert np.abs(refined[LIPS, :2] - expected).max() < 0.05  # weights in fp16
     others = np.setdiff1d(np.arange(468), LIPS)
     assert np.array_equal(refined[others], mesh[others])
+
+
+def test_an_eye_network_is_exported_and_measures(
+    teacher: Path, run: Callable[..., Path], tmp_path: Path
+) -> None:
+    from swaptalk.faces.editing.eye_network import EyeNetwork
+    from swaptalk.faces.geometry.part_view import eye_region, from_view, part_view
+    from swaptalk.faces.geometry.topology import canonical_crop_mesh
+    from swaptalk.training.pretrained import load_network
+
+    file = tmp_path / "eyes.onnx"
+    assert main(["export", str(run("eyes")), "--out", str(file)]) == 0
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+    mesh = np.pad(canonical_crop_mesh(), ((0, 0), (0, 1)))
+    right, left = EyeNetwork(file)(image, mesh)
+    regions = [eye_region(mesh, eye) for eye in (0, 1)]
+    views = [part_view(image, region) for region in regions]
+    views[1] = views[1][:, ::-1]
+    points = load_network("eyes", run("eyes"))(torch.from_numpy(np.stack(views))).numpy()
+    points[1, :, 0] *= -1
+    assert np.abs(right - from_view(points[0], regions[0])).max() < 0.05  # weights in fp16
+    assert np.abs(left - from_view(points[1], regions[1])).max() < 0.05
 
 
 def test_a_teacher_that_is_none_is_refused(

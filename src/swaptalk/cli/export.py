@@ -9,6 +9,7 @@ import tyro
 
 from swaptalk.errors import InputError
 from swaptalk.export.package import (
+    export_eyes,
     export_lips,
     export_occlusion,
     export_runs,
@@ -20,6 +21,7 @@ from swaptalk.training.checkpoint import read_config
 SINGLE = {
     "sync-scorer": export_sync_scorer,
     "lips": export_lips,
+    "eyes": export_eyes,
     "occlusion": export_occlusion,
 }
 
@@ -29,7 +31,7 @@ class Options:
     """Turn finished runs into a bundle for 'swaptalk generate --models' and check its results.
 
     Needs runs of vqgan, swap and lipsync. A run of sync-scorer alone becomes a file for
-    'swaptalk evaluate --sync-scorer', a run of lips or occlusion the package's
+    'swaptalk evaluate --sync-scorer', a run of lips, eyes or occlusion the package's
     network of that name.
     """
 

@@ -26,6 +26,7 @@ from swaptalk.data.store import decode_picture, encode_picture
 from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
 from swaptalk.faces.editing.face_composite import (
+    MASK_FADE,
     CompositeOptions,
     FaceComposite,
     FacePhoto,
@@ -58,7 +59,7 @@ _LEAST_TURNED = 0.8
 MASK_SIZE = 16 * MASK_DETAIL
 #: To be raised whenever triplets are made in another way: those of an earlier version are then not
 #: mixed with new ones.
-_VERSION = 1
+_VERSION = 2
 #: Triplets in one file of the cache.
 CHUNK = 256
 
@@ -191,9 +192,9 @@ class TripletMaker:
             photo = FacePhoto(relight(photo.crop, rng), photo.mesh)
         wide = rng.random() < 0.5
         options = CompositeOptions(
-            fade=float(rng.uniform(0.008, 0.03)) if wide else 0.04,
+            fade=float(rng.uniform(0.008, 0.03)) if wide else MASK_FADE,
             points=np.arange(POINT_COUNT) if wide and rng.random() < 0.5 else None,
-            source_eyes=bool(rng.random() < 0.1),
+            own_eyes=bool(rng.random() < 0.6),
             relight=bool(rng.random() < 0.85),
             glasses=False if face.has_glasses is False and rng.random() < 0.8 else None,
         )
@@ -218,7 +219,7 @@ class TripletMaker:
         wearer = FacePhoto(target, mesh)
         shape = 1.0 if rng.random() < 0.85 else float(rng.uniform(0, 1))
         options = CompositeOptions(
-            fade=0.04 if rng.random() < 0.8 else float(rng.uniform(0.02, 0.05)),
+            fade=MASK_FADE if rng.random() < 0.8 else float(rng.uniform(0.02, 0.05)),
             glasses=True if rng.random() < 0.08 else None,
         )
         difference = shape_difference([photo], wearer.shape, shape)

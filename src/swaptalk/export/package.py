@@ -22,10 +22,10 @@ from swaptalk.export.bundle import export_bundle, save_graph
 from swaptalk.export.graphs import GraphSpec
 from swaptalk.export.parity import TOLERANCE, measure_parity
 from swaptalk.faces.editing import occlusion
-from swaptalk.faces.geometry import lip_view
+from swaptalk.faces.geometry import part_view
 from swaptalk.inference.validate import BUNDLE_NAME
-from swaptalk.models.lips import LipModel
 from swaptalk.models.occlusion import OcclusionModel
+from swaptalk.models.part_points import PartPointModel
 from swaptalk.models.sync_scorer import SyncScorerNetwork
 from swaptalk.models.weights import save_weights
 from swaptalk.storage.files import AtomicFile
@@ -135,16 +135,26 @@ def export_sync_scorer(run: Path, out: Path) -> None:
 
 
 def export_lips(run: Path, out: Path) -> None:
-    """Write the lip network of a run as one ONNX file, its weights in fp16 inside, computing in
+    """Write the lip network of a run, see `_export_part_points`."""
+    _export_part_points("lips", run, out)
+
+
+def export_eyes(run: Path, out: Path) -> None:
+    """Write the eye network of a run, see `_export_part_points`."""
+    _export_part_points("eyes", run, out)
+
+
+def _export_part_points(name: str, run: Path, out: Path) -> None:
+    """Write a landmark network of a run as one ONNX file, its weights in fp16 inside, computing in
     float32.
 
     Raises:
         InputError: it is the run of another stage, or has no checkpoint yet.
     """
-    network: LipModel = load_network("lips", run)
-    views = torch.zeros(2, lip_view.VIEW_SIZE, lip_view.VIEW_SIZE, 3, dtype=torch.uint8)
+    network: PartPointModel = load_network(name, run)
+    views = torch.zeros(2, part_view.VIEW_SIZE, part_view.VIEW_SIZE, 3, dtype=torch.uint8)
     spec = GraphSpec(
-        "lips", lambda module: module, {"views": views}, ("points",), {"views": {0: "faces"}}
+        name, lambda module: module, {"views": views}, ("points",), {"views": {0: "faces"}}
     )
     with _quiet_exporter(), AtomicFile(out) as file:
         save_graph(network, spec, file.part)

@@ -20,6 +20,7 @@ from swaptalk.losses.lpips import LPIPS
 from swaptalk.losses.perceptual import LPIPS_STAGES, PerceptualLoss
 from swaptalk.models.audio import AudioConfig, MelEncoder
 from swaptalk.models.expert import ExpertConfig, VQLipExpert
+from swaptalk.models.eyes import EyeConfig, EyeModel
 from swaptalk.models.lips import LipConfig, LipModel
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.occlusion import OcclusionConfig, OcclusionModel
@@ -39,6 +40,7 @@ NETWORKS: dict[str, tuple[str, str, type, type[nn.Module]]] = {
     "lipsync": ("lipsync", "model", LipSyncConfig, LipSync),
     "audio": ("lipsync", "audio", AudioConfig, MelEncoder),
     "lips": ("lips", "model", LipConfig, LipModel),
+    "eyes": ("eyes", "model", EyeConfig, EyeModel),
     "occlusion": ("occlusion", "model", OcclusionConfig, OcclusionModel),
     "scorer": ("sync-scorer", "model", SyncScorerConfig, SyncScorerNetwork),
 }

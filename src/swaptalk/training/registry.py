@@ -51,6 +51,12 @@ STAGES: dict[str, StageEntry] = {
         "LipOptions",
         "LipStage",
     ),
+    "eyes": StageEntry(
+        "the network that measures eyes",
+        "swaptalk.training.stages.eyes",
+        "EyeOptions",
+        "EyeStage",
+    ),
     "occlusion": StageEntry(
         "the network that finds what lies in front of a face",
         "swaptalk.training.stages.occlusion",

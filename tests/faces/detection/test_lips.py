@@ -4,12 +4,12 @@ import numpy as np
 from swaptalk.assets.catalogue import resolve
 from swaptalk.faces.detection.landmarks import FaceMesh
 from swaptalk.faces.geometry.align import Alignment
-from swaptalk.faces.geometry.lip_view import (
+from swaptalk.faces.geometry.part_view import (
     REGION_SIDE,
     VIEW_SIZE,
     from_view,
     lip_region,
-    lip_view,
+    part_view,
     to_view,
 )
 from swaptalk.faces.geometry.region import CropRegion
@@ -54,7 +54,7 @@ def test_the_region_follows_size_and_turn_of_the_face_and_holds_its_lips() -> No
 def test_the_view_shows_the_region() -> None:
     image = np.zeros((200, 200, 3), np.uint8)
     cv2.rectangle(image, (80, 90), (119, 109), (255, 255, 255), -1)
-    view = lip_view(image, CropRegion(np.array([99.5, 99.5], np.float32), 80.0, 0.0))
+    view = part_view(image, CropRegion(np.array([99.5, 99.5], np.float32), 80.0, 0.0))
     assert view.shape == (VIEW_SIZE, VIEW_SIZE, 3)
     inside = view[..., 0] > 127
     assert abs(inside.sum() - 40 * 20 * (VIEW_SIZE / 80) ** 2) < 40

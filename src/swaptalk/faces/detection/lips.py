@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.geometry.lip_view import from_view, lip_region, lip_view
+from swaptalk.faces.geometry.part_view import from_view, lip_region, part_view
 from swaptalk.faces.geometry.topology import LIPS
 from swaptalk.inference.engines import OPENVINO, available_devices, create_engine
 from swaptalk.storage.hashing import sha256_of
@@ -53,7 +53,7 @@ class LipNetwork:
         plane of the image.
         """
         region = lip_region(points)
-        view = lip_view(image, region)
+        view = part_view(image, region)
         (lips,) = self._engine.run(self._path, {"views": view[None]})
         refined = points.copy()
         refined[LIPS, :2] = from_view(lips[0], region)

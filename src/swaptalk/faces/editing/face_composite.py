@@ -2,8 +2,8 @@
 target's light.
 
 Training, run time and evaluation all use `composite_face`. The source keeps its own shape of face
-and takes the target's pose and expression; hair, the eyeballs, the inside of the mouth, glasses and
-the surroundings stay the target's.
+and takes the target's pose and expression, its eyes look where the target's do; hair, the inside of
+the mouth, glasses and the surroundings stay the target's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.eyes import closedness, eye_contrast
+from swaptalk.faces.editing.eye_network import measure_eyes
+from swaptalk.faces.editing.eye_warp import draw_eyes, draw_lids, eye_trust, moved_lids, with_lids
 from swaptalk.faces.editing.eyewear import GLASSES_STRENGTH, eyewear_strength
 from swaptalk.faces.editing.light import (
     light_change,
@@ -44,15 +45,14 @@ from swaptalk.faces.geometry.identity_shape import (
 from swaptalk.faces.geometry.pose import Pose, estimate_pose
 from swaptalk.faces.geometry.topology import (
     BELOW_HAIRLINE,
+    EYE_RINGS,
     INNER_LIPS,
-    LEFT_EYE,
     POINT_COUNT,
-    RIGHT_EYE,
     mouth_openness,
 )
 
 #: The mask fades from the outline of the face inwards over about twice this share of the crop.
-MASK_FADE = 0.04
+MASK_FADE = 0.03
 #: Share of the difference of two faces' shapes that is taken over at the outline: the target's
 #: hair, ears and neck around it cannot follow all of it.
 OUTLINE_SHARE = 0.35
@@ -60,9 +60,6 @@ OUTLINE_SHARE = 0.35
 #: many for a whole mouth's width of difference in opening: there the source's teeth or lip edges
 #: lie where the target has none.
 MOUTH_MARGIN, MOUTH_MARGIN_PER_OPENING, LARGEST_MOUTH_MARGIN = 1.0, 14.0, 6.0
-#: The hole at an eye grows by this many pixels when the target closes it: a photo with open eyes
-#: has no skin for lowered lids, and its lashes are where they are with open eyes.
-LID_MARGIN = 8.0
 #: Blur of the edges of the holes at mouth and eyes, and around glasses, crop pixels (standard
 #: deviation).
 HOLE_SIGMA, GLASSES_SIGMA = 1.2, 4.0
@@ -75,6 +72,7 @@ STRETCH_DEGREES = 60.0
 #: first it is grey, sepia or tinted film, from the second on it is in colour.
 FILM_RESIDUAL = (2.0, 4.0)
 #: What large glasses cover: brows, temples, and the cheeks below the eyes.
+_EYES = np.concatenate(EYE_RINGS)
 _NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
 _GLASSES_ZONE = np.array(
     [70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 127, 356, 123, 50, 101, 330, 280, 352], np.intp
@@ -106,6 +104,21 @@ class FacePhoto:
     def hidden(self) -> NDArray[np.float32]:
         """Points (468,) that the photo does not show but whose mirror image it does, 0..1."""
         return hidden_weight(self.mesh)
+
+    @cached_property
+    def eyes(self) -> NDArray[np.float32]:
+        """Lids and irises (2, 21, 2), see `measure_eyes`."""
+        return measure_eyes(self.crop, self.mesh)
+
+    @cached_property
+    def lidded_mesh(self) -> NDArray[np.float32]:
+        """The mesh (468, 3) with the lids of ``eyes``."""
+        return with_lids(self.mesh, self.eyes)
+
+    @cached_property
+    def eye_trust(self) -> float:
+        """How well the photo shows the eyeballs, 0..1."""
+        return eye_trust(self.mesh, self.eyes)
 
     @cached_property
     def light(self) -> NDArray[np.float32]:
@@ -146,8 +159,9 @@ class CompositeOptions:
     """Width of the mask's fade, share of the crop."""
     points: NDArray[np.intp] | None = None
     """Points whose hull the mask fills; None leaves the hairline to the target."""
-    source_eyes: bool = False
-    """Take the eyeballs from the source too, which then look where the source looks."""
+    own_eyes: bool = True
+    """Take the eyeballs from the source too, turned to where the target looks; else they stay the
+    target's."""
     strength: float = 1.0
     """Share of the source in the mask, 0..1."""
     relight: bool = True
@@ -205,7 +219,6 @@ def composite_face(
     difference: NDArray[np.floating] | None = None,
     target_glasses: bool = False,
     target_light: NDArray[np.floating] | None = None,
-    open_eyes: NDArray[np.floating] | None = None,
     options: CompositeOptions | None = None,
 ) -> FaceComposite:
     """Put the source's face on a target.
@@ -219,32 +232,34 @@ def composite_face(
         target_glasses: whether the target wears glasses.
         target_light: `measure_light` (4, 3) of the target, smoothed over time; None measures it in
             this frame.
-        open_eyes: `eye_contrast` (2,) of the target with open eyes; None takes them to be open.
         options: see `CompositeOptions`.
     """
     options = options or CompositeOptions()
     target_mesh = np.asarray(target_mesh, np.float32)
-    mesh, ground = target_mesh, target
+    seen = measure_eyes(target, target_mesh)
+    lidded = with_lids(target_mesh, seen)
+    shaped, ground, eyes = target_mesh, target, seen
     if difference is not None and difference.any():
-        mesh = with_shape(target_mesh, difference)
+        shaped = with_shape(target_mesh, difference)
+        eyes = moved_lids(shaped, target_mesh, seen)
+    mesh = with_lids(shaped, eyes)
     raster = mesh_raster(mesh)
-    if mesh is not target_mesh:
-        ground = mesh_warp(target, target_mesh, mesh, _NOTHING_HIDDEN, raster=raster)
+    if shaped is not target_mesh:
+        ground = mesh_warp(target, lidded, mesh, _NOTHING_HIDDEN, raster=raster)
     light = (
         measure_light(target, target_mesh)
         if options.relight and target_light is None
         else target_light
     )
-    face = _warped(photos, mesh, raster, light if options.relight else None)
+    face = _warped(photos, mesh, eyes, raster, light if options.relight else None)
     if options.relight:
         face = transfer_light(face, ground, skin_weight(mesh, CROP_SIZE))
+    draw_lids(face, ground, shaped, eyes)
     face = match_film(face, target)
-    closed = 0.0
-    if open_eyes is not None:
-        closed = closedness(eye_contrast(target, target_mesh), open_eyes)
     points = BELOW_HAIRLINE if options.points is None else options.points
     mask = inner_fade(mesh, options.fade * CROP_SIZE, CROP_SIZE, points)
-    mask = mask * (1 - _holes(photos, mesh, target_mesh, options.source_eyes, closed))
+    trust = min(photo.eye_trust for photo in photos) if options.own_eyes else 0.0
+    mask = mask * (1 - _holes(photos, mesh, target_mesh, trust))
     mask = mask * np.minimum(bare_skin(face, mesh), bare_skin(ground, mesh))
     glasses = options.glasses
     if glasses is None:
@@ -259,17 +274,23 @@ def composite_face(
 def _warped(
     photos: Sequence[FacePhoto],
     mesh: NDArray[np.float32],
+    eyes: NDArray[np.float32],
     raster: MeshRaster,
     light: NDArray[np.floating] | None,
 ) -> NDArray[np.uint8]:
-    """The source's face (256, 256, 3) moved onto a mesh, from the photos that suit its pose."""
+    """The source's face (256, 256, 3) moved onto a mesh and its ``eyes`` (2, 21, 2), from the
+    photos that suit its pose.
+    """
     shares = photo_shares(photos, mesh)
     used = [(photo, share) for photo, share in zip(photos, shares, strict=True) if share > 0]
     normals = mesh_normals(mesh)
     warped = []
     for photo, _ in used:
         gain = None if light is None else light_change(photo.light, light, photo.normals, normals)
-        warped.append(mesh_warp(photo.crop, photo.mesh, mesh, photo.hidden, gain, raster))
+        made = mesh_warp(photo.crop, photo.lidded_mesh, mesh, photo.hidden, gain, raster)
+        around = None if gain is None else gain[_EYES].mean(axis=0)
+        draw_eyes(made, mesh, eyes, photo.crop, photo.mesh, photo.eyes, around)
+        warped.append(made)
     if len(warped) == 1:
         return warped[0]
     mixed = sum(
@@ -282,20 +303,21 @@ def _holes(
     photos: Sequence[FacePhoto],
     mesh: NDArray[np.float32],
     target_mesh: NDArray[np.float32],
-    source_eyes: bool,
-    closed: float,
+    eye_trust: float,
 ) -> NDArray[np.float32]:
-    """Where the target's eyeballs and the inside of its mouth stay, (256, 256) in 0..1."""
+    """Where the inside of the target's mouth stays, and its eyeballs if the photos' cannot be
+    trusted, (256, 256) in 0..1.
+    """
     canvas = polygon_mask(mesh[INNER_LIPS], CROP_SIZE)
     opening = mouth_openness(target_mesh)
     apart = max(abs(mouth_openness(photo.mesh) - opening) for photo in photos)
     margin = min(MOUTH_MARGIN + MOUTH_MARGIN_PER_OPENING * apart, LARGEST_MOUTH_MARGIN)
     _widen(canvas, mesh[INNER_LIPS], margin)
-    if not source_eyes:
-        for ring in (RIGHT_EYE, LEFT_EYE):
-            canvas = np.maximum(canvas, polygon_mask(mesh[ring], CROP_SIZE))
-            _widen(canvas, mesh[ring], LID_MARGIN * closed)
-    return _soft(canvas, HOLE_SIGMA)
+    holes = _soft(canvas, HOLE_SIGMA)
+    if eye_trust < 1:
+        canvas = np.maximum(*(polygon_mask(mesh[ring], CROP_SIZE) for ring in EYE_RINGS))
+        holes = np.maximum(holes, np.float32(1 - eye_trust) * _soft(canvas, HOLE_SIGMA))
+    return holes
 
 
 def _widen(canvas: NDArray[np.uint8], ring: NDArray[np.float32], margin: float) -> None:

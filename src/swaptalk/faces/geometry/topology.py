@@ -68,6 +68,11 @@ OUTER_LIPS = _lip_ring(_OUTER_LIP_TOP, _OUTER_LIP_BOTTOM)
 LIPS: NDArray[np.intp] = np.concatenate([OUTER_LIPS, INNER_LIPS])
 RIGHT_EYE = np.array(_RIGHT_EYE, np.intp)
 LEFT_EYE = MIRROR[RIGHT_EYE]
+#: The contours of both lids, right eye first: outer corner, upper lid, inner corner, lower lid.
+EYE_RINGS = (RIGHT_EYE, LEFT_EYE)
+#: Points that measure an eye beyond the mesh: its ring, the iris's middle and four of its edge.
+IRIS_POINTS = 5
+EYE_POINTS = len(_RIGHT_EYE) + IRIS_POINTS
 #: Heights in the canonical mesh: middle of the forehead, upper edge of the brows, cheekbones; and
 #: where the temples begin on either side.
 _MIDDLE_FOREHEAD, _BROWS, _CHEEKBONES, _TEMPLES = -0.8, -0.55, 0.6, 1.15

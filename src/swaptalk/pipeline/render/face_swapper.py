@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.eyes import eye_contrast
 from swaptalk.faces.editing.eyewear import GLASSES_STRENGTH, eyewear_strength
 from swaptalk.faces.editing.face_composite import (
     CompositeOptions,
@@ -71,15 +70,6 @@ class FaceSwapper:
         return bool(np.median(found) > GLASSES_STRENGTH)
 
     @cached_property
-    def _open_eyes(self) -> NDArray[np.float32]:
-        """Contrast of the target's open eyes: the highest among its reference frames."""
-        found = [
-            eye_contrast(crop, self._analysis.mesh(frame))
-            for frame, crop in self.reference_crops.items()
-        ]
-        return np.asarray(np.max(found, axis=0), np.float32)
-
-    @cached_property
     def reference_crops(self) -> dict[int, NDArray[np.uint8]]:
         """Aligned crops (256, 256, 3) of the reference frames, by frame: as the first pass kept
         them, else decoded.
@@ -129,7 +119,6 @@ class FaceSwapper:
             self._analysis.mesh(frame),
             self._difference(self._analysis.scene(frame)),
             self._target_glasses,
-            open_eyes=self._open_eyes,
             options=CompositeOptions(strength=self._strength),
         )
 

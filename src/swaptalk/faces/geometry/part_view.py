@@ -1,4 +1,4 @@
-"""The square around a mouth that the lip network sees, and coordinates in it."""
+"""The square around a mouth or an eye that a landmark network sees, and coordinates in it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.region import CropRegion
-from swaptalk.faces.geometry.topology import LIPS
+from swaptalk.faces.geometry.topology import EYE_RINGS, LIPS
 
 #: Side of the view in pixels.
 VIEW_SIZE = 64
 #: Side of the region around the mouth, in distances of the outer eye corners: a wide open mouth and
 #: some chin.
 REGION_SIDE = 0.9
+#: Side of the region around an eye, in the same unit: one and three quarters of an eye's width.
+EYE_REGION_SIDE = 0.55
 #: Outer eye corners of the mesh.
 _EYE_CORNERS = (33, 263)
 #: The view is cut this much larger and averaged down, so that large faces do not flicker.
@@ -26,16 +28,29 @@ def lip_region(points: NDArray[np.floating]) -> CropRegion:
     Args:
         points: mesh (468, 3) in pixels; depth counts, so that a turned head's region is no smaller.
     """
+    return _region_around(points, LIPS, REGION_SIDE)
+
+
+def eye_region(points: NDArray[np.floating], eye: int) -> CropRegion:
+    """The square around an eye that the network sees, level with both eyes.
+
+    Args:
+        points: mesh (468, 3) in pixels.
+        eye: 0 for the subject's right eye, 1 for the left one.
+    """
+    return _region_around(points, EYE_RINGS[eye], EYE_REGION_SIDE)
+
+
+def _region_around(points: NDArray[np.floating], part: NDArray[np.intp], side: float) -> CropRegion:
     delta = points[_EYE_CORNERS[1]] - points[_EYE_CORNERS[0]]
-    side = max(float(np.linalg.norm(delta)) * REGION_SIDE, 1.0)
     return CropRegion(
-        points[LIPS, :2].mean(axis=0).astype(np.float32),
-        side,
+        points[part, :2].mean(axis=0).astype(np.float32),
+        max(float(np.linalg.norm(delta)) * side, 1.0),
         float(np.arctan2(delta[1], delta[0])),
     )
 
 
-def lip_view(image: NDArray[np.uint8], region: CropRegion) -> NDArray[np.uint8]:
+def part_view(image: NDArray[np.uint8], region: CropRegion) -> NDArray[np.uint8]:
     """View (64, 64, 3) of a region of an RGB image (H, W, 3)."""
     size = VIEW_SIZE * _OVERSAMPLING
     cut = cv2.warpAffine(image, region.matrix(size), (size, size), flags=cv2.INTER_LINEAR)

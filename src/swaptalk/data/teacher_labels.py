@@ -1,5 +1,5 @@
-"""Where a teacher sees the lips in a dataset's pictures: what the lip network learns, cached beside
-the pictures.
+"""Where a teacher sees lips and eyes in a dataset's pictures: what the landmark networks learn,
+cached beside the pictures.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
 from swaptalk.errors import InputError
 from swaptalk.faces.geometry.region import CropRegion
-from swaptalk.faces.geometry.topology import LIPS, POINT_COUNT
 from swaptalk.inference.litert import LiteRTModel
 
 #: Points of the teacher; all but the irises' are numbered as the mesh's.
 TEACHER_POINTS = 478
 
 
-class LipTeacher:
-    """MediaPipe's 478-point network, whose lips are refined (Grishchenko et al. 2020, arXiv
+class LandmarkTeacher:
+    """MediaPipe's 478-point network with refined lips and eyes (Grishchenko et al. 2020, arXiv
     2006.10962).
 
     Args:
@@ -60,7 +59,7 @@ class LipTeacher:
         return self._model((scaled[None] / 255).astype(np.float32))
 
     def __call__(self, image: NDArray[np.uint8], region: CropRegion) -> NDArray[np.float32]:
-        """Points (468, 3) in pixels of an RGB image (H, W, 3) of the face in a region."""
+        """Points (478, 3) in pixels of an RGB image (H, W, 3) of the face in a region."""
         matrix = region.matrix(self._size)
         cut = cv2.warpAffine(image, matrix, (self._size, self._size), flags=cv2.INTER_LINEAR)
         points = (
@@ -71,25 +70,27 @@ class LipTeacher:
         inverse = cv2.invertAffineTransform(matrix)
         points[:, :2] = points[:, :2] @ inverse[:, :2].T + inverse[:, 2]
         points[:, 2] *= region.side / self._size
-        return np.asarray(points[:POINT_COUNT], np.float32)
+        return np.asarray(points, np.float32)
 
 
-class LipLabels:
-    """Lips (40, 2) of a photo, and of some frames of each clip, in ``DATASET/lips_<frames>``.
+class TeacherLabels:
+    """A part's points of a photo, and of some frames of each clip, in ``DATASET/<part>_<frames>``.
 
     Args:
         dataset: its pictures and meshes.
+        part: name of the part of the face: "lips" or "eyes".
+        points: which of the teacher's points are kept.
         frames: frames of a clip that are looked at, evenly spread over its usable ones.
     """
 
-    def __init__(self, dataset: Dataset, frames: int) -> None:
-        self._dataset, self._frames = dataset, frames
-        self._arrays = UnitArrays(dataset.folder / f"lips_{frames}", "the teacher's lips")
+    def __init__(self, dataset: Dataset, part: str, points: NDArray[np.intp], frames: int) -> None:
+        self._dataset, self._points, self._frames = dataset, points, frames
+        self._arrays = UnitArrays(dataset.folder / f"{part}_{frames}", f"the teacher's {part}")
 
     def build(
         self,
         items: list[Item],
-        teacher: LipTeacher,
+        teacher: LandmarkTeacher,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Let the teacher look at what is not cached yet; an interrupted build goes on where it
@@ -100,28 +101,26 @@ class LipLabels:
             by_unit.setdefault(item.unit, []).append(item)
         self._arrays.build(by_unit, lambda unit: self._look(unit, by_unit[unit], teacher), progress)
 
-    def _look(self, unit: str, items: list[Item], teacher: LipTeacher) -> NDArray[np.float32]:
-        """Lips (n, 40, 2) of a unit's pictures in crop pixels; zeros where nobody looked."""
-        lips = np.zeros((len(self._dataset.unit(unit).usable), len(LIPS), 2), np.float32)
+    def _look(self, unit: str, items: list[Item], teacher: LandmarkTeacher) -> NDArray[np.float32]:
+        """Points (n, P, 2) of a unit's pictures in crop pixels; zeros where nobody looked."""
+        count = len(self._dataset.unit(unit).usable)
+        found = np.zeros((count, len(self._points), 2), np.float32)
         for item in items:
             usable = np.flatnonzero(self._dataset.usable(item))
             spread = np.linspace(0, len(usable) - 1, min(self._frames, len(usable)))
             meshes = self._dataset.landmarks(item)
             for frame in usable[np.unique(spread.round().astype(int))]:
                 region = CropRegion.around_points(np.asarray(meshes[frame, :, :2]))
-                lips[item.first + frame] = teacher(self._dataset.picture(item, int(frame)), region)[
-                    LIPS, :2
-                ]
-        return lips
+                points = teacher(self._dataset.picture(item, int(frame)), region)
+                found[item.first + frame] = points[self._points, :2]
+        return found
 
     def known(self, item: Item) -> NDArray[np.intp]:
         """Frames of an item that the teacher has looked at."""
         return np.flatnonzero(self._of(item).any(axis=(1, 2)))
 
     def __call__(self, item: Item, frame: int) -> NDArray[np.float32]:
-        """Lips (40, 2) in crop pixels, in the order of `LIPS`; zeros where the teacher has not
-        looked.
-        """
+        """Points (P, 2) in crop pixels; zeros where the teacher has not looked."""
         return np.asarray(self._of(item)[frame], np.float32)
 
     def _of(self, item: Item) -> NDArray[np.float32]:

@@ -1,0 +1,77 @@
+"""Lids and irises of a face, measured by a small network of our own.
+
+The mesh hardly follows lids and knows no irises. The network was distilled from MediaPipe's
+478-point network (Grishchenko et al. 2020, arXiv 2006.10962), which no package carries; `swaptalk
+train eyes` made it.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.geometry.part_view import eye_region, from_view, part_view
+from swaptalk.inference.engines import OPENVINO, available_devices, create_engine
+from swaptalk.storage.hashing import sha256_of
+
+#: The network that comes with the package.
+NETWORK = Path(__file__).parent / "eyes.onnx"
+_MIRRORED = np.array([-1, 1], np.float32)
+
+
+def eye_network_fingerprint(path: Path = NETWORK) -> str:
+    """Twelve hexadecimal digits that change with the network."""
+    return sha256_of(path)[:12]
+
+
+class EyeNetwork:
+    """Finds lids and irises.
+
+    Computed in float32 on the CPU, whatever the device of the other networks. Not for use from
+    several threads at once.
+
+    Args:
+        path: the ONNX file.
+        threads: CPU threads.
+    """
+
+    def __init__(self, path: Path = NETWORK, threads: int = 1) -> None:
+        self._path = path
+        device = OPENVINO if OPENVINO in available_devices() else "cpu"
+        self._engine = create_engine(device, threads, eye_network_fingerprint(path), exact=True)
+        self._engine.load(path)
+
+    def __call__(self, image: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Points (2, 21, 2) of the right and the left eye in pixels.
+
+        Of each eye the first 16 are the lids, as in `swaptalk.faces.geometry.topology.EYE_RINGS`;
+        then the middle of the iris and four points of its edge.
+
+        Args:
+            image: RGB (H, W, 3) uint8.
+            mesh: landmarks (468, 3) in its pixels.
+        """
+        regions = [eye_region(mesh, eye) for eye in (0, 1)]
+        right, left = (part_view(image, region) for region in regions)
+        views = np.stack([right, left[:, ::-1]])
+        (points,) = self._engine.run(self._path, {"views": views})
+        return np.stack(
+            [from_view(points[0], regions[0]), from_view(points[1] * _MIRRORED, regions[1])]
+        )
+
+
+_OF_THREAD = threading.local()
+
+
+def measure_eyes(image: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Measure both eyes with the network that comes with the package, see `EyeNetwork`.
+
+    Each thread loads a network of its own at first use.
+    """
+    if not hasattr(_OF_THREAD, "network"):
+        _OF_THREAD.network = EyeNetwork()
+    network: EyeNetwork = _OF_THREAD.network
+    return network(image, mesh)

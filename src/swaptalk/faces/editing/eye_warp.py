@@ -1,0 +1,317 @@
+"""Turn the source's eyes to where the target looks, behind lids that open as the target's do.
+
+An eye is measured in its own axes: u from the outer corner (-1) to the inner one (1), v downwards,
+in half widths of the eye. The eyeball moves as a rigid disc behind the lids; between iris and
+corners it is stretched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.geometry.topology import EYE_RINGS
+
+#: Places of the lids in a ring: outer corner, upper lid, inner corner; and outer corner, lower lid,
+#: inner corner.
+_UPPER, _LOWER = np.arange(0, 9), np.array([0, *range(15, 7, -1)])
+_LIDS = 16
+#: Limits of the ratio of two faces' eye sizes that lids take over.
+_LEAST_RATIO, _LARGEST_RATIO = 0.7, 1.4
+#: An iris stays so far from the corners, half widths of the eye.
+_CORNER_ROOM = 0.05
+#: Pixels around the lids that are computed beside the opening, and blur of the opening's edge
+#: (standard deviation).
+_BORDER, _EDGE_SIGMA = 3, 0.8
+#: Height of an eye's opening, in half widths, below which it hides too much of the eyeball to be
+#: taken from, and from which on it shows enough.
+NARROW, WIDE = 0.2, 0.4
+#: An eye of the photo that is seen at less than this share of the other's width gives way to the
+#: other, mirrored: it lies on the far side of a turned head.
+_FAR_SIDE = 0.75
+#: Opening of the lids as a share of the mesh's own, which hardly follows them: from the first down
+#: lids count as lowered, at the second wholly. (Open eyes: 1.1, nine in ten above 0.9.)
+LOWERING, LOWERED = 0.8, 0.35
+#: Lowered lids reach so many pixels beyond the lids' contours, with lashes; blur of their edge
+#: (standard deviation), and width of the skin around them whose colour they get.
+_LID_BORDER, _LID_SIGMA, _LID_SKIN = 5, 1.5, 6
+
+
+@dataclass(frozen=True)
+class EyeAxes:
+    """Axes of an eye in a picture: ``origin`` (2,), ``across`` (2,) to the inner corner and
+    ``down`` (2,), both half widths of the eye long; ``down`` as if the head looked at the camera.
+    """
+
+    origin: NDArray[np.float32]
+    across: NDArray[np.float32]
+    down: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, corners: NDArray[np.floating], depth: float) -> EyeAxes:
+        """Axes of an eye with these corners (2, 2), outer and inner; ``depth`` is the difference of
+        their distances from the camera, in pixels too.
+        """
+        across = (corners[1] - corners[0]) / 2
+        half = max(float(np.hypot(*across)), 1e-3)
+        whole = float(np.hypot(half, depth / 2))
+        down = np.array([-across[1], across[0]]) * (whole / half)
+        down *= np.sign(down[1]) or 1.0
+        return cls(
+            ((corners[0] + corners[1]) / 2).astype(np.float32),
+            across.astype(np.float32),
+            down.astype(np.float32),
+        )
+
+    def local(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Coordinates u, v (N, 2) of points (N, 2) of the picture."""
+        basis = np.stack([self.across, self.down], axis=1)
+        return np.asarray((points - self.origin) @ np.linalg.inv(basis).T, np.float32)
+
+    def place(self, u: NDArray[np.floating], v: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Positions (..., 2) in the picture of coordinates u, v."""
+        return np.asarray(
+            self.origin + u[..., None] * self.across + v[..., None] * self.down, np.float32
+        )
+
+
+@dataclass(frozen=True)
+class _Eye:
+    """An eye in its own axes: lids (16, 2), middle (2,) and radius of the iris."""
+
+    axes: EyeAxes
+    lids: NDArray[np.float32]
+    iris: NDArray[np.float32]
+    radius: float
+
+    @classmethod
+    def of(cls, mesh: NDArray[np.floating], points: NDArray[np.floating], eye: int) -> _Eye:
+        """Of a mesh (468, 3) and `measure_eyes` (21, 2), pixels."""
+        ring = EYE_RINGS[eye]
+        depth = float(mesh[ring[8], 2] - mesh[ring[0], 2])
+        axes = EyeAxes.of(points[[0, 8]], depth)
+        local = axes.local(points)
+        edge = local[_LIDS + 1 :]
+        radius = float(np.abs(edge[[1, 3], 1] - edge[[1, 3], 1].mean()).mean())
+        return cls(axes, local[:_LIDS], local[_LIDS], radius)
+
+    def lid(self, places: NDArray[np.intp], u: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Height v of a lid at u."""
+        knots = self.lids[places]
+        order = np.argsort(knots[:, 0])
+        return np.asarray(np.interp(u, knots[order, 0], knots[order, 1]), np.float32)
+
+    @property
+    def opening(self) -> float:
+        """Largest distance of the lids."""
+        return float((self.lids[_LOWER[2:7], 1] - self.lids[_UPPER[2:7], 1]).max())
+
+
+def moved_lids(
+    mesh: NDArray[np.floating], target_mesh: NDArray[np.floating], eyes: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Put lids onto a face of another shape, opened as the target's are.
+
+    Args:
+        mesh: (468, 3) of the face that gets them, in the target's pose.
+        target_mesh: (468, 3) of the target.
+        eyes: `measure_eyes` (2, 21, 2) of the target.
+
+    Returns:
+        The points (2, 21, 2) of both eyes on that face.
+    """
+    moved = []
+    for eye, ring in enumerate(EYE_RINGS):
+        before, after = (
+            EyeAxes.of(points[ring[[0, 8]], :2], float(points[ring[8], 2] - points[ring[0], 2]))
+            for points in (target_mesh, mesh)
+        )
+        heights = [
+            float(np.ptp(axes.local(points[ring, :2])[:, 1]))
+            for axes, points in ((before, target_mesh), (after, mesh))
+        ]
+        ratio = np.clip(heights[1] / max(heights[0], 1e-3), _LEAST_RATIO, _LARGEST_RATIO)
+        local = before.local(eyes[eye])
+        line = np.interp(local[:, 0], *_sorted(local[[0, 8]]))
+        opened = line + (local[:, 1] - line) * ratio
+        moved.append(after.place(local[:, 0], opened))
+    return np.stack(moved)
+
+
+def _sorted(knots: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    order = np.argsort(knots[:, 0])
+    return knots[order, 0], knots[order, 1]
+
+
+def with_lids(mesh: NDArray[np.floating], eyes: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The mesh (468, 3) with the lids of ``eyes`` (2, 21, 2)."""
+    moved = np.array(mesh, np.float32)
+    for eye, ring in enumerate(EYE_RINGS):
+        moved[ring, :2] = eyes[eye, :_LIDS]
+    return moved
+
+
+def eye_trust(mesh: NDArray[np.floating], eyes: NDArray[np.floating]) -> float:
+    """How well a photo shows the eyeballs, 0..1: not if an eye is narrow or closed.
+
+    Args:
+        mesh: (468, 3).
+        eyes: `measure_eyes` (2, 21, 2).
+    """
+    least = min(eye.opening for eye in _usable_eyes(mesh, eyes))
+    return float(np.clip((least - NARROW) / (WIDE - NARROW), 0, 1))
+
+
+def _usable_eyes(mesh: NDArray[np.floating], eyes: NDArray[np.floating]) -> list[_Eye]:
+    """The eyes to take for the right and the left one: in their own axes one is the other's mirror
+    image.
+    """
+    found = [_Eye.of(mesh, eyes[eye], eye) for eye in (0, 1)]
+    widths = [float(np.hypot(*eye.axes.across)) for eye in found]
+    for eye in (0, 1):
+        if widths[eye] < _FAR_SIDE * widths[1 - eye]:
+            found[eye] = found[1 - eye]
+    return found
+
+
+def lowered_share(mesh: NDArray[np.floating], eyes: NDArray[np.floating]) -> NDArray[np.float32]:
+    """How far each eye's lids are lowered (2,), 0..1.
+
+    Args:
+        mesh: (468, 3) with the mesh's own lids.
+        eyes: `measure_eyes` or `moved_lids` (2, 21, 2).
+    """
+    shares = []
+    for eye, ring in enumerate(EYE_RINGS):
+        own = eyes[eye].copy()
+        own[:_LIDS] = mesh[ring, :2]
+        open_height = max(_Eye.of(mesh, own, eye).opening, 1e-3)
+        share = _Eye.of(mesh, eyes[eye], eye).opening / open_height
+        shares.append((LOWERING - share) / (LOWERING - LOWERED))
+    return np.clip(shares, 0, 1).astype(np.float32)
+
+
+def draw_lids(
+    face: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    mesh: NDArray[np.floating],
+    eyes: NDArray[np.floating],
+) -> None:
+    """Draw the target's lowered lids into a face, in the colour of the face's skin around them.
+
+    A photo with open eyes has no skin for lowered lids, only lashes and shadows to stretch.
+
+    Args:
+        face: (S, S, 3) uint8 RGB, changed in place.
+        target: (S, S, 3) uint8 RGB, its lids where ``eyes`` says.
+        mesh: (468, 3) in their pixels, with the mesh's own lids.
+        eyes: lids and irises (2, 21, 2).
+    """
+    for eye, lowered in enumerate(lowered_share(mesh, eyes)):
+        if not lowered:
+            continue
+        lids = eyes[eye, :_LIDS]
+        hull = cv2.convexHull(
+            np.concatenate([mesh[EYE_RINGS[eye], :2], lids]).astype(np.float32)
+        ).reshape(-1, 2)
+        border = _LID_BORDER + 2 * _LID_SKIN
+        low = np.clip(np.floor(hull.min(axis=0)).astype(int) - border, 0, face.shape[1])
+        high = np.clip(np.ceil(hull.max(axis=0)).astype(int) + border + 1, 0, face.shape[1])
+        if (high <= low).any():
+            continue
+        box = slice(low[1], high[1]), slice(low[0], high[0])
+        region = np.zeros((high - low)[::-1], np.uint8)
+        cv2.fillPoly(region, [np.round((hull - low) * 16).astype(np.int32)], (255,), shift=4)
+        region = _grown(region, _LID_BORDER)
+        around = (_grown(region, _LID_SKIN) > 0) & (region == 0)
+        part, seen = face[box], np.asarray(target[box], np.float32)
+        gain = (part[around].mean(axis=0) + 1) / (seen[around].mean(axis=0) + 1)
+        cv2.fillPoly(region, [np.round((lids - low) * 16).astype(np.int32)], (0,), shift=4)
+        share = cv2.GaussianBlur(region, (0, 0), _LID_SIGMA).astype(np.float32)[..., None]
+        share *= lowered / 255
+        mixed = part + share * (seen * gain - part)
+        part[...] = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+
+
+def _grown(region: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
+    return np.asarray(cv2.dilate(region, kernel), np.uint8)
+
+
+def draw_eyes(
+    face: NDArray[np.uint8],
+    mesh: NDArray[np.floating],
+    eyes: NDArray[np.floating],
+    photo: NDArray[np.uint8],
+    photo_mesh: NDArray[np.floating],
+    photo_eyes: NDArray[np.floating],
+    gain: NDArray[np.floating] | None = None,
+) -> None:
+    """Draw a photo's eyeballs into a face, looking where its eyes look, between its lids.
+
+    Args:
+        face: (S, S, 3) uint8 RGB, changed in place.
+        mesh: (468, 3) in its pixels.
+        eyes: lids and irises (2, 21, 2) that it gets, see `moved_lids`.
+        photo: (P, P, 3) uint8 RGB.
+        photo_mesh: (468, 3) in its pixels.
+        photo_eyes: `measure_eyes` (2, 21, 2) of the photo.
+        gain: (3,) factor of the colours.
+    """
+    for eye, real in enumerate(_usable_eyes(photo_mesh, photo_eyes)):
+        made = _Eye.of(mesh, eyes[eye], eye)
+        lids = eyes[eye, :_LIDS]
+        low = np.clip(np.floor(lids.min(axis=0)).astype(int) - _BORDER, 0, face.shape[1])
+        high = np.clip(np.ceil(lids.max(axis=0)).astype(int) + _BORDER + 1, 0, face.shape[1])
+        if (high <= low).any():
+            continue
+        x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+        local = made.axes.local(np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32))
+        where = real.axes.place(*_eyeball_map(local[:, 0], local[:, 1], made, real))
+        field = where.reshape(*x.shape, 2)
+        patch = np.asarray(
+            cv2.remap(
+                photo,
+                field[..., 0],
+                field[..., 1],
+                cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE,
+            ),
+            np.float32,
+        )
+        if gain is not None:
+            patch = patch * np.asarray(gain, np.float32)
+        opening = np.zeros(x.shape, np.uint8)
+        outline = np.round((lids - low) * 16).astype(np.int32)
+        cv2.fillPoly(opening, [outline], (255,), cv2.LINE_AA, shift=4)
+        share = cv2.GaussianBlur(opening, (0, 0), _EDGE_SIGMA).astype(np.float32)[..., None] / 255
+        part = face[low[1] : high[1], low[0] : high[0]]
+        part[...] = np.clip(np.round(part + share * (patch - part)), 0, 255).astype(np.uint8)
+
+
+def _eyeball_map(
+    u: NDArray[np.float32], v: NDArray[np.float32], made: _Eye, real: _Eye
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where points u, v of the eye that is made come from in the real eye."""
+    radius = min(real.radius, 0.6)
+    room = 1 - _CORNER_ROOM - radius
+    middle, origin = (float(np.clip(one.iris[0], -room, room)) for one in (made, real))
+    from_u = np.interp(
+        u, [-1, middle - radius, middle + radius, 1], [-1, origin - radius, origin + radius, 1]
+    ).astype(np.float32)
+    top, bottom = made.lid(_UPPER, u), made.lid(_LOWER, u)
+    real_top, real_bottom = real.lid(_UPPER, from_u), real.lid(_LOWER, from_u)
+    bottom, real_bottom = np.maximum(bottom, top + 1e-3), np.maximum(real_bottom, real_top + 1e-3)
+    centre = np.clip(made.iris[1], top, bottom)
+    from_centre = np.clip(real.iris[1], real_top, real_bottom)
+    above, below = centre - top, bottom - centre
+    from_above = np.minimum(above, from_centre - real_top)
+    from_below = np.minimum(below, real_bottom - from_centre)
+    up = np.where(v < centre, (centre - v) / np.maximum(above, 1e-3), 0)
+    down = np.where(v >= centre, (v - centre) / np.maximum(below, 1e-3), 0)
+    # Just outside the lids nothing is taken from beyond them.
+    from_v = from_centre - np.minimum(up, 1) * from_above + np.minimum(down, 1) * from_below
+    return from_u, np.asarray(from_v, np.float32)

@@ -199,6 +199,8 @@ class Client:
         audio: Upload | str | None = None,
         kind: Literal["render", "preview"] = "render",
         consent: str | None = None,
+        format: Literal["mp4", "webm", "mov", "gif", "webp"] = "mp4",
+        subtitles: str | None = None,
         options: Mapping[str, Any] | None = None,
         title: str | None = None,
         reference: str | None = None,
@@ -215,6 +217,8 @@ class Client:
             audio: the words; None keeps the scene's.
             kind: a video, or a look at a few frames.
             consent: statement that the people seen and heard agreed; a render needs it.
+            format: kind of the video file.
+            subtitles: text of an .srt or .vtt file, timed from the beginning of the result.
             options: those of ``swaptalk generate`` that concern the pictures.
             title: for people to read.
             reference: your own name of the job; it comes back in webhooks.
@@ -231,6 +235,8 @@ class Client:
             "target": _id(target),
             "source": [_id(one) for one in source],
             "audio": None if audio is None else _id(audio),
+            "format": format,
+            "subtitles": subtitles,
             "options": dict(options or {}),
             "consent": consent,
             "title": title,

@@ -177,7 +177,8 @@ def test_other_outputs_show_white_and_say_so(
     report = maker.generate(source=other_photo, target=cut_out, output=tmp_path / "out.jpg")
     assert report is not None
     assert report.notes == (
-        f"{cut_out}: transparent parts are shown on white; only a .png keeps them",
+        f"{cut_out}: transparent parts are shown on white; a .png of a photo and a .mov (ProRes) "
+        "of a video keep them",
     )
     assert read_image(tmp_path / "out.jpg")[:8, :8].min() > 250
     said = notes_of(cut_out, audio=make_wav(0.4))

@@ -17,6 +17,7 @@ from swaptalk.batch.folder import spoken_text
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.inputs import InputFiles
 from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.output_form import subtitles_beside
 from swaptalk.pipeline.plan import Plan, make_plan, plan_faults
 from swaptalk.storage.files import check_input_file
 
@@ -32,7 +33,7 @@ _DEFAULT_VOICE = "en"
 SEPARATOR = ";"
 #: What may part the fields of a line.
 _DELIMITERS = (",", ";", "\t")
-_PATH_COLUMNS = ("target", "source", "audio", "output", "stats")
+_PATH_COLUMNS = ("target", "source", "audio", "subtitles", "output", "stats", "thumbnail")
 #: Errors shown; more of them say nothing new.
 _SHOWN_ERRORS = 50
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -121,7 +122,8 @@ def check_table(path: Path) -> CheckedTable:
 
 def _check_collisions(row: Row, outputs: dict[Path, int]) -> None:
     """Refuse an output that an earlier row has; ``outputs`` remembers which row has which."""
-    for output in (row.options.output, row.options.stats):
+    options = row.options
+    for output in (options.output, options.stats, options.thumbnail, subtitles_beside(options)):
         if output is not None and outputs.setdefault(output.resolve(), row.number) != row.number:
             raise InputError(
                 f"is an output of row {outputs[output.resolve()]} too",

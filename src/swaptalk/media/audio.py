@@ -63,8 +63,12 @@ def stream_channels(
     end: float | None = None,
     *,
     block: int = 16000,
+    track: int | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Like :func:`stream_audio` with one or two channels: yields (block, channels) float32."""
+    """Like :func:`stream_audio` with one or two channels: yields (block, channels) float32.
+
+    ``track`` is the number of a stream in the file; None takes the sound that players choose.
+    """
     path = Path(path)
     if channels not in (1, 2) or sample_rate <= 0 or block <= 0:
         raise ValueError(
@@ -84,6 +88,7 @@ def stream_channels(
         "start": start,
         "end": end,
         "block": together,
+        "track": track,
     }
     with decoder(path) as process:
         process.share(together * channels * 4)

@@ -18,7 +18,14 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.media.container import Timeline, audio_stream, open_media, read_packets, read_timeline
+from swaptalk.media.container import (
+    Span,
+    Timeline,
+    audio_stream,
+    open_media,
+    read_packets,
+    read_timeline,
+)
 
 #: Time stamps may stray this far from the sample count before a gap is filled or an overlap cut:
 #: more than a container's rounding (Matroska: 1 ms), less than one can hear as a shift.
@@ -42,17 +49,20 @@ def decode_channels(
     end: float | None = None,
     *,
     block: int,
+    track: int | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Yield (block, channels) float32 for :func:`swaptalk.media.audio.stream_channels`, whose
     errors it shares.
     """
     path = Path(path)
     timeline = read_timeline(path)
-    if timeline.audio is None:
+    if timeline.audio is None and track is None:
         raise InputError("holds no sound", path=path, remedy="give a file with an audio track")
     with open_media(path) as container:
-        stream = audio_stream(container)
-        assert stream is not None
+        stream = audio_stream(container) if track is None else container.streams[track]
+        assert isinstance(stream, AudioStream)
+        if track is not None and (timeline.video or timeline.audio):
+            timeline = _of_track(timeline)
         source = _checked(
             _cut(_placed(container, stream, timeline, Fraction(start)), stream, start, end), path
         )
@@ -67,6 +77,13 @@ def decode_channels(
         raise InputError(
             "holds no sound in the range", path=path, remedy="choose another start or another file"
         )
+
+
+def _of_track(timeline: Timeline) -> Timeline:
+    """The timeline of a file for another track of it; time 0 stays where it is."""
+    spans = [span for span in (timeline.video, timeline.audio) if span is not None]
+    begin = timeline.audio.start if timeline.audio is not None else timeline.origin
+    return Timeline(timeline.video, Span(begin, max(span.end for span in spans)))
 
 
 def _placed(

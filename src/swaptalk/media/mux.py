@@ -1,7 +1,8 @@
-"""Join encoded video segments and a recording into one MP4 without encoding the pictures again."""
+"""Join encoded video segments and a recording into one file without encoding the pictures again."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,16 +23,20 @@ from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.audio import stream_channels
 from swaptalk.media.audio_decoder import reblocked
 from swaptalk.media.container import open_media, read_packets, video_stream
+from swaptalk.media.output_format import MP4, OutputFormat
 from swaptalk.media.probe import MediaInfo, probe
-from swaptalk.media.video_writer import close_mp4, open_mp4
+from swaptalk.media.subtitles import SubtitleTrack, without_overlaps
+from swaptalk.media.video_writer import close_output, open_output
 from swaptalk.storage.files import AtomicFile, output_error
 
 #: Sample rate of the written sound: what every player and phone supports.
 AUDIO_RATE = 48000
-#: Bits a second of the AAC sound by number of channels: transparent for speech.
+#: Bits a second of AAC and Opus by number of channels: transparent for speech.
 AUDIO_BITRATE = {1: 96_000, 2: 160_000}
-#: Samples in an AAC frame.
-_AAC_FRAME = 1024
+#: Clock of subtitles.
+_MILLISECOND = Fraction(1, 1000)
+#: Samples in a block of sound.
+_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class AudioSource:
     end: float | None = None
     media: MediaInfo | None = None
     """What is in the file, where it has been probed already."""
+    track: int | None = None
+    """Number of the stream in the file; None: the sound that players choose."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -59,6 +66,8 @@ class AudioSource:
         Raises:
             InputError: it holds no sound.
         """
+        if self.track is not None:
+            return 2
         info = (self.media or probe(self.path)).audio
         if info is None:
             raise InputError(
@@ -67,12 +76,12 @@ class AudioSource:
         return min(2, info.channels)
 
     def blocks(
-        self, channels: int, total: int | None = None, block: int = _AAC_FRAME
+        self, channels: int, total: int | None = None, block: int = _BLOCK
     ) -> Iterator[NDArray[np.float32]]:
         """Yield (block, channels) float32 at `AUDIO_RATE`, up to ``total`` samples or the end."""
         given = 0
         for samples in stream_channels(
-            self.path, AUDIO_RATE, channels, self.start, self.end, block=block
+            self.path, AUDIO_RATE, channels, self.start, self.end, block=block, track=self.track
         ):
             if total is not None and given >= total:
                 return
@@ -97,6 +106,15 @@ class Sound(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class FurtherSound:
+    """A sound track besides the first, and what it is called."""
+
+    source: AudioSource
+    language: str | None = None
+    title: str | None = None
+
+
 def mux(
     segments: Sequence[str | Path],
     audio: Sound | None,
@@ -105,22 +123,28 @@ def mux(
     metadata: Mapping[str, str] | None = None,
     *,
     frames: int | None = None,
+    form: OutputFormat = MP4,
+    further: Sequence[FurtherSound] = (),
+    subtitles: Sequence[SubtitleTrack] = (),
 ) -> int:
-    """Write ``output``: the segments one after the other, with AAC sound cut or padded with silence
-    to their length.
+    """Write ``output``: the segments one after the other, with sound cut or padded with silence to
+    their length.
 
     The segments come from :class:`swaptalk.media.video_writer.VideoWriter` with the same size, rate
-    and options. Frame i lies at exactly i / fps; the sound has round(N / fps * 48000) samples, the
-    encoder's own delay being taken out by the file's edit list. Memory does not depend on the
-    length. The file appears whole or not at all.
+    and options. Frame i lies at exactly i / fps (WebM: rounded to a millisecond); the sound has
+    round(N / fps * 48000) samples, the encoder's own delay being taken out by the file's edit list.
+    Memory does not depend on the length. The file appears whole or not at all.
 
     Args:
         segments: video files in order, at least one.
         audio: the sound, or None for a silent video without a sound track.
-        output: the file to write; MP4 whatever its ending.
+        output: the file to write.
         fps: frames a second of the segments.
         metadata: as in VideoWriter.
         frames: how many frames there must be in all; None: as many as there are.
+        form: the container, whatever the ending of ``output``.
+        further: sound tracks that players may choose instead.
+        subtitles: tracks of text.
 
     Returns:
         The number of frames written, N.
@@ -147,20 +171,26 @@ def mux(
     channels = audio.channels() if audio else 0
     with AtomicFile(output) as file:
         try:
-            with open_mp4(file.part, metadata or {}) as container:
-                video = _add_video(container, paths[0], fps)
-                sound = (
-                    _SoundTrack(container, audio, channels, round(total / fps * AUDIO_RATE))
-                    if audio
-                    else None
-                )
+            with open_output(file.part, metadata or {}, form.muxer) as container:
+                video = _add_video(container, paths[0], fps, form)
+                samples = round(total / fps * AUDIO_RATE)
+                tracks: list[_SoundTrack | _TextTrack] = []
+                if audio:
+                    tracks.append(_SoundTrack(container, form, audio, channels, samples))
+                for one in further:
+                    made = _SoundTrack(container, form, one.source, one.source.channels(), samples)
+                    made.name(one.language, one.title)
+                    tracks.append(made)
+                tracks += [_TextTrack(container, form, text) for text in subtitles]
                 for packet in _video_packets(paths, fps, delay, video):
-                    if sound is not None and packet.dts is not None:
-                        sound.write_until(round(packet.dts / fps * AUDIO_RATE))
+                    if packet.dts is not None:
+                        reached = round(packet.dts / fps * AUDIO_RATE)
+                        for track in tracks:
+                            track.write_until(reached)
                     container.mux(packet)
-                if sound is not None:
-                    sound.finish()
-                close_mp4(container, output)
+                for track in tracks:
+                    track.finish()
+                close_output(container, output)
         except OSError as error:
             raise output_error(error, output) from error
         except FFmpegError as error:
@@ -188,13 +218,16 @@ def _survey(path: Path, fps: Fraction) -> tuple[int, int]:
     return len(shown), max(order - frame for order, frame in enumerate(shown))
 
 
-def _add_video(container: OutputContainer, template: Path, fps: Fraction) -> VideoStream:
+def _add_video(
+    container: OutputContainer, template: Path, fps: Fraction, form: OutputFormat
+) -> VideoStream:
     with open_media(template) as first:
         source = video_stream(first)
         assert source is not None  # counted
         stream = container.add_stream_from_template(source, opaque=True)
         stream.time_base = 1 / fps
-        stream.codec_context.codec_tag = source.codec_context.codec_tag
+        if form.muxer in ("mp4", "mov"):
+            stream.codec_context.codec_tag = source.codec_context.codec_tag
     return stream
 
 
@@ -230,34 +263,45 @@ def _video_packets(
 
 
 class _SoundTrack:
-    """AAC track of exactly ``total`` samples; silence after the recording's end."""
+    """Sound track of exactly ``total`` samples; silence after the recording's end."""
 
     def __init__(
-        self, container: OutputContainer, source: Sound, channels: int, total: int
+        self,
+        container: OutputContainer,
+        form: OutputFormat,
+        source: Sound,
+        channels: int,
+        total: int,
     ) -> None:
+        assert form.sound is not None  # checked
         self._container = container
         self._layout = "mono" if channels == 1 else "stereo"
-        stream = container.add_stream("aac", rate=AUDIO_RATE, layout=self._layout)
+        stream = container.add_stream(form.sound, rate=AUDIO_RATE, layout=self._layout)
         assert isinstance(stream, AudioStream)
-        stream.bit_rate = AUDIO_BITRATE[channels]
-        self._stream = stream
+        if not form.sound.startswith("pcm"):
+            stream.bit_rate = AUDIO_BITRATE[channels]
+        stream.codec_context.open()
+        self._stream, self._format = stream, stream.codec_context.format.name
+        self._frame = stream.codec_context.frame_size or _BLOCK
         self._channels, self._total, self._written = channels, total, 0
-        self._blocks = reblocked(source.blocks(channels, total), _AAC_FRAME)
+        self._blocks = reblocked(source.blocks(channels, total), self._frame)
         # The first block is read now, so that a bad recording shows before anything is written.
         self._next: NDArray[np.float32] | None = next(self._blocks, None)
 
+    def name(self, language: str | None, title: str | None) -> None:
+        """Say what the track is called."""
+        _name(self._stream, language, title)
+
     def write_until(self, position: int) -> None:
-        """Encode up to a sample number, in whole AAC frames."""
+        """Encode up to a sample number, in whole frames of the codec."""
         while self._written < min(position, self._total):
-            count = min(_AAC_FRAME, self._total - self._written)
+            count = min(self._frame, self._total - self._written)
             samples = np.zeros((count, self._channels), np.float32)
             if self._next is not None:
                 piece = self._next[:count]
                 samples[: len(piece)] = np.clip(piece, -1, 1)
                 self._next = next(self._blocks, None)
-            frame = AudioFrame.from_ndarray(
-                np.ascontiguousarray(samples.T), format="fltp", layout=self._layout
-            )
+            frame = self._audio_frame(samples)
             frame.sample_rate, frame.time_base, frame.pts = (
                 AUDIO_RATE,
                 Fraction(1, AUDIO_RATE),
@@ -266,7 +310,58 @@ class _SoundTrack:
             self._container.mux(self._stream.encode(frame))
             self._written += count
 
+    def _audio_frame(self, samples: NDArray[np.float32]) -> AudioFrame:
+        """(n, channels) float32 in the sample format of the encoder."""
+        if self._format.startswith("s16"):
+            values: NDArray[np.generic] = np.rint(samples * 32767).astype(np.int16)
+        else:
+            values = samples
+        planar = self._format.endswith("p")
+        shaped = values.T if planar else values.reshape(1, -1)
+        return AudioFrame.from_ndarray(
+            np.ascontiguousarray(shaped), format=self._format, layout=self._layout
+        )
+
     def finish(self) -> None:
         """Encode the rest and flush the encoder."""
         self.write_until(self._total)
         self._container.mux(self._stream.encode(None))
+
+
+class _TextTrack:
+    """Track of subtitles."""
+
+    def __init__(
+        self, container: OutputContainer, form: OutputFormat, track: SubtitleTrack
+    ) -> None:
+        assert form.subtitles is not None  # checked
+        self._container, self._codec = container, form.subtitles
+        self._stream = container.add_mux_stream(form.subtitles)
+        self._stream.time_base = _MILLISECOND
+        _name(self._stream, track.language, track.title)
+        self._waiting = deque(without_overlaps(track.cues))
+
+    def write_until(self, position: int) -> None:
+        """Write the cues that begin before a sample of the sound."""
+        while self._waiting and self._waiting[0].start * AUDIO_RATE <= position:
+            cue = self._waiting.popleft()
+            text = cue.text.encode()
+            if self._codec == "mov_text":
+                text = len(text).to_bytes(2, "big") + text
+            packet: Packet[Stream] = Packet(text)
+            packet.stream, packet.time_base = self._stream, _MILLISECOND
+            packet.pts = packet.dts = round(cue.start * 1000)
+            packet.duration = round(cue.end * 1000) - round(cue.start * 1000)
+            self._container.mux(packet)
+
+    def finish(self) -> None:
+        """Write the rest."""
+        if self._waiting:
+            self.write_until(round(self._waiting[-1].start * AUDIO_RATE) + 1)
+
+
+def _name(stream: Stream, language: str | None, title: str | None) -> None:
+    if language:
+        stream.metadata["language"] = language
+    if title:
+        stream.metadata["title"] = title

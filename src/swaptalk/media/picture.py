@@ -130,6 +130,14 @@ class PictureConverter:
             picture = np.concatenate([mapped, picture[..., 3:]], axis=2)
         self._turn.apply(_flatten(picture) if alpha else picture, result)
 
+    def alpha(self, frame: VideoFrame, result: NDArray[np.uint8]) -> None:
+        """Write how opaque the pixels are into ``result``, (H, W) uint8."""
+        if not has_alpha(frame):
+            result[:] = 255
+            return
+        opacity = _pixels(self._rgb(frame, "rgba"), 4)[..., 3:]
+        self._turn.apply(opacity, result[..., None])
+
     def _rgb(self, frame: VideoFrame, pixel_format: str) -> VideoFrame:
         resized = self._size != (frame.width, frame.height)
         return self._reformatter.reformat(

@@ -115,6 +115,15 @@ class VideoReader:
         if not getattr(self, "_closed", True):
             self.close()
 
+    def alphas(self, indices: Iterable[int]) -> Iterator[NDArray[np.uint8]]:
+        """Yield how opaque the pixels of frames are, (H, W) uint8, as :meth:`frames` yields them.
+
+        Raises:
+            IndexError, InputError: as :meth:`frames`.
+        """
+        for plane in self._stream({"do": "frames", "alpha": True}, indices):
+            yield plane[: self.width * self.height].reshape(self.height, self.width)
+
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames of the indices in their order (None: all of them), each a new array.
 
@@ -128,13 +137,18 @@ class VideoReader:
             IndexError: an index outside 0..len - 1.
             InputError: decoding takes more memory or time than allowed, or crashes the decoder.
         """
+        wanted = range(self._length) if indices is None else indices
+        for picture in self._stream({"do": "frames"}, wanted):
+            yield picture[: self.width * self.height * 3].reshape(self.height, self.width, 3)
+
+    def _stream(self, request: Message, indices: Iterable[int]) -> Iterator[NDArray[np.uint8]]:
         if self._closed:
             raise ValueError("the reader is closed")
-        numbers = _Numbers(range(self._length) if indices is None else indices, self._length)
-        pictures = self._process.stream({"do": "frames"}, numbers.window)
+        numbers = _Numbers(indices, self._length)
+        pictures = self._process.stream(request, numbers.window)
         try:
             for picture in pictures:
-                yield picture[: self.width * self.height * 3].reshape(self.height, self.width, 3)
+                yield picture
                 if self._closed:  # between two frames
                     raise ValueError("the reader is closed")
         finally:

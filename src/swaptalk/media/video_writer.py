@@ -47,7 +47,10 @@ CODECS: Mapping[str, _Codec] = {
     "hevc": _Codec("libx265", {"low": 31, "medium": 26, "high": 21, "best": 16}, 51),
     "vp9": _Codec("libvpx-vp9", {"low": 40, "medium": 33, "high": 26, "best": 18}, 63),
     "av1": _Codec("libsvtav1", {"low": 45, "medium": 36, "high": 27, "best": 18}, 63),
+    # Its quality is a profile: LT, 422, 422 HQ; with alpha always 4444.
+    "prores": _Codec("prores_ks", {"low": 1, "medium": 2, "high": 3, "best": 3}, 3),
 }
+_PRORES_4444 = "4"
 #: Default speed of the encoders with named or numbered presets: three times real time at 720p on
 #: two cores and more.
 _PRESETS = {"h264": "veryfast", "hevc": "ultrafast", "vp9": "8", "av1": "9"}
@@ -74,9 +77,11 @@ def _crf(codec: str, quality: str | float) -> float:
 
 
 def _encoder_options(
-    codec: str, quality: str | float, preset: str | None, threads: int
+    codec: str, quality: str | float, preset: str | None, threads: int, alpha: bool
 ) -> dict[str, str]:
     crf = f"{_crf(codec, quality):g}"
+    if codec == "prores":
+        return {"profile": _PRORES_4444 if alpha else crf, "vendor": "apl0"}
     preset = preset or _PRESETS[codec]
     if codec == "h264":
         return {"crf": crf, "preset": preset}
@@ -114,9 +119,10 @@ class VideoWriter:
     """Encode RGB pictures into a video-only MP4; the file appears under its name when :meth:`close`
     succeeds.
 
-    8-bit 4:2:0, BT.709 and limited range, tagged so; MP4 with the index in front (faststart). 4:2:0
-    needs even sizes: an odd width or height grows by one pixel that repeats the last column or row,
-    so nothing is lost. Frame i lies at exactly i / fps seconds.
+    8-bit 4:2:0 (ProRes: 10-bit 4:2:2, with alpha 4:4:4), BT.709 and limited range, tagged so; MP4
+    (ProRes: MOV) with the index in front (faststart). Chroma needs even sizes: an odd width or
+    height grows by one pixel that repeats the last column or row, so nothing is lost. Frame i lies
+    at exactly i / fps seconds.
 
     As a context manager it closes on success and removes the half-written file on error.
 
@@ -130,6 +136,7 @@ class VideoWriter:
         metadata: title, artist, comment, copyright, description, ... as MP4 knows them.
         preset: the encoder's speed, None: fast.
         threads: encoder threads; 0: the encoder decides.
+        alpha: pictures are RGBA with straight alpha; ProRes only.
 
     Raises:
         InputError: unknown codec or quality, no such encoder here, bad size or rate, or the place
@@ -148,6 +155,7 @@ class VideoWriter:
         *,
         preset: str | None = None,
         threads: int = 0,
+        alpha: bool = False,
     ) -> None:
         if codec not in CODECS:
             raise InputError(
@@ -165,9 +173,10 @@ class VideoWriter:
             )
         self.width, self.height, self.fps = width, height, Fraction(fps)
         self.frames_written = 0
+        self._channels, self._prores = 4 if alpha else 3, codec == "prores"
         self._padding = ((0, height % 2), (0, width % 2), (0, 0))
         self._reformatter = VideoReformatter()
-        options = _encoder_options(codec, quality, preset, threads)
+        options = _encoder_options(codec, quality, preset, threads, alpha)
         self._file = AtomicFile(path)
         self._container: OutputContainer | None = None
         self._stream: av.VideoStream | None = None
@@ -185,11 +194,11 @@ class VideoWriter:
     def _open(
         self, codec: str, options: dict[str, str], metadata: Mapping[str, str], threads: int
     ) -> None:
-        self._container = open_mp4(self._file.part, metadata)
+        self._container = open_output(self._file.part, metadata, "mov" if self._prores else "mp4")
         stream = self._container.add_stream(CODECS[codec].encoder, rate=self.fps, options=options)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = self.width + self.width % 2, self.height + self.height % 2
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = self._pixel_format
         context = stream.codec_context
         context.time_base = 1 / self.fps
         context.gop_size = max(1, round(KEY_FRAME_SECONDS * self.fps))
@@ -203,23 +212,31 @@ class VideoWriter:
             context.open()
         self._stream = stream
 
+    @property
+    def _pixel_format(self) -> str:
+        if not self._prores:
+            return "yuv420p"
+        return "yuva444p10le" if self._channels == 4 else "yuv422p10le"
+
     def write(self, frame: NDArray[np.uint8]) -> None:
-        """Encode the next picture, (height, width, 3) uint8 RGB.
+        """Encode the next picture, (height, width, 3) uint8 RGB, or 4 channels with alpha.
 
         Raises:
             ValueError: other shape or type.
             InputError: the disk is full or the place went away.
         """
-        if frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8:
-            expected = (self.height, self.width, 3)
+        expected = (self.height, self.width, self._channels)
+        if frame.shape != expected or frame.dtype != np.uint8:
             raise ValueError(f"expected {expected} uint8, got {frame.shape} {frame.dtype}")
         if self._container is None:
             raise ValueError("the writer is closed")
         if self._padding[0][1] or self._padding[1][1]:
             frame = np.pad(frame, self._padding, mode="edge")
         picture = self._reformatter.reformat(
-            VideoFrame.from_numpy_buffer(np.ascontiguousarray(frame), "rgb24"),
-            format="yuv420p",
+            VideoFrame.from_numpy_buffer(
+                np.ascontiguousarray(frame), "rgb24" if self._channels == 3 else "rgba"
+            ),
+            format=self._pixel_format,
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG,
             dst_colorspace=Colorspace.ITU709,
@@ -260,7 +277,7 @@ class VideoWriter:
                     "no picture was written", path=self._file.path, remedy="give at least one"
                 )
             self._encode(None)
-            close_mp4(self._container, self._file.path)
+            close_output(self._container, self._file.path)
             # The encoder's frames (tens of megabytes) live as long as the stream, and the next
             # writer may be waiting.
             self._container = self._stream = None
@@ -294,16 +311,15 @@ class VideoWriter:
             self.discard()
 
 
-def open_mp4(part: Path, metadata: Mapping[str, str]) -> OutputContainer:
-    """Open an MP4 for writing with its index moved to the front on closing."""
-    container = av.open(
-        f"file:{part.resolve()}", mode="w", format="mp4", options={"movflags": "+faststart"}
-    )
+def open_output(part: Path, metadata: Mapping[str, str], muxer: str = "mp4") -> OutputContainer:
+    """Open a container for writing; the index of an MP4 or MOV moves to the front on closing."""
+    options = {"movflags": "+faststart"} if muxer in ("mp4", "mov") else {}
+    container = av.open(f"file:{part.resolve()}", mode="w", format=muxer, options=options)
     container.metadata.update(metadata)
     return container
 
 
-def close_mp4(container: OutputContainer, path: Path) -> None:
+def close_output(container: OutputContainer, path: Path) -> None:
     """Write the index and close.
 
     Raises:

@@ -26,6 +26,7 @@ from swaptalk.pipeline.inputs import InputFiles
 from swaptalk.pipeline.job import JobFolder
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import Device, EngineOptions, GenerateOptions, Purpose
+from swaptalk.pipeline.output_form import copy_subtitles
 from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.render.face_generator import FaceGenerator, face_generator
@@ -40,7 +41,16 @@ from swaptalk.pipeline.render.preview import (
     preview_sheet,
 )
 from swaptalk.pipeline.render.smoothing import SmoothingStates
-from swaptalk.pipeline.render.write import chunk_frames, finished_frames, join, write_chunks
+from swaptalk.pipeline.render.thumbnail import thumbnail_index
+from swaptalk.pipeline.render.view import View
+from swaptalk.pipeline.render.write import (
+    chunk_frames,
+    finished_frame,
+    finished_frames,
+    join,
+    with_alpha,
+    write_chunks,
+)
 from swaptalk.pipeline.report import Report, Stopwatch, peak_memory_bytes
 from swaptalk.pipeline.settings import JobSettings, LiveSettings, TemplateSettings, job_options
 from swaptalk.pipeline.template.build import write_template
@@ -229,8 +239,9 @@ class SwapTalk:
                 if plan.template is not None or len(faces.analysis) == 1:
                     faces.keep(decode_frames(plan, first))
                 with closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames:
-                    for picture in frames:
-                        yield marks.apply(picture)
+                    view = View(plan, faces.analysis)
+                    for index, picture in enumerate(frames):
+                        yield marks.apply(view(picture, plan.playback(index)))
 
     def list_faces(
         self, options: GenerateOptions | None = None, **settings: Unpack[JobSettings]
@@ -386,14 +397,15 @@ class SwapTalk:
                 loading.result()  # what went wrong there is raised here
                 self._progress.begin("generate", plan.frames, done)
                 states = SmoothingStates(job.smoothing, chunk_frames(plan))
-                indices = range(done, plan.frames)
+                indices, view = range(done, plan.frames), View(plan, faces.analysis)
                 with closing(
                     generate_frames(plan, faces, indices, stopwatch, marks.apply, states)
                 ) as frames:
                     if plan.image:
-                        write_image(unsigned, next(frames), _alpha(plan))
+                        write_image(unsigned, next(frames), _alpha(plan, view))
                     else:
-                        write_chunks(plan, job, frames, done, stopwatch, self._progress.advance)
+                        shown = with_alpha(plan, view, frames, done) if plan.keeps_alpha else frames
+                        write_chunks(plan, job, shown, done, stopwatch, self._progress.advance)
                 self._progress.end()
                 check()
                 if not plan.image:
@@ -401,6 +413,11 @@ class SwapTalk:
                         join(plan, job, unsigned)
                 with stopwatch.stage("sign"):
                     marks.sign(unsigned, output)
+                copy_subtitles(plan.options)
+                if plan.options.thumbnail is not None:
+                    best = thumbnail_index(plan, faces.analysis)
+                    frame = finished_frame(plan, job, best)
+                    marks.write_image(plan.options.thumbnail, frame, marked=True)
                 report = _report(plan, output, faces.analysis, source, done, stopwatch, marks)
             job.finished()
         if plan.options.stats is not None:
@@ -447,12 +464,12 @@ class SwapTalk:
             return preview_frames(part, indices, faces, stopwatch)
 
 
-def _alpha(plan: Plan) -> NDArray[np.uint8] | None:
+def _alpha(plan: Plan, view: View) -> NDArray[np.uint8] | None:
     """How opaque the pixels of a photo's output are, None if it has no transparency."""
     if not plan.keeps_alpha:
         return None
     with plan.open_target() as target:
-        return target.alpha
+        return None if target.alpha is None else view(target.alpha, 0)
 
 
 def _report(
@@ -472,8 +489,8 @@ def _report(
         frames=plan.frames,
         duration=float(plan.seconds),
         frame_rate=str(plan.fps),
-        width=plan.width,
-        height=plan.height,
+        width=plan.view[0],
+        height=plan.view[1],
         changed=changed,
         passed_through=dict(passed.most_common()),
         resumed_frames=done,

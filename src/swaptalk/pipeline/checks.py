@@ -11,14 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from swaptalk.errors import InputError
+from swaptalk.media.output_format import FORMATS
 from swaptalk.pipeline.inputs import InputFile
+from swaptalk.pipeline.options import rate_factor
 from swaptalk.storage.files import followed, longest_name
 
-VIDEO_SUFFIXES = (".mp4", ".m4v")
+VIDEO_SUFFIXES = tuple(FORMATS)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 #: Rule of thumb for H.264 of talking people at a constant rate factor of 20: bits for every pixel
 #: of every frame; six steps of the factor double or halve it. The other codecs need less.
 BITS_PER_PIXEL, RATED_FACTOR, STEPS_PER_DOUBLING = 0.12, 20, 6
+#: Bits a pixel of what has no rate factor: ProRes 4444, and lossless H.264.
+OTHER_BITS = {"prores": 5.0, None: 6.0}
 #: Room that must stay free on the disk, in bytes.
 DISK_RESERVE = 64 << 20
 
@@ -112,9 +116,15 @@ def check_distinct(outputs: Iterable[Path | None]) -> None:
         seen.add(path.resolve())
 
 
-def video_bytes(width: int, height: int, frames: int, rate_factor: float) -> int:
-    """Estimate the size of an encoded video."""
-    bits = BITS_PER_PIXEL * 2 ** ((RATED_FACTOR - rate_factor) / STEPS_PER_DOUBLING)
+def video_bytes(width: int, height: int, frames: int, codec: str | None, quality: str) -> int:
+    """Estimate the size of an encoded video; None is an animated picture, made from lossless
+    video.
+    """
+    if codec in OTHER_BITS:
+        bits = OTHER_BITS[codec]
+    else:
+        factor = rate_factor(quality, str(codec))
+        bits = BITS_PER_PIXEL * 2 ** ((RATED_FACTOR - factor) / STEPS_PER_DOUBLING)
     return int(width * height * frames * bits / 8)
 
 

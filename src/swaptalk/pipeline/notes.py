@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
+from swaptalk.media.output_format import OutputFormat
 from swaptalk.media.probe import MediaInfo
 from swaptalk.pipeline.options import GenerateOptions
 
@@ -33,12 +34,12 @@ def about_target(media: MediaInfo, options: GenerateOptions, asked: bool) -> Ite
     yield from about_colour(video.colour, name)
     if video.interlaced:
         yield f"{name}: interlaced pictures are deinterlaced"
-    if video.transparent:
-        yield f"{name}: transparent parts are shown on white; an MP4 has no transparency"
     replaced = options.audio is not None
     kept = {kind: count for kind, count in media.left_out.items() if count}
     if replaced:
         kept.pop("audio", None)  # its words are replaced, in whichever track
+    if options.keep_tracks:
+        kept = {kind: count for kind, count in kept.items() if kind == "video"}
     if kept:
         yield f"{name}: {_counted(kept)} left out"
     if not replaced:
@@ -96,9 +97,23 @@ def about_raised_rate(options: GenerateOptions, own: Fraction, raised: Fraction)
     )
 
 
-def about_transparent_photo(options: GenerateOptions) -> str:
-    """Alpha of a photo whose output has none."""
-    return f"{options.target}: transparent parts are shown on white; only a .png keeps them"
+def about_transparency(options: GenerateOptions) -> str:
+    """Alpha of a target whose output has none."""
+    return (
+        f"{options.target}: transparent parts are shown on white; a .png of a photo and a .mov "
+        "(ProRes) of a video keep them"
+    )
+
+
+def about_form(form: OutputFormat, output: Path, has_sound: bool) -> Iterator[str]:
+    """What the output's container cannot hold."""
+    if form.animated and has_sound:
+        yield f"{output}: a {form.name} has no sound"
+    if not form.manifest:
+        yield (
+            f"{output}: a {form.name} file cannot hold a signed manifest; it has the invisible "
+            "watermark alone"
+        )
 
 
 def about_size(options: GenerateOptions, width: int, height: int) -> Iterator[str]:

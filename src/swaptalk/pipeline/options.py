@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from swaptalk.errors import InputError
+from swaptalk.media.animation import check_animation_quality
+from swaptalk.media.output_format import output_format
 from swaptalk.media.video_writer import CODECS, available_codecs
 from swaptalk.pipeline.timeline import Extend, LengthPolicy
 
@@ -36,6 +38,10 @@ Region = Literal["face", "mouth"]
 #: or live frames.
 Purpose = Literal["render", "frames", "faces", "template", "live"]
 Order = Literal["swap-first", "sync-first"]
+#: What becomes of subtitles.
+SubtitleKind = Literal["track", "beside", "burn"]
+#: Shapes that can be cut out.
+Crop = Literal["9:16", "1:1", "16:9"]
 #: What becomes of the scene's sound where words replace it.
 Background = Literal["none", "keep", "duck"]
 Device = Literal["auto", "cpu", "openvino", "cuda", "coreml", "directml"]
@@ -98,7 +104,8 @@ class RenderOptions(TargetOptions):
     """Options of the output."""
 
     output: Path | None = field(default=None, metadata=INCIDENTAL)
-    """Video to write (.mp4; .png or .jpg for a photo). It appears when all is finished."""
+    """Video to write (.mp4, .webm, .mov; .gif or .webp up to 30 s; .png or .jpg for a photo). It
+    appears when all is finished."""
     list_faces: Path | None = field(default=None, metadata=INCIDENTAL)
     """Only find faces: write a numbered contact sheet (.png) here and stop."""
     preview: Path | None = field(default=None, metadata=INCIDENTAL)
@@ -107,8 +114,18 @@ class RenderOptions(TargetOptions):
     """Replace the face (default with a source), or mouth and jaw only (default without)."""
     quality: str = "high"
     """Video quality: low, medium, high, best, or a constant rate factor (lower is better)."""
-    codec: str = "h264"
-    """Video codec: h264 (plays everywhere), hevc, vp9 or av1."""
+    codec: str | None = None
+    """Video codec: h264 (MP4's, plays everywhere), hevc, vp9 (WebM's), av1 or prores (MOV's)."""
+    crop: Crop | None = None
+    """Shape of the output: 9:16, 1:1 or 16:9, cut out of the scene so that it follows the face."""
+    thumbnail: Path | None = field(default=None, metadata=INCIDENTAL)
+    """Write one frame of the output, the person seen well, as a picture (.jpg, .png)."""
+    subtitles: Path | None = field(default=None, metadata=INPUT)
+    """Subtitles of the output (.srt, .vtt), timed from its beginning."""
+    subtitles_as: SubtitleKind = "track"
+    """A track in the output, a file beside it, or burn: drawn into the picture."""
+    keep_tracks: bool = False
+    """Keep the target's further sound and subtitle tracks."""
     stats: Path | None = field(default=None, metadata=INCIDENTAL)
     """Write a JSON report here: frames, speed, time per stage, memory, unchanged frames."""
     resume: bool = field(default=False, metadata=INCIDENTAL)
@@ -122,7 +139,7 @@ class RenderOptions(TargetOptions):
     label_text: str = "AI-generated"
     """Text of the label."""
     label_font: Path | None = None
-    """Font (.ttf, .otf) of the label; needed for other than Latin letters."""
+    """Font (.ttf, .otf) of label and burnt subtitles; needed for other than Latin letters."""
     certificate: Path | None = field(default=None, metadata=INCIDENTAL)
     """Certificate chain (.pem, for C2PA) to sign with; self-signed if left out."""
     key: Path | None = field(default=None, metadata=INCIDENTAL)
@@ -221,6 +238,10 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
                 yield InputError(
                     f"{option} {choice} is unknown", remedy="give largest, left, right or a number"
                 )
+        if self.thumbnail is not None and self.output is None:
+            yield InputError(
+                "--thumbnail without --output", remedy="give --output, or leave it out"
+            )
         if self.audio is None:
             for option, given in (
                 ("--background", self.background != "none"),
@@ -241,10 +262,12 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
             lambda: _check_known("--extend", self.extend, get_args(Extend)),
             lambda: _check_known("--order", self.order, get_args(Order)),
             lambda: _check_known("--background", self.background, get_args(Background)),
+            lambda: _check_known("--subtitles-as", self.subtitles_as, get_args(SubtitleKind)),
+            lambda: _check_known("--crop", self.crop or "1:1", get_args(Crop)),
             lambda: _check_range("--strength", self.strength, 0.0, 1.0),
             lambda: _check_range("--shape", self.shape, 0.0, 1.0),
             lambda: _check_range("--start", self.start, 0.0, math.inf),
-            lambda: rate_factor(self.quality, self.codec),
+            lambda: check_codec(self.output, self.codec, self.quality),
             lambda: parse_fps(self.fps),
             lambda: output_size(self.resolution, 1280, 720),
         ):
@@ -286,15 +309,38 @@ def rate_factor(quality: str, codec: str) -> float:
         )
     known = CODECS[codec]
     try:
-        value = float(known.quality.get(quality, quality))
+        value = float(known.quality.get(quality, quality if codec != "prores" else math.nan))
     except ValueError:
         value = math.nan
     if not 0 <= value <= known.worst:
         raise InputError(
             f"--quality {quality} is unknown",
-            remedy=f"give {', '.join(known.quality)}, or a number from 0 to {known.worst}",
+            remedy=f"give {', '.join(known.quality)}"
+            + ("" if codec == "prores" else f", or a number from 0 to {known.worst}"),
         )
     return value
+
+
+def check_codec(output: Path | None, codec: str | None, quality: str) -> None:
+    """Refuse a codec or quality that the output's container does not have.
+
+    Raises:
+        InputError: naming what it has.
+    """
+    form = output_format(output)
+    if form.animated:
+        if codec is not None:
+            raise InputError(
+                f"--codec {codec} for a {form.name}, which has none", remedy="leave out --codec"
+            )
+        check_animation_quality(quality)
+        return
+    rate_factor(quality, codec or form.codecs[0])
+    if codec is not None and codec not in form.codecs:
+        raise InputError(
+            f"--codec {codec} cannot be held by a {form.name} file",
+            remedy=f"give {', '.join(form.codecs)}, or another ending of --output",
+        )
 
 
 def _check_known(option: str, value: str, known: tuple[str, ...]) -> None:
@@ -329,6 +375,25 @@ def parse_fps(text: str | None) -> Fraction | None:
         fps = ntsc
     _check_range("--fps", fps, *FPS_RANGE)  # type: ignore[arg-type]
     return fps
+
+
+def view_size(crop: str | None, width: int, height: int) -> tuple[int, int]:
+    """Width and height of the largest part with the shape of ``crop`` in a picture, even numbers.
+
+    Raises:
+        InputError: less than 64 pixels would be left of a side.
+    """
+    if crop is None:
+        return width, height
+    across, down = (int(part) for part in crop.split(":"))
+    view_width = min(width, height * across / down)
+    size = (int(view_width / 2) * 2, int(view_width * down / across / 2) * 2)
+    if min(size) < SMALLEST_SIDE:
+        raise InputError(
+            f"--crop {crop} leaves {size[0]}x{size[1]} pixels of {width}x{height}",
+            remedy="give a larger --resolution",
+        )
+    return size
 
 
 def output_size(text: str | None, width: int, height: int) -> tuple[int, int]:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.mel import SAMPLE_RATE
-from swaptalk.media.mux import AudioSource, Sound
+from swaptalk.media.mux import Sound
+from swaptalk.media.output_format import OutputFormat, output_format
 from swaptalk.media.probe import MediaInfo, count_frames
-from swaptalk.media.sound_mix import SoundMix, words_at
+from swaptalk.media.subtitles import SUBTITLE_SUFFIXES, Cue, SubtitleTrack
+from swaptalk.pipeline.captions import Captions
 from swaptalk.pipeline.checks import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -25,14 +27,29 @@ from swaptalk.pipeline.inputs import InputFile, InputFiles
 from swaptalk.pipeline.notes import (
     about_background,
     about_colour,
+    about_form,
     about_lengths,
     about_raised_rate,
     about_size,
     about_target,
-    about_transparent_photo,
+    about_transparency,
     about_words,
 )
-from swaptalk.pipeline.options import GenerateOptions, Purpose, output_size, parse_fps, rate_factor
+from swaptalk.pipeline.options import (
+    GenerateOptions,
+    Purpose,
+    output_size,
+    parse_fps,
+    view_size,
+)
+from swaptalk.pipeline.output_form import (
+    FurtherTracks,
+    check_form,
+    further_tracks_of,
+    output_sound,
+    subtitles_beside,
+    subtitles_of,
+)
 from swaptalk.pipeline.target import PHOTO_FPS, TargetFrames
 from swaptalk.pipeline.template.template import Template, template_of
 from swaptalk.pipeline.timeline import Playback, frame_count, output_seconds
@@ -72,7 +89,14 @@ class Plan:
     image: bool
     """The output is a photo."""
     transparent: bool = False
-    """The target is a photo with transparent parts."""
+    """The target has transparent parts."""
+    view: tuple[int, int] = (0, 0)
+    """Width and height of what is shown of each picture."""
+    further: FurtherTracks = FurtherTracks()
+    """Tracks besides picture and sound."""
+    subtitles: InputFile | None = None
+    captions: tuple[Cue, ...] = ()
+    """Subtitles that are drawn into the picture."""
     template: Template | None = None
     """Template of the target; the options then name the template's own target."""
     stored_swap: bool = False
@@ -88,13 +112,26 @@ class Plan:
     @property
     def inputs(self) -> tuple[InputFile, ...]:
         """Every file that decides what comes out; a template does not, it only saves work."""
-        return (self.target, *self.sources, *(() if self.audio is None else (self.audio,)))
+        files = (self.target, *self.sources, self.audio, self.subtitles)
+        return tuple(file for file in files if file is not None)
 
     @property
     def keeps_alpha(self) -> bool:
         """Whether the output has the target's transparency."""
         output = self.options.output
-        return self.transparent and output is not None and output.suffix.lower() == ".png"
+        if not self.transparent or output is None:
+            return False
+        return output.suffix.lower() == ".png" if self.image else self.codec == "prores"
+
+    @property
+    def form(self) -> OutputFormat:
+        """Kind of video that is written."""
+        return output_format(self.options.output)
+
+    @property
+    def codec(self) -> str | None:
+        """Codec of the output's video, None for animated pictures."""
+        return self.options.codec or next(iter(self.form.codecs), None)
 
     @property
     def compiled(self) -> bool:
@@ -170,11 +207,21 @@ def make_plan(
         height=size[1],
         frames=_output_frames(options, None if photo else look.frames, samples, look.fps, notes),
         playback=Playback(look.frames, options.extend),
-        sound=_sound(options, media, audio),
+        sound=output_sound(options, media, audio),
         image=output is not None and output.suffix.lower() in IMAGE_SUFFIXES,
         transparent=look.transparent,
+        view=view_size(options.crop, *size),
+        subtitles=None if options.subtitles is None else files[options.subtitles],
         template=template,
     )
+    if options.subtitles is not None or options.keep_tracks:
+        plan = _with_tracks(plan, notes)
+    if output is not None and not plan.image:
+        check_form(options, output, plan.seconds, plan.fps)
+    elif options.thumbnail is not None:
+        raise InputError(
+            "is the thumbnail of a photo", path=options.thumbnail, remedy="leave out --thumbnail"
+        )
     notes += _about_output(plan)
     plan = replace(
         plan,
@@ -212,7 +259,22 @@ def _look(target: InputFile, options: GenerateOptions) -> _Look:
     fps = asked or video.average_fps
     end = None if options.end is None else Fraction(options.end)
     frames = count_frames(target.media, fps, Fraction(options.start), end)
-    return _Look(video.width, video.height, fps, frames)
+    return _Look(video.width, video.height, fps, frames, video.transparent)
+
+
+def _with_tracks(plan: Plan, notes: list[str]) -> Plan:
+    """The plan with the tracks that are asked for, and subtitles that are drawn."""
+    options, seconds = plan.options, float(plan.seconds)
+    cues = subtitles_of(options, seconds, notes)
+    drawn = cues if options.subtitles_as == "burn" else ()
+    if drawn:
+        Captions(drawn, *plan.view, options.label_font)  # what cannot be drawn shows now
+    shown = min(seconds, float(plan.playback.length / plan.fps))
+    further = further_tracks_of(options, shown) if options.keep_tracks else FurtherTracks()
+    if cues and options.subtitles_as == "track":
+        texts = (SubtitleTrack(cues), *further.texts)
+        further = replace(further, texts=texts)
+    return replace(plan, further=further, captions=drawn)
 
 
 def _raised(
@@ -252,9 +314,10 @@ def _about_output(plan: Plan) -> Iterator[str]:
     """What the kind of output takes from the inputs."""
     options, output = plan.options, plan.options.output
     if plan.transparent and not plan.keeps_alpha and output is not None:
-        yield about_transparent_photo(options)
+        yield about_transparency(options)
     if not plan.image and output is not None:
-        yield from about_size(options, plan.width, plan.height)
+        yield from about_size(options, *plan.view)
+        yield from about_form(plan.form, output, plan.sound is not None)
     if plan.audio is not None:
         yield from about_words(plan.audio.media, plan.audio.path)
         yield from about_background(options, plan.playback.length / plan.fps, plan.seconds)
@@ -298,7 +361,7 @@ def _check_outputs(
     options: GenerateOptions, still: bool, template: Template | None, create_folders: bool
 ) -> None:
     inputs = [options.target, *options.source]
-    inputs += [] if options.audio is None else [options.audio]
+    inputs += [path for path in (options.audio, options.subtitles) if path is not None]
     inputs += [] if template is None else [template.path]
     if options.output is not None:
         if still and options.output.suffix.lower() in VIDEO_SUFFIXES:
@@ -311,12 +374,17 @@ def _check_outputs(
         check_output(options.output, kinds, inputs, create_folders)
     for path, suffixes in (
         (options.preview, IMAGE_SUFFIXES),
+        (options.thumbnail, IMAGE_SUFFIXES),
         (options.list_faces, IMAGE_SUFFIXES),
         (options.stats, (".json",)),
     ):
         if path is not None:
             check_output(path, suffixes, inputs, create_folders)
-    check_distinct((options.output, options.preview, options.list_faces, options.stats))
+    beside = subtitles_beside(options)
+    if beside is not None:
+        check_output(beside, SUBTITLE_SUFFIXES, inputs, create_folders)
+    outputs = (options.output, options.preview, options.thumbnail, options.list_faces)
+    check_distinct((*outputs, options.stats, beside))
 
 
 def _check_photo(photo: InputFile) -> None:
@@ -326,36 +394,6 @@ def _check_photo(photo: InputFile) -> None:
             path=photo.path,
             remedy="save one frame of the person as a photo and give that",
         )
-
-
-def _sound(
-    options: GenerateOptions, media: MediaInfo | None, audio: InputFile | None
-) -> Sound | None:
-    """The sound of the output.
-
-    Raises:
-        InputError: the scene's sound is asked for and there is none, or a recording is too quiet
-            for its loudness to be measured.
-    """
-    has_sound = media is not None and media.audio is not None
-    scene = AudioSource(options.target, options.start, options.end, media) if has_sound else None
-    if audio is None:
-        return None if scene is None else AudioSource(options.target, options.start, media=media)
-    if options.background != "none" and scene is None:
-        raise InputError(
-            f"has no sound for --background {options.background}",
-            path=options.target,
-            remedy="leave out --background, or give a video with sound",
-        )
-    words = AudioSource(audio.path, media=audio.media)
-    if options.background == "none" and options.loudness is None:
-        return words
-    return SoundMix(
-        words_at([words], options.loudness),
-        None if options.background == "none" else scene,
-        options.background_gain,
-        options.duck_gain if options.background == "duck" else 0.0,
-    )
 
 
 def _check_whole(options: GenerateOptions, target: InputFile) -> MediaInfo:
@@ -390,9 +428,7 @@ def _check_amount(plan: Plan, output: Path) -> None:
             )
             + ", or confirm with --allow-long",
         )
-    video = video_bytes(
-        plan.width, plan.height, plan.frames, rate_factor(plan.options.quality, plan.options.codec)
-    )
+    video = video_bytes(*plan.view, plan.frames, plan.codec, plan.options.quality)
     sound = int(plan.seconds * AUDIO_BYTES_PER_SECOND)
     # Chunks, then the whole, then its signed copy.
     check_disk(output, 3 * video + 2 * sound + plan.playback.length * ANALYSIS_BYTES_PER_FRAME)

@@ -10,7 +10,15 @@ from fractions import Fraction
 from typing import Any, TypedDict, Union
 
 from swaptalk.errors import InputError
-from swaptalk.pipeline.options import Background, EngineOptions, GenerateOptions, Order, Region
+from swaptalk.pipeline.options import (
+    Background,
+    Crop,
+    EngineOptions,
+    GenerateOptions,
+    Order,
+    Region,
+    SubtitleKind,
+)
 from swaptalk.pipeline.timeline import Extend, LengthPolicy
 
 _Path = Union[str, "os.PathLike[str]"]
@@ -49,7 +57,9 @@ class LiveSettings(TemplateSettings, total=False):
     list_faces: _Path | None
     preview: _Path | None
     quality: str | int
-    codec: str
+    codec: str | None
+    crop: Crop | None
+    thumbnail: _Path | None
     stats: _Path | None
     resume: bool
     allow_long: bool
@@ -65,6 +75,9 @@ class JobSettings(LiveSettings, total=False):
     """Keywords of the other methods of `SwapTalk`; `GenerateOptions` explains them."""
 
     audio: _Path | None
+    subtitles: _Path | None
+    subtitles_as: SubtitleKind
+    keep_tracks: bool
     background: Background
     background_gain: float
     duck_gain: float

@@ -80,6 +80,12 @@ class TargetFrames:
         for frame in self._video.frames(indices):
             yield resized(frame, self.width, self.height)
 
+    def alphas(self, indices: Iterable[int]) -> Iterator[NDArray[np.uint8]]:
+        """Yield how opaque the pixels of a video's frames are, (height, width) uint8."""
+        assert self._video is not None
+        for plane in self._video.alphas(indices):
+            yield resized(plane, self.width, self.height)
+
     def close(self) -> None:
         """Release the file."""
         if self._video is not None:

@@ -43,8 +43,9 @@ class VisibleLabel:
                 remedy=f"give 1 to {LONGEST_LABEL} in one line",
             )
         side = min(width, height)
-        font = _font(font_file, max(_SMALLEST, round(side * _LETTERS)))
-        _check_letters(text, font)
+        letter_font = LetterFont(font_file, max(_SMALLEST, round(side * _LETTERS)))
+        letter_font.check(text, "--label-text")
+        font = letter_font.font
         padding = max(2, round(side * _PADDING))
         left, top, right, bottom = font.getbbox(text)
         size = (round(right - left) + 2 * padding, round(bottom - top) + 2 * padding)
@@ -70,27 +71,48 @@ class VisibleLabel:
         return picture
 
 
-def _font(path: Path | None, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    from PIL import ImageFont
+class LetterFont:
+    """A font of one size; Pillow's own has plain Latin letters only.
 
-    if path is None:
-        return ImageFont.load_default(size)
-    try:
-        return ImageFont.truetype(str(path), size)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "is not a readable font", path=path, remedy="give a .ttf or .otf file"
-        ) from error
+    Args:
+        path: of a .ttf or .otf file, None for Pillow's own.
+        size: of the letters in pixels.
 
+    Raises:
+        InputError: the file is no font.
+    """
 
-def _check_letters(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> None:
-    """Refuse letters that the font lacks."""
-    box = bytes(font.getmask(_NO_LETTER))
-    lacking = sorted(
-        {letter for letter in text if not letter.isspace() and bytes(font.getmask(letter)) == box}
-    )
-    if lacking:
-        raise InputError(
-            f"the label's font has no '{''.join(lacking)}'",
-            remedy="write --label-text in plain Latin letters, or give a --label-font that has it",
+    def __init__(self, path: Path | None, size: int) -> None:
+        from PIL import ImageFont
+
+        self.font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+        try:
+            self.font = (
+                ImageFont.load_default(size)
+                if path is None
+                else ImageFont.truetype(str(path), size)
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(
+                "is not a readable font", path=path, remedy="give a .ttf or .otf file"
+            ) from error
+
+    def width(self, text: str) -> float:
+        """Width of a line in pixels."""
+        return float(self.font.getlength(text))
+
+    def check(self, text: str, option: str) -> None:
+        """Refuse letters that the font lacks.
+
+        Raises:
+            InputError: naming them and the option that the text is from.
+        """
+        box = bytes(self.font.getmask(_NO_LETTER))
+        lacking = sorted(
+            {one for one in text if not one.isspace() and bytes(self.font.getmask(one)) == box}
         )
+        if lacking:
+            raise InputError(
+                f"the font has no '{''.join(lacking)}'",
+                remedy=f"write {option} in plain Latin letters, or give a --label-font that has it",
+            )

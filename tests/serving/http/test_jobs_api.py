@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from swaptalk.media.probe import probe
+from swaptalk.media.subtitles import further_tracks
 
 
 @pytest.fixture
@@ -41,6 +42,21 @@ def test_from_files_to_video(server, inputs: dict, tmp_path: Path) -> None:
         for path in (server.data / "jobs" / job["id"]).iterdir()
         if path.name.startswith("attempt")
     ] == []
+
+
+def test_another_kind_of_file_with_subtitles(server, inputs: dict, tmp_path: Path) -> None:
+    words = "1\n00:00:00,000 --> 00:00:00,200\nHello\n"
+    options = {"crop": "1:1", "quality": "low"}
+    job = server.submit(**inputs, format="webm", subtitles=words, options=options)
+    done = server.wait(job["id"])
+    assert done["state"] == "done", done["error"]
+    assert done["request"]["format"] == "webm" and done["request"]["subtitles"] == words
+    answer = server.client.get(done["output"])
+    assert answer.headers["content-type"] == "video/webm"
+    (tmp_path / "out.webm").write_bytes(answer.content)
+    made = probe(tmp_path / "out.webm").video
+    assert made is not None and (made.codec, made.width, made.height) == ("vp9", 144, 144)
+    assert [track.codec for track in further_tracks(tmp_path / "out.webm")] == ["webvtt"]
 
 
 def test_inspection_finds_the_face_and_says_what_is_wrong_with_it(server, make_clip) -> None:

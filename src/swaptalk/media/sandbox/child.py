@@ -7,6 +7,7 @@ slots, so that it runs ahead of its reader by no more than that.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -40,7 +41,11 @@ from swaptalk.media.video_decoder import VideoDecoder
 
 #: What other parts of SwapTalk have read here: functions of a path and arguments of JSON, loaded
 #: when first asked for.
-READERS = {"manifest": ("swaptalk.provenance.manifest_store", "read_store")}
+READERS = {
+    "manifest": ("swaptalk.provenance.manifest_store", "read_store"),
+    "tracks": ("swaptalk.media.track_reader", "read_tracks"),
+    "cues": ("swaptalk.media.track_reader", "read_cues"),
+}
 
 #: How the dynamic loader (glibc's, then the system call's words) says that a library does not fit
 #: into memory.
@@ -133,11 +138,13 @@ class Child:
     def _do_frames(self, request: Message) -> Message:
         assert self._video is not None
         video = self._video
-        size = video.width * video.height * 3
+        shape = (video.height, video.width, *(() if request.get("alpha") else (3,)))
+        size = math.prod(shape)
+        convert = video.convert.alpha if request.get("alpha") else video.convert
         self._begin_stream()
         for frame in video.frames(self._wanted()):
             slot = self._slot()
-            video.convert(frame, self._array(slot, size).reshape(video.height, video.width, 3))
+            convert(frame, self._array(slot, size).reshape(shape))
             self._hand_over(slot, size)
         return {"end": True}
 
@@ -150,6 +157,7 @@ class Child:
             request["start"],
             request["end"],
             block=request["block"],
+            track=request.get("track"),
         )
         for samples in blocks:
             slot = self._slot()

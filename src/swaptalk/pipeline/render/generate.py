@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from swaptalk.faces.editing.composite import Compositor
 from swaptalk.faces.editing.occlusion import OcclusionNetwork
 from swaptalk.pipeline.analysis.result import Analysis
+from swaptalk.pipeline.captions import Captions
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.render.detail_track import DetailTrack
 from swaptalk.pipeline.render.face_generator import BATCH, FaceGenerator, Frame, batched
 from swaptalk.pipeline.render.face_swapper import FaceSwapper
 from swaptalk.pipeline.render.smoothing import SmoothingStates
+from swaptalk.pipeline.render.view import View
 from swaptalk.pipeline.report import Stopwatch
 from swaptalk.workers.background import background, short_turns
 
@@ -117,6 +119,10 @@ def generate_frames(
     stop early; errors of any stage are raised here.
     """
     first = indices[0] if states is not None and len(indices) else 0
+    view = View(plan, faces.analysis)
+    captions = None
+    if plan.captions:
+        captions = Captions(plan.captions, *plan.view, plan.options.label_font)
 
     def decoded() -> Iterator[Frame]:
         return stopwatch.iterate("decode video", decode_frames(plan, indices))
@@ -139,11 +145,15 @@ def generate_frames(
 
     def composited() -> Iterator[NDArray[np.uint8]]:
         with closing(background(faced, QUEUE, "networks")) as made:
-            for picture in composite_frames(
+            pictures = composite_frames(
                 plan, faces.analysis.reopened(), made, stopwatch, states, first, faces.detail
-            ):
+            )
+            for index, picture in zip(indices, pictures, strict=True):
+                shown = view(picture, plan.playback(index))
+                if captions is not None:
+                    shown = captions(shown, float(index / plan.fps))
                 with stopwatch.stage("mark"):
-                    marked = mark(picture)
+                    marked = mark(shown)
                 yield marked
 
     with short_turns():

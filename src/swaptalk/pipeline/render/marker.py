@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from swaptalk.assets import catalogue
 from swaptalk.errors import InputError
 from swaptalk.media.image import write_image
+from swaptalk.media.output_format import output_format
 from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.job import job_fingerprint, version
 from swaptalk.pipeline.options import GenerateOptions, fingerprinted
@@ -32,6 +34,7 @@ from swaptalk.provenance.manifest_read import read_manifest
 from swaptalk.provenance.policy import Policy, load_policy
 from swaptalk.provenance.signing import SigningIdentity, signing_identity
 from swaptalk.provenance.watermark_embed import Watermarker
+from swaptalk.storage.files import replacing
 
 #: Switches the invisible watermark and the visible label off, for research on the pictures
 #: themselves. The manifest stays, and says so.
@@ -147,8 +150,8 @@ class Marks:
         self.job = job_fingerprint([file.fingerprint for file in plan.inputs], settings)
         #: Identifier in the pixels: the same job has the same one. None if it is switched off.
         self.identifier = None if self._unmarked else identifier_of(self.job)
-        self._watermarker = self._watermarker_for(plan.width, plan.height)
-        self._label = self._label_for(plan.width, plan.height)
+        self._watermarker = self._watermarker_for(*plan.view)
+        self._label = self._label_for(*plan.view)
 
     def _watermarker_for(self, width: int, height: int) -> Watermarker | None:
         return None if self.identifier is None else Watermarker(self.identifier, width, height)
@@ -164,27 +167,37 @@ class Marks:
         return _applied(picture, self._watermarker, self._label)
 
     def sign(self, unsigned: Path, output: Path) -> None:
-        """Copy a finished file to its place with its manifest.
+        """Copy a finished file to its place, with its manifest where its kind can hold one.
 
         Raises:
             InputError: the place cannot be written.
             SwapTalkError: the signer refused.
         """
+        if not output_format(output).manifest:
+            with replacing(output) as part:
+                shutil.copyfile(unsigned, part)
+            return
         sign_output(unsigned, output, self._record(), self._signer)
 
-    def write_image(self, path: Path, picture: NDArray[np.uint8]) -> None:
+    def write_image(self, path: Path, picture: NDArray[np.uint8], marked: bool = False) -> None:
         """Mark, write and sign a picture that shows results beside other things.
+
+        Args:
+            path: where to.
+            picture: (H, W, 3) uint8.
+            marked: it is a frame of the output, which has its marks.
 
         Raises:
             InputError: the place cannot be written.
         """
         height, width = picture.shape[:2]
-        marked = _applied(
-            picture, self._watermarker_for(width, height), self._label_for(width, height)
-        )
+        if not marked:
+            picture = _applied(
+                picture, self._watermarker_for(width, height), self._label_for(width, height)
+            )
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             unsigned = Path(folder) / path.name
-            write_image(unsigned, marked)
+            write_image(unsigned, picture)
             self.sign(unsigned, path)
 
     def _record(self) -> OutputRecord:

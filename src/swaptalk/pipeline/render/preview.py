@@ -14,6 +14,7 @@ from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.render.face_generator import FaceGenerator
 from swaptalk.pipeline.render.generate import generate_frames
+from swaptalk.pipeline.render.view import View
 from swaptalk.pipeline.report import Stopwatch
 from swaptalk.pipeline.target import resized
 from swaptalk.pipeline.timeline import Playback
@@ -147,23 +148,25 @@ def preview_frames(
     """Make the frames of a preview; the marks are up to the caller."""
     targets = [plan.playback(index) for index in indices]
     made = generate_frames(plan, faces, indices, stopwatch, lambda picture: picture)
+    view = View(plan, faces.analysis)
     with closing(made) as results, plan.open_target() as target:
-        boxes = [face_box(faces.analysis, one, plan.width, plan.height) for one in targets]
+        boxes = [face_box(faces.analysis, one, view.corner(one), *plan.view) for one in targets]
+        before = list(map(view, target.frames(targets), targets))
         return [
-            PreviewFrame(float(index / plan.fps), before, after, box)
-            for index, before, after, box in zip(
-                indices, list(target.frames(targets)), list(results), boxes, strict=True
-            )
+            PreviewFrame(float(index / plan.fps), shown, after, box)
+            for index, shown, after, box in zip(indices, before, list(results), boxes, strict=True)
         ]
 
 
-def face_box(analysis: Analysis, frame: int, width: int, height: int) -> Box | None:
-    """Square around the face of a target frame, inside a picture of this size; None where there is
-    no usable face.
+def face_box(
+    analysis: Analysis, frame: int, corner: tuple[int, int], width: int, height: int
+) -> Box | None:
+    """Square around the face of a target frame, inside a part of this size whose left upper corner
+    is ``corner``; None where there is no usable face.
     """
     if not analysis.usable(frame):
         return None
-    points = analysis.alignment(frame).to_image(analysis.mesh(frame)[:, :2])
+    points = analysis.alignment(frame).to_image(analysis.mesh(frame)[:, :2]) - corner
     low, high = points.min(axis=0), points.max(axis=0)
     side = float((high - low).max()) * CLOSE_UP_MARGIN
     centre = (low + high) / 2

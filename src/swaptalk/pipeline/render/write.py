@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.media.animation import write_animation
 from swaptalk.media.mux import mux
+from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.job import JobFolder, version
 from swaptalk.pipeline.plan import Plan
+from swaptalk.pipeline.render.view import View
 from swaptalk.pipeline.report import Stopwatch
 
 #: Seconds of video in one chunk: what an interruption can cost at most.
@@ -20,6 +23,8 @@ CHUNK_SECONDS = 10
 #: of a core for a frame, at the same PSNR (41.3 against 40.9 dB) and up to twice the size; the
 #: networks need the cores more.
 PRESETS = {"h264": "superfast"}
+#: Codec and quality of the chunks that an animated picture is made of: lossless.
+INTERMEDIATE = ("h264", "0")
 
 
 def metadata() -> dict[str, str]:
@@ -45,6 +50,23 @@ def finished_frames(plan: Plan, job: JobFolder) -> int:
     return min(number * size, plan.frames)
 
 
+def with_alpha(
+    plan: Plan, view: View, frames: Iterator[NDArray[np.uint8]], first: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Give the output's frames from ``first`` on the target's transparency: RGBA, straight alpha.
+
+    Frames come with transparent parts laid on white; that white is taken out again.
+    """
+    targets = [plan.playback(index) for index in range(first, plan.frames)]
+    with plan.open_target() as target:
+        for picture, plane, number in zip(frames, target.alphas(targets), targets, strict=True):
+            alpha = view(plane, number)[..., None]
+            share = np.maximum(alpha, 1).astype(np.float32) / 255
+            straight = (picture - 255 * (1 - share)) / share
+            colour = np.where(alpha == 255, picture, np.clip(np.rint(straight), 0, 255))
+            yield np.concatenate([colour.astype(np.uint8), alpha], axis=2)
+
+
 def write_chunks(
     plan: Plan,
     job: JobFolder,
@@ -65,13 +87,13 @@ def write_chunks(
         path = job.chunk(begin // size)
         with VideoWriter(
             path,
-            plan.width,
-            plan.height,
+            *plan.view,
             plan.fps,
-            options.codec,
-            options.quality,
+            plan.codec or INTERMEDIATE[0],
+            INTERMEDIATE[1] if plan.codec is None else options.quality,
             metadata(),
-            preset=PRESETS.get(options.codec),
+            preset=PRESETS.get(plan.codec or INTERMEDIATE[0]),
+            alpha=plan.keeps_alpha,
         ) as writer:
             for _ in range(begin, min(begin + size, plan.frames)):
                 frame = next(frames)
@@ -87,4 +109,24 @@ def join(plan: Plan, job: JobFolder, output: Path) -> None:
         InputError: the disk is full.
     """
     chunks = [job.chunk(number) for number in range(-(-plan.frames // chunk_frames(plan)))]
-    mux(chunks, plan.sound, output, plan.fps, metadata(), frames=plan.frames)
+    if plan.form.animated:
+        write_animation(chunks, output, plan.fps, plan.options.quality)
+    else:
+        mux(
+            chunks,
+            plan.sound,
+            output,
+            plan.fps,
+            metadata(),
+            frames=plan.frames,
+            form=plan.form,
+            further=plan.further.sounds,
+            subtitles=plan.further.texts,
+        )
+
+
+def finished_frame(plan: Plan, job: JobFolder, index: int) -> NDArray[np.uint8]:
+    """Frame ``index`` of the output (H, W, 3), as it was encoded."""
+    number, inside = divmod(index, chunk_frames(plan))
+    with VideoReader(job.chunk(number)) as reader:
+        return next(reader.frames([inside]))

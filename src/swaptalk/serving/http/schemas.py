@@ -27,6 +27,8 @@ UPLOAD_PATTERN = r"^[0-9a-f]{64}$"
 JOB_PATTERN = r"^[0-9a-f]{20}$"
 CONSENT_LENGTH = (10, 1900)
 MOST_PHOTOS = 8
+#: Endings of the videos that can be asked for.
+OutputKind = Literal["mp4", "webm", "mov", "gif", "webp"]
 #: Longest title, reference and word of metadata.
 TEXT_LENGTH = 200
 _Word = Annotated[str, StringConstraints(max_length=500)]
@@ -140,6 +142,15 @@ class JobRequest(BaseModel):
     audio: str | None = Field(
         None, pattern=UPLOAD_PATTERN, description="Upload: the recording of the words."
     )
+    format: OutputKind = Field(
+        "mp4", description="Kind of video file; a photo without words becomes a PNG."
+    )
+    subtitles: str | None = Field(
+        None,
+        min_length=1,
+        max_length=500_000,
+        description="Text of an .srt or .vtt file, timed from the beginning of the result.",
+    )
     options: JobOptions = Field(default_factory=JobOptions)
     consent: Annotated[str | None, AfterValidator(_visible)] = Field(
         None,
@@ -195,6 +206,8 @@ class RequestView(BaseModel):
     audio: str | None = None
     options: dict[str, Any] = Field(default={}, description="Those that were given.")
     still: bool = Field(False, description="The result is a picture.")
+    format: OutputKind = "mp4"
+    subtitles: str | None = None
     at: float | None = None
     upload: str | None = None
     face: str | None = None

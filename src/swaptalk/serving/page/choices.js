@@ -15,10 +15,15 @@ const CHOICES = [
   ["background", "Sound of the scene", () => select(["", "replaced by the words"], ["keep", "kept under the words"], ["duck", "lowered under the words"])],
   ["loudness", "Loudness of the words (LUFS)", () => make("input", { type: "number", min: -40, max: -8, step: "any", placeholder: "as recorded" })],
   ["region", "What is replaced", () => select(["", "automatic"], ["face", "the whole face"], ["mouth", "mouth only"])],
+  ["subtitles", "Subtitles (.srt, .vtt)", () => make("input", { type: "file", accept: ".srt,.vtt,text/vtt" })],
+  ["subtitles_as", "Show the subtitles", () => select(["", "where players choose"], ["burn", "in the picture"])],
+  ["keep_tracks", "Keep the scene’s further sound and subtitle tracks", () => make("input", { type: "checkbox" })],
   ["quality", "Quality", () => select(["", "high"], ["low", "low"], ["medium", "medium"], ["best", "best"])],
   ["resolution", "Height in pixels", () => make("input", { inputMode: "numeric", placeholder: "as the scene" })],
   ["fps", "Frames a second", () => make("input", { inputMode: "decimal", placeholder: "as the scene" })],
-  ["codec", "Codec", () => select(["", "H.264"], ["hevc", "HEVC"], ["vp9", "VP9"], ["av1", "AV1"])],
+  ["crop", "Shape, following the face", () => select(["", "as the scene"], ["9:16", "9:16, upright"], ["1:1", "square"], ["16:9", "16:9, wide"])],
+  ["format", "Kind of file", () => select(["", "MP4"], ["webm", "WebM"], ["mov", "MOV (ProRes)"], ["gif", "GIF, no sound"], ["webp", "animated WebP, no sound"])],
+  ["codec", "Codec", () => select(["", "the usual one"], ["h264", "H.264"], ["hevc", "HEVC"], ["vp9", "VP9"], ["av1", "AV1"], ["prores", "ProRes"])],
   ["strength", "Likeness of the face", () => make("input", { type: "range", min: 0, max: 1, step: 0.05, value: 1 })],
   ["label", "Show a label “AI-generated” in the picture", () => make("input", { type: "checkbox" })],
 ];
@@ -28,22 +33,29 @@ export class Choices {
   /** @param {() => void} changed */
   constructor(changed) {
     this.controls = new Map();
+    /** Contents of files. */
+    this.texts = new Map();
     this.place = byId("options");
     for (const [name, label, control] of CHOICES) {
       const made = control();
       made.name = name;
-      made.addEventListener("input", () => { this.say(); changed(); });
+      made.addEventListener("input", async () => {
+        if (made.type === "file") this.texts.set(name, (await made.files[0]?.text()) ?? "");
+        this.say();
+        changed();
+      });
       this.controls.set(name, made);
       this.place.append(made.type === "checkbox" ? make("label", { className: "check wide" }, made, ` ${label}`)
         : make("label", { className: "field" }, label, made));
     }
   }
 
-  /** The options that are not the usual ones, as the API takes them. */
+  /** The options that are not the usual ones, as the API takes them; `format` and `subtitles` have fields of their own there. */
   get values() {
     const values = {};
     for (const [name, control] of this.controls) {
       if (control.type === "checkbox") { if (control.checked) values[name] = true; }
+      else if (control.type === "file") { if (this.texts.get(name)) values[name] = this.texts.get(name); }
       else if (control.value !== "" && !(name === "strength" && control.value === "1")) values[name] = NUMBERS.has(name) ? Number(control.value) : control.value;
     }
     return values;
@@ -52,6 +64,7 @@ export class Choices {
   set values(values) {
     for (const [name, control] of this.controls) {
       if (control.type === "checkbox") control.checked = Boolean(values[name]);
+      else if (control.type === "file") { control.value = ""; this.texts.set(name, values[name] ?? ""); }
       else control.value = values[name] ?? (name === "strength" ? 1 : "");
     }
     this.say();

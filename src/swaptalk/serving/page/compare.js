@@ -32,13 +32,16 @@ export class Comparison {
    */
   constructor(job, target) {
     this.options = job.request.options;
-    this.isPicture = job.result.file.endsWith(".png");
-    this.after = this.isPicture ? make("img", { src: job.output, alt: "The result" })
+    const kind = job.result.file.split(".").at(-1);
+    this.isPicture = !["mp4", "webm"].includes(kind);
+    // No browser plays ProRes: a picture of it stands for it.
+    this.after = this.isPicture ? make("img", { src: kind === "mov" ? job.poster : job.output, alt: "The result" })
       : make("video", { src: job.output, playsInline: true, preload: "auto", poster: job.poster ?? "" });
     this.after.setAttribute("aria-label", "The result");
     this.stage = make("div", { className: "compare" }, make("div", { className: "pane after" }, this.after));
     if (job.result.width) this.stage.style.setProperty("--shape", `${job.result.width} / ${job.result.height}`);
-    if (target) {
+    // A crop moves over the scene, and an animated picture has no clock: the scene cannot be laid over them.
+    if (target && !job.request.options.crop && ["mp4", "webm", "png"].includes(kind)) {
       this.before = target.kind === "photo" ? make("img", { src: target.content, alt: "The scene before" })
         : make("video", { src: target.content, muted: true, playsInline: true, preload: "auto" });
       this.stage.append(make("div", { className: "pane before" }, this.before), make("div", { className: "edge" }));

@@ -47,7 +47,7 @@ function missing(forRender) {
 }
 
 function options() {
-  const chosen = { ...choices.values };
+  const { format: _, subtitles: __, ...chosen } = choices.values;
   if (target.person) chosen.face = target.person;
   if (!keepsFace() && source.person) chosen.source_face = source.person;
   return chosen;
@@ -56,7 +56,7 @@ function options() {
 function request(kind) {
   return {
     kind, target: target.id, source: keepsFace() ? [] : source.ids, audio: keepsWords() ? null : audio.id,
-    options: options(), consent: kind === "render" ? consent() : null, title: kind === "render" ? titleFrom(names()) : null,
+    format: choices.values.format ?? "mp4", subtitles: choices.values.subtitles ?? null, options: options(), consent: kind === "render" ? consent() : null, title: kind === "render" ? titleFrom(names()) : null,
   };
 }
 
@@ -126,8 +126,8 @@ async function send(job) {
 /** Where a field of the API is on the page: the place for a complaint, and the control. */
 function placeOf(field) {
   const [first, second] = field.split(".");
-  const option = choices.controls.get(second);
-  if (first === "options" && option) {
+  const option = choices.controls.get(["format", "subtitles"].includes(first) ? first : second);
+  if (option) {
     byId("more-choices").open = true;
     return [byId("more-choices").querySelector(".problem"), option];
   }
@@ -182,7 +182,8 @@ async function again(job) {
   await target.restore([{ id: scene, name: known?.target }], Number(face) || null);
   if (people.length && people.join() !== source.ids.join()) await source.restore(people.map((id, index) => ({ id, name: known?.source?.[index] })));
   byId("keep-face").checked = !people.length;
-  choices.values = rest;
+  const { format, subtitles } = job.request;
+  choices.values = { ...rest, ...(format === "mp4" ? {} : { format }), ...(subtitles ? { subtitles } : {}) };
   audio.clear();
   if (job.consent) byId("consent").value = job.consent.statement;
   changed();

@@ -39,6 +39,7 @@ PICTURE, PREVIEW, VIDEO, STILL, REPORT, POSTER = (
     "report.json",
     "poster.jpg",
 )
+SUBTITLES = "words.srt"
 TEMPLATE = f"scene{TEMPLATE_SUFFIX}"
 
 
@@ -183,7 +184,7 @@ class Tasks:
         space = Workspace(self._jobs, job.id)
         folder = space.begin(job.token, VIDEO)
         at = job.request.get("at")
-        options = self._options(job, preview=folder / PREVIEW)
+        options = self._options(job, preview=folder / PREVIEW, **_subtitles(job, folder))
         frames, length = self._maker_here(attempt).preview(options, at)
         told = [write_frame(job.id, index, frame, folder) for index, frame in enumerate(frames)]
         names = [path.name for path in folder.glob("*.jpg")] + [PREVIEW]
@@ -197,7 +198,8 @@ class Tasks:
 
     def _render(self, job: Job, attempt: Attempt) -> None:
         space = Workspace(self._jobs, job.id)
-        name = STILL if job.request["still"] else VIDEO
+        kind = job.request.get("format", "mp4")  # jobs of earlier versions have none
+        name = STILL if job.request["still"] else Path(VIDEO).with_suffix(f".{kind}").name
         if space.file(
             name
         ).exists():  # the last attempt died after publishing, before it could say so
@@ -209,7 +211,12 @@ class Tasks:
             folder / name
         ).exists():  # else the last attempt died after making it, before publishing
             options = self._options(
-                job, output=folder / name, stats=folder / REPORT, resume=True, allow_long=True
+                job,
+                output=folder / name,
+                stats=folder / REPORT,
+                resume=True,
+                allow_long=True,
+                **_subtitles(job, folder),
             )
             self._check_length(options)
             try:
@@ -239,6 +246,16 @@ class Tasks:
             said.pop("output", None)
         poster = output.with_name(POSTER).exists()
         return {**said, "file": output.name, "bytes": output.stat().st_size, "poster": poster}
+
+
+def _subtitles(job: Job, folder: Path) -> dict[str, Path]:
+    """The option with a job's subtitles, as a file in its folder."""
+    text = job.request.get("subtitles")
+    if text is None:
+        return {}
+    path = folder / SUBTITLES
+    path.write_text(text, encoding="utf-8")
+    return {"subtitles": path}
 
 
 def _view(view: View) -> dict[str, Any]:

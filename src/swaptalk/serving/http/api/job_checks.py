@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from swaptalk.errors import InputError
-from swaptalk.pipeline.options import GenerateOptions, output_size
+from swaptalk.media.output_format import output_format
+from swaptalk.media.subtitles import parse_subtitles
+from swaptalk.pipeline.options import GenerateOptions, output_size, view_size
 from swaptalk.provenance.label import VisibleLabel
 from swaptalk.provenance.policy import load_policy
 from swaptalk.serving.http.api.uploads import find_upload
@@ -58,6 +60,16 @@ def check_job(
     """
     target = uploads[0][1]
     _check_options(body, options, target, server)
+    _check_subtitles(body, options)
+    form = output_format(Path(f"output.{body.format}"))
+    seconds = [upload.media["seconds"] for _, upload in uploads if upload.media.get("seconds")]
+    if form.longest is not None and seconds and min(seconds) > form.longest:
+        raise invalid(
+            "format",
+            f"A {form.name} lasts at most {form.longest:g} seconds.",
+            limit=form.longest,
+            remedy="Choose MP4 or WebM.",
+        )
     if options.get("background", "none") != "none" and not target.media.get("sound"):
         raise invalid(
             "options.background", "The scene has no sound.", remedy="Leave this choice out."
@@ -75,15 +87,16 @@ def _check_options(
             target=Path("target"),
             source=tuple(Path("source") for _ in body.source),
             audio=audio,
-            output=Path("output.mp4"),
+            output=Path(f"output.{body.format}"),
             **options,
         )
         chosen.check_values()
         width, height = output_size(
             chosen.resolution, target.media["width"], target.media["height"]
         )
+        shown = view_size(chosen.crop, width, height)
         if chosen.label:
-            VisibleLabel(chosen.label_text, width, height)
+            VisibleLabel(chosen.label_text, *shown)
         elif load_policy().require_label:
             raise InputError("--label is missing, which this server demands", remedy="set it")
     except InputError as error:
@@ -103,6 +116,21 @@ def _check_options(
             f"At most {server.settings.max_pixels} pixels are allowed.",
             limit=server.settings.max_pixels,
         )
+
+
+def _check_subtitles(body: JobRequest, options: dict[str, Any]) -> None:
+    if options.get("subtitles_as") == "beside":
+        raise invalid(
+            "options.subtitles_as",
+            "The result is one file.",
+            remedy="Choose track or burn; you have the subtitles already.",
+        )
+    if body.subtitles is None:
+        return
+    try:
+        parse_subtitles(body.subtitles)
+    except InputError as error:
+        raise invalid("subtitles", sentence(error.problem), remedy=sentence(error.remedy)) from None
 
 
 def _check_times(

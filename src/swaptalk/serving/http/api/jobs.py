@@ -47,7 +47,15 @@ JOBS_PATH = "/api/v1/jobs"
 router = APIRouter(tags=["jobs"])
 #: Options that a template holds: a job that sets them cannot use one.
 TEMPLATE_OPTIONS = ("start", "end", "fps", "resolution")
-_MEDIA_TYPES = {".mp4": "video/mp4", ".png": "image/png", ".jpg": "image/jpeg"}
+_MEDIA_TYPES = {
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".mov": "video/quicktime",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+}
 JobId = Annotated[str, InPath(pattern=JOB_PATTERN)]
 LastEvent = Annotated[str | None, Header(pattern=r"^[0-9]{1,15}$")]
 _EVENTS: dict[int | str, dict[str, Any]] = {
@@ -88,6 +96,8 @@ def create_job(
         "audio": body.audio,
         "options": options,
         "still": uploads[0][1].kind == "photo" and body.audio is None,
+        "format": body.format,
+        "subtitles": body.subtitles,
         **({} if body.at is None else {"at": body.at}),
     }
     consent = _consent(body)
@@ -233,7 +243,7 @@ def remove_job(job: JobId, owner: Owner, server: Server) -> None:
     f"{JOBS_PATH}/{{job}}/output",
     response_class=FileResponse,
     responses={
-        200: {"content": {"video/mp4": {}, "image/png": {}}},
+        200: {"content": {kind: {} for kind in _MEDIA_TYPES.values() if kind != "image/jpeg"}},
         206: {"description": "A part of it."},
         **documented(400, 401, 404, 409, 416, 422),
     },

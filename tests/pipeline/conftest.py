@@ -24,7 +24,7 @@ class PoolingNetworks:
 
     motion_window, latent_channels = 5, 3
     silent_motion = np.zeros(1, np.float32)
-    fingerprint, arithmetic = "pooling", "numpy"
+    fingerprint, numerics = "pooling", "numpy"
 
     def __init__(self) -> None:
         self.swapped = 0

@@ -22,7 +22,7 @@ from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.options import GenerateOptions
-from swaptalk.pipeline.render.marker import Marks
+from swaptalk.pipeline.render.marker import OutputMarker
 
 #: Compression changes pixels by less than this on average; the stand-in networks change faces by
 #: far more.
@@ -262,10 +262,10 @@ def test_frames_for_those_with_their_own_output(
 def test_an_error_ends_all_stages(
     maker: SwapTalk, make_clip, make_wav, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(marks: Marks, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def full(marks: OutputMarker, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Marks, "apply", full)
+    monkeypatch.setattr(OutputMarker, "apply", full)
     with pytest.raises(OSError, match="No space left") as caught:
         list(maker.frames(target=make_clip(frames=20), audio=make_wav(0.8)))
     # Though the error, and with it the frames of its traceback, is still there:

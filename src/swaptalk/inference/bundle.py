@@ -85,11 +85,11 @@ class ModelBundle:
         ).hexdigest()
 
     @property
-    def arithmetic(self) -> str:
+    def numerics(self) -> str:
         """Names the engine, its version and the processor: where it is the same, results are the
         same bit by bit.
         """
-        return self._engine.arithmetic
+        return self._engine.numerics
 
     @property
     def silent_motion(self) -> NDArray[np.float32]:

@@ -50,12 +50,12 @@ class Engine(ABC):
     """Runs the ONNX graphs of a folder; each is opened once, when it is first needed.
 
     Args:
-        arithmetic: engine, version and processor: where they are the same, results are the same bit
+        numerics: engine, version and processor: where they are the same, results are the same bit
             by bit. Threads and the size of a batch do not count.
     """
 
-    def __init__(self, arithmetic: str) -> None:
-        self.arithmetic = arithmetic
+    def __init__(self, numerics: str) -> None:
+        self.numerics = numerics
         self._opened: dict[Path, Any] = {}
         #: One for each graph: while one is opened, others run.
         self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
@@ -145,7 +145,7 @@ class OpenVINOEngine(Engine):
         }
         if exact:
             self._config["INFERENCE_PRECISION_HINT"] = "f32"
-        self._kept = None if weights is None else CompiledGraphs(weights, self.arithmetic)
+        self._kept = None if weights is None else CompiledGraphs(weights, self.numerics)
         #: Compiled graphs in use, whose constants are read where the cache's files are mapped.
         self._mapped: list[NDArray[np.uint8]] = []
 

@@ -162,8 +162,8 @@ def mux(
         raise InputError(
             "is one of the inputs", path=output, remedy="choose another name for the output"
         )
-    surveys = [_survey(path, fps) for path in paths]
-    total, delay = sum(count for count, _ in surveys), max(delay for _, delay in surveys)
+    lengths = [_frames_and_delay(path, fps) for path in paths]
+    total, delay = sum(count for count, _ in lengths), max(delay for _, delay in lengths)
     if frames is not None and frames != total:
         raise SwapTalkError(
             f"{total} frames instead of {frames}", path=output, remedy="generate the video again"
@@ -200,7 +200,7 @@ def mux(
     return total
 
 
-def _survey(path: Path, fps: Fraction) -> tuple[int, int]:
+def _frames_and_delay(path: Path, fps: Fraction) -> tuple[int, int]:
     """Count the frames of a segment, and by how many decoding runs ahead of display (B-frames)."""
     with open_media(path) as container:
         stream = video_stream(container)

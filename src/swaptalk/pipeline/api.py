@@ -32,7 +32,7 @@ from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.render.face_generator import FaceGenerator, face_generator
 from swaptalk.pipeline.render.generate import decode_frames, generate_frames
 from swaptalk.pipeline.render.live import PREPARED_FRAMES, LiveSpeech, live_frames
-from swaptalk.pipeline.render.marker import Marks, check_photos
+from swaptalk.pipeline.render.marker import OutputMarker, check_photos
 from swaptalk.pipeline.render.motion_track import Motion, MotionTrack, write_motion
 from swaptalk.pipeline.render.preview import (
     PreviewFrame,
@@ -160,16 +160,16 @@ class SwapTalk:
             KeyboardInterrupt: finished chunks stay beside the output, for ``resume=True``.
         """
         plan = self._plan(job_options(options, settings), "render")
-        marks = self._marks(plan)
+        marker = self._marker(plan)
         stopwatch = Stopwatch()
         loading = self._load(plan, speaks=plan.options.audio is not None)
         source = self._source(plan, stopwatch)
         if plan.options.preview is not None:
             sheet = preview_sheet(self._preview(plan, source))
-            marks.write_image(plan.options.preview, sheet)
+            marker.write_image(plan.options.preview, sheet)
         if plan.options.output is None:
             return None
-        return self._render(plan, plan.options.output, source, stopwatch, marks, loading)
+        return self._render(plan, plan.options.output, source, stopwatch, marker, loading)
 
     def frames(
         self, options: GenerateOptions | None = None, **settings: Unpack[JobSettings]
@@ -185,7 +185,7 @@ class SwapTalk:
             InputError: an input or option is at fault.
         """
         plan = self._plan(job_options(options, settings), "frames")
-        marks = self._marks(plan)
+        marker = self._marker(plan)
         stopwatch = Stopwatch()
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             with (
@@ -193,7 +193,7 @@ class SwapTalk:
                     self._prepare(plan, self._source(plan, stopwatch), Path(folder), stopwatch)
                 ) as faces,
                 closing(
-                    generate_frames(plan, faces, range(plan.frames), stopwatch, marks.apply)
+                    generate_frames(plan, faces, range(plan.frames), stopwatch, marker.apply)
                 ) as frames,
             ):
                 yield from frames
@@ -229,7 +229,7 @@ class SwapTalk:
                 path=plan.options.audio,
                 remedy="leave out audio, or use generate",
             )
-        marks, stopwatch, speech = self._marks(plan), Stopwatch(), LiveSpeech(self._networks)
+        marker, stopwatch, speech = self._marker(plan), Stopwatch(), LiveSpeech(self._networks)
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             loading = self._load(plan, speaks=True)
             source = self._source(plan, stopwatch)
@@ -241,7 +241,7 @@ class SwapTalk:
                 with closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames:
                     view = View(plan, faces.analysis)
                     for index, picture in enumerate(frames):
-                        yield marks.apply(view(picture, plan.playback(index)))
+                        yield marker.apply(view(picture, plan.playback(index)))
 
     def list_faces(
         self, options: GenerateOptions | None = None, **settings: Unpack[JobSettings]
@@ -265,8 +265,8 @@ class SwapTalk:
             for face in selector.faces
         ]
 
-    def _marks(self, plan: Plan) -> Marks:
-        return Marks(plan, self._networks.fingerprint, self._signer, self._unmarked)
+    def _marker(self, plan: Plan) -> OutputMarker:
+        return OutputMarker(plan, self._networks.fingerprint, self._signer, self._unmarked)
 
     def build_template(
         self,
@@ -315,7 +315,7 @@ class SwapTalk:
             plan = replace(
                 plan,
                 stored_swap=plan.template.holds_swap(
-                    plan.options, plan.sources, self._networks.arithmetic
+                    plan.options, plan.sources, self._networks.numerics
                 ),
             )
         return plan
@@ -383,12 +383,12 @@ class SwapTalk:
         output: Path,
         source: AnySource | None,
         stopwatch: Stopwatch,
-        marks: Marks,
+        marker: OutputMarker,
         loading: Future[None],
     ) -> Report:
         with (
             full_disk_explained(output.parent),
-            JobFolder(output, marks.job) as job,
+            JobFolder(output, marker.job) as job,
             unchanged(plan.inputs) as check,
         ):
             job.begin(plan.options.resume)
@@ -399,7 +399,7 @@ class SwapTalk:
                 states = SmoothingStates(job.smoothing, chunk_frames(plan))
                 indices, view = range(done, plan.frames), View(plan, faces.analysis)
                 with closing(
-                    generate_frames(plan, faces, indices, stopwatch, marks.apply, states)
+                    generate_frames(plan, faces, indices, stopwatch, marker.apply, states)
                 ) as frames:
                     if plan.image:
                         write_image(unsigned, next(frames), _alpha(plan, view))
@@ -412,13 +412,13 @@ class SwapTalk:
                     with stopwatch.stage("join"):
                         join(plan, job, unsigned)
                 with stopwatch.stage("sign"):
-                    marks.sign(unsigned, output)
+                    marker.sign(unsigned, output)
                 copy_subtitles(plan.options)
                 if plan.options.thumbnail is not None:
                     best = thumbnail_index(plan, faces.analysis)
                     frame = finished_frame(plan, job, best)
-                    marks.write_image(plan.options.thumbnail, frame, marked=True)
-                report = _report(plan, output, faces.analysis, source, done, stopwatch, marks)
+                    marker.write_image(plan.options.thumbnail, frame, marked=True)
+                report = _report(plan, output, faces.analysis, source, done, stopwatch, marker)
             job.finished()
         if plan.options.stats is not None:
             write_atomically(plan.options.stats, report.to_json())
@@ -442,14 +442,14 @@ class SwapTalk:
             InputError: an input or option is at fault, or ``at`` is after the end.
         """
         plan = self._plan(options, "frames")
-        marks = self._marks(plan)
+        marker = self._marker(plan)
         loading = self._load(plan, speaks=options.audio is not None)
         source = self._source(plan, Stopwatch())
         frames = self._preview(plan, source, at)
         loading.result()
         if options.preview is not None:
-            marks.write_image(options.preview, preview_sheet(frames))
-        return [replace(one, after=marks.apply(one.after)) for one in frames], float(plan.seconds)
+            marker.write_image(options.preview, preview_sheet(frames))
+        return [replace(one, after=marker.apply(one.after)) for one in frames], float(plan.seconds)
 
     def _preview(
         self, plan: Plan, source: AnySource | None, at: float | None = None
@@ -479,7 +479,7 @@ def _report(
     source: AnySource | None,
     done: int,
     stopwatch: Stopwatch,
-    marks: Marks,
+    marker: OutputMarker,
 ) -> Report:
     passed = Counter(analysis.reason(plan.playback(index)) for index in range(plan.frames))
     changed = passed.pop("", 0)
@@ -501,7 +501,7 @@ def _report(
             {"photo": str(path), **asdict(warning)}
             for path, warning in (source.warnings if isinstance(source, Source) else ())
         ],
-        watermark=None if marks.identifier is None else f"{marks.identifier:016x}",
+        watermark=None if marker.identifier is None else f"{marker.identifier:016x}",
         stages=stopwatch.stages,
         peak_memory_bytes=peak_memory_bytes(),
     )

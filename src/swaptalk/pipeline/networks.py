@@ -45,7 +45,7 @@ class Networks(Protocol):
         ...
 
     @property
-    def arithmetic(self) -> str:
+    def numerics(self) -> str:
         """Return a string that identifies engine, version and processor."""
         ...
 

@@ -13,8 +13,14 @@ from swaptalk.faces.geometry.align import estimate_alignment
 from swaptalk.faces.geometry.pose import estimate_pose
 from swaptalk.faces.geometry.smooth import smooth_alignments, smooth_points
 from swaptalk.faces.geometry.topology import CANONICAL_MESH
-from swaptalk.pipeline.analysis.alignment_track import write_layout
-from swaptalk.pipeline.analysis.face_log import FACES, SURVEY, FaceLog, Survey, survey_record
+from swaptalk.pipeline.analysis.alignment_track import write_alignment_track
+from swaptalk.pipeline.analysis.face_log import (
+    FACES,
+    LOG_RECORD,
+    FaceLog,
+    FaceLogReader,
+    face_log_record,
+)
 
 COUNT, CUT, GAP = 190, 100, range(60, 70)
 PICTURE = np.full((400, 800, 3), 120, np.uint8)
@@ -44,19 +50,19 @@ def clip() -> list[TrackedFrame]:
     return frames
 
 
-def noted(frames: list[TrackedFrame], folder: Path) -> Survey:
+def noted(frames: list[TrackedFrame], folder: Path) -> FaceLogReader:
     with FaceLog(folder / FACES) as log:
         for frame in frames:
             log.append(frame, PICTURE)
-    (folder / SURVEY).write_text(survey_record(log.reasons, log.cuts, 800, log.renumbered))
-    return Survey(folder, len(frames))
+    (folder / LOG_RECORD).write_text(face_log_record(log.reasons, log.cuts, 800, log.renumbered))
+    return FaceLogReader(folder, len(frames))
 
 
 def test_streamed_layout_equals_the_whole(tmp_path: Path) -> None:
     frames = clip()
-    survey = noted(frames, tmp_path)
-    state = write_layout(survey, (0,), tmp_path)
-    assert [survey.reasons[s] for s in (state[0], state[20], state[65])] == [
+    log = noted(frames, tmp_path)
+    state = write_alignment_track(log, (0,), tmp_path)
+    assert [log.reasons[s] for s in (state[0], state[20], state[65])] == [
         "",
         "too small",
         "only other faces",

@@ -156,7 +156,7 @@ def test_another_engine_or_version_makes_its_own(
     swapped = networks.swapped
     list(maker.frames(**{**job, "target": older}))
     assert networks.swapped > swapped
-    monkeypatch.setattr(type(networks), "arithmetic", "another")
+    monkeypatch.setattr(type(networks), "numerics", "another")
     swapped = networks.swapped
     list(maker.frames(**{**job, "target": template.path}))
     assert networks.swapped > swapped

@@ -13,7 +13,12 @@ from numpy.typing import DTypeLike, NDArray
 from swaptalk.faces.geometry.align import Alignment, estimate_alignment
 from swaptalk.faces.geometry.smooth import SHORT_SIGMA, TRUNCATE, AlignmentSmoother, smooth_points
 from swaptalk.faces.geometry.topology import POINT_COUNT, mouth_openness
-from swaptalk.pipeline.analysis.face_log import NO_FACE_NUMBER, OTHERS_NUMBER, Survey, by_frame
+from swaptalk.pipeline.analysis.face_log import (
+    NO_FACE_NUMBER,
+    OTHERS_NUMBER,
+    FaceLogReader,
+    by_frame,
+)
 from swaptalk.storage.rows import RowWriter
 
 #: Frames whose meshes are smoothed together, and frames on both sides that a smoothed mesh depends
@@ -33,15 +38,17 @@ class _Placed:
     cut: bool
 
 
-def write_layout(survey: Survey, tracks: Collection[int], folder: Path) -> NDArray[np.uint8]:
+def write_alignment_track(
+    log: FaceLogReader, tracks: Collection[int], folder: Path
+) -> NDArray[np.uint8]:
     """Write ``matrix``, ``mesh``, ``pose`` and ``openness`` (one row a frame) of the chosen tracks.
 
     Returns:
         (N,) state of every frame: 0 for a usable face, else the number of the reason. Rows of
         frames that are not usable hold zeros.
     """
-    count = survey.frames
-    state = np.where(survey.with_faces(), OTHERS_NUMBER, NO_FACE_NUMBER).astype(np.uint8)
+    count = log.frames
+    state = np.where(log.with_faces(), OTHERS_NUMBER, NO_FACE_NUMBER).astype(np.uint8)
     with ExitStack() as stack:
 
         def rows(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> RowWriter:
@@ -52,7 +59,7 @@ def write_layout(survey: Survey, tracks: Collection[int], folder: Path) -> NDArr
             rows("mesh", (POINT_COUNT, 3), np.float16),
         )
         pose, openness = rows("pose", (3,), np.float32), rows("openness", (), np.float32)
-        for placed, points in _with_smooth_mesh(_placed(survey, tracks, state)):
+        for placed, points in _with_smooth_mesh(_placed(log, tracks, state)):
             matrix.append(
                 np.zeros((1, 2, 3)) if placed.alignment is None else placed.alignment.matrix[None]
             )
@@ -62,14 +69,16 @@ def write_layout(survey: Survey, tracks: Collection[int], folder: Path) -> NDArr
     return state
 
 
-def _placed(survey: Survey, tracks: Collection[int], state: NDArray[np.uint8]) -> Iterator[_Placed]:
-    """Go through the survey twice at once: ahead for the smoothed alignments, behind for what they
+def _placed(
+    log: FaceLogReader, tracks: Collection[int], state: NDArray[np.uint8]
+) -> Iterator[_Placed]:
+    """Go through the log twice at once: ahead for the smoothed alignments, behind for what they
     apply to.
     """
-    cuts = set(survey.cuts)
-    behind = by_frame(survey.faces(tracks), len(state))
+    cuts = set(log.cuts)
+    behind = by_frame(log.faces(tracks), len(state))
     for frame, (alignment, record) in enumerate(
-        zip(_smooth_alignments(survey, tracks, state), behind, strict=True)
+        zip(_smooth_alignments(log, tracks, state), behind, strict=True)
     ):
         if alignment is None or record is None:
             yield _Placed(None, _NO_MESH, np.zeros(3, np.float32), 0.0, frame in cuts)
@@ -85,13 +94,13 @@ def _placed(survey: Survey, tracks: Collection[int], state: NDArray[np.uint8]) -
 
 
 def _smooth_alignments(
-    survey: Survey,
+    log: FaceLogReader,
     tracks: Collection[int],
     state: NDArray[np.uint8],
 ) -> Iterator[Alignment | None]:
     """Return the smoothed alignment of every frame; fill in ``state``."""
-    smoother, cuts = AlignmentSmoother(), set(survey.cuts)
-    for frame, record in enumerate(by_frame(survey.faces(tracks), len(state))):
+    smoother, cuts = AlignmentSmoother(), set(log.cuts)
+    for frame, record in enumerate(by_frame(log.faces(tracks), len(state))):
         alignment = None
         if record is not None:
             state[frame] = record["reason"]

@@ -26,17 +26,17 @@ from swaptalk.faces.detection.select import FaceSelector
 from swaptalk.faces.detection.track import TrackedFrame
 from swaptalk.faces.editing.exposure import expose, exposure_gains
 from swaptalk.faces.geometry.align import Alignment, crop_face
-from swaptalk.pipeline.analysis.alignment_track import MESH_CONTEXT, write_layout
+from swaptalk.pipeline.analysis.alignment_track import MESH_CONTEXT, write_alignment_track
 from swaptalk.pipeline.analysis.candidates import Candidates, CandidateWriter
 from swaptalk.pipeline.analysis.face_log import (
     CANDIDATES,
     FACES,
+    LOG_RECORD,
     REFERENCES,
-    SURVEY,
     TOO_DARK_NUMBER,
     FaceLog,
-    Survey,
-    survey_record,
+    FaceLogReader,
+    face_log_record,
 )
 from swaptalk.pipeline.analysis.reference import (
     assign_references,
@@ -87,17 +87,17 @@ def analyse(
     Raises:
         InputError: nobody whose face could be replaced is seen, or the template is damaged.
     """
-    with tempfile.TemporaryDirectory(prefix="survey-", dir=folder) as temporary:
-        survey = Path(temporary)
+    with tempfile.TemporaryDirectory(prefix="faces-", dir=folder) as temporary:
+        log_folder = Path(temporary)
         if plan.template is None:
-            write_survey(plan, analyser, survey, progress, stopwatch)
-            arrange(plan, networks, survey, folder, stopwatch)
+            write_face_log(plan, analyser, log_folder, progress, stopwatch)
+            arrange(plan, networks, log_folder, folder, stopwatch)
         else:
-            with stopwatch.stage("template"), plan.template.unpacked(survey):
-                arrange(plan, networks, survey, folder, stopwatch)
+            with stopwatch.stage("template"), plan.template.unpacked(log_folder):
+                arrange(plan, networks, log_folder, folder, stopwatch)
 
 
-def write_survey(
+def write_face_log(
     plan: Plan, analyser: FaceAnalyser, folder: Path, progress: Progress, stopwatch: Stopwatch
 ) -> None:
     """Find all faces of the target and note them in ``folder``."""
@@ -108,51 +108,49 @@ def write_survey(
     ):
         find_faces(plan, analyser, progress, stopwatch, log, references)
     write_atomically(
-        folder / SURVEY, survey_record(log.reasons, log.cuts, plan.width, log.renumbered)
+        folder / LOG_RECORD, face_log_record(log.reasons, log.cuts, plan.width, log.renumbered)
     )
 
 
 def arrange(
-    plan: Plan, networks: Networks, survey_folder: Path, folder: Path, stopwatch: Stopwatch
+    plan: Plan, networks: Networks, log_folder: Path, folder: Path, stopwatch: Stopwatch
 ) -> None:
-    """From a survey of all faces to the analysis of the chosen one, in ``folder``.
+    """From the log of all faces to the analysis of the chosen one, in ``folder``.
 
-    Codes that lie beside the survey are used for the frames whose crop is still the same.
+    Codes that lie beside the log are used for the frames whose crop is still the same.
 
     Raises:
         InputError: nobody whose face could be replaced is seen.
     """
-    survey = Survey(survey_folder, plan.playback.length)
-    tracks = survey.selector().choose(plan.options.face or DEFAULT_FACE)
-    state = write_layout(survey, tracks, folder)
+    log = FaceLogReader(log_folder, plan.playback.length)
+    tracks = log.selector().choose(plan.options.face or DEFAULT_FACE)
+    state = write_alignment_track(log, tracks, folder)
     if not (state == 0).any():
-        _refuse(plan, state, survey.reasons)
-    gains, dark = exposure_gains(survey.light(tracks), state == 0)
+        _refuse(plan, state, log.reasons)
+    gains, dark = exposure_gains(log.light(tracks), state == 0)
     state[dark] = TOO_DARK_NUMBER
     np.save(folder / "state.npy", state)
     np.save(folder / EXPOSURE, gains)
     pose, openness = np.load(folder / "pose.npy"), np.load(folder / "openness.npy")
-    candidates = eligible_frames(state == 0, survey.candidates(tracks), gains)
+    candidates = eligible_frames(state == 0, log.candidates(tracks), gains)
     references = choose_references(pose, openness, candidates)
     np.save(folder / "reference.npy", assign_references(pose, references))
     with closing(CodeStore(folder / CODES)) as store:
-        if (survey_folder / CODES).exists():
-            _take_codes(survey_folder, folder, state, store)
+        if (log_folder / CODES).exists():
+            _take_codes(log_folder, folder, state, store)
         with stopwatch.stage("encode faces"):
             swaps_first = bool(plan.options.source) and plan.options.order == "swap-first"
             missing = [int(frame) for frame in references if store.get(int(frame)) is None]
             if missing and not swaps_first:
-                crops = _reference_crops(plan, folder, survey, survey_folder, tracks, missing)
+                crops = _reference_crops(plan, folder, log, log_folder, tracks, missing)
                 for frame, codes in zip(
                     missing, networks.quantize(networks.encode(crops)), strict=True
                 ):
                     store.put(frame, codes)
             if plan.options.source and not plan.stored_swap:
-                crops = _reference_crops(
-                    plan, folder, survey, survey_folder, tracks, references.tolist()
-                )
+                crops = _reference_crops(plan, folder, log, log_folder, tracks, references.tolist())
                 np.save(folder / REFERENCE_CROPS, crops)
-    record = {"reasons": survey.reasons, "references": references.tolist(), "cuts": survey.cuts}
+    record = {"reasons": log.reasons, "references": references.tolist(), "cuts": log.cuts}
     write_atomically(folder / ANALYSIS_RECORD, json.dumps(record))
 
 
@@ -232,18 +230,18 @@ def find_faces(
 def _reference_crops(
     plan: Plan,
     folder: Path,
-    survey: Survey,
-    survey_folder: Path,
+    log: FaceLogReader,
+    log_folder: Path,
     tracks: tuple[int, ...],
     frames: list[int],
 ) -> NDArray[np.uint8]:
     """Crops (R, 256, 256, 3) of reference frames in the usual light: from the pictures that the
-    survey kept, else decoded again.
+    log's candidates kept, else decoded again.
     """
     with (
         Rows(folder / MATRIX) as matrices,
         Rows(folder / EXPOSURE) as exposures,
-        closing(Candidates(survey_folder / CANDIDATES, survey.renumbered)) as candidates,
+        closing(Candidates(log_folder / CANDIDATES, log.renumbered)) as candidates,
     ):
         gains = {frame: float(exposures[frame]) for frame in frames}
         alignments = {frame: Alignment(matrices[frame]) for frame in frames}

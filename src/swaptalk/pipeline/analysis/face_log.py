@@ -1,7 +1,7 @@
-"""First look at the target: every face in every frame, kept on disk until it is known who and how
-much is wanted.
+"""Log of all faces of a target on disk: every face of every frame is noted before it is known
+whom and how much a job needs.
 
-A survey of a whole target serves each job on its beginning: what is noted of a frame never depends
+The log of a whole target serves each job on its beginning: what is noted of a frame never depends
 on later ones.
 """
 
@@ -35,8 +35,8 @@ RECORD = np.dtype(
         ("mesh", "<f4", (POINT_COUNT, 3)),
     ]
 )
-#: Files of a survey: faces, candidates for references, and what is known of the whole.
-FACES, REFERENCES, SURVEY = "faces.log", "references.log", "survey.json"
+#: Files of a log: faces, candidates for references, and what is known of the whole.
+FACES, REFERENCES, LOG_RECORD = "faces.log", "references.log", "log.json"
 #: Pictures of faces that may become references; a template has the codes instead.
 CANDIDATES = "candidates.bin"
 #: Records read at once.
@@ -44,7 +44,7 @@ _BLOCK = 256
 #: Reasons of frames in which the chosen person is not seen: nobody is, or others are; and of those
 #: in which the light has gone.
 NO_FACE, OTHERS, TOO_DARK = "no face", "only other faces", "too dark"
-#: Reasons that every survey has, by number; number 0 is a usable face.
+#: Reasons that every log has, by number; number 0 is a usable face.
 FIXED_REASONS = ("", NO_FACE, OTHERS, TOO_DARK)
 NO_FACE_NUMBER, OTHERS_NUMBER, TOO_DARK_NUMBER = 1, 2, 3
 
@@ -104,16 +104,16 @@ class FaceLog:
         self.close()
 
 
-def survey_record(
+def face_log_record(
     reasons: list[str], cuts: list[int], width: int, renumbered: Iterable[Renumbering]
 ) -> str:
-    """Content of the file that completes a survey; ``width`` is that of the pictures."""
+    """Content of the file that completes a log; ``width`` is that of the pictures."""
     numbers = [list(astuple(one)) for one in renumbered]
     return json.dumps({"reasons": reasons, "cuts": cuts, "width": width, "renumbered": numbers})
 
 
-class Survey:
-    """Reads a finished survey, or the beginning of one.
+class FaceLogReader:
+    """Reads a finished log, or the beginning of one.
 
     Args:
         folder: where it lies.
@@ -121,7 +121,7 @@ class Survey:
     """
 
     def __init__(self, folder: Path, frames: int) -> None:
-        record = json.loads((folder / SURVEY).read_text(encoding="utf-8"))
+        record = json.loads((folder / LOG_RECORD).read_text(encoding="utf-8"))
         self._folder, self.frames = folder, frames
         self.reasons: list[str] = list(record["reasons"])
         self.cuts: list[int] = [cut for cut in record["cuts"] if cut < frames]

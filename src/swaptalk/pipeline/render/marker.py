@@ -116,7 +116,7 @@ def check_photos(options: GenerateOptions) -> Authorisation:
     return Authorisation(policy, consent, tuple(credentials))
 
 
-class Marks:
+class OutputMarker:
     """The marks of one job.
 
     Args:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from swaptalk.faces.detection.analyser import FaceAnalyser
-from swaptalk.pipeline.analysis.analyse import arrange, write_survey
-from swaptalk.pipeline.analysis.face_log import FACES, REFERENCES, Survey
+from swaptalk.pipeline.analysis.analyse import arrange, write_face_log
+from swaptalk.pipeline.analysis.face_log import FACES, REFERENCES, FaceLogReader
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.inputs import InputFile
@@ -61,22 +61,20 @@ def write_template(
         InputError: no face that could be replaced, or the output cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="swaptalk-") as temporary:
-        survey, folder = Path(temporary) / "survey", Path(temporary) / "analysis"
-        survey.mkdir()
+        log_folder, folder = Path(temporary) / "log", Path(temporary) / "analysis"
+        log_folder.mkdir()
         folder.mkdir()
         stopwatch = Stopwatch()
-        write_survey(plan, analyser, survey, progress, stopwatch)
-        arrange(plan, networks, survey, folder, stopwatch)
+        write_face_log(plan, analyser, log_folder, progress, stopwatch)
+        arrange(plan, networks, log_folder, folder, stopwatch)
         with (
             closing(face_generator(plan, networks, Analysis(folder), source)) as faces,
             closing(SwapStore(Path(temporary) / SWAPPED)) as swaps,
         ):
             usable = _encode_all(plan, faces, None if source is None else swaps, progress)
-            swap = (
-                None if source is None else _stored_swap(plan, networks.arithmetic, faces.analysis)
-            )
+            swap = None if source is None else _stored_swap(plan, networks.numerics, faces.analysis)
         files = {
-            name: (survey if name in (FACES, REFERENCES) else folder) / name
+            name: (log_folder if name in (FACES, REFERENCES) else folder) / name
             for name in sorted(MEMBERS)
         }
         if swap is not None:
@@ -84,7 +82,12 @@ def write_template(
         if embed:
             files[VIDEO_MEMBER] = plan.options.target
         header = _header(
-            plan, networks.fingerprint, Survey(survey, plan.playback.length), usable, output, embed
+            plan,
+            networks.fingerprint,
+            FaceLogReader(log_folder, plan.playback.length),
+            usable,
+            output,
+            embed,
         )
         check()
         members = _described(files, plan.target)
@@ -114,14 +117,14 @@ def _encode_all(
     return encoded
 
 
-def _stored_swap(plan: Plan, arithmetic: str, analysis: Analysis) -> StoredSwap:
+def _stored_swap(plan: Plan, numerics: str, analysis: Analysis) -> StoredSwap:
     options = plan.options
     scenes = analysis.scene(len(analysis) - 1) + 1
     return StoredSwap(
         photos=[photo.sha256 for photo in plan.sources],
         source_face=options.source_face,
         strength=float(options.strength),
-        arithmetic=arithmetic,
+        arithmetic=numerics,
         shape=float(options.shape),
         shapes=[shape_digest(analysis.scene_shape(scene)) for scene in range(scenes)],
     )
@@ -139,7 +142,7 @@ def _member(file: InputFile) -> Member:
 
 
 def _header(
-    plan: Plan, weights: str, survey: Survey, usable: int, output: Path, embed: bool
+    plan: Plan, weights: str, log: FaceLogReader, usable: int, output: Path, embed: bool
 ) -> TemplateHeader:
     options, target = plan.options, plan.options.target
     described = _member(plan.target)
@@ -164,8 +167,8 @@ def _header(
         height=plan.height,
         frames=plan.playback.length,
         usable_frames=usable,
-        reasons=survey.reasons,
-        cuts=survey.cuts,
-        renumbered=[list(astuple(one)) for one in survey.renumbered],
+        reasons=log.reasons,
+        cuts=log.cuts,
+        renumbered=[list(astuple(one)) for one in log.renumbered],
         members={},
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.align import CROP_SIZE, Alignment, crop_face
-from swaptalk.pipeline.analysis.face_log import Survey, by_frame
+from swaptalk.pipeline.analysis.face_log import FaceLogReader, by_frame
 from swaptalk.pipeline.analysis.result import MATRIX
 from swaptalk.pipeline.options import DEFAULT_FACE, GenerateOptions
 from swaptalk.pipeline.plan import make_plan
@@ -38,8 +38,8 @@ def template_sheet(template: Template) -> NDArray[np.uint8]:
     with tempfile.TemporaryDirectory(prefix="swaptalk-") as temporary:
         folder = Path(temporary)
         with template.unpacked(folder):
-            survey = Survey(folder, count)
-            chosen = survey.faces(survey.selector().choose(template.header.face or DEFAULT_FACE))
+            log = FaceLogReader(folder, count)
+            chosen = log.faces(log.selector().choose(template.header.face or DEFAULT_FACE))
             meshes = {
                 frame: record["mesh"]
                 for frame, record in enumerate(by_frame(chosen, count))

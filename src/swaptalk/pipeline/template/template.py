@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from swaptalk.errors import InputError
-from swaptalk.pipeline.analysis.face_log import SURVEY, survey_record
+from swaptalk.pipeline.analysis.face_log import LOG_RECORD, face_log_record
 from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.job import version
 from swaptalk.pipeline.options import GenerateOptions, output_size, parse_fps
@@ -90,14 +90,14 @@ class Template:
             )
 
     def holds_swap(
-        self, options: GenerateOptions, photos: Sequence[InputFile], arithmetic: str
+        self, options: GenerateOptions, photos: Sequence[InputFile], numerics: str
     ) -> bool:
         """Whether the stored swap is, bit by bit, what this job would compute for the same frames.
 
         Args:
             options: the job.
             photos: its photos; compared by content and order.
-            arithmetic: of the networks that would compute it; that their weights fit has been
+            numerics: of the networks that would compute it; that their weights fit has been
                 checked.
         """
         header, swap = self.header, self.header.swap
@@ -105,7 +105,7 @@ class Template:
             return False
         held = version(), swap.arithmetic, swap.strength, swap.shape, swap.source_face
         if header.software != held[0] or held[1:] != (
-            arithmetic,
+            numerics,
             options.strength,
             options.shape,
             options.source_face,
@@ -246,7 +246,7 @@ class Template:
 
     @contextmanager
     def unpacked(self, folder: Path) -> Iterator[None]:
-        """Put the survey and the codes into an empty folder, to be used in the ``with`` block.
+        """Put the log and the codes into an empty folder, to be used in the ``with`` block.
 
         Raises:
             InputError: the template is damaged, as its checksums or whoever works with it find out.
@@ -257,8 +257,8 @@ class Template:
                 extract(self.path, name, header.members[name], folder / name)
             check_content(folder, header)
             write_atomically(
-                folder / SURVEY,
-                survey_record(header.reasons, header.cuts, header.width, header.corrections),
+                folder / LOG_RECORD,
+                face_log_record(header.reasons, header.cuts, header.width, header.corrections),
             )
             yield
         except ValueError as error:

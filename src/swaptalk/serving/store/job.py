@@ -21,7 +21,7 @@ _SURVEY_SHARE = 0.35
 #: Seconds of a stage before its speed is believed.
 _SETTLING = 1.5
 #: Stages in which every frame is visited, in order.
-SURVEY, GENERATE = "find faces", "generate"
+FIND_FACES, GENERATE = "find faces", "generate"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Job:
         share = self.stage_done / self.stage_total if self.stage_total else 0.0
         if self.stage == GENERATE:
             return _SURVEY_SHARE / (1 + _SURVEY_SHARE) + share / (1 + _SURVEY_SHARE)
-        if self.stage == SURVEY and self.kind in ("render", "template"):
+        if self.stage == FIND_FACES and self.kind in ("render", "template"):
             return share * _SURVEY_SHARE / (1 + _SURVEY_SHARE)
         return share
 
@@ -88,7 +88,7 @@ class Job:
             return None
         each = (now - self.stage_begun) / made
         left = (self.stage_total - self.stage_done) * each
-        if self.stage == SURVEY and self.kind == "render":
+        if self.stage == FIND_FACES and self.kind == "render":
             left += self.stage_total * each / _SURVEY_SHARE
         return left
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from swaptalk.faces.editing.eye_network import measure_eyes
+from swaptalk.faces.editing.eye_shape import eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import (
     draw_eyes,
     draw_lids,
@@ -34,7 +35,7 @@ def opening(eyes: np.ndarray) -> np.ndarray:
 def test_eyes_drawn_where_they_are_change_nothing(face) -> None:
     crop, mesh, eyes = face
     made = crop.copy()
-    draw_eyes(made, mesh, eyes, crop, mesh, eyes)
+    draw_eyes(made, mesh, eyes, crop, eye_pair(mesh, eyes))
     assert np.abs(made.astype(int) - crop)[opening(eyes)].mean() < 4
     outside = cv2.dilate(opening(eyes).astype(np.uint8), np.ones((9, 9))) == 0
     np.testing.assert_array_equal(made[outside], crop[outside])
@@ -46,7 +47,7 @@ def test_irises_move_where_they_are_told(face, shift: float) -> None:
     wanted = eyes.copy()
     wanted[:, 16:, 0] += shift
     made = crop.copy()
-    draw_eyes(made, mesh, wanted, crop, mesh, eyes)
+    draw_eyes(made, mesh, wanted, crop, eye_pair(mesh, eyes))
     moved = (measure_eyes(made, mesh) - eyes)[:, 16, 0]
     np.testing.assert_allclose(moved, shift, atol=2.5)
 
@@ -74,12 +75,22 @@ def test_the_mesh_takes_the_lids_alone(face) -> None:
     np.testing.assert_allclose(moved[EYE_RINGS[1], :2], eyes[1, :16] + 1, rtol=1e-5)
 
 
+def test_the_far_eye_of_a_turned_head_is_the_near_one_mirrored(face) -> None:
+    crop, mesh, eyes = face
+    right, left = eye_pair(mesh, eyes)
+    assert visible_pair((right, left)) == (right, left)
+    narrow = eyes.copy()
+    narrow[1, :, 0] = narrow[1, 8, 0] + 0.5 * (narrow[1, :, 0] - narrow[1, 8, 0])
+    right, left = eye_pair(mesh, narrow)
+    assert visible_pair((right, left)) == (right, right)
+
+
 def test_open_eyes_are_trusted_and_closed_ones_are_not(face) -> None:
     _, mesh, eyes = face
-    assert eye_trust(mesh, eyes) == 1
+    assert eye_trust(eye_pair(mesh, eyes)) == 1
     closed = eyes.copy()
     closed[1, 1:8] = closed[1, 15:8:-1]
-    assert eye_trust(mesh, closed) == 0
+    assert eye_trust(eye_pair(mesh, closed)) == 0
 
 
 def test_lowered_lids_are_drawn_in_the_colour_of_the_face(face) -> None:
@@ -110,6 +121,6 @@ def with_open_lids(mesh: np.ndarray, eyes: np.ndarray) -> np.ndarray:
 def test_eyes_beyond_the_crop_are_no_error(face) -> None:
     crop, mesh, eyes = face
     made = crop.copy()
-    draw_eyes(made, mesh - 500, eyes - 500, crop, mesh, eyes)
+    draw_eyes(made, mesh - 500, eyes - 500, crop, eye_pair(mesh, eyes))
     draw_lids(made, crop, mesh - 500, eyes - 500)
     np.testing.assert_array_equal(made, crop)

@@ -1,24 +1,24 @@
 """Turn the source's eyes to where the target looks, behind lids that open as the target's do.
 
-An eye is measured in its own axes: u from the outer corner (-1) to the inner one (1), v downwards,
-in half widths of the eye. The eyeball moves as a rigid disc behind the lids; between iris and
-corners it is stretched.
+The eyeball moves as a rigid disc behind the lids; between iris and corners it is stretched.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.eye_shape import (
+    LID_POINTS,
+    LOWER_LID,
+    UPPER_LID,
+    Eye,
+    EyeAxes,
+    eye_pair,
+)
 from swaptalk.faces.geometry.topology import EYE_RINGS
 
-#: Places of the lids in a ring: outer corner, upper lid, inner corner; and outer corner, lower lid,
-#: inner corner.
-_UPPER, _LOWER = np.arange(0, 9), np.array([0, *range(15, 7, -1)])
-_LIDS = 16
 #: Limits of the ratio of two faces' eye sizes that lids take over.
 _LEAST_RATIO, _LARGEST_RATIO = 0.7, 1.4
 #: An iris stays so far from the corners, half widths of the eye.
@@ -29,85 +29,12 @@ _BORDER, _EDGE_SIGMA = 3, 0.8
 #: Height of an eye's opening, in half widths, below which it hides too much of the eyeball to be
 #: taken from, and from which on it shows enough.
 NARROW, WIDE = 0.2, 0.4
-#: An eye of the photo that is seen at less than this share of the other's width gives way to the
-#: other, mirrored: it lies on the far side of a turned head.
-_FAR_SIDE = 0.75
 #: Opening of the lids as a share of the mesh's own, which hardly follows them: from the first down
 #: lids count as lowered, at the second wholly. (Open eyes: 1.1, nine in ten above 0.9.)
 LOWERING, LOWERED = 0.8, 0.35
 #: Lowered lids reach so many pixels beyond the lids' contours, with lashes; blur of their edge
 #: (standard deviation), and width of the skin around them whose colour they get.
 _LID_BORDER, _LID_SIGMA, _LID_SKIN = 5, 1.5, 6
-
-
-@dataclass(frozen=True)
-class EyeAxes:
-    """Axes of an eye in a picture: ``origin`` (2,), ``across`` (2,) to the inner corner and
-    ``down`` (2,), both half widths of the eye long; ``down`` as if the head looked at the camera.
-    """
-
-    origin: NDArray[np.float32]
-    across: NDArray[np.float32]
-    down: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, corners: NDArray[np.floating], depth: float) -> EyeAxes:
-        """Axes of an eye with these corners (2, 2), outer and inner; ``depth`` is the difference of
-        their distances from the camera, in pixels too.
-        """
-        across = (corners[1] - corners[0]) / 2
-        half = max(float(np.hypot(*across)), 1e-3)
-        whole = float(np.hypot(half, depth / 2))
-        down = np.array([-across[1], across[0]]) * (whole / half)
-        down *= np.sign(down[1]) or 1.0
-        return cls(
-            ((corners[0] + corners[1]) / 2).astype(np.float32),
-            across.astype(np.float32),
-            down.astype(np.float32),
-        )
-
-    def local(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Coordinates u, v (N, 2) of points (N, 2) of the picture."""
-        basis = np.stack([self.across, self.down], axis=1)
-        return np.asarray((points - self.origin) @ np.linalg.inv(basis).T, np.float32)
-
-    def place(self, u: NDArray[np.floating], v: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Positions (..., 2) in the picture of coordinates u, v."""
-        return np.asarray(
-            self.origin + u[..., None] * self.across + v[..., None] * self.down, np.float32
-        )
-
-
-@dataclass(frozen=True)
-class _Eye:
-    """An eye in its own axes: lids (16, 2), middle (2,) and radius of the iris."""
-
-    axes: EyeAxes
-    lids: NDArray[np.float32]
-    iris: NDArray[np.float32]
-    radius: float
-
-    @classmethod
-    def of(cls, mesh: NDArray[np.floating], points: NDArray[np.floating], eye: int) -> _Eye:
-        """Of a mesh (468, 3) and `measure_eyes` (21, 2), pixels."""
-        ring = EYE_RINGS[eye]
-        depth = float(mesh[ring[8], 2] - mesh[ring[0], 2])
-        axes = EyeAxes.of(points[[0, 8]], depth)
-        local = axes.local(points)
-        edge = local[_LIDS + 1 :]
-        radius = float(np.abs(edge[[1, 3], 1] - edge[[1, 3], 1].mean()).mean())
-        return cls(axes, local[:_LIDS], local[_LIDS], radius)
-
-    def lid(self, places: NDArray[np.intp], u: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Height v of a lid at u."""
-        knots = self.lids[places]
-        order = np.argsort(knots[:, 0])
-        return np.asarray(np.interp(u, knots[order, 0], knots[order, 1]), np.float32)
-
-    @property
-    def opening(self) -> float:
-        """Largest distance of the lids."""
-        return float((self.lids[_LOWER[2:7], 1] - self.lids[_UPPER[2:7], 1]).max())
 
 
 def moved_lids(
@@ -150,31 +77,18 @@ def with_lids(mesh: NDArray[np.floating], eyes: NDArray[np.floating]) -> NDArray
     """The mesh (468, 3) with the lids of ``eyes`` (2, 21, 2)."""
     moved = np.array(mesh, np.float32)
     for eye, ring in enumerate(EYE_RINGS):
-        moved[ring, :2] = eyes[eye, :_LIDS]
+        moved[ring, :2] = eyes[eye, :LID_POINTS]
     return moved
 
 
-def eye_trust(mesh: NDArray[np.floating], eyes: NDArray[np.floating]) -> float:
+def eye_trust(eyes: tuple[Eye, Eye]) -> float:
     """How well a photo shows the eyeballs, 0..1: not if an eye is narrow or closed.
 
     Args:
-        mesh: (468, 3).
-        eyes: `measure_eyes` (2, 21, 2).
+        eyes: `visible_pair` of the photo.
     """
-    least = min(eye.opening for eye in _usable_eyes(mesh, eyes))
+    least = min(eye.opening for eye in eyes)
     return float(np.clip((least - NARROW) / (WIDE - NARROW), 0, 1))
-
-
-def _usable_eyes(mesh: NDArray[np.floating], eyes: NDArray[np.floating]) -> list[_Eye]:
-    """The eyes to take for the right and the left one: in their own axes one is the other's mirror
-    image.
-    """
-    found = [_Eye.of(mesh, eyes[eye], eye) for eye in (0, 1)]
-    widths = [float(np.hypot(*eye.axes.across)) for eye in found]
-    for eye in (0, 1):
-        if widths[eye] < _FAR_SIDE * widths[1 - eye]:
-            found[eye] = found[1 - eye]
-    return found
 
 
 def lowered_share(mesh: NDArray[np.floating], eyes: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -184,14 +98,13 @@ def lowered_share(mesh: NDArray[np.floating], eyes: NDArray[np.floating]) -> NDA
         mesh: (468, 3) with the mesh's own lids.
         eyes: `measure_eyes` or `moved_lids` (2, 21, 2).
     """
-    shares = []
-    for eye, ring in enumerate(EYE_RINGS):
-        own = eyes[eye].copy()
-        own[:_LIDS] = mesh[ring, :2]
-        open_height = max(_Eye.of(mesh, own, eye).opening, 1e-3)
-        share = _Eye.of(mesh, eyes[eye], eye).opening / open_height
-        shares.append((LOWERING - share) / (LOWERING - LOWERED))
-    return np.clip(shares, 0, 1).astype(np.float32)
+    open_lids = np.stack([mesh[ring, :2] for ring in EYE_RINGS])
+    openings = [
+        np.linalg.norm(lids[:, LOWER_LID[2:7]] - lids[:, UPPER_LID[2:7]], axis=2).max(axis=1)
+        for lids in (eyes, open_lids)
+    ]
+    share = openings[0] / np.maximum(openings[1], 1e-3)
+    return np.asarray(np.clip((LOWERING - share) / (LOWERING - LOWERED), 0, 1), np.float32)
 
 
 def draw_lids(
@@ -213,7 +126,7 @@ def draw_lids(
     for eye, lowered in enumerate(lowered_share(mesh, eyes)):
         if not lowered:
             continue
-        lids = eyes[eye, :_LIDS]
+        lids = eyes[eye, :LID_POINTS]
         hull = cv2.convexHull(
             np.concatenate([mesh[EYE_RINGS[eye], :2], lids]).astype(np.float32)
         ).reshape(-1, 2)
@@ -246,8 +159,7 @@ def draw_eyes(
     mesh: NDArray[np.floating],
     eyes: NDArray[np.floating],
     photo: NDArray[np.uint8],
-    photo_mesh: NDArray[np.floating],
-    photo_eyes: NDArray[np.floating],
+    photo_eyes: tuple[Eye, Eye],
     gain: NDArray[np.floating] | None = None,
 ) -> None:
     """Draw a photo's eyeballs into a face, looking where its eyes look, between its lids.
@@ -257,13 +169,11 @@ def draw_eyes(
         mesh: (468, 3) in its pixels.
         eyes: lids and irises (2, 21, 2) that it gets, see `moved_lids`.
         photo: (P, P, 3) uint8 RGB.
-        photo_mesh: (468, 3) in its pixels.
-        photo_eyes: `measure_eyes` (2, 21, 2) of the photo.
+        photo_eyes: its `visible_pair`.
         gain: (3,) factor of the colours.
     """
-    for eye, real in enumerate(_usable_eyes(photo_mesh, photo_eyes)):
-        made = _Eye.of(mesh, eyes[eye], eye)
-        lids = eyes[eye, :_LIDS]
+    for eye, (made, real) in enumerate(zip(eye_pair(mesh, eyes), photo_eyes, strict=True)):
+        lids = eyes[eye, :LID_POINTS]
         low = np.clip(np.floor(lids.min(axis=0)).astype(int) - _BORDER, 0, face.shape[1])
         high = np.clip(np.ceil(lids.max(axis=0)).astype(int) + _BORDER + 1, 0, face.shape[1])
         if (high <= low).any():
@@ -272,14 +182,9 @@ def draw_eyes(
         local = made.axes.local(np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32))
         where = real.axes.place(*_eyeball_map(local[:, 0], local[:, 1], made, real))
         field = where.reshape(*x.shape, 2)
+        column, row = cv2.split(field)
         patch = np.asarray(
-            cv2.remap(
-                photo,
-                field[..., 0],
-                field[..., 1],
-                cv2.INTER_CUBIC,
-                borderMode=cv2.BORDER_REPLICATE,
-            ),
+            cv2.remap(photo, column, row, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE),
             np.float32,
         )
         if gain is not None:
@@ -293,7 +198,7 @@ def draw_eyes(
 
 
 def _eyeball_map(
-    u: NDArray[np.float32], v: NDArray[np.float32], made: _Eye, real: _Eye
+    u: NDArray[np.float32], v: NDArray[np.float32], made: Eye, real: Eye
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Where points u, v of the eye that is made come from in the real eye."""
     radius = min(real.radius, 0.6)
@@ -302,8 +207,8 @@ def _eyeball_map(
     from_u = np.interp(
         u, [-1, middle - radius, middle + radius, 1], [-1, origin - radius, origin + radius, 1]
     ).astype(np.float32)
-    top, bottom = made.lid(_UPPER, u), made.lid(_LOWER, u)
-    real_top, real_bottom = real.lid(_UPPER, from_u), real.lid(_LOWER, from_u)
+    top, bottom = made.lid(UPPER_LID, u), made.lid(LOWER_LID, u)
+    real_top, real_bottom = real.lid(UPPER_LID, from_u), real.lid(LOWER_LID, from_u)
     bottom, real_bottom = np.maximum(bottom, top + 1e-3), np.maximum(real_bottom, real_top + 1e-3)
     centre = np.clip(made.iris[1], top, bottom)
     from_centre = np.clip(real.iris[1], real_top, real_bottom)

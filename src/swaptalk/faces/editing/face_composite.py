@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.eye_network import measure_eyes
+from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import draw_eyes, draw_lids, eye_trust, moved_lids, with_lids
 from swaptalk.faces.editing.eyewear import GLASSES_STRENGTH, eyewear_strength
 from swaptalk.faces.editing.light import (
@@ -116,9 +117,14 @@ class FacePhoto:
         return with_lids(self.mesh, self.eyes)
 
     @cached_property
+    def eyeballs(self) -> tuple[Eye, Eye]:
+        """The eyes to take the eyeballs from, see `visible_pair`."""
+        return visible_pair(eye_pair(self.mesh, self.eyes))
+
+    @cached_property
     def eye_trust(self) -> float:
         """How well the photo shows the eyeballs, 0..1."""
-        return eye_trust(self.mesh, self.eyes)
+        return eye_trust(self.eyeballs)
 
     @cached_property
     def light(self) -> NDArray[np.float32]:
@@ -289,7 +295,7 @@ def _warped(
         gain = None if light is None else light_change(photo.light, light, photo.normals, normals)
         made = mesh_warp(photo.crop, photo.lidded_mesh, mesh, photo.hidden, gain, raster)
         around = None if gain is None else gain[_EYES].mean(axis=0)
-        draw_eyes(made, mesh, eyes, photo.crop, photo.mesh, photo.eyes, around)
+        draw_eyes(made, mesh, eyes, photo.crop, photo.eyeballs, around)
         warped.append(made)
     if len(warped) == 1:
         return warped[0]

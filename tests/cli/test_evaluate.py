@@ -223,7 +223,7 @@ def test_results_that_do_not_fit_are_named_and_the_run_fails_if_nothing_is_left(
         ({"command": (), "external": ("A=/no/such/folder",)}, "no such folder"),
         ({"every": 0}, "--every 0 is out of range"),
         ({"syncnet_weights": Path("missing.model"), "command": ()}, "no file with SyncNet weights"),
-        ({"command": ("A=x {output}", "A=y {output}")}, "two rows are called A"),
+        ({"command": ("A=x {output}", "A=y {output}")}, "two methods are called A"),
     ],
 )
 def test_wrong_options_are_said(

@@ -6,8 +6,8 @@ import pytest
 from swaptalk.errors import InputError
 from swaptalk.evaluation.inputs import PreparedPair, prepare
 from swaptalk.evaluation.measure import (
-    Instruments,
     Measurement,
+    MetricSuite,
     Reference,
     _measure_sync,
     face_view,
@@ -105,7 +105,7 @@ def test_the_paused_protocol_measures_the_leak_alone(
     pair = prepared.pair
     paused = prepare(Pair("paused", pair.source, pair.target, pair.audio), tmp_path / "inputs")
     reference = Reference(observation(paused.frames), np.eye(2, dtype=np.float32), 0)
-    found = measure(paused.target, paused, reference, Instruments(observer=Still()))  # type: ignore[arg-type]
+    found = measure(paused.target, paused, reference, MetricSuite(observer=Still()))  # type: ignore[arg-type]
     assert set(found.values) == {"face_share", "lip_leak", "lip_moving"}
     assert found.values["lip_moving"] == 0.0
 
@@ -121,4 +121,4 @@ def test_other_counts_and_shapes_are_refused(prepared: PreparedPair, tmp_path: P
             for _ in range(frames):
                 writer.write(np.zeros((size[1], size[0], 3), np.uint8))
         with pytest.raises(InputError, match=said):
-            measure(path, prepared, reference, Instruments(observer=None))  # type: ignore[arg-type]
+            measure(path, prepared, reference, MetricSuite(observer=None))  # type: ignore[arg-type]

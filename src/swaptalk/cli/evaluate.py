@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from swaptalk.assets import catalogue
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.evaluation.measure import Features, Instruments, SyncScorer
+from swaptalk.evaluation.measure import Features, MetricSuite, SyncScorer
 from swaptalk.evaluation.methods import (
     CASCADES,
     HALVES,
@@ -131,14 +131,14 @@ def run(options: Options) -> int:
     for protocol in dict.fromkeys(options.protocols):
         pairs += draw_pairs(protocol, clips, gallery.photos, options.seed, options.limit)
     methods = _methods(options, observer)
-    instruments, weights, frechet_key = _instruments(options, observer)
+    suite, weights, frechet_key = _suite(options, observer)
     say = _say_nothing if options.quiet else _say
     done = measure_pairs(partial(_evaluation, options, clips, gallery), pairs, options.workers, say)
     results = collect(done, [method.name for method in methods], skipped, len(gallery.photos))
     for method in methods:
         weights[f"row {method.name}"] = method.fingerprint
     summary = summarise(results, frechet_key)
-    goals = reached(summary, _reconstruction(options, gallery.photos, observer, instruments))
+    goals = reached(summary, _reconstruction(options, gallery.photos, observer, suite))
     print(terminal_table(summary))
     if goals:
         print(f"\n{goals_table(goals)}\n")
@@ -158,23 +158,23 @@ def _evaluation(options: Options, clips: Sequence[Clip], gallery: Gallery) -> Ev
     """Set up everything that measures, in the calling process."""
     options = replace(options, threads=max(1, options.threads // options.workers))
     observer = Observer(options.threads)
-    instruments, weights, _ = _instruments(options, observer)
+    suite, weights, _ = _suite(options, observer)
     described = " ".join(
         [f"every={options.every}", *(f"{name}={value}" for name, value in weights.items())]
     )
     methods = _methods(options, observer)
-    return Evaluation(options.output / "cache", gallery, clips, methods, instruments, described)
+    return Evaluation(options.output / "cache", gallery, clips, methods, suite, described)
 
 
 def _reconstruction(
-    options: Options, photos: Sequence[Photo], observer: Observer, instruments: Instruments
+    options: Options, photos: Sequence[Photo], observer: Observer, suite: MetricSuite
 ) -> Reconstruction | None:
     """Measure the autoencoder on the source photos, if this model is measured."""
-    if "swaptalk" not in options.rows or instruments.perceptual is None:
+    if "swaptalk" not in options.rows or suite.perceptual is None:
         return None
     networks = ModelBundle.from_pretrained(options.models, options.threads)
     stored = options.output / "cache" / "reconstruction.json"
-    return measure_reconstruction(photos, networks, observer, instruments.perceptual, stored)
+    return measure_reconstruction(photos, networks, observer, suite.perceptual, stored)
 
 
 def _check(options: Options) -> None:
@@ -228,7 +228,7 @@ def _methods(options: Options, observer: Observer) -> list[Method]:
     return methods
 
 
-def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dict[str, str], str]:
+def _suite(options: Options, observer: Observer) -> tuple[MetricSuite, dict[str, str], str]:
     """Load the metric networks; return them, their SHA-256 by name, and the Frechet column."""
     try:
         import torch
@@ -266,7 +266,7 @@ def _instruments(options: Options, observer: Observer) -> tuple[Instruments, dic
         weights["syncnet"] = sha256_of(options.syncnet_weights)
     perceptual = PerceptualDistance(catalogue.resolve("lpips-alexnet"))
     return (
-        Instruments(observer, perceptual, features, tuple(sync), options.every),
+        MetricSuite(observer, perceptual, features, tuple(sync), options.every),
         weights,
         features[0],
     )

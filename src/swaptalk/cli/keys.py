@@ -13,7 +13,7 @@ import tyro
 from swaptalk.errors import InputError
 from swaptalk.serving.http.webhooks import webhook_secret
 from swaptalk.serving.settings import data_folder
-from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.data_folder import DataFolder
 from swaptalk.serving.store.keys import KeyStore
 
 LONGEST_NAME = 60
@@ -64,10 +64,10 @@ Options = (
 
 def run(options: Add | List | Remove | WebhookSecret) -> int:
     """Run a subcommand; return the exit code."""
-    places = Places(data_folder(options.data))
-    keys = KeyStore(places.database)
+    data = DataFolder(data_folder(options.data))
+    keys = KeyStore(data.database)
     if isinstance(options, WebhookSecret):
-        print(webhook_secret(places.database))
+        print(webhook_secret(data.database))
     elif isinstance(options, Add):
         if not options.name.strip() or len(options.name) > LONGEST_NAME:
             raise InputError(

@@ -32,7 +32,7 @@ class PreparedPair:
 
     ``target``: MP4 with ``frames`` frames at 25 fps and the target's own sound. ``audio``: 16 kHz
     mono 16-bit WAV of the same length, the words to be spoken. ``source``: the photo. ``shared``: a
-    folder for steps that several rows have in common, thrown away when the pair is done.
+    folder for steps that several methods have in common, thrown away when the pair is done.
     """
 
     pair: Pair

@@ -78,7 +78,7 @@ class SyncScorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Instruments:
+class MetricSuite:
     """The metric networks and their settings.
 
     Args:
@@ -102,8 +102,8 @@ class Reference:
     """What a generated clip is compared with.
 
     ``gallery`` (G, D) holds one embedding per identity, ``source`` is the index of the pair's.
-    ``foreign`` are other people's words, 16 kHz mono. What all rows of a pair are compared with is
-    computed once.
+    ``foreign`` are other people's words, 16 kHz mono. What all methods of a pair are compared with
+    is computed once.
     """
 
     target: ClipObservation
@@ -146,7 +146,7 @@ class Measurement:
 
 
 def measure(
-    generated: Path, prepared: PreparedPair, reference: Reference, instruments: Instruments
+    generated: Path, prepared: PreparedPair, reference: Reference, suite: MetricSuite
 ) -> Measurement:
     """Measure a generated video against its target, source and audio.
 
@@ -155,9 +155,7 @@ def measure(
             frames or another shape than the target.
     """
     count = _checked_count(generated, prepared)
-    seen = instruments.observer.frames(
-        _frames(generated, prepared, count), generated, instruments.every
-    )
+    seen = suite.observer.frames(_frames(generated, prepared, count), generated, suite.every)
     result = Measurement({"face_share": float(seen.present.mean() * 100)})
     if (
         prepared.pair.protocol == "paused"
@@ -167,8 +165,8 @@ def measure(
     _measure_motion(result, seen, prepared, reference)
     _measure_sound(result, seen, prepared, reference)
     _measure_identity(result, seen, reference)
-    _measure_pictures(result, generated, prepared, reference, instruments, count)
-    for scorer in instruments.sync:
+    _measure_pictures(result, generated, prepared, reference, suite, count)
+    for scorer in suite.sync:
         _measure_sync(result, scorer, generated, prepared, reference, seen)
     return result
 
@@ -302,7 +300,7 @@ def _measure_pictures(
     generated: Path,
     prepared: PreparedPair,
     reference: Reference,
-    instruments: Instruments,
+    suite: MetricSuite,
     count: int,
 ) -> None:
     left, top, side = face_view(reference.target)
@@ -322,7 +320,7 @@ def _measure_pictures(
             for frame in pair
         )
         jitter.add(a, b)
-        if index % instruments.every == 0:
+        if index % suite.every == 0:
             views.append((a, b))
     result.values["jitter"] = jitter.excess
     similarity = [ssim(a, b) for a, b in views]
@@ -336,12 +334,12 @@ def _measure_pictures(
     stacked = [
         (np.stack([a for a, _ in batch]), np.stack([b for _, b in batch])) for batch in batches
     ]
-    if instruments.perceptual is not None:
-        distances = np.concatenate([instruments.perceptual(a, b) for a, b in stacked])
+    if suite.perceptual is not None:
+        distances = np.concatenate([suite.perceptual(a, b) for a, b in stacked])
         result.values["lpips"] = float(distances.mean())
         result.series["lpips"] = [float(x) for x in distances]
-    if instruments.features is not None:
-        _, network = instruments.features
+    if suite.features is not None:
+        _, network = suite.features
         result.features = np.concatenate([network(a) for a, _ in stacked])
         result.target_features = reference.target_features(network, [b for _, b in stacked])
 

@@ -36,7 +36,7 @@ _SHARPEN_SIGMA, _SHARPEN_AMOUNT = 1.5, 0.8
 
 
 class Method(Protocol):
-    """A method: one row of the table."""
+    """One method of the table."""
 
     @property
     def name(self) -> str:
@@ -325,7 +325,7 @@ class Cascade:
             raise ValueError(f"unknown step {step}")
 
 
-#: The rows made of the project's own modules, named as in the paper where it has them.
+#: The methods made of the project's own modules, named as in the paper where it has them.
 CASCADES: dict[str, tuple[str, ...]] = {
     "Sync-Swap": ("sync", "swap"),
     "Swap-Sync": ("swap", "sync"),
@@ -339,9 +339,9 @@ HALVES: dict[str, tuple[str, ...]] = {"Swap alone": ("swap",), "Lip-sync alone":
 LATENT_SYNC_FIRST: dict[str, tuple[str, ...]] = {"Latent, sync first": ("sync-first",)}
 
 
-def made_of_modules(editor: Editor, rows: Mapping[str, tuple[str, ...]]) -> list[Cascade]:
-    """Rows of the project's own modules from their steps by name, such as `CASCADES`."""
-    return [Cascade(name, steps, editor) for name, steps in rows.items()]
+def made_of_modules(editor: Editor, steps: Mapping[str, tuple[str, ...]]) -> list[Cascade]:
+    """Methods made of the project's own modules, from their steps by name, such as `CASCADES`."""
+    return [Cascade(name, in_order, editor) for name, in_order in steps.items()]
 
 
 class PipelineEditor:
@@ -416,7 +416,7 @@ def check_names(methods: Sequence[Method]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise InputError(
-            f"two rows are called {', '.join(doubled)}", remedy="give each method its own name"
+            f"two methods are called {', '.join(doubled)}", remedy="give each method its own name"
         )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.evaluation.inputs import AUDIO_RATE, PreparedPair, prepare
-from swaptalk.evaluation.measure import FOREIGN_VOICES, Instruments, Measurement, Reference, measure
+from swaptalk.evaluation.measure import FOREIGN_VOICES, Measurement, MetricSuite, Reference, measure
 from swaptalk.evaluation.methods import Method, adopt
 from swaptalk.evaluation.observe import FPS, ClipObservation, Observer
 from swaptalk.evaluation.protocols import CLIP_SECONDS, Clip, Pair, Photo, Skipped
@@ -60,7 +60,7 @@ def build_gallery(photos: Sequence[Photo], observer: Observer, skipped: Skipped)
 
 
 @dataclass
-class Row:
+class MethodResults:
     """Measurements and videos of one method in one protocol, by pair."""
 
     protocol: str
@@ -73,7 +73,7 @@ class Row:
 class Results:
     """Everything that was measured. ``skipped`` lists (what, why)."""
 
-    rows: list[Row]
+    methods: list[MethodResults]
     pairs: list[PreparedPair]
     skipped: Skipped
     gallery_size: int
@@ -83,10 +83,10 @@ class Results:
         """Return the total length of all measured pairs."""
         return sum(pair.seconds for pair in self.pairs)
 
-    def row(self, protocol: str, method: str) -> Row | None:
-        """One row."""
+    def of(self, protocol: str, method: str) -> MethodResults | None:
+        """Results of one method in one protocol, if there are any."""
         return next(
-            (row for row in self.rows if (row.protocol, row.method) == (protocol, method)), None
+            (row for row in self.methods if (row.protocol, row.method) == (protocol, method)), None
         )
 
 
@@ -106,13 +106,13 @@ class PairResult:
 def collect(
     done: Sequence[PairResult], methods: Sequence[str], skipped: Skipped, gallery_size: int
 ) -> Results:
-    """Collect rows from pairs; add what was left out to ``skipped``.
+    """Collect results by method from those by pair; add what was left out to ``skipped``.
 
     Raises:
         InputError: nothing could be measured.
     """
     rows = {
-        (result.protocol, method): Row(result.protocol, method)
+        (result.protocol, method): MethodResults(result.protocol, method)
         for result in done
         for method in methods
     }
@@ -139,9 +139,9 @@ class Evaluation:
         workspace: holds ``inputs/``, ``videos/``, ``results/`` and ``observations/``.
         gallery: the source photos.
         clips: all test clips, from which foreign voices are taken.
-        methods: the rows.
-        instruments: what measures.
-        describe: names of everything in ``instruments`` that changes numbers (weights' hashes,
+        methods: what is compared.
+        suite: what measures.
+        describe: names of everything in ``suite`` that changes numbers (weights' hashes,
             options).
     """
 
@@ -151,14 +151,14 @@ class Evaluation:
         gallery: Gallery,
         clips: Sequence[Clip],
         methods: Sequence[Method],
-        instruments: Instruments,
+        suite: MetricSuite,
         describe: str,
     ) -> None:
-        self._workspace, self._gallery, self._clips, self._instruments = (
+        self._workspace, self._gallery, self._clips, self._suite = (
             workspace,
             gallery,
             clips,
-            instruments,
+            suite,
         )
         self.methods = methods
         names = ",".join(photo.name for photo in gallery.photos)
@@ -194,9 +194,7 @@ class Evaluation:
         if path.is_file():
             target = ClipObservation.load(path)
         else:
-            target = self._instruments.observer.clip(
-                prepared.target, embed_every=self._instruments.every
-            )
+            target = self._suite.observer.clip(prepared.target, embed_every=self._suite.every)
             path.parent.mkdir(parents=True, exist_ok=True)
             with AtomicFile(path) as file:
                 target.save(file.part)
@@ -238,7 +236,7 @@ class Evaluation:
                 part.replace(video)
             else:
                 adopt(rendered, video)
-        measurement = measure(video, prepared, reference, self._instruments)
+        measurement = measure(video, prepared, reference, self._suite)
         save_measurement(stored, key, render_key, measurement)
         return measurement, video
 

@@ -17,7 +17,7 @@ from swaptalk.serving.http.app import create_app
 from swaptalk.serving.http.connections import TimedProtocol
 from swaptalk.serving.http.request_guard import needs_key
 from swaptalk.serving.settings import ServeOptions
-from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.data_folder import DataFolder
 from swaptalk.serving.store.keys import KeyStore
 from swaptalk.serving.worker.cluster import connect
 from swaptalk.serving.worker.supervisor import Supervisor
@@ -70,16 +70,16 @@ def serve(settings: ServeOptions) -> int:
     )  # to refuse before anything is started; the workers join for themselves
     if cluster is not None:
         cluster.close()
-    places = Places(settings.folder)
-    if needs_key(settings) and not KeyStore(places.database).list():
+    data = DataFolder(settings.folder)
+    if needs_key(settings) and not KeyStore(data.database).list():
         raise InputError(
             "others than you could reach this server, and it has no API key",
             remedy=f"make one with 'swaptalk keys add NAME --data {settings.folder}' first",
         )
-    with _only_server(places), _bound(settings) as listening:
-        app = create_app(settings, places)
+    with _only_server(data), _bound(settings) as listening:
+        app = create_app(settings, data)
         address = f"http://{_shown_host(settings.host)}:{listening.getsockname()[1]}/"
-        supervisor = Supervisor(settings, places.database)
+        supervisor = Supervisor(settings, data.database)
         # The web server repeats the signal that ended it, which would end this process before its
         # workers have stopped.
         signal.signal(signal.SIGTERM, _interrupt)
@@ -100,14 +100,14 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _only_server(places: Places) -> IO[bytes]:
+def _only_server(data: DataFolder) -> IO[bytes]:
     """Lock the data folder: a second server on it would start the workers twice."""
     try:
-        return lock_file(places.folder / "lock")
+        return lock_file(data.folder / "lock")
     except InputError:
         raise InputError(
             "another server uses this folder",
-            path=places.folder,
+            path=data.folder,
             remedy="stop it, or name another folder with --data",
         ) from None
 

@@ -50,12 +50,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[s
         )
         for p in measured.pairs
     ]
-    for row, video in zip(measured.rows, ("one", "two", "three"), strict=True):
+    for row, video in zip(measured.methods, ("one", "two", "three"), strict=True):
         row.results = {
             p.pair.name: measured for p, measured in zip(pairs, row.results.values(), strict=True)
         }
         row.videos = {name: folder / f"{video}.mp4" for name in row.results}
-    whole = Results(measured.rows, pairs, Skipped(), 57)
+    whole = Results(measured.methods, pairs, Skipped(), 57)
     summary = summarise(whole, None)
     goals = reached(summary, reconstructed(0.05))
     paths = write_report(

@@ -24,15 +24,15 @@ from swaptalk.evaluation.report.write import (
     terminal_table,
     write_report,
 )
-from swaptalk.evaluation.run import Results, Row
+from swaptalk.evaluation.run import MethodResults, Results
 from swaptalk.metrics.frechet import ClipFrechet, frechet_distance, gaussian_statistics
 
 CLIPS = [f"clip{i}" for i in range(12)]
 
 
-def row(method: str, ssim: float, cosine: float, spread: float = 0.01) -> Row:
+def row(method: str, ssim: float, cosine: float, spread: float = 0.01) -> MethodResults:
     rng = np.random.default_rng(len(method))
-    result = Row("self", method)
+    result = MethodResults("self", method)
     for index, clip in enumerate(CLIPS):
         values = {
             "ssim": ssim + spread * rng.normal(),
@@ -99,23 +99,23 @@ def test_the_claim_says_what_the_intervals_say() -> None:
         "Consistency" in claim
     )
     worse = results()
-    worse.rows[2] = row("SwapTalk", 0.70, 0.3)
+    worse.methods[2] = row("SwapTalk", 0.70, 0.3)
     assert "loses to both cascades on SSIM" in summarise(worse, None).claims[0]
     assert "loses to Sync-Swap on SSIM (-0.10" in summarise(worse, None).claims[1]
     few = results()
-    for measured in few.rows:
+    for measured in few.methods:
         measured.results = dict(list(measured.results.items())[:5])
     assert summarise(few, None).claims == (
         "self-driven: 5 clips are too few to say what the latent pipeline beats; it takes 6.",
     )
     paused = results()
-    for measured in paused.rows:
+    for measured in paused.methods:
         measured.protocol = "paused"
         for result in measured.results.values():
             result.values = {"lip_leak": 0.3}
     assert summarise(paused, None).claims == ()  # nothing of what is claimed on was measured
     mixed = results()
-    mixed.rows[2] = row("SwapTalk", 0.825, 0.3)
+    mixed.methods[2] = row("SwapTalk", 0.825, 0.3)
     assert "SSIM" not in summarise(mixed, None).claims[0]
 
 
@@ -170,7 +170,7 @@ def test_the_terminal_table_fits_and_marks_the_papers_rows() -> None:
 def test_a_row_measured_on_fewer_clips_says_so() -> None:
     uneven = results()
     for clip in CLIPS[:4]:
-        del uneven.rows[0].results[clip]
+        del uneven.methods[0].results[clip]
     text = terminal_table(summarise(uneven, None))
     assert "Sync-Swap (8 of 12 clips)" in text and "SwapTalk (" not in text
 

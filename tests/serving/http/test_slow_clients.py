@@ -15,7 +15,7 @@ from swaptalk.serving.http import connections, request_guard, upload_stream
 from swaptalk.serving.http.app import create_app
 from swaptalk.serving.server import WebServer
 from swaptalk.serving.settings import ServeOptions
-from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.data_folder import DataFolder
 
 
 class Server:
@@ -26,7 +26,7 @@ class Server:
         self.incoming = data / "uploads" / "incoming"
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
-        self._web = WebServer(create_app(settings, Places(data)))
+        self._web = WebServer(create_app(settings, DataFolder(data)))
         self._thread = threading.Thread(target=self._web.run, kwargs={"sockets": [self._listening]})
         self._thread.start()
 

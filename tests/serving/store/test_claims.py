@@ -9,50 +9,50 @@ from pathlib import Path
 import pytest
 
 from swaptalk.serving.store.claims import Claims, LeaseLostError, Signal, Step, release_worker
-from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.data_folder import DataFolder
 from swaptalk.serving.store.jobs import InputGoneError, KeyReusedError, TooManyJobsError
 from swaptalk.serving.store.workspace import Workspace
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(tmp_path / "data")
+def data(tmp_path: Path) -> DataFolder:
+    return DataFolder(tmp_path / "data")
 
 
-def claims(places: Places, name: str = "a", attempts: int = 3, lease: float = 0.05) -> Claims:
-    return Claims(places.database, name, attempts, lease)
+def claims(data: DataFolder, name: str = "a", attempts: int = 3, lease: float = 0.05) -> Claims:
+    return Claims(data.database, name, attempts, lease)
 
 
-def submit(places: Places, **more: object) -> str:
-    return places.store.submit("me", "render", {"n": 1}, **more)[0].id  # type: ignore[arg-type]
+def submit(data: DataFolder, **more: object) -> str:
+    return data.store.submit("me", "render", {"n": 1}, **more)[0].id  # type: ignore[arg-type]
 
 
-def test_a_job_goes_to_one_worker_and_after_its_lease_to_another(places: Places) -> None:
-    job = submit(places)
-    first = claims(places, "a").claim(["render"])
+def test_a_job_goes_to_one_worker_and_after_its_lease_to_another(data: DataFolder) -> None:
+    job = submit(data)
+    first = claims(data, "a").claim(["render"])
     assert first is not None and first.id == job and first.token == 1
-    assert claims(places, "b").claim(["render"]) is None
+    assert claims(data, "b").claim(["render"]) is None
     time.sleep(0.06)
-    second = claims(places, "b").claim(["render"])
+    second = claims(data, "b").claim(["render"])
     assert second is not None and second.id == job and second.token == 2
 
 
-def test_heartbeats_keep_the_lease(places: Places) -> None:
-    submit(places)
-    mine = claims(places)
+def test_heartbeats_keep_the_lease(data: DataFolder) -> None:
+    submit(data)
+    mine = claims(data)
     job = mine.claim(["render"])
     for _ in range(4):
         time.sleep(0.03)
         assert mine.heartbeat(job, None) is Signal.GO_ON
-    assert claims(places, "b").claim(["render"]) is None
+    assert claims(data, "b").claim(["render"]) is None
 
 
-def test_one_that_slept_through_its_lease_changes_nothing(places: Places) -> None:
-    name = submit(places)
-    sleeper = claims(places, "sleeper")
+def test_one_that_slept_through_its_lease_changes_nothing(data: DataFolder) -> None:
+    name = submit(data)
+    sleeper = claims(data, "sleeper")
     old = sleeper.claim(["render"])
     time.sleep(0.06)
-    new = claims(places, "new", lease=60).claim(["render"])
+    new = claims(data, "new", lease=60).claim(["render"])
     published: list[str] = []
     with pytest.raises(LeaseLostError):
         sleeper.finish(old, {"by": "sleeper"}, lambda: published.append("sleeper"))
@@ -62,91 +62,91 @@ def test_one_that_slept_through_its_lease_changes_nothing(places: Places) -> Non
         sleeper.show(old, {})
     assert sleeper.heartbeat(old, Step("generate", 9, 0, 9, 0.0)) is Signal.LOST
     sleeper.release(old)
-    assert places.store.get("me", name).state == "running" and published == []
-    claims(places, "new").finish(new, {"by": "new"}, lambda: published.append("new"))
-    assert places.store.get("me", name).result == {"by": "new"} and published == ["new"]
+    assert data.store.get("me", name).state == "running" and published == []
+    claims(data, "new").finish(new, {"by": "new"}, lambda: published.append("new"))
+    assert data.store.get("me", name).result == {"by": "new"} and published == ["new"]
 
 
-def test_a_publication_that_fails_leaves_the_job_running(places: Places) -> None:
-    name = submit(places)
-    mine = claims(places)
+def test_a_publication_that_fails_leaves_the_job_running(data: DataFolder) -> None:
+    name = submit(data)
+    mine = claims(data)
     job = mine.claim(["render"])
     with pytest.raises(OSError, match="full"):
         mine.finish(job, {}, lambda: (_ for _ in ()).throw(OSError("full")))
-    assert places.store.get("me", name).state == "running"
+    assert data.store.get("me", name).state == "running"
 
 
-def test_attempts_are_limited_unless_they_get_further(places: Places) -> None:
-    name = submit(places)
+def test_attempts_are_limited_unless_they_get_further(data: DataFolder) -> None:
+    name = submit(data)
     for attempt in range(6):
-        mine = claims(places, str(attempt))
+        mine = claims(data, str(attempt))
         job = mine.claim(["render"])
         assert job is not None, attempt
         # The first four each go on from a chunk more than the one before; the others die in vain.
         mine.heartbeat(job, Step("generate", 100, min(attempt, 3) * 10, 50, time.time()))
-        release_worker(places.database, str(attempt))
-    assert claims(places, "last").claim(["render"]) is None
-    ended = places.store.get("me", name)
+        release_worker(data.database, str(attempt))
+    assert claims(data, "last").claim(["render"]) is None
+    ended = data.store.get("me", name)
     assert ended.state == "failed" and "3 times without getting further" in ended.error["detail"]
 
 
-def test_a_released_job_is_free_at_once_and_it_was_no_attempt(places: Places) -> None:
-    name = submit(places)
-    mine = claims(places, lease=60)
+def test_a_released_job_is_free_at_once_and_it_was_no_attempt(data: DataFolder) -> None:
+    name = submit(data)
+    mine = claims(data, lease=60)
     for _ in range(5):
         mine.release(mine.claim(["render"]))
-    assert places.store.get("me", name).attempts == 0
+    assert data.store.get("me", name).attempts == 0
 
 
 def test_errors_nobody_foresaw_are_tried_again_after_a_while(
-    places: Places, monkeypatch: pytest.MonkeyPatch
+    data: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("swaptalk.serving.store.claims.BACKOFF_SECONDS", 0.05)
-    name = submit(places)
-    mine = claims(places, attempts=2)
+    name = submit(data)
+    mine = claims(data, attempts=2)
     mine.fail(mine.claim(["render"]), {"title": "x"}, retry=True)
-    assert mine.claim(["render"]) is None and places.store.get("me", name).state == "queued"
+    assert mine.claim(["render"]) is None and data.store.get("me", name).state == "queued"
     time.sleep(0.06)
     mine.fail(mine.claim(["render"]), {"title": "x"}, retry=True)
-    assert places.store.get("me", name).state == "failed"
+    assert data.store.get("me", name).state == "failed"
 
 
-def test_a_dead_workers_cancelled_job_ends(places: Places) -> None:
-    name = submit(places)
-    claims(places, "a").claim(["render"])
-    places.store.cancel("me", name)
-    release_worker(places.database, "a")
-    assert claims(places, "b").claim(["render"]) is None
-    assert places.store.get("me", name).state == "cancelled"
+def test_a_dead_workers_cancelled_job_ends(data: DataFolder) -> None:
+    name = submit(data)
+    claims(data, "a").claim(["render"])
+    data.store.cancel("me", name)
+    release_worker(data.database, "a")
+    assert claims(data, "b").claim(["render"]) is None
+    assert data.store.get("me", name).state == "cancelled"
 
 
-def test_submissions_that_are_refused(places: Places) -> None:
-    submit(places, idempotency_key="k")
+def test_submissions_that_are_refused(data: DataFolder) -> None:
+    submit(data, idempotency_key="k")
     with pytest.raises(KeyReusedError):
-        places.store.submit("me", "render", {"n": 2}, idempotency_key="k")
-    assert places.store.submit("you", "render", {"n": 2}, idempotency_key="k")[
+        data.store.submit("me", "render", {"n": 2}, idempotency_key="k")
+    assert data.store.submit("you", "render", {"n": 2}, idempotency_key="k")[
         1
     ]  # another owner's keys are others
     with pytest.raises(TooManyJobsError):
-        submit(places, most_waiting=1)
+        submit(data, most_waiting=1)
     with pytest.raises(InputGoneError):
-        submit(places, inputs=[("0" * 64, "target")])
-    assert len(places.store.newest("me")) == 1
+        submit(data, inputs=[("0" * 64, "target")])
+    assert len(data.store.newest("me")) == 1
 
 
 def _claim_all(folder: Path, name: str, found: multiprocessing.Queue) -> None:
-    mine = Claims(Places(folder).database, name, 3, 60)
+    mine = Claims(DataFolder(folder).database, name, 3, 60)
     while (job := mine.claim(["render"])) is not None:
         found.put(job.id)
     found.put(None)
 
 
-def test_processes_that_claim_at_once_get_different_jobs(places: Places) -> None:
-    made = {submit(places) for _ in range(40)}
+def test_processes_that_claim_at_once_get_different_jobs(data: DataFolder) -> None:
+    made = {submit(data) for _ in range(40)}
     spawn = multiprocessing.get_context("spawn")
     found = spawn.Queue()
     processes = [
-        spawn.Process(target=_claim_all, args=(places.folder, str(n), found)) for n in range(3)
+        spawn.Process(target=_claim_all, args=(data.folder, str(n), found)) for n in range(3)
     ]
     for process in processes:
         process.start()

@@ -17,65 +17,65 @@ import pytest
 from swaptalk.serving.http.webhooks import deliver_due, is_allowed, webhook_secret
 from swaptalk.serving.settings import Limits
 from swaptalk.serving.store.claims import Claims
-from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.data_folder import DataFolder
 from swaptalk.serving.store.housekeeping import tidy
 from swaptalk.serving.store.job import JobLabel
 from swaptalk.serving.store.uploads import DiskQuotaError, UploadNotFoundError
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(tmp_path / "data")
+def data(tmp_path: Path) -> DataFolder:
+    return DataFolder(tmp_path / "data")
 
 
-def stored(places: Places, content: bytes, owner: str = "me", room: int = 10**9) -> str:
-    part = places.uploads.part()
+def stored(data: DataFolder, content: bytes, owner: str = "me", room: int = 10**9) -> str:
+    part = data.uploads.part()
     part.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
-    return places.uploads.add(owner, "a.wav", "audio", part, digest, {}, room)[0].id
+    return data.uploads.add(owner, "a.wav", "audio", part, digest, {}, room)[0].id
 
 
-def ended(places: Places, upload: str, webhook: str | None = None) -> str:
+def ended(data: DataFolder, upload: str, webhook: str | None = None) -> str:
     label = JobLabel("Hello", "order-1", {"customer": "Silva"}, None, "https://video.example.org")
-    job = places.store.submit(
+    job = data.store.submit(
         "me", "render", {}, inputs=[(upload, "audio")], webhook=webhook, label=label
     )[0].id
-    (places.jobs / job).mkdir()
-    (places.jobs / job / "output.mp4").write_bytes(b"result")
-    claims = Claims(places.database, "w", 3)
+    (data.jobs / job).mkdir()
+    (data.jobs / job / "output.mp4").write_bytes(b"result")
+    claims = Claims(data.database, "w", 3)
     claims.finish(claims.claim(["render"]), {"frames": 1, "bytes": 6})
     return job
 
 
-def test_what_is_too_old_is_deleted_and_what_is_needed_is_not(places: Places) -> None:
-    old, fresh = stored(places, b"old"), stored(places, b"fresh")
-    job = ended(places, old)
-    waiting = places.store.submit("me", "render", {}, inputs=[(fresh, "audio")])[0].id
-    tidy(places, Limits(keep_days=0.5), time.time() + 11 * 3600)
-    assert (places.jobs / job).exists() and places.uploads.path(old).exists()
-    tidy(places, Limits(keep_days=0.5), time.time() + 13 * 3600)
-    assert not (places.jobs / job).exists() and not places.uploads.path(old).exists()
+def test_what_is_too_old_is_deleted_and_what_is_needed_is_not(data: DataFolder) -> None:
+    old, fresh = stored(data, b"old"), stored(data, b"fresh")
+    job = ended(data, old)
+    waiting = data.store.submit("me", "render", {}, inputs=[(fresh, "audio")])[0].id
+    tidy(data, Limits(keep_days=0.5), time.time() + 11 * 3600)
+    assert (data.jobs / job).exists() and data.uploads.path(old).exists()
+    tidy(data, Limits(keep_days=0.5), time.time() + 13 * 3600)
+    assert not (data.jobs / job).exists() and not data.uploads.path(old).exists()
     with pytest.raises(UploadNotFoundError):
-        places.uploads.get("me", old)
-    assert places.uploads.path(fresh).exists() and places.store.get("me", waiting).state == "queued"
-    assert places.store.changes("me", 0)[1][0][0] == job
+        data.uploads.get("me", old)
+    assert data.uploads.path(fresh).exists() and data.store.get("me", waiting).state == "queued"
+    assert data.store.changes("me", 0)[1][0][0] == job
 
 
-def test_what_dead_processes_left_is_swept(places: Places) -> None:
-    (places.uploads.incoming / "x.part").write_bytes(b"half")
-    (places.jobs / "0" / "attempt-1").mkdir(parents=True)
-    tidy(places, Limits())
-    assert (places.uploads.incoming / "x.part").exists()  # it may be on its way
-    tidy(places, Limits(), time.time() + 7200)
-    assert not (places.uploads.incoming / "x.part").exists() and not (places.jobs / "0").exists()
+def test_what_dead_processes_left_is_swept(data: DataFolder) -> None:
+    (data.uploads.incoming / "x.part").write_bytes(b"half")
+    (data.jobs / "0" / "attempt-1").mkdir(parents=True)
+    tidy(data, Limits())
+    assert (data.uploads.incoming / "x.part").exists()  # it may be on its way
+    tidy(data, Limits(), time.time() + 7200)
+    assert not (data.uploads.incoming / "x.part").exists() and not (data.jobs / "0").exists()
 
 
-def test_room_is_limited_and_files_of_two_owners_count_for_both(places: Places) -> None:
-    stored(places, b"x" * 60, room=100)
+def test_room_is_limited_and_files_of_two_owners_count_for_both(data: DataFolder) -> None:
+    stored(data, b"x" * 60, room=100)
     with pytest.raises(DiskQuotaError):
-        stored(places, b"y" * 60, room=100)
-    stored(places, b"x" * 60, owner="you", room=100)
-    assert places.uploads.used_bytes("me") == places.uploads.used_bytes("you") == 60
+        stored(data, b"y" * 60, room=100)
+    stored(data, b"x" * 60, owner="you", room=100)
+    assert data.uploads.used_bytes("me") == data.uploads.used_bytes("you") == 60
 
 
 @pytest.fixture
@@ -100,13 +100,13 @@ def receiver() -> Iterator[HTTPServer]:
 
 
 def test_webhooks_arrive_signed_and_are_tried_again(
-    places: Places, receiver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+    data: DataFolder, receiver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("swaptalk.serving.http.webhooks.RETRIES", (0.0, 0.0))
     host = f"127.0.0.1:{receiver.server_port}"
-    job = ended(places, stored(places, b"a"), f"http://{host}/done")
+    job = ended(data, stored(data, b"a"), f"http://{host}/done")
     receiver.answers = [503, 302, 200]
-    assert [deliver_due(places.database, [host]) for _ in range(4)] == [0, 0, 1, 0]
+    assert [deliver_due(data.database, [host]) for _ in range(4)] == [0, 0, 1, 0]
     headers, body = receiver.got[-1]
     assert len({one["webhook-id"] for one, _ in receiver.got}) == 1 and len(receiver.got) == 3
     said = json.loads(body)
@@ -120,23 +120,21 @@ def test_webhooks_arrive_signed_and_are_tried_again(
         "reference": "order-1",
         "metadata": {"customer": "Silva"},
     }
-    key = base64.b64decode(webhook_secret(places.database).removeprefix("whsec_"))
+    key = base64.b64decode(webhook_secret(data.database).removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     right = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{right}"
 
 
-def test_webhooks_say_why_a_job_failed(places: Places, receiver: HTTPServer) -> None:
+def test_webhooks_say_why_a_job_failed(data: DataFolder, receiver: HTTPServer) -> None:
     host = f"127.0.0.1:{receiver.server_port}"
-    upload = stored(places, b"a")
-    places.store.submit(
-        "me", "render", {}, inputs=[(upload, "audio")], webhook=f"http://{host}/done"
-    )
-    claims = Claims(places.database, "w", 3)
+    upload = stored(data, b"a")
+    data.store.submit("me", "render", {}, inputs=[(upload, "audio")], webhook=f"http://{host}/done")
+    claims = Claims(data.database, "w", 3)
     error = {"title": "This could not be made", "detail": "No face.", "remedy": "Another one."}
     claims.fail(claims.claim(["render"]), error)
     receiver.answers = [200]
-    assert deliver_due(places.database, [host]) == 1
+    assert deliver_due(data.database, [host]) == 1
     said = json.loads(receiver.got[-1][1])
     assert said["type"] == "job.failed" and said["data"]["error"] == error
     assert said["data"]["output"] is None and said["data"]["metadata"] == {}

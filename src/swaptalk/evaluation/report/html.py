@@ -30,7 +30,7 @@ from swaptalk.evaluation.report.columns import BY_KEY, PAPER_ROWS, Column
 from swaptalk.evaluation.report.goals import Reached, goal_cells
 from swaptalk.evaluation.report.side_by_side import side_by_side
 from swaptalk.evaluation.report.summary import MEANINGLESS, Summary
-from swaptalk.evaluation.run import Results, Row
+from swaptalk.evaluation.run import MethodResults, Results
 
 #: Metrics that are plotted clip by clip.
 _PLOTTED = (
@@ -100,12 +100,12 @@ def as_html(
         _against_cascades(summary.claims),
     ]
     for protocol in dict.fromkeys(row.protocol for row in summary.rows):
-        rows = [row for row in results.rows if row.protocol == protocol]
+        methods = [one for one in results.methods if one.protocol == protocol]
         sections += [
             f"<h2>{PROTOCOL_TITLES.get(protocol, protocol)}</h2>",
             _table(summary, protocol),
-            _plots(summary, rows),
-            _cases(results, rows, protocol, folder, videos),
+            _plots(summary, methods),
+            _cases(results, methods, protocol, folder, videos),
         ]
     sections += [
         "<h2>Notes</h2><ul>",
@@ -192,27 +192,27 @@ def _against_cascades(claims: Sequence[str]) -> str:
     return f"<h2>Latent space against cascades</h2><ul>{items}</ul>"
 
 
-def _plots(summary: Summary, rows: list[Row]) -> str:
-    names = [row.method for row in rows]
+def _plots(summary: Summary, methods: list[MethodResults]) -> str:
+    names = [one.method for one in methods]
     figures = []
     for column in (c for c in summary.columns if c.key in _PLOTTED):
         values = {
-            row.method: {
-                pair: m.values.get(column.key, math.nan) for pair, m in row.results.items()
+            one.method: {
+                pair: m.values.get(column.key, math.nan) for pair, m in one.results.items()
             }
-            if column.key not in MEANINGLESS.get(row.method, ())
+            if column.key not in MEANINGLESS.get(one.method, ())
             else {}
-            for row in rows
+            for one in methods
         }
         figures.append(
             _figure(plots.dots(values, column.title), f"{heading(column)}, clip by clip")
         )
     for key in sorted(
-        {k for row in rows for m in row.results.values() for k in m.series if "curve" in k}
+        {k for one in methods for m in one.results.values() for k in m.series if "curve" in k}
     ):
         curves = {
-            row.method: _mean([m.series[key] for m in row.results.values() if key in m.series])
-            for row in rows
+            one.method: _mean([m.series[key] for m in one.results.values() if key in m.series])
+            for one in methods
         }
         shifts = max(map(len, curves.values())) // 2
         # SyncNet's protocol lists its shifts from the largest offset down.
@@ -226,12 +226,12 @@ def _plots(summary: Summary, rows: list[Row]) -> str:
             _figure(plots.lines(curves, xs, "offset, frames", title), f"Sync-offset curve ({key})")
         )
     over_time = {
-        row.method: _mean(
-            [m.series["source_cosine"] for m in row.results.values() if "source_cosine" in m.series]
+        one.method: _mean(
+            [m.series["source_cosine"] for m in one.results.values() if "source_cosine" in m.series]
         )
-        if "source_cosine" not in MEANINGLESS.get(row.method, ())
+        if "source_cosine" not in MEANINGLESS.get(one.method, ())
         else []
-        for row in rows
+        for one in methods
     }
     longest = max(map(len, over_time.values()), default=0)
     if longest:
@@ -254,12 +254,14 @@ def _mean(curves: list[list[float]]) -> list[float]:
     return [float(np.mean([curve[i] for curve in curves if i < len(curve)])) for i in range(length)]
 
 
-def _ranking(rows: list[Row]) -> tuple[Column | None, list[str]]:
-    """Pairs from worst to best by the last row that is no bound, and the column they are ranked
+def _ranking(methods: list[MethodResults]) -> tuple[Column | None, list[str]]:
+    """Pairs from worst to best by the last method that is no bound, and the column they are ranked
     by.
     """
-    judged = [row for row in rows if row.method not in ("Ground truth", "Copy target")] or rows
-    ours = next((row for row in judged if row.method == "SwapTalk"), judged[-1])
+    judged = [
+        one for one in methods if one.method not in ("Ground truth", "Copy target")
+    ] or methods
+    ours = next((one for one in judged if one.method == "SwapTalk"), judged[-1])
     for key in _RANKED_BY:
         values = {pair: m.values.get(key, math.nan) for pair, m in ours.results.items()}
         ranked = sorted(
@@ -270,9 +272,11 @@ def _ranking(rows: list[Row]) -> tuple[Column | None, list[str]]:
     return None, list(ours.results)
 
 
-def _cases(results: Results, rows: list[Row], protocol: str, folder: Path, videos: int) -> str:
+def _cases(
+    results: Results, methods: list[MethodResults], protocol: str, folder: Path, videos: int
+) -> str:
     """Side-by-side videos of the worst and the best pairs."""
-    column, ranked = _ranking(rows)
+    column, ranked = _ranking(methods)
     if videos < 1 or not ranked:
         return ""
     worst, best = ranked[: (videos + 1) // 2], ranked[::-1][: videos // 2]
@@ -281,20 +285,22 @@ def _cases(results: Results, rows: list[Row], protocol: str, folder: Path, video
         f"<h3>Worst and best by {html.escape(column.title.lower()) if column else 'order'}</h3>"
     ]
     for kind, names in (("worst", worst), ("best", [name for name in best if name not in worst])):
-        parts += [_video(prepared[name], rows, kind, folder) for name in names if name in prepared]
+        parts += [
+            _video(prepared[name], methods, kind, folder) for name in names if name in prepared
+        ]
     return "\n".join(parts)
 
 
-def _video(pair: PreparedPair, rows: list[Row], kind: str, folder: Path) -> str:
+def _video(pair: PreparedPair, methods: list[MethodResults], kind: str, folder: Path) -> str:
     name = f"{pair.pair.protocol}_{pair.pair.name}"
     caption = f"<p>{kind}: {html.escape(pair.pair.name)}, {pair.frames / FPS:.1f} s</p>"
     output = folder / "side_by_side" / f"{name}.mp4"
     output.parent.mkdir(parents=True, exist_ok=True)
-    # The target is shown anyway: the rows that only copy it would show it again.
+    # The target is shown anyway: the methods that only copy it would show it again.
     made = {
-        row.method: row.videos[pair.pair.name]
-        for row in rows
-        if pair.pair.name in row.videos and row.method not in ("Ground truth", "Copy target")
+        one.method: one.videos[pair.pair.name]
+        for one in methods
+        if pair.pair.name in one.videos and one.method not in ("Ground truth", "Copy target")
     }
     try:
         side_by_side(pair.source, {"target": pair.target, **made}, pair.audio, output)

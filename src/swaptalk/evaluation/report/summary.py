@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.evaluation.report.columns import BY_KEY, COLUMNS, Better, Column
-from swaptalk.evaluation.run import Results, Row
+from swaptalk.evaluation.run import MethodResults, Results
 from swaptalk.metrics.bootstrap import (
     Interval,
     bootstrap_difference,
@@ -100,7 +100,7 @@ def summarise(results: Results, frechet_key: str | None, seed: int = 0) -> Summa
     """Build the table from all measurements; ``frechet_key`` names the column of the Frechet
     distance.
     """
-    rows = [_summary_row(row, frechet_key, seed) for row in results.rows]
+    rows = [_summary_row(row, frechet_key, seed) for row in results.methods]
     present = {key for row in rows for key in row.cells}
     known = [column for column in COLUMNS if column.key in present]
     columns = (*known, *(column_of(key) for key in sorted(present - BY_KEY.keys())))
@@ -108,7 +108,7 @@ def summarise(results: Results, frechet_key: str | None, seed: int = 0) -> Summa
     return Summary(columns, tuple(rows), tuple(claims), tuple(notes))
 
 
-def _summary_row(row: Row, frechet_key: str | None, seed: int) -> SummaryRow:
+def _summary_row(row: MethodResults, frechet_key: str | None, seed: int) -> SummaryRow:
     cells: dict[str, Interval] = {}
     keys = {key for result in row.results.values() for key in result.values}
     for key in keys:
@@ -126,7 +126,7 @@ def _summary_row(row: Row, frechet_key: str | None, seed: int) -> SummaryRow:
     return SummaryRow(row.protocol, row.method, len(row.results), cells)
 
 
-def _frechet(row: Row, pairs: list[str]) -> ClipFrechet | None:
+def _frechet(row: MethodResults, pairs: list[str]) -> ClipFrechet | None:
     """Frechet distance of a row over pairs, or None where features are missing."""
     made = [row.results[pair].features for pair in pairs]
     real = [row.results[pair].target_features for pair in pairs]
@@ -145,7 +145,7 @@ def _notes(results: Results, frechet_key: str | None) -> list[str]:
     if frechet_key is not None:
         counts = [
             [len(r.features) for r in row.results.values() if r.features is not None]
-            for row in results.rows
+            for row in results.methods
         ]
         frames = max(map(sum, counts))
         title = BY_KEY[frechet_key].title
@@ -154,7 +154,7 @@ def _notes(results: Results, frechet_key: str | None) -> list[str]:
         )
     if frechet_key == "fd_mobilenet":
         notes.append("FID is not printed: it needs the weights of Inception-v3 (--fid-weights).")
-    if not any("lse_c" in r.values for row in results.rows for r in row.results.values()):
+    if not any("lse_c" in r.values for row in results.methods for r in row.results.values()):
         notes.append(
             "LSE-C and LSE-D are not printed: they need the weights of SyncNet (--syncnet-weights)."
         )
@@ -172,10 +172,10 @@ def _claims(
     not decide.
     """
     claims = []
-    for protocol in dict.fromkeys(row.protocol for row in results.rows):
+    for protocol in dict.fromkeys(row.protocol for row in results.methods):
         driven = protocol if protocol == "paused" else f"{protocol}-driven"
-        own = results.row(protocol, ours)
-        found = {name: results.row(protocol, name) for name in others}
+        own = results.of(protocol, ours)
+        found = {name: results.of(protocol, name) for name in others}
         if own is None or all(row is None for row in found.values()):
             continue
         if len(own.results) < FEWEST_CLIPS:
@@ -210,7 +210,7 @@ def _claims(
 
 
 def _verdicts(
-    own: Row, other: Row, frechet_key: str | None, seed: int
+    own: MethodResults, other: MethodResults, frechet_key: str | None, seed: int
 ) -> dict[str, tuple[str, str]]:
     """One of `_VERBS`, and the difference with its interval, for each column that both rows
     have.
@@ -244,7 +244,7 @@ def _against_all(verdicts: Sequence[dict[str, tuple[str, str]]]) -> str:
     return f"the latent pipeline {said[0]}; it {said[1]}"
 
 
-def compare(a: Row, b: Row, key: str, seed: int = 0) -> Interval | None:
+def compare(a: MethodResults, b: MethodResults, key: str, seed: int = 0) -> Interval | None:
     """Mean of a - b over clips that both have, with its interval; None if there are none."""
     shared = [pair for pair in a.results if pair in b.results]
     pairs = [
@@ -256,7 +256,7 @@ def compare(a: Row, b: Row, key: str, seed: int = 0) -> Interval | None:
     return None
 
 
-def compare_frechet(a: Row, b: Row, seed: int = 0) -> Interval | None:
+def compare_frechet(a: MethodResults, b: MethodResults, seed: int = 0) -> Interval | None:
     """Difference of two rows' Frechet distances over the same resampled clips; None where features
     are missing.
     """

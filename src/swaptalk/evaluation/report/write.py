@@ -145,7 +145,7 @@ def as_json(
             "metrics": {k: number(v) for k, v in measurement.values.items()},
             "series": measurement.series,
         }
-        for row in results.rows
+        for row in results.methods
         for pair, measurement in row.results.items()
     ]
     content = {
@@ -201,7 +201,7 @@ def as_csv(results: Results) -> str:
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\n")
     writer.writerow(["protocol", "method", "pair", "metric", "value"])
-    for row in results.rows:
+    for row in results.methods:
         for pair, measurement in row.results.items():
             for key, value in sorted(measurement.values.items()):
                 writer.writerow(

@@ -23,18 +23,16 @@ from swaptalk.serving.http.request_guard import Guard
 from swaptalk.serving.http.webhooks import deliver_due
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store import housekeeping
-from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.data_folder import DataFolder
 from swaptalk.serving.store.keys import KeyStore
 
 #: Seconds between two looks for webhooks that are due.
 WEBHOOK_SECONDS = 1.0
 
 
-def create_app(settings: ServeOptions, places: Places) -> FastAPI:
+def create_app(settings: ServeOptions, data: DataFolder) -> FastAPI:
     """Create the application of a server; workers are started elsewhere."""
-    context = Context(
-        settings, places, KeyStore(places.database), Changes(places.store), Metrics(places)
-    )
+    context = Context(settings, data, KeyStore(data.database), Changes(data.store), Metrics(data))
     app = FastAPI(
         title="SwapTalk",
         version=version(),
@@ -67,13 +65,13 @@ def _page_folder() -> Path:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
-    settings, places = context.settings, context.places
+    settings, data = context.settings, context.data
 
     def tidy() -> None:
-        housekeeping.tidy(places, settings)
+        housekeeping.tidy(data, settings)
 
     def deliver() -> None:
-        deliver_due(places.database, settings.webhook_host)
+        deliver_due(data.database, settings.webhook_host)
 
     tasks = [
         asyncio.create_task(_repeat(tidy, housekeeping.EVERY_SECONDS)),

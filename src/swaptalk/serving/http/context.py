@@ -13,7 +13,7 @@ from swaptalk.serving.http.metrics import Metrics
 from swaptalk.serving.http.problems import ProblemError
 from swaptalk.serving.http.request_guard import needs_key
 from swaptalk.serving.settings import ServeOptions
-from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.data_folder import DataFolder
 from swaptalk.serving.store.keys import LOCAL_OWNER, KeyStore
 
 SESSION_COOKIE = "swaptalk_session"
@@ -24,7 +24,7 @@ class Context:
     """Everything that lives as long as the server."""
 
     settings: ServeOptions
-    places: Places
+    data: DataFolder
     keys: KeyStore
     changes: Changes
     metrics: Metrics
@@ -36,7 +36,7 @@ class Context:
             ProblemError: 507.
         """
         reserve = self.settings.reserve_bytes
-        if shutil.disk_usage(self.places.folder).free < reserve:
+        if shutil.disk_usage(self.data.folder).free < reserve:
             raise ProblemError(
                 507,
                 "disk-full",

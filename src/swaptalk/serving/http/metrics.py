@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from swaptalk.serving.store.claims import WORKER_SECONDS
-from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.data_folder import DataFolder
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -21,12 +21,12 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 class _Collector:
     """Reads the database when Prometheus asks, so that workers need no metrics of their own."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, data: DataFolder) -> None:
+        self._data = data
 
     def collect(self) -> Iterable[Metric]:
         """All metrics that are rows."""
-        rows = self._places.database.connection
+        rows = self._data.database.connection
         jobs = GaugeMetricFamily(
             "swaptalk_jobs", "Jobs by kind and state.", labels=("kind", "state")
         )
@@ -72,7 +72,7 @@ class _Collector:
             GaugeMetricFamily(
                 "swaptalk_disk_free_bytes",
                 "Room on the disk.",
-                shutil.disk_usage(self._places.folder).free,
+                shutil.disk_usage(self._data.folder).free,
             ),
         )
 
@@ -81,12 +81,12 @@ class Metrics:
     """One registry for each server, so that several can live in one process.
 
     Args:
-        places: where the jobs are.
+        data: where the jobs are.
     """
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, data: DataFolder) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(places))
+        self._registry.register(_Collector(data))
         self.requests = Histogram(
             "swaptalk_request_seconds",
             "Time until a response began.",

@@ -10,7 +10,7 @@ from swaptalk.serving.store.jobs import JobStore
 from swaptalk.serving.store.uploads import UploadStore
 
 
-class Places:
+class DataFolder:
     """Opens or creates a data folder.
 
     Args:

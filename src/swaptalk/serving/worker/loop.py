@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from swaptalk.errors import SwapTalkError
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store.claims import Claims, LeaseLostError
-from swaptalk.serving.store.data_folder import Places
+from swaptalk.serving.store.data_folder import DataFolder
 from swaptalk.serving.store.job import Job, Kind
 from swaptalk.serving.store.workspace import Workspace
 from swaptalk.serving.user_messages import explain
@@ -53,9 +53,9 @@ class Worker:
 
     def __init__(self, name: str, kinds: Sequence[Kind], settings: ServeOptions) -> None:
         self._kinds = kinds
-        self._places = Places(settings.folder)
-        self._claims = Claims(self._places.database, name, settings.attempts)
-        self._tasks = Tasks(settings, kinds, self._places.uploads, self._places.jobs, self._claims)
+        self._data = DataFolder(settings.folder)
+        self._claims = Claims(self._data.database, name, settings.attempts)
+        self._tasks = Tasks(settings, kinds, self._data.uploads, self._data.jobs, self._claims)
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -72,7 +72,7 @@ class Worker:
                 self._do(job)
 
     def _do(self, job: Job) -> None:
-        space = Workspace(self._places.jobs, job.id)
+        space = Workspace(self._data.jobs, job.id)
         try:
             with Attempt(self._claims, job, self.stopping) as attempt:
                 self._tasks.run(job, attempt)

@@ -51,7 +51,7 @@ class Supervisor:
 
     def __init__(self, settings: ServeOptions, database: Database) -> None:
         self._settings, self._database = settings, database
-        self._places = [_Process(QUICK), *(_Process(SLOW) for _ in range(settings.workers))]
+        self._data = [_Process(QUICK), *(_Process(SLOW) for _ in range(settings.workers))]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
@@ -70,13 +70,13 @@ class Supervisor:
         """
         _release_dead(self._database)
         while not self._stopping.is_set():
-            for place in self._places:
+            for place in self._data:
                 self._keep(place)
             self._stopping.wait(WATCH_SECONDS)
         self._end_all()
 
     def _end_all(self) -> None:
-        processes = [place.process for place in self._places if place.process is not None]
+        processes = [place.process for place in self._data if place.process is not None]
         for process in processes:
             process.terminate()
         until = time.monotonic() + STOP_SECONDS
@@ -86,7 +86,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for place in self._places:
+        for place in self._data:
             release_worker(self._database, place.name)
 
     def _keep(self, place: _Process) -> None:

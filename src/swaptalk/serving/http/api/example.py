@@ -66,7 +66,7 @@ def create_example(owner: Owner, server: Server) -> Example:
 
 
 def _taken(server: Context, owner: str, path: Path, name: str) -> UploadView:
-    part = server.places.uploads.part()
+    part = server.data.uploads.part()
     shutil.copyfile(path, part)
     digest = sha256_of(part)
     upload, _ = take_in(server, owner, name, part, digest)

@@ -201,7 +201,7 @@ def _check_people(
 
 
 def _inspected(server: Context, upload: Upload) -> InspectResult | None:
-    job = server.places.store.for_upload(upload.owner, upload.id, "inspect")
+    job = server.data.store.for_upload(upload.owner, upload.id, "inspect")
     if job is None or job.state != "done":
         return None
     return InspectResult.model_validate(job.result)

@@ -103,7 +103,7 @@ def create_job(
     consent = _consent(body)
     _check_webhook(body, server)
     try:
-        job, is_new = server.places.store.submit(
+        job, is_new = server.data.store.submit(
             owner,
             body.kind,
             asked,
@@ -129,7 +129,7 @@ def create_job(
     except InputGoneError:
         raise not_found("upload", "target") from None
     for _, upload in uploads:
-        server.places.uploads.touch(owner, upload.id)
+        server.data.uploads.touch(owner, upload.id)
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"{JOBS_PATH}/{job.id}"
     return JobView.of(job)
@@ -175,7 +175,7 @@ def _template(server: Context, owner: str, target: str, options: dict[str, Any])
     """The finished template of a scene, unless the job asks for what a template decides."""
     if any(options.get(name) not in (None, 0) for name in TEMPLATE_OPTIONS):
         return None
-    known = server.places.store.for_upload(owner, target, "template")
+    known = server.data.store.for_upload(owner, target, "template")
     return known.id if known is not None and known.state == "done" else None
 
 
@@ -190,8 +190,8 @@ def list_jobs(
     reference: Annotated[str | None, Query(max_length=TEXT_LENGTH)] = None,
 ) -> JobList:
     """The newest jobs; `before` (the last answer's `next`) gives those that follow."""
-    revision = server.places.store.revision()
-    jobs = server.places.store.newest(owner, kind, state, limit, before, reference)
+    revision = server.data.store.revision()
+    jobs = server.data.store.newest(owner, kind, state, limit, before, reference)
     return JobList(
         jobs=[JobView.of(job) for job in jobs],
         revision=revision,
@@ -201,7 +201,7 @@ def list_jobs(
 
 def _find(server: Context, owner: str, job: str) -> Job:
     try:
-        return server.places.store.get(owner, job)
+        return server.data.store.get(owner, job)
     except JobNotFoundError:
         raise not_found("job", "job") from None
 
@@ -217,7 +217,7 @@ def get_job(job: JobId, owner: Owner, server: Server) -> JobView:
 def change_job(job: JobId, body: JobChange, owner: Owner, server: Server) -> JobView:
     """Give a job another title."""
     try:
-        return JobView.of(server.places.store.rename(owner, job, body.title))
+        return JobView.of(server.data.store.rename(owner, job, body.title))
     except JobNotFoundError:
         raise not_found("job", "job") from None
 
@@ -226,7 +226,7 @@ def change_job(job: JobId, body: JobChange, owner: Owner, server: Server) -> Job
 def cancel_job(job: JobId, owner: Owner, server: Server) -> JobView:
     """Stop a job. One that has ended stays as it is."""
     try:
-        return JobView.of(server.places.store.cancel(owner, job))
+        return JobView.of(server.data.store.cancel(owner, job))
     except JobNotFoundError:
         raise not_found("job", "job") from None
 
@@ -235,7 +235,7 @@ def cancel_job(job: JobId, owner: Owner, server: Server) -> JobView:
 def remove_job(job: JobId, owner: Owner, server: Server) -> None:
     """Delete a job that has ended, with its result, for good."""
     with deletion("job"):
-        delete_job(server.places, owner, job)
+        delete_job(server.data, owner, job)
 
 
 @router.head(f"{JOBS_PATH}/{{job}}/output", include_in_schema=False)
@@ -262,7 +262,7 @@ def get_job_output(
 
 
 def _published(server: Context, job: Job, name: str, download: bool = False) -> FileResponse:
-    path = Workspace(server.places.jobs, job.id).file(name)
+    path = Workspace(server.data.jobs, job.id).file(name)
     if not path.exists():
         raise not_found("result (any more)", "job")
     return FileResponse(

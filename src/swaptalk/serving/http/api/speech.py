@@ -62,7 +62,7 @@ def list_voices(owner: Owner) -> VoiceList:
 def create_speech(body: SpeechRequest, owner: Owner, server: Server) -> UploadView:
     """Have text spoken by a program on the server's machine; the result is an upload."""
     server.check_room()
-    part = server.places.uploads.part()
+    part = server.data.uploads.part()
     field = "language" if body.voice is None else "voice"
     try:
         voice = find_voice(body.voice or body.language)

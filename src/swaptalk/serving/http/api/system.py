@@ -64,7 +64,7 @@ def get_about(owner: Owner, server: Server) -> About:
     limits = server.settings
     return About(
         version=version(),
-        used_bytes=server.places.uploads.used_bytes(owner),
+        used_bytes=server.data.uploads.used_bytes(owner),
         limits=LimitsView(
             upload_bytes=limits.upload_bytes,
             seconds=limits.max_seconds,
@@ -85,7 +85,7 @@ def get_about(owner: Owner, server: Server) -> About:
 def get_health(server: Server) -> Health:
     """200 if the database answers and workers live; needs no key."""
     try:
-        row = server.places.database.connection.execute(
+        row = server.data.database.connection.execute(
             "SELECT count(*) FROM workers WHERE seen > ?", (time.time() - WORKER_SECONDS,)
         ).fetchone()
     except sqlite3.Error:

@@ -52,12 +52,12 @@ def create_template(
     target = find_upload(server, owner, body.target, "target")
     if target.kind != "video":
         raise invalid("target", "Only a video is worth a template.")
-    known = server.places.store.for_upload(owner, target.id, "template")
+    known = server.data.store.for_upload(owner, target.id, "template")
     if known is not None and known.state in ("queued", "running", "done"):
         response.status_code = 200
         return JobView.of(known)
     try:
-        job, _ = server.places.store.submit(
+        job, _ = server.data.store.submit(
             owner,
             "template",
             body.model_dump(),
@@ -76,5 +76,5 @@ def create_template(
 def list_templates(owner: Owner, server: Server) -> TemplateList:
     """Your templates."""
     return TemplateList(
-        templates=[JobView.of(job) for job in server.places.store.newest(owner, ["template"])]
+        templates=[JobView.of(job) for job in server.data.store.newest(owner, ["template"])]
     )

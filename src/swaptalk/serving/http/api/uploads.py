@@ -76,7 +76,7 @@ async def create_upload(
     however often it is sent, with the name that it was sent with last.
     """
     check_announced(request.headers.get("content-length"), server)
-    part = server.places.uploads.part()
+    part = server.data.uploads.part()
     stream = request.stream()
     kind = request.headers.get("content-type", "")
     if is_form(kind):
@@ -99,7 +99,7 @@ def take_in(server: Context, owner: str, name: str, part: Path, digest: str) -> 
     try:
         media = describe(part)
         _check(media, server)
-        upload, is_new = server.places.uploads.add(
+        upload, is_new = server.data.uploads.add(
             owner, name, media["kind"], part, digest, media, server.settings.disk_bytes
         )
     except InputError as error:
@@ -123,11 +123,8 @@ def take_in(server: Context, owner: str, name: str, part: Path, digest: str) -> 
         ) from None
     finally:
         part.unlink(missing_ok=True)
-    if (
-        upload.kind != "audio"
-        and server.places.store.for_upload(owner, upload.id, "inspect") is None
-    ):
-        server.places.store.submit(
+    if upload.kind != "audio" and server.data.store.for_upload(owner, upload.id, "inspect") is None:
+        server.data.store.submit(
             owner, "inspect", {"upload": upload.id}, inputs=[(upload.id, "upload")]
         )
     return upload, is_new
@@ -160,7 +157,7 @@ def _check(media: dict[str, Any], server: Context) -> None:
 
 def view_of(server: Context, upload: Upload) -> UploadView:
     """An upload with the look for faces in it."""
-    return UploadView.of(upload, server.places.store.for_upload(upload.owner, upload.id, "inspect"))
+    return UploadView.of(upload, server.data.store.for_upload(upload.owner, upload.id, "inspect"))
 
 
 def find_upload(server: Context, owner: str, upload: str, field: str = "upload") -> Upload:
@@ -170,7 +167,7 @@ def find_upload(server: Context, owner: str, upload: str, field: str = "upload")
         ProblemError: 404.
     """
     try:
-        return server.places.uploads.get(owner, upload)
+        return server.data.uploads.get(owner, upload)
     except UploadNotFoundError:
         raise not_found("upload", field) from None
 
@@ -201,7 +198,7 @@ def deletion(what: Literal["job", "upload"]) -> Iterator[None]:
 def list_uploads(owner: Owner, server: Server) -> UploadList:
     """The files that were used last."""
     return UploadList(
-        uploads=[view_of(server, upload) for upload in server.places.uploads.newest(owner)]
+        uploads=[view_of(server, upload) for upload in server.data.uploads.newest(owner)]
     )
 
 
@@ -224,7 +221,7 @@ def get_upload(upload: UploadId, owner: Owner, server: Server) -> UploadView:
 def get_upload_content(upload: UploadId, owner: Owner, server: Server) -> FileResponse:
     """The file itself; parts of it by the header `Range`."""
     found = find_upload(server, owner, upload)
-    return FileResponse(server.places.uploads.path(found.id), media_type=_media_type(found))
+    return FileResponse(server.data.uploads.path(found.id), media_type=_media_type(found))
 
 
 def _media_type(upload: Upload) -> str:
@@ -265,8 +262,8 @@ def get_upload_person(
 
 
 def _inspected_file(server: Context, owner: str, upload: str, name: str) -> FileResponse:
-    job = server.places.store.for_upload(owner, find_upload(server, owner, upload).id, "inspect")
-    path = None if job is None else Workspace(server.places.jobs, job.id).file(name)
+    job = server.data.store.for_upload(owner, find_upload(server, owner, upload).id, "inspect")
+    path = None if job is None else Workspace(server.data.jobs, job.id).file(name)
     if path is None or not path.exists():
         raise not_found("picture (yet)", "upload")
     return FileResponse(path, media_type="image/jpeg")
@@ -278,4 +275,4 @@ def _inspected_file(server: Context, owner: str, upload: str, name: str) -> File
 def delete_upload(upload: UploadId, owner: Owner, server: Server) -> None:
     """Delete a file for good. Results made from it stay."""
     with deletion("upload"):
-        delete_stored_upload(server.places, owner, upload)
+        delete_stored_upload(server.data, owner, upload)

@@ -9,8 +9,8 @@ from swaptalk.data.frames import FrameSampler  # noqa: E402
 from swaptalk.data.latents import RUN_FRAMES, LatentCache, spread_runs  # noqa: E402
 from swaptalk.data.motion import MotionTable  # noqa: E402
 from swaptalk.data.mouths import MouthSampler  # noqa: E402
-from swaptalk.data.speech import window_starts  # noqa: E402
 from swaptalk.data.store import Dataset  # noqa: E402
+from swaptalk.data.windows import window_starts  # noqa: E402
 from swaptalk.errors import InputError  # noqa: E402
 from swaptalk.models.vqgan import VQGAN, VQGANConfig  # noqa: E402
 

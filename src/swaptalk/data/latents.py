@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from swaptalk.data.faces import to_tensor
-from swaptalk.data.speech import window_starts
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
+from swaptalk.data.windows import window_starts
 from swaptalk.errors import InputError
 from swaptalk.models.vqgan import VQGAN
 

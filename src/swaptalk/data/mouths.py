@@ -13,8 +13,8 @@ from swaptalk.data.augment_speech import augment_mel, resample_time
 from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.sampling import ItemSampler
-from swaptalk.data.speech import WindowSampler, mel_window
 from swaptalk.data.store import Dataset, Item
+from swaptalk.data.windows import WindowSampler, mel_window
 from swaptalk.errors import InputError
 from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS
 from swaptalk.media.mel import MELS_PER_PICTURE

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.data.speech import mel_window
+from swaptalk.data.windows import mel_window
 from swaptalk.media.mel import MELS_PER_PICTURE, SILENCE
 from swaptalk.metrics.own_sync import OwnSyncScorer
 

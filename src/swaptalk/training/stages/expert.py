@@ -18,8 +18,8 @@ from torch.optim import Optimizer
 
 from swaptalk.data.augment_speech import augment_mel
 from swaptalk.data.latents import LatentCache
-from swaptalk.data.speech import ClipWindow, WindowSampler, mel_window
 from swaptalk.data.store import Dataset, Item
+from swaptalk.data.windows import ClipWindow, WindowSampler, mel_window
 from swaptalk.errors import InputError
 from swaptalk.losses.terms import LossTerms
 from swaptalk.models.expert import ExpertConfig, VQLipExpert

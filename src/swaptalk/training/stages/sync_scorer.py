@@ -22,8 +22,8 @@ from torch.optim import Optimizer
 
 from swaptalk.data.augment_speech import augment_mel
 from swaptalk.data.mouth_views import MouthViews
-from swaptalk.data.speech import ClipWindow, WindowSampler, mel_window
 from swaptalk.data.store import Dataset, Item
+from swaptalk.data.windows import ClipWindow, WindowSampler, mel_window
 from swaptalk.errors import InputError
 from swaptalk.faces.geometry.mouth_view import VIEW_HEIGHT, VIEW_WIDTH
 from swaptalk.losses.terms import LossTerms

@@ -1,6 +1,6 @@
 """Draw the curves of training runs, of any stage.
 
-    python tools/plot_runs.py RUN... --out curves.png  # needs matplotlib
+    python benchmarks/plot_runs.py RUN... --out curves.png  # needs matplotlib
 
 Each run is a row: every loss of its ``log.csv`` and every number of its ``metrics.csv`` over the
 steps, each in its own small plot.

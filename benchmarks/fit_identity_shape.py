@@ -1,6 +1,6 @@
 """Fit the model of identity shape to the labelled training photos of a dataset.
 
-Usage: python tools/fit_identity_shape.py DATASET [OUT.npz]
+Usage: python benchmarks/fit_identity_shape.py DATASET [OUT.npz]
 """
 
 from __future__ import annotations

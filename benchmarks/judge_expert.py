@@ -1,6 +1,6 @@
 """Measure what a trained expert can tell on people it has not seen.
 
-    python tools/judge_expert.py DATASET VQGAN EXPERT
+    python benchmarks/judge_expert.py DATASET VQGAN EXPERT
 
 DATASET is a folder of ``swaptalk prepare``, VQGAN and EXPERT are runs (or bundles). For every
 trusted real clip of the validation and test splits: how often a window's own sound beats the same
@@ -14,9 +14,9 @@ import argparse
 from pathlib import Path
 
 from swaptalk.data.latents import LatentCache
-from swaptalk.data.speech import WindowSampler
 from swaptalk.data.split import VALIDATION_SHARE
 from swaptalk.data.store import Dataset
+from swaptalk.data.windows import WindowSampler
 from swaptalk.training.pretrained import fingerprint, load_network
 from swaptalk.training.stages.expert import judge_expert, trusted_clips
 

@@ -1,6 +1,6 @@
 """Make contact sheets of a bundle on test people.
 
-    python tools/contact_sheets.py DATASET BUNDLE --out FOLDER
+    python benchmarks/contact_sheets.py DATASET BUNDLE --out FOLDER
 
 DATASET is a folder of ``swaptalk prepare``; only its test split is shown.
 

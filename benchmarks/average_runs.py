@@ -1,6 +1,6 @@
 """Average the weights of runs of one stage, as a run of its own.
 
-    python tools/average_runs.py RUN RUN... --out RUN
+    python benchmarks/average_runs.py RUN RUN... --out RUN
 
 The runs have one shape, and one began with another's weights. The result is for ``--start-from``
 and for ``swaptalk export``, which records what it is made of.

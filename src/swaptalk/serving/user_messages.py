@@ -23,16 +23,23 @@ WORDS = {
     "--allow-long": "a longer limit on the server",
     "--preview": "the preview",
     "--output": "the result",
+    "--fps": "“frames a second”",
+    "--extend freeze": "“last frame held”",
+    "--length video": "the length “as the scene”",
+    "--background duck": "“lowered under the words”",
 }
+#: An option, those of several words first.
+_OPTION = re.compile(
+    "|".join(
+        f"{option}(?![a-z-])"
+        for option in (*sorted(WORDS, key=len, reverse=True), "--[a-z]+(?:-[a-z]+)*")
+    )
+)
 
 
 def in_words(text: str) -> str:
     """Replace options of the command line by the names on the page."""
-    return re.sub(
-        r"--[a-z]+(?:-[a-z]+)*",
-        lambda found: WORDS.get(found[0], found[0][2:].replace("-", " ")),
-        text,
-    )
+    return _OPTION.sub(lambda found: WORDS.get(found[0], found[0][2:].replace("-", " ")), text)
 
 
 def field_of(text: str) -> str | None:
@@ -60,6 +67,18 @@ def explain(error: SwapTalkError, inputs: Mapping[Path, tuple[str, str]]) -> dic
         "remedy": sentence(in_words(error.remedy)),
     }
     return said if field is None else {**said, "field": field}
+
+
+def note_in_words(note: str, names: Mapping[Path, str]) -> str:
+    """Replace paths in a note of the pipeline by the users' names, and options by the page's.
+
+    Args:
+        note: a line of :mod:`swaptalk.pipeline.notes`.
+        names: what the user knows each file as, by path.
+    """
+    for path, name in names.items():
+        note = note.replace(str(path), name)
+    return sentence(in_words(note))
 
 
 def sentence(text: str) -> str:

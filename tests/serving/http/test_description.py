@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from swaptalk.serving.http.results import RenderResult
+
 
 @pytest.fixture(scope="module")
 def described(server) -> dict:
@@ -28,6 +30,9 @@ def test_results_are_typed_and_requests_have_examples(described: dict) -> None:
     }
     assert {"InspectResult", "PreviewResult", "RenderResult", "TemplateResult"} <= kinds
     assert schemas["JobRequest"]["examples"][0]["consent"]
+    rendered = schemas["RenderResult"]
+    assert rendered["properties"]["notes"]["items"]["type"] == "string"
+    assert RenderResult.model_validate(rendered["examples"][0]).notes
     untyped = [
         f"{name}.{field}"
         for name, schema in schemas.items()

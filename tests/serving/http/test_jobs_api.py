@@ -59,6 +59,26 @@ def test_another_kind_of_file_with_subtitles(server, inputs: dict, tmp_path: Pat
     assert [track.codec for track in further_tracks(tmp_path / "out.webm")] == ["webvtt"]
 
 
+def test_what_was_done_to_the_inputs_is_told_in_the_users_names(
+    server, make_clip, make_wav, other_photo: Path
+) -> None:
+    job = server.submit(
+        target=server.upload(make_clip(name="notes.mp4", frames=6), "My scene.mp4")["id"],
+        source=[server.upload(other_photo, "Anna.png")["id"]],
+        audio=server.upload(make_wav(0.5), "Hello.wav")["id"],
+        format="gif",
+    )
+    done = server.wait(job["id"])
+    assert done["state"] == "done", done["error"]
+    assert done["result"]["notes"] == [
+        "“My scene.mp4”: 0.2 s of video for 0.5 s of words; it is played back and forth "
+        "(“last frame held” holds its last picture, the length “as the scene” cuts the words).",
+        "The result: a GIF has no sound.",
+    ]
+    assert {one["photo"] for one in done["result"]["photo_warnings"]} == {"Anna.png"}
+    assert str(server.data) not in json.dumps(done)
+
+
 def test_inspection_finds_the_face_and_says_what_is_wrong_with_it(server, make_clip) -> None:
     upload = server.upload(make_clip(name="half.mp4", frames=10, faceless=range(6, 10)))
     found = server.inspected(upload["id"])["result"]

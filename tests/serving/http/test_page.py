@@ -165,6 +165,59 @@ def test_the_face_is_seen_close_up_at_any_moment(
     expect(closeups).to_have_count(8)
 
 
+def test_notes_are_shown_with_the_result(page, server, make_clip, make_wav) -> None:
+    scene = server.upload(make_clip(name="noted.mp4", frames=4), "Noted scene.mp4")["id"]
+    words = server.upload(make_wav(0.4))["id"]
+    server.submit(target=scene, audio=words, title="With a note")
+    newest = page.locator("#jobs > li").first
+    expect(newest.locator(".state-done")).to_be_visible()
+    newest.get_by_role("button", name="Show: With a note").click()
+    notes = page.get_by_role("list", name="What was done to the inputs").get_by_role("listitem")
+    expect(notes).to_have_count(1)
+    expect(notes).to_contain_text("“Noted scene.mp4”: 0.2 s of video for 0.4 s of words; it is")
+    assert "--" not in notes.inner_text()
+    for width, height in ((1280, 800), (390, 844)):  # seen, and nothing is pushed out of the page
+        page.set_viewport_size({"width": width, "height": height})
+        place, stage = notes.bounding_box(), page.locator("#stage").bounding_box()
+        assert place["width"] > 250 and place["height"] > 15
+        assert place["y"] + place["height"] <= stage["y"] + stage["height"]
+        assert page.locator("#view-result .compare").bounding_box()["height"] > 150
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_what_the_photo_check_complains_of_is_drawn_where_it_is(
+    page, server, other_photo: Path
+) -> None:
+    give(page, "source", other_photo)  # its face is 120 px high
+    chosen(page, "source")
+    warnings = server.inspected(server.upload(other_photo)["id"])["result"]["warnings"]
+    regions = page.locator("#view-photo rect.region")
+    expect(regions).to_have_count(len(warnings))
+    expect(page.get_by_role("list", name="What will look bad")).to_contain_text(
+        warnings[0]["message"]
+    )
+    # The picture fills its box as far as its shape allows; the drawing must lie on it exactly.
+    box = page.locator("#view-photo .shown img").evaluate(
+        """async (one) => {
+            await one.decode();
+            const box = one.getBoundingClientRect();
+            const scale = Math.min(box.width / one.naturalWidth, box.height / one.naturalHeight);
+            const [width, height] = [one.naturalWidth * scale, one.naturalHeight * scale];
+            return [box.x + (box.width - width) / 2, box.y + (box.height - height) / 2, width, height];
+        }"""
+    )
+    for index, warning in enumerate(warnings):
+        left, top, width, height = warning["region"]
+        wanted = [box[0] + left * box[2], box[1] + top * box[3], width * box[2], height * box[3]]
+        drawn = regions.nth(index).evaluate(
+            "one => { const box = one.getBoundingClientRect();"
+            " return [box.x, box.y, box.width, box.height]; }"
+        )
+        assert drawn == pytest.approx(wanted, abs=3)  # the line has a width
+        face = page.locator("#view-photo polygon").bounding_box()
+        assert drawn[0] < face["x"] + face["width"] and face["x"] < drawn[0] + drawn[2]
+
+
 def test_scene_photos_and_what_was_sent_before(
     page, make_clip, photo: Path, other_photo: Path, make_wav
 ) -> None:

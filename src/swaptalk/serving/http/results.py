@@ -88,10 +88,40 @@ class PreviewResult(BaseModel):
     frames: list[PreviewFrame]
 
 
+class UsedPhotoWarning(BaseModel):
+    """Why a photo that was used may have spoilt the result."""
+
+    photo: str = Field(description="The photo's name.")
+    code: str = Field(description="The same for the same cause.")
+    message: str
+    remedy: str
+    region: tuple[float, float, float, float] = Field(
+        description="Left, top, right, bottom of what is at fault, in pixels of the photo."
+    )
+
+
+_RENDER_EXAMPLE: dict[str, Any] = {
+    "file": "output.mp4",
+    "bytes": 1_482_310,
+    "frames": 150,
+    "duration": 6.0,
+    "frame_rate": "25",
+    "width": 1280,
+    "height": 720,
+    "changed": 147,
+    "passed_through": {"no face": 3},
+    "watermark": "5f0c3a9b11d2e874",
+    "poster": True,
+    "notes": ["“Scene.mov”: HDR (PQ) is tone-mapped to SDR (BT.709)."],
+    "photo_warnings": [],
+    "stages": {"find faces": 1.4, "generate": 21.9},
+}
+
+
 class RenderResult(BaseModel):
     """A finished video (or picture)."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_RENDER_EXAMPLE]})
 
     file: str
     bytes: int
@@ -106,6 +136,11 @@ class RenderResult(BaseModel):
     )
     watermark: str | None = Field(None, description="Identifier in the invisible watermark.")
     poster: bool = False
+    notes: list[str] = Field(
+        default=[],
+        description="What was done to the inputs without being asked for, a sentence each.",
+    )
+    photo_warnings: list[UsedPhotoWarning] = []
     stages: dict[str, float] = Field(default={}, description="Seconds of each stage.")
 
 

@@ -174,5 +174,7 @@ export class Stage {
       button("Make another with this scene", () => this.on.again(job)),
       make("p", { className: "facts", textContent: said }));
     byId("view-result").replaceChildren(...comparison.elements, actions);
+    const { notes = [] } = job.result;
+    if (notes.length) actions.before(make("ul", { className: "concerns", attributes: { "aria-label": "What was done to the inputs" } }, ...notes.map((textContent) => make("li", { textContent }))));
   }
 }

@@ -25,6 +25,7 @@ from swaptalk.serving.store.claims import Claims
 from swaptalk.serving.store.job import Job, Kind
 from swaptalk.serving.store.uploads import UploadNotFoundError, UploadStore
 from swaptalk.serving.store.workspace import Workspace
+from swaptalk.serving.user_messages import note_in_words
 from swaptalk.serving.worker.attempt import Attempt
 from swaptalk.serving.worker.cluster import ON_CLUSTER, ClusterMaker, connect
 from swaptalk.serving.worker.pictures import fitted, write_frame, write_poster
@@ -203,7 +204,7 @@ class Tasks:
         if space.file(
             name
         ).exists():  # the last attempt died after publishing, before it could say so
-            self._claims.finish(job, self._result(space.file(name), space.file(REPORT)))
+            self._claims.finish(job, self._result(job, space.file(name), space.file(REPORT)))
             space.clear(job.token)
             return
         folder = space.begin(job.token, name)
@@ -225,7 +226,7 @@ class Tasks:
                 shutil.rmtree(job_path(folder / name))
                 self._maker(attempt).generate(options)
         write_poster(folder / name, folder / POSTER)
-        result = self._result(folder / name, folder / REPORT)
+        result = self._result(job, folder / name, folder / REPORT)
         self._claims.finish(job, result, lambda: space.publish(job.token, [POSTER, REPORT, name]))
         space.clear(job.token)
 
@@ -238,12 +239,19 @@ class Tasks:
                 remedy=f"make at most {most} of it",
             )
 
-    @staticmethod
-    def _result(output: Path, report: Path) -> dict[str, Any]:
+    def _result(self, job: Job, output: Path, report: Path) -> dict[str, Any]:
         said: dict[str, Any] = {}
         if report.exists():
             said = json.loads(report.read_text(encoding="utf-8"))
-            said.pop("output", None)
+            names = {path: name for path, (_, name) in self.inputs(job).items()}
+            quoted = {path: f"“{name}”" for path, name in names.items()}
+            if said.get("output") is not None:  # where it was made, not where it is now
+                quoted[Path(said.pop("output"))] = "the result"
+            scene = self._uploads.path(job.request["target"])
+            quoted.setdefault(self._target(job), quoted.get(scene, "the scene"))
+            said["notes"] = [note_in_words(note, quoted) for note in said.get("notes", [])]
+            for warning in said.get("photo_warnings", []):
+                warning["photo"] = names.get(Path(warning["photo"]), "the photo")
         poster = output.with_name(POSTER).exists()
         return {**said, "file": output.name, "bytes": output.stat().st_size, "poster": poster}
 

@@ -15,7 +15,7 @@ from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
 from swaptalk.errors import InputError
 from swaptalk.faces.geometry.region import CropRegion
-from swaptalk.inference.litert import LiteRTModel
+from swaptalk.inference.tflite import TFLiteModel
 
 #: Points of the teacher; all but the irises' are numbered as the mesh's.
 TEACHER_POINTS = 478
@@ -40,7 +40,7 @@ class LandmarkTeacher:
             remedy="give face_landmarks_detector.tflite of MediaPipe's face landmarker",
         )
         try:
-            self._model = LiteRTModel(path)
+            self._model = TFLiteModel(path)
         except (OSError, ValueError, RuntimeError) as error:
             raise problem from error
         self._size = self._model.input_shape[1]

@@ -1,3 +1,3 @@
-"""The networks at run time: engines for ONNX and LiteRT graphs, compiled graphs, codebooks, the
-bundle and its checks.
+"""The networks at run time: engines for ONNX and TensorFlow Lite graphs, compiled graphs,
+codebooks, the bundle and its checks.
 """

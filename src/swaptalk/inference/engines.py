@@ -1,5 +1,5 @@
 """Inference engines for the same ONNX graphs: OpenVINO on x86-64 processors, ONNX Runtime on others
-and on GPUs.
+and on GPUs. OpenVINO also reads TensorFlow Lite's.
 
 OpenVINO computes in bfloat16 where the processor has units for it, several times as fast as ONNX
 Runtime's float32. Either engine is imported only when it is used, since an installation needs just
@@ -163,11 +163,21 @@ class OpenVINOEngine(Engine):
             self._kept.keep(path.stem, compiled.export_model().getvalue())
         return compiled.create_infer_request()
 
+    def inputs(self, path: Path) -> dict[str, tuple[int, ...]]:
+        """Return names and shapes of a graph's inputs; a side that may vary counts as 1."""
+        return {
+            port.any_name: tuple(
+                side.get_length() if side.is_static else 1 for side in port.partial_shape
+            )
+            for port in self._graph(path).model_inputs
+        }
+
     def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """All outputs of the graph in the file, in the graph's order."""
         request = self._graph(path)
         with self._locks[path]:  # a request computes one batch at a time
-            results = request.infer(inputs)
+            # Shared: the one copy that is needed is made here, before the next batch overwrites it.
+            results = request.infer(inputs, share_outputs=True)
             return [np.array(results[index]) for index in range(len(results))]
 
 

@@ -1,4 +1,4 @@
-"""Face detection with BlazeFace (Bazarevsky et al. 2019, arXiv 1907.05047), run in LiteRT."""
+"""Face detection with BlazeFace (Bazarevsky et al. 2019, arXiv 1907.05047)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.region import Detection
-from swaptalk.inference.litert import LiteRTModel
+from swaptalk.inference.tflite import TFLiteModel
 
 #: Detections of the two networks that overlap more than this are the same face.
 DUPLICATE_IOU = 0.3
@@ -35,7 +35,7 @@ class _BlazeFace:
     """One BlazeFace network: letterboxed square input, boxes relative to anchors."""
 
     def __init__(self, path: Path, layout: tuple[tuple[int, int], ...], threads: int) -> None:
-        self._model = LiteRTModel(path, threads=threads)
+        self._model = TFLiteModel(path, threads=threads)
         self._size = self._model.input_shape[1]
         self._anchors = _anchors(self._size, layout)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.detection.lips import LipNetwork
 from swaptalk.faces.geometry.region import CropRegion
-from swaptalk.inference.litert import LiteRTModel
+from swaptalk.inference.tflite import TFLiteModel
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Landmarks:
 
 
 class FaceMesh:
-    """The 468-point mesh network, in LiteRT, and the lip network that corrects its mouth.
+    """The 468-point mesh network, and the lip network that corrects its mouth.
 
     Args:
         path: path of ``face_landmark.tflite``.
@@ -44,7 +44,7 @@ class FaceMesh:
     """
 
     def __init__(self, path: Path, threads: int = 1, refine_lips: bool = True) -> None:
-        self._model = LiteRTModel(path, threads=threads)
+        self._model = TFLiteModel(path, threads=threads)
         self._size = self._model.input_shape[1]
         self._lips = LipNetwork(threads=threads) if refine_lips else None
 

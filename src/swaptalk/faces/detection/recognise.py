@@ -1,4 +1,4 @@
-"""Face recognition with MobileFaceNet (Chen et al. 2018, arXiv 1804.07573), in LiteRT: people are
+"""Face recognition with MobileFaceNet (Chen et al. 2018, arXiv 1804.07573): people are
 told apart across scene cuts, and identity is measured in reports.
 
 It is never part of a loss: a picture optimised against a recogniser fools it.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from swaptalk.faces.detection.landmarks import Landmarks
 from swaptalk.faces.geometry.align import crop_face, estimate_alignment
 from swaptalk.faces.geometry.recognition_crop import INPUT_SIZE, crop_to_recognition
-from swaptalk.inference.litert import LiteRTModel
+from swaptalk.inference.tflite import TFLiteModel
 
 #: Width of an embedding.
 WIDTH = 192
@@ -37,7 +37,7 @@ class MobileFaceNet:
     _BATCH = 2
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        self._model = LiteRTModel(path, threads=threads)
+        self._model = TFLiteModel(path, threads=threads)
 
     def __call__(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embeddings (N, 192) of pictures (112, 112, 3) RGB; not of unit length. N may be 0."""

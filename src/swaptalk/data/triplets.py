@@ -219,7 +219,7 @@ class TripletMaker:
         wearer = FacePhoto(target, mesh)
         shape = 1.0 if rng.random() < 0.85 else float(rng.uniform(0, 1))
         options = CompositeOptions(
-            fade=MASK_FADE if rng.random() < 0.8 else float(rng.uniform(0.02, 0.05)),
+            fade=MASK_FADE if rng.random() < 0.8 else float(rng.uniform(0.015, 0.04)),
             glasses=True if rng.random() < 0.08 else None,
         )
         difference = shape_difference([photo], wearer.shape, shape)

@@ -53,14 +53,14 @@ from swaptalk.faces.geometry.topology import (
 )
 
 #: The mask fades from the outline of the face inwards over about twice this share of the crop.
-MASK_FADE = 0.03
+MASK_FADE = 0.02
 #: Share of the difference of two faces' shapes that is taken over at the outline: the target's
 #: hair, ears and neck around it cannot follow all of it.
 OUTLINE_SHARE = 0.35
 #: The hole at the mouth reaches this many crop pixels beyond the inner lips, and further by this
 #: many for a whole mouth's width of difference in opening: there the source's teeth or lip edges
 #: lie where the target has none.
-MOUTH_MARGIN, MOUTH_MARGIN_PER_OPENING, LARGEST_MOUTH_MARGIN = 1.0, 14.0, 6.0
+MOUTH_MARGIN, MOUTH_MARGIN_PER_OPENING, LARGEST_MOUTH_MARGIN = 1.0, 10.0, 4.5
 #: Blur of the edges of the holes at mouth and eyes, and around glasses, crop pixels (standard
 #: deviation).
 HOLE_SIGMA, GLASSES_SIGMA = 1.2, 4.0

@@ -25,6 +25,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -88,10 +89,16 @@ def screen_recorded(frames: Frames) -> Frames:
     """A player window with a border on a screen of 30 Hz, enlarged by a third, recorded and encoded
     again.
     """
-    shown = [
-        cv2.copyMakeBorder(one, 40, 56, 60, 44, cv2.BORDER_CONSTANT, value=(32, 32, 36))
-        for one in scaled(frames, 4 / 3)
-    ]
+    border = partial(
+        cv2.copyMakeBorder,
+        top=40,
+        bottom=56,
+        left=60,
+        right=44,
+        borderType=cv2.BORDER_CONSTANT,
+        value=(32, 32, 36),
+    )
+    shown = [np.asarray(border(one), np.uint8) for one in scaled(frames, 4 / 3)]
     return [shown[index * 25 // 30] for index in range(len(shown) * 30 // 25)]
 
 
@@ -105,7 +112,7 @@ ATTACKS: dict[str, Callable[[Frames], Frames]] = {
     "scaled to 150 %, CRF 23": lambda frames: recode(scaled(frames, 1.5), 23),
     "20 % of each side cropped, CRF 23": lambda frames: recode(cropped(frames, 0.2), 23),
     "brightness x 1.5, CRF 23": lambda frames: recode(
-        [cv2.convertScaleAbs(one, alpha=1.5) for one in frames], 23
+        [np.asarray(cv2.convertScaleAbs(one, alpha=1.5), np.uint8) for one in frames], 23
     ),
     "screen recording, 30 fps, CRF 26": lambda frames: recode(screen_recorded(frames), 26, fps=30),
 }
@@ -230,6 +237,7 @@ def robustness(out: Path, limit: int, names: Sequence[str]) -> None:
             for frame in apply(written):
                 detector.add(frame)
             reading = detector.result()
+            bits = bit_accuracy(detector.received, identifier)
             lines.append(
                 {
                     "kind": kind,
@@ -239,7 +247,7 @@ def robustness(out: Path, limit: int, names: Sequence[str]) -> None:
                     "wrong": reading.identifier not in (None, identifier),
                     "present": reading.present,
                     "score": reading.score,
-                    "bits": bit_accuracy(detector.received, identifier),
+                    "bits": bits,
                     **quality,
                 }
             )
@@ -248,7 +256,7 @@ def robustness(out: Path, limit: int, names: Sequence[str]) -> None:
                 attack,
                 lines[-1]["read"],
                 reading.score,
-                round(lines[-1]["bits"], 3),
+                round(bits, 3),
                 flush=True,
             )
         with path.open("a") as file:
@@ -269,7 +277,7 @@ def false_alarms(out: Path, cpu_seconds: float) -> None:
                 str(clip)
             ) as container:  # footage of our own: no need for the sandbox, which takes longer
                 for frame in islice(container.decode(video=0), UNMARKED_FRAMES):
-                    detector.add(frame.to_ndarray(format="rgb24"))
+                    detector.add(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
             reading = detector.result()
             file.write(
                 json.dumps(

@@ -206,7 +206,7 @@ class Judge:
             )
             values = {
                 "LMD, % of eye distance": landmark_distance(lips, truth).percent,
-                "opening against real, r": float(np.corrcoef(*openings)[0, 1]),
+                "opening against real, r": float(np.corrcoef(np.array(openings))[0, 1]),
                 "opening's spread / real": float(
                     np.std(openings[0]) / max(float(np.std(openings[1])), 1e-6)
                 ),

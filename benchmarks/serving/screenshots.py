@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
@@ -33,7 +34,9 @@ def save(page: Page, folder: Path, name: str, place: str = "body") -> None:
         page.locator(place if width == "phone" else "body").evaluate(
             "one => one.scrollIntoView({behavior: 'instant'})"
         )
-        for scheme, suffix in (("dark", "-dark"), ("light", "")):
+        schemes: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+        for scheme in schemes:
+            suffix = "-dark" if scheme == "dark" else ""
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             page.wait_for_timeout(1000)
             picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")

@@ -99,12 +99,11 @@ def _measured_by(module: str, rounds: int) -> Any:
 def part_pipeline(bench: Bench) -> Rows:
     """The three verbs on the target as it is."""
     target = clip(bench.target, bench.folder, bench.seconds)
-    return bench.compare(
-        {
-            verb: lambda verb=verb: [bench.generate(target, verb=verb)]
-            for verb in ("generate", "swap", "sync")
-        }
-    )
+
+    def once(verb: str) -> list[Run]:
+        return [bench.generate(target, verb=verb)]
+
+    return bench.compare({verb: partial(once, verb) for verb in ("generate", "swap", "sync")})
 
 
 def part_template(bench: Bench) -> Rows:
@@ -192,7 +191,7 @@ def part_length(bench: Bench) -> Rows:
 
     rows = bench.compare(
         {
-            name: lambda name=name, seconds=seconds: case(name, seconds)
+            name: partial(case, name, seconds)
             for name, seconds in (("10 s", 10.0), ("1 min", 60.0), ("10 min", 600.0))
         }
     )
@@ -208,28 +207,22 @@ def part_networks(bench: Bench) -> Rows:
 def part_resolution(bench: Bench) -> Rows:
     """480p to 2160p."""
     seconds = min(bench.seconds, 2.0)
-    return bench.compare(
-        {
-            f"{height}p": lambda height=height: [
-                bench.generate(clip(bench.target, bench.folder, seconds, height))
-            ]
-            for height in (480, 720, 1080, 2160)
-        }
-    )
+
+    def once(height: int) -> list[Run]:
+        return [bench.generate(clip(bench.target, bench.folder, seconds, height))]
+
+    return bench.compare({f"{height}p": partial(once, height) for height in (480, 720, 1080, 2160)})
 
 
 def part_threads(bench: Bench) -> Rows:
     """Threads of the networks; decoding and encoding run beside them."""
     target = clip(bench.target, bench.folder, bench.seconds)
     counts = [count for count in (1, 2, 4, 8, 16) if count <= (os.cpu_count() or 1)]
-    return bench.compare(
-        {
-            f"{count} threads": lambda count=count: [
-                bench.generate(target, "--threads", str(count))
-            ]
-            for count in counts
-        }
-    )
+
+    def once(count: int) -> list[Run]:
+        return [bench.generate(target, "--threads", str(count))]
+
+    return bench.compare({f"{count} threads": partial(once, count) for count in counts})
 
 
 def part_batch(bench: Bench) -> Rows:

@@ -9,6 +9,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,9 +163,7 @@ def peak(precision: str) -> float:
             .create_infer_request()
         )
         batch = rng.normal(size=tuple(given.shape)).astype(np.float32)
-        taken = min(
-            _seconds(lambda request=request, batch=batch: request.infer([batch])) for _ in range(6)
-        )
+        taken = min(_seconds(partial(request.infer, [batch])) for _ in range(6))
         reached.append(2 * work / taken / 1e9)
     return float(max(reached))
 

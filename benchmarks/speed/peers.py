@@ -246,4 +246,5 @@ if __name__ == "__main__":
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    print(json.dumps(milliseconds(*options.size, options.rounds)))
+    width, height = options.size
+    print(json.dumps(milliseconds(width, height, options.rounds)))

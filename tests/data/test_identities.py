@@ -5,7 +5,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from swaptalk.data.identities import Candidate, assign, hashed_split  # noqa: E402
+from swaptalk.data.identities import Candidate, assign  # noqa: E402
+from swaptalk.data.split import hashed_split  # noqa: E402
 from swaptalk.data.store import Item  # noqa: E402
 
 RNG = np.random.default_rng(0)

@@ -40,6 +40,7 @@ def test_the_label_is_where_something_was_drawn(face, textures, kind, monkeypatc
 
 
 def test_the_same_numbers_draw_the_same(face, textures):
-    one, other = (add_occluder(*face, textures, np.random.default_rng(5)) for _ in range(2))
+    picture, mesh = face
+    one, other = (add_occluder(picture, mesh, textures, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(one[0], other[0])
     np.testing.assert_array_equal(one[1], other[1])

@@ -27,6 +27,7 @@ from swaptalk.media.image import is_image, read_image, write_image
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.pipeline.render.swapped import SWAPPED
+from swaptalk.pipeline.template.check import MEMBERS
 from swaptalk.pipeline.template.file import (
     StoredSwap,
     TargetFile,
@@ -34,7 +35,7 @@ from swaptalk.pipeline.template.file import (
     describe_file,
     write_template_file,
 )
-from swaptalk.pipeline.template.template import MEMBERS, Template
+from swaptalk.pipeline.template.template import Template
 from swaptalk.provenance.manifest import OutputRecord, UsedInput, sign_output
 from swaptalk.provenance.manifest_read import read_manifest
 from swaptalk.provenance.signing import signing_identity

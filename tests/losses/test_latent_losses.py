@@ -1,6 +1,8 @@
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch  # noqa: E402
 
 from swaptalk.faces.geometry.mouth_motion import MOTION_CHANNELS  # noqa: E402
 from swaptalk.losses.answer import answer_loss, answer_picture_loss  # noqa: E402

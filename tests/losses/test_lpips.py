@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch  # noqa: E402
 
 from swaptalk.assets import catalogue  # noqa: E402
 from swaptalk.losses.lpips import LPIPS  # noqa: E402

@@ -64,7 +64,9 @@ def interlaced(path: Path, order: str, codec: str = "libx264") -> Path:
             frame.pts, frame.time_base = number, TICK
             source.push(frame)
             container.mux(
-                stream.encode(sink.pull().reformat(format="yuv420p", dst_color_range="MPEG"))
+                stream.encode(
+                    sink.pull().reformat(format="yuv420p", dst_color_range="MPEG")  # type: ignore[attr-defined]
+                )
             )
         container.mux(stream.encode(None))
     return path

@@ -195,7 +195,7 @@ def test_too_many_streams(tmp_path: Path) -> None:
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
         frame.sample_rate, frame.pts, frame.time_base = 8000, 0, Fraction(1, 8000)
         for stream in container.streams:
-            container.mux(stream.encode(frame))
+            container.mux(stream.encode(frame))  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="streams"):
         probe(path)
 

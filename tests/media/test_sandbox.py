@@ -241,7 +241,7 @@ def test_sound_is_stopped_early_and_read_again(make_sound: Make) -> None:
     path = make_sound("long.wav", np.linspace(-0.5, 0.5, 48000 * 60))
     blocks = stream_audio(path)
     first = next(blocks)
-    blocks.close()
+    blocks.close()  # type: ignore[attr-defined]
     assert np.array_equal(read_audio(path)[:16000], first)
 
 

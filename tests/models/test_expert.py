@@ -1,6 +1,8 @@
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch  # noqa: E402
 
 from swaptalk.losses.sync import sync_loss  # noqa: E402
 from swaptalk.models.expert import ExpertConfig, VQLipExpert  # noqa: E402

@@ -21,6 +21,7 @@ from swaptalk.media.video_reader import VideoReader
 from swaptalk.pipeline import inputs
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.inputs import InputFile, InputFiles
+from swaptalk.storage.hashing import file_fingerprint, sha256_of
 
 Asked = Counter[tuple[str, str]]
 
@@ -46,8 +47,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
     for name in ("ask", "stream"):
         monkeypatch.setattr(DecoderProcess, name, spied(getattr(DecoderProcess, name)))
-    monkeypatch.setattr(inputs, "file_fingerprint", counted(inputs.file_fingerprint, "fingerprint"))
-    monkeypatch.setattr(inputs, "sha256_of", counted(inputs.sha256_of, "sha256"))
+    monkeypatch.setattr(inputs, "file_fingerprint", counted(file_fingerprint, "fingerprint"))
+    monkeypatch.setattr(inputs, "sha256_of", counted(sha256_of, "sha256"))
     return counts
 
 

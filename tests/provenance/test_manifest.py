@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import signal
@@ -313,8 +314,8 @@ def test_a_full_disk_is_called_that(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "signed.mp4"
-    real = manifest.io.FileIO
-    monkeypatch.setattr(manifest.io, "FileIO", lambda path, mode: real("/dev/full", mode))
+    real = io.FileIO
+    monkeypatch.setattr(io, "FileIO", lambda path, mode: real("/dev/full", mode))
     with pytest.raises(InputError, match="the disk is full"):
         sign_output(clip, output, record(UsedInput("target", clip, "00" * 32)), signing_identity())
     assert not output.exists()

@@ -1,7 +1,8 @@
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
+import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
 from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator  # noqa: E402

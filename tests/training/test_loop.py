@@ -13,7 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch  # noqa: E402
+
 pytest.importorskip("lightning_fabric")
 
 from torch import nn  # noqa: E402

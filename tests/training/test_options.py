@@ -7,9 +7,10 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
 
-from swaptalk.cli.train import STAGES, options_of, parse  # noqa: E402
+from swaptalk.cli.train import parse  # noqa: E402
 from swaptalk.errors import InputError  # noqa: E402
 from swaptalk.training.options import from_dict, to_json  # noqa: E402
+from swaptalk.training.registry import STAGES, options_of  # noqa: E402
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES))

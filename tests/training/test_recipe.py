@@ -2,6 +2,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_recipes_of_the_repository_survive_json(name: str) -> None:
     recipe = read_recipe(folder)
     assert from_dict(Recipe, json.loads(to_json(recipe))) == recipe
     for run in recipe.runs:
-        options = run_options(recipe, run, folders(folder))
+        options: Any = run_options(recipe, run, folders(folder))
         assert from_dict(options_of(run.stage), json.loads(to_json(options))) == options
         assert (options.out, options.data) == (Path("out") / run.name, Path("data"))
     arguments = fill(recipe.prepare, folders(folder).words(), folder)
@@ -63,7 +64,7 @@ def test_recipes_of_the_repository_survive_json(name: str) -> None:
 def test_each_run_builds_on_the_ones_before() -> None:
     folder = RECIPES / "tiny"
     recipe = read_recipe(folder)
-    lipsync = run_options(recipe, recipe.runs[-1], folders(folder))
+    lipsync: Any = run_options(recipe, recipe.runs[-1], folders(folder))
     assert (lipsync.vqgan, lipsync.expert) == (Path("out/vqgan"), Path("out/expert"))
     vqgan, *_, last = recipe.runs
     early = dataclasses.replace(recipe, runs=(vqgan, last))
@@ -75,7 +76,7 @@ def test_the_seventh_weights_build_on_the_package() -> None:
     folder = RECIPES / "seventh-weights"
     recipe = read_recipe(folder)
     check_base(recipe, default_directory())
-    swap = run_options(recipe, recipe.runs[0], folders(folder))
+    swap: Any = run_options(recipe, recipe.runs[0], folders(folder))
     assert (swap.vqgan, swap.exclude) == (default_directory(), folder / "excluded.csv")
     reasons = set(read_excluded(folder / "excluded.csv").values())
     assert reasons == {"child", "sunglasses", "covered", "painted", "not a photo", "damaged"}
@@ -163,7 +164,7 @@ def test_a_run_is_finished_after_its_last_evaluation(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_only_with_its_own_options(tmp_path: Path) -> None:
     (run,) = read_recipe(RECIPES / "seventh-weights").runs
-    options = options_of("swap")(out=tmp_path, minutes=3.0)
+    options: Any = options_of("swap")(out=tmp_path, minutes=3.0)
     check_same_options(run, options)  # there is no run yet
     write_config(tmp_path, "swap", to_json(options))
     check_same_options(run, dataclasses.replace(options, minutes=9.0, data=Path("moved")))

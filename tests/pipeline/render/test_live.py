@@ -100,7 +100,7 @@ def test_a_photo_speaks_and_stops_when_nobody_listens(maker: SwapTalk, photo: Pa
 
     frames = maker.stream(endless(), target=photo, resolution="128")
     assert [next(frames).shape[0] for _ in range(5)] == [128] * 5
-    frames.close()
+    frames.close()  # type: ignore[attr-defined]
     # Two lists of chunks have been taken, a third waits, and one chunk more for its place there.
     assert asked <= 3 * QUEUE + 1
 

@@ -78,29 +78,39 @@ def test_room_is_limited_and_files_of_two_owners_count_for_both(data: DataFolder
     assert data.uploads.used_bytes("me") == data.uploads.used_bytes("you") == 60
 
 
+class Receiver(HTTPServer):
+    """Keeps the requests it got; answers them with the states in ``answers``."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.answers: list[int] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:  # noqa: N802 - the base class's name
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.got.append((headers, body))
+        self.send_response(self.server.answers.pop(0))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture
-def receiver() -> Iterator[HTTPServer]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the base class's name
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.server.got.append(
-                ({name.lower(): value for name, value in self.headers.items()}, body)
-            )
-            self.send_response(self.server.answers.pop(0))
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    server.got, server.answers = [], []
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
 
 
 def test_webhooks_arrive_signed_and_are_tried_again(
-    data: DataFolder, receiver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+    data: DataFolder, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("swaptalk.serving.http.webhooks.RETRIES", (0.0, 0.0))
     host = f"127.0.0.1:{receiver.server_port}"
@@ -126,7 +136,7 @@ def test_webhooks_arrive_signed_and_are_tried_again(
     assert headers["webhook-signature"] == f"v1,{right}"
 
 
-def test_webhooks_say_why_a_job_failed(data: DataFolder, receiver: HTTPServer) -> None:
+def test_webhooks_say_why_a_job_failed(data: DataFolder, receiver: Receiver) -> None:
     host = f"127.0.0.1:{receiver.server_port}"
     upload = stored(data, b"a")
     data.store.submit("me", "render", {}, inputs=[(upload, "audio")], webhook=f"http://{host}/done")

@@ -108,9 +108,8 @@ def test_a_killed_worker_costs_one_attempt(table: Path) -> None:
     check_results(table, killed_attempts=2)
     assert any(one.last and one.last.error and "was killed" in one.last.error for one in told)
     assert told[-1].done == 4 and told[-1].seconds_left == 0
-    begun = time.monotonic()
     again = run_batch(table, BatchSettings(workers=2, engine=EngineOptions(threads=1)))
-    assert [row.attempts for row in again.rows] == [2, 1, 1, 1] and time.monotonic() - begun < 20
+    assert [row.attempts for row in again.rows] == [2, 1, 1, 1]
     # What comes out is what generate makes.
     main(
         [

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,13 +115,11 @@ def test_help_and_version_do_not_wait_for_heavy_imports() -> None:
         "sys.exit(any(m in sys.modules for m in ('numpy', 'cv2', 'av', 'onnxruntime', 'torch', "
         "'tyro')))"
     )
-    begun = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "models" in done.stdout and "swaptalk" in done.stdout
-    assert time.perf_counter() - begun < 5.0  # 0.2 s on an idle machine
 
 
 def test_closed_pipe_is_no_traceback() -> None:

@@ -1,6 +1,5 @@
 import sys
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -21,10 +20,9 @@ def test_the_queue_is_bounded() -> None:
             yield i
 
     items = background(numbers, depth=2, name="numbers")
-    assert next(items) == 0
-    time.sleep(0.2)
-    assert len(made) <= 1 + 2 + 1  # taken, queued, in the producer's hand
-    items.close()
+    # However fast the producer is: taken, two in the queue, one in the producer's hand.
+    assert all(len(made) <= number + 1 + 2 + 1 for number in items)
+    assert len(made) == 1000
 
 
 def test_an_exception_arrives_after_the_items_before_it() -> None:
@@ -59,9 +57,7 @@ def test_closing_the_last_stage_stops_the_whole_chain() -> None:
     before = threading.active_count()
     items = background(second, depth=2, name="second")
     next(items)
-    begun = time.perf_counter()
     items.close()
-    assert time.perf_counter() - begun < 1.0
     assert closed == ["first", "second"]
     assert threading.active_count() == before
 

@@ -1,5 +1,3 @@
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -156,17 +154,6 @@ def test_empty_mask_is_a_copy(scene):
     )
     np.testing.assert_array_equal(result, picture)
     assert result is not picture
-
-
-def test_cost_of_a_frame(scene):
-    """A generous bound for busy machines."""
-    picture, alignment, points = scene
-    face, compositor, times = crop_face(picture, alignment), Compositor(), []
-    for _ in range(8):
-        start = time.perf_counter()
-        compositor(picture, face, alignment, points)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.03
 
 
 def test_the_edge_does_not_tremble_with_the_landmarks(scene):

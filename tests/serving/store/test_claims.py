@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,40 +19,67 @@ def data(tmp_path: Path) -> DataFolder:
     return DataFolder(tmp_path / "data")
 
 
-def claims(data: DataFolder, name: str = "a", attempts: int = 3, lease: float = 0.05) -> Claims:
-    return Claims(data.database, name, attempts, lease)
+class Clock:
+    """Stands still unless it is moved on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def claims(data: DataFolder, clock: Clock) -> Callable[..., Claims]:
+    """Make the claims of a worker whose leases last 10 s."""
+
+    def make(name: str = "a", attempts: int = 3) -> Claims:
+        return Claims(data.database, name, attempts, 10.0, clock)
+
+    return make
 
 
 def submit(data: DataFolder, **more: object) -> str:
     return data.store.submit("me", "render", {"n": 1}, **more)[0].id  # type: ignore[arg-type]
 
 
-def test_a_job_goes_to_one_worker_and_after_its_lease_to_another(data: DataFolder) -> None:
+def test_a_job_goes_to_one_worker_and_after_its_lease_to_another(
+    data: DataFolder, claims: Callable[..., Claims], clock: Clock
+) -> None:
     job = submit(data)
-    first = claims(data, "a").claim(["render"])
+    first = claims("a").claim(["render"])
     assert first is not None and first.id == job and first.token == 1
-    assert claims(data, "b").claim(["render"]) is None
-    time.sleep(0.06)
-    second = claims(data, "b").claim(["render"])
+    assert claims("b").claim(["render"]) is None
+    clock.now += 11
+    second = claims("b").claim(["render"])
     assert second is not None and second.id == job and second.token == 2
 
 
-def test_heartbeats_keep_the_lease(data: DataFolder) -> None:
+def test_heartbeats_keep_the_lease(
+    data: DataFolder, claims: Callable[..., Claims], clock: Clock
+) -> None:
     submit(data)
-    mine = claims(data)
+    mine = claims()
     job = mine.claim(["render"])
     for _ in range(4):
-        time.sleep(0.03)
+        clock.now += 6
         assert mine.heartbeat(job, None) is Signal.GO_ON
-    assert claims(data, "b").claim(["render"]) is None
+    assert claims("b").claim(["render"]) is None
 
 
-def test_one_that_slept_through_its_lease_changes_nothing(data: DataFolder) -> None:
+def test_one_that_slept_through_its_lease_changes_nothing(
+    data: DataFolder, claims: Callable[..., Claims], clock: Clock
+) -> None:
     name = submit(data)
-    sleeper = claims(data, "sleeper")
+    sleeper = claims("sleeper")
     old = sleeper.claim(["render"])
-    time.sleep(0.06)
-    new = claims(data, "new", lease=60).claim(["render"])
+    clock.now += 11
+    new = claims("new").claim(["render"])
     published: list[str] = []
     with pytest.raises(LeaseLostError):
         sleeper.finish(old, {"by": "sleeper"}, lambda: published.append("sleeper"))
@@ -63,60 +90,66 @@ def test_one_that_slept_through_its_lease_changes_nothing(data: DataFolder) -> N
     assert sleeper.heartbeat(old, Step("generate", 9, 0, 9, 0.0)) is Signal.LOST
     sleeper.release(old)
     assert data.store.get("me", name).state == "running" and published == []
-    claims(data, "new").finish(new, {"by": "new"}, lambda: published.append("new"))
+    claims("new").finish(new, {"by": "new"}, lambda: published.append("new"))
     assert data.store.get("me", name).result == {"by": "new"} and published == ["new"]
 
 
-def test_a_publication_that_fails_leaves_the_job_running(data: DataFolder) -> None:
+def test_a_publication_that_fails_leaves_the_job_running(
+    data: DataFolder, claims: Callable[..., Claims]
+) -> None:
     name = submit(data)
-    mine = claims(data)
+    mine = claims()
     job = mine.claim(["render"])
     with pytest.raises(OSError, match="full"):
         mine.finish(job, {}, lambda: (_ for _ in ()).throw(OSError("full")))
     assert data.store.get("me", name).state == "running"
 
 
-def test_attempts_are_limited_unless_they_get_further(data: DataFolder) -> None:
+def test_attempts_are_limited_unless_they_get_further(
+    data: DataFolder, claims: Callable[..., Claims]
+) -> None:
     name = submit(data)
     for attempt in range(6):
-        mine = claims(data, str(attempt))
+        mine = claims(str(attempt))
         job = mine.claim(["render"])
         assert job is not None, attempt
         # The first four each go on from a chunk more than the one before; the others die in vain.
-        mine.heartbeat(job, Step("generate", 100, min(attempt, 3) * 10, 50, time.time()))
+        mine.heartbeat(job, Step("generate", 100, min(attempt, 3) * 10, 50, 0.0))
         release_worker(data.database, str(attempt))
-    assert claims(data, "last").claim(["render"]) is None
+    assert claims("last").claim(["render"]) is None
     ended = data.store.get("me", name)
     assert ended.state == "failed" and "3 times without getting further" in ended.error["detail"]
 
 
-def test_a_released_job_is_free_at_once_and_it_was_no_attempt(data: DataFolder) -> None:
+def test_a_released_job_is_free_at_once_and_it_was_no_attempt(
+    data: DataFolder, claims: Callable[..., Claims]
+) -> None:
     name = submit(data)
-    mine = claims(data, lease=60)
+    mine = claims()
     for _ in range(5):
         mine.release(mine.claim(["render"]))
     assert data.store.get("me", name).attempts == 0
 
 
 def test_errors_nobody_foresaw_are_tried_again_after_a_while(
-    data: DataFolder, monkeypatch: pytest.MonkeyPatch
+    data: DataFolder, claims: Callable[..., Claims], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("swaptalk.serving.store.claims.BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr("swaptalk.serving.store.claims.BACKOFF_SECONDS", 10.0)
     name = submit(data)
-    mine = claims(data, attempts=2)
+    mine = claims(attempts=2)
     mine.fail(mine.claim(["render"]), {"title": "x"}, retry=True)
     assert mine.claim(["render"]) is None and data.store.get("me", name).state == "queued"
-    time.sleep(0.06)
+    clock.now += 11
     mine.fail(mine.claim(["render"]), {"title": "x"}, retry=True)
     assert data.store.get("me", name).state == "failed"
 
 
-def test_a_dead_workers_cancelled_job_ends(data: DataFolder) -> None:
+def test_a_dead_workers_cancelled_job_ends(data: DataFolder, claims: Callable[..., Claims]) -> None:
     name = submit(data)
-    claims(data, "a").claim(["render"])
+    claims("a").claim(["render"])
     data.store.cancel("me", name)
     release_worker(data.database, "a")
-    assert claims(data, "b").claim(["render"]) is None
+    assert claims("b").claim(["render"]) is None
     assert data.store.get("me", name).state == "cancelled"
 
 

@@ -58,18 +58,24 @@ class Claims:
         worker: name of the worker process, different for every process.
         attempts: attempts of a job without a further finished chunk.
         lease_seconds: how long a claim lasts without a heartbeat.
+        clock: seconds since 1970.
     """
 
     def __init__(
-        self, database: Database, worker: str, attempts: int, lease_seconds: float = LEASE_SECONDS
+        self,
+        database: Database,
+        worker: str,
+        attempts: int,
+        lease_seconds: float = LEASE_SECONDS,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._database, self._worker = database, worker
-        self._attempts, self._lease = attempts, lease_seconds
+        self._attempts, self._lease, self._clock = attempts, lease_seconds, clock
 
     def claim(self, kinds: Iterable[Kind]) -> Job | None:
         """Claim the oldest job that waits or has lost its worker; None if there is none."""
         kinds = list(kinds)
-        now = time.time()
+        now = self._clock()
         marks = ", ".join("?" for _ in kinds)
         with self._database.transaction() as connection:
             self._give_up(connection, now)
@@ -119,7 +125,7 @@ class Claims:
 
     def heartbeat(self, job: Job, step: Step | None) -> Signal:
         """Renew the lease and store the progress."""
-        now = time.time()
+        now = self._clock()
         with self._database.transaction() as connection:
             row = connection.execute(
                 "SELECT * FROM jobs WHERE id = ? AND token = ? AND state = 'running'",
@@ -191,7 +197,7 @@ class Claims:
             current = self._check(connection, job)
             if retry and current.attempts < self._attempts:
                 wait = BACKOFF_SECONDS * 2 ** (current.attempts - 1)
-                self._put_back(connection, job, time.time() + wait)
+                self._put_back(connection, job, self._clock() + wait)
             else:
                 end_job(connection, job, "failed", error=error)
 
@@ -243,7 +249,7 @@ class Claims:
 
     def register(self, pid: int, kinds: Iterable[Kind]) -> None:
         """Register this worker as alive; call it repeatedly."""
-        now = time.time()
+        now = self._clock()
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO workers VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET seen = "

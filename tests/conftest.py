@@ -153,9 +153,8 @@ def cluster() -> Iterator[str]:
 
     settings = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(
-            "RAY_worker_niceness", "0"
-        )  # else its workers wait for whatever else this machine does
+        # Else its workers wait for whatever else this machine does.
+        patch.setenv("RAY_worker_niceness", "0")
         two = Cluster(initialize_head=True, head_node_args=settings)
         two.add_node(num_cpus=1, object_store_memory=80 << 20)
         two.wait_for_nodes()

@@ -34,9 +34,8 @@ def masking(grey: Tensor) -> Tensor:
     mean = F.avg_pool2d(grey, _WINDOW, 1, half, count_include_pad=False)
     square = F.avg_pool2d(grey * grey, _WINDOW, 1, half, count_include_pad=False)
     contrast = (square - mean * mean).clamp_min(0.01).sqrt()
-    least = -F.max_pool2d(
-        -contrast, 3, 1, 1
-    )  # beside a strong edge lies a flat area that hides nothing
+    # Beside a strong edge lies a flat area that hides nothing.
+    least = -F.max_pool2d(-contrast, 3, 1, 1)
     return F.avg_pool2d(
         (_FLAT + _TEXTURE * least).clamp_max(_GREATEST), _WINDOW, 1, half, count_include_pad=False
     )

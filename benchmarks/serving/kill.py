@@ -145,9 +145,8 @@ def main() -> None:
             print(f"undisturbed: {calm:.0f} s", flush=True)
             begun = time.monotonic()
             disturbed = [submit("wild", number) for number in range(given.jobs)]
-            again = [
-                submit("wild", number) for number in range(given.jobs)
-            ]  # a client that repeats itself
+            # A client that repeats itself.
+            again = [submit("wild", number) for number in range(given.jobs)]
             kills = disturb(server, given.kills, random.Random(given.seed), tuple(given.pause))
             ended = finish(server)
             wild = time.monotonic() - begun

@@ -86,9 +86,8 @@ def check_results(table: Path, killed_attempts: int) -> None:
         f"row-{line:06d}": "done" for line in (2, 3, 4, 5)
     }
     assert found.pop("row-000002").attempts == killed_attempts
-    assert all(
-        state.attempts == 1 for state in found.values()
-    )  # none twice, the shared template neither
+    # None twice, the shared template neither.
+    assert all(state.attempts == 1 for state in found.values())
     assert len([name for name in found if name.startswith("template")]) == 1
     assert not list(table.parent.glob("*.job"))
     with VideoReader(table.parent / "out0.mp4") as video:
@@ -161,9 +160,8 @@ def test_a_killed_batch_goes_on(table: Path) -> None:
     process.kill()
     process.wait()
     pid = int(worker.rpartition(":")[2])
-    wait_for(
-        lambda: not Path(f"/proc/{pid}").exists() or not Path("/proc").exists(), 20
-    )  # it leaves with the batch
+    # It leaves with the batch.
+    wait_for(lambda: not Path(f"/proc/{pid}").exists() or not Path("/proc").exists(), 20)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "4 of 4 rows done, 0 failed" in done.stdout

@@ -274,9 +274,8 @@ def test_truncated_video_gives_what_is_there(make_video: Make, frame_number: Num
         assert reader.info.truncated
         shown = [frame_number(f) for f in reader.frames()]
     assert 20 < len(shown) < 90
-    assert shown[:-4] == list(
-        range(len(shown) - 4)
-    )  # the cut may reach pictures that wait for a later one
+    # The cut may reach pictures that wait for a later one.
+    assert shown[:-4] == list(range(len(shown) - 4))
     path.write_bytes(data[: mdat + 8])
     with pytest.raises(InputError, match="again"):
         VideoReader(path)

@@ -64,9 +64,8 @@ def test_truncated_video(maker: SwapTalk, job: dict, make_clip, make_wav, tmp_pa
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 6 // 10])
     refused(maker, {**job, "target": path}, tmp_path, "breaks off after .* --end", path)
-    assert (
-        maker.generate(**{**job, "target": path}, end=0.4) is not None
-    )  # what is there can be used
+    # What is there can be used.
+    assert maker.generate(**{**job, "target": path}, end=0.4) is not None
 
 
 def test_sound_without_pictures_and_pictures_without_sound(

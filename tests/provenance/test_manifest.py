@@ -145,9 +145,8 @@ def test_a_manifest_that_crashes_its_reader_is_one_line(
             InputError, match=r"signed.mp4: the decoder crashed on it \(SIGSEGV\); "
         ):
             read_manifest(signed)
-        output = (
-            tmp_path / "second.mp4"
-        )  # and an input that does so stays an input, without its manifest
+        # And an input that does so stays an input, without its manifest.
+        output = tmp_path / "second.mp4"
         sign_output(
             clip, output, record(UsedInput("target", signed, "11" * 32)), signing_identity()
         )

@@ -112,9 +112,8 @@ def test_without_a_pilot_it_is_read_where_it_lies_in_videos_that_were_not_croppe
     frames = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in marked[:6]]
     reading = read_watermark(frames)
     assert reading.identifier == IDENTIFIER and reading.scale == pytest.approx(1.5)
-    assert (
-        read_watermark([frame[40:, 77:] for frame in frames]).identifier is None
-    )  # cropped: elsewhere
+    # cropped: elsewhere.
+    assert read_watermark([frame[40:, 77:] for frame in frames]).identifier is None
 
 
 def test_frames_in_many_groups_are_all_counted(marked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,11 +124,12 @@ def test_frames_in_many_groups_are_all_counted(marked, monkeypatch: pytest.Monke
     for detector in (whole, merged):
         for frame in marked[:7]:
             detector.add(frame)
+    # Of two frames and one.
     assert [len(level.groups) for level in merged._levels.values()] == [
         4,
         4,
         4,
-    ]  # of two frames and one
+    ]
     for number, level in merged._levels.items():
         assert np.allclose(sum(level.groups), sum(whole._levels[number].groups), atol=1e-4)
     assert merged.result().identifier == whole.result().identifier == IDENTIFIER

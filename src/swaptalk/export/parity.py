@@ -45,9 +45,8 @@ def measure_parity(directory: Path, seed: int = 0) -> dict[str, float]:
         seed: of the input.
     """
     rng = np.random.default_rng(seed)
-    bundle = ModelBundle.from_pretrained(
-        directory, threads=1, device="cpu"
-    )  # float32, unlike faster engines
+    # float32, unlike faster engines.
+    bundle = ModelBundle.from_pretrained(directory, threads=1, device="cpu")
     vqgan: VQGAN
     vqgan, swap, lipsync, audio = (
         load_network(name, directory) for name in ("vqgan", "swap", "lipsync", "audio")

@@ -50,9 +50,8 @@ class Codebooks:
         n, heads, height, width = codes.shape
         latents = np.empty((n, heads * self.width, height, width), np.float32)
         for rows, book in zip(_halves(height), self._books, strict=True):
-            picked = book[
-                np.arange(heads)[None, :, None, None], codes[:, :, rows]
-            ]  # (N, heads, H / 2, W, width)
+            # Shape: (N, heads, H / 2, W, width).
+            picked = book[np.arange(heads)[None, :, None, None], codes[:, :, rows]]
             latents[:, :, rows] = picked.transpose(0, 1, 4, 2, 3).reshape(n, -1, height // 2, width)
         return latents
 

@@ -337,9 +337,8 @@ def read_timeline(path: str | Path) -> Timeline:
     """
     with open_media(path) as container:
         streams = _chosen_streams(container)
-        kinds = [
-            stream.type for stream in streams
-        ]  # a stream must not be touched once its container is closed
+        # A stream must not be touched once its container is closed.
+        kinds = [stream.type for stream in streams]
         promised = [_promised_end(stream) for stream in streams]
         whole = _seconds(container.start_time, container.duration)
         spans = _tail_spans(container, streams)

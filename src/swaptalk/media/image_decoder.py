@@ -61,9 +61,8 @@ def _open(path: Path) -> Image.Image:
         names = ("HEIF",)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", Image.DecompressionBombWarning
-            )  # the limit is checked below
+            # The limit is checked below.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(path, formats=[name for name in names if name in Image.OPEN])
     except Image.DecompressionBombError as error:
         raise InputError("the image is too large", path=path, remedy="scale it down") from error

@@ -152,9 +152,8 @@ def _left_out(container: InputContainer) -> dict[str, int]:
 
 
 def _nothing_inside(path: Path) -> InputError:
-    from swaptalk.media.image_decoder import (
-        is_still_image,
-    )  # only here: Pillow is not needed for media
+    # Only here: Pillow is not needed for media.
+    from swaptalk.media.image_decoder import is_still_image
 
     try:
         still = is_still_image(path)
@@ -236,9 +235,8 @@ def _first_packets(
                 continue
     if picture is None:
         raise _no_picture(path)
-    whole_file = (
-        len(stamps) < _RATE_PACKETS - 1
-    )  # all packets but the empty one that flushes the decoder
+    # All packets but the empty one that flushes the decoder.
+    whole_file = len(stamps) < _RATE_PACKETS - 1
     return picture, sorted(stamps)[: None if whole_file else -_REORDER_PACKETS]
 
 
@@ -258,9 +256,8 @@ def _frame_rate(
     measured = (len(stamps) - 1) / ((stamps[-1] - stamps[0]) * base)
     if not 0 < average <= MAX_FRAME_RATE:
         average = measured
-    slack = usual * _VARIABLE_INTERVAL + Fraction(
-        3, 2
-    )  # one and a half ticks: rounding at both ends
+    # One and a half ticks: rounding at both ends.
+    slack = usual * _VARIABLE_INTERVAL + Fraction(3, 2)
     uneven = usual - intervals[0] > slack or intervals[-1] - usual > slack
     # Over all the file the average tells of gaps later on; in a short file it is too coarse to.
     uneven |= len(stamps) > 50 and abs(average * usual * base - 1) > Fraction(1, 20)

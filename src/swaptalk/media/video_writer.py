@@ -90,9 +90,8 @@ def _encoder_options(
         return {"crf": crf, "preset": preset, "x265-params": f"log-level=none:open-gop=0{pools}"}
     if codec == "vp9":
         return {"crf": crf, "b": "0", "deadline": "realtime", "cpu-used": preset, "row-mt": "1"}
-    os.environ.setdefault(
-        "SVT_LOG", "1"
-    )  # SVT-AV1 writes its settings to stderr unless told to keep to errors
+    # SVT-AV1 writes its settings to stderr unless told to keep to errors.
+    os.environ.setdefault("SVT_LOG", "1")
     return {
         "crf": f"{float(crf):.0f}",
         "preset": preset,

@@ -76,9 +76,8 @@ def motion_positions(time: float, window: int, length: int) -> NDArray[np.float6
 
 def interpolate(tokens: NDArray[np.float32], positions: NDArray[np.float64]) -> NDArray[np.float32]:
     """Interpolate ``tokens`` (M, D) linearly at fractional ``positions`` (P,): (P, D)."""
-    low = np.floor(positions + 1e-6).astype(
-        np.intp
-    )  # a frame that meets its token up to rounding gets it unblurred
+    # A frame that meets its token up to rounding gets it unblurred.
+    low = np.floor(positions + 1e-6).astype(np.intp)
     high = np.minimum(low + 1, len(tokens) - 1)
     weight = np.clip(positions - low, 0.0, 1.0).astype(np.float32)[:, None]
     return np.asarray(tokens[low] * (1 - weight) + tokens[high] * weight, np.float32)

@@ -70,9 +70,8 @@ def bins() -> Bins:
     # Column 0 holds each wave twice: its half with positive rows is enough.
     used = (radius >= LOWEST_CYCLES) & (radius <= HIGHEST_CYCLES) & ((columns > 0) | (rows > 0))
     y, x = np.nonzero(used)
-    random = np.random.Generator(
-        np.random.Philox(_SEED)
-    )  # Philox: the same numbers on every platform
+    # Philox: the same numbers on every platform.
+    random = np.random.Generator(np.random.Philox(_SEED))
     order = random.permutation(len(y))
     phases = np.exp(2j * np.pi * random.random(len(y)))
     pilots = round(PILOT_SHARE * len(y))

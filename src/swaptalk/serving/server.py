@@ -65,9 +65,8 @@ def serve(settings: ServeOptions) -> int:
             needed and there is none.
     """
     settings.check_values()
-    cluster = connect(
-        settings
-    )  # to refuse before anything is started; the workers join for themselves
+    # To refuse before anything is started; the workers join for themselves.
+    cluster = connect(settings)
     if cluster is not None:
         cluster.close()
     data = DataFolder(settings.folder)

@@ -102,8 +102,7 @@ def try_scorer(scorer: OwnSyncScorer, clips: Sequence[TrialClip]) -> Trial:
             (without_loudness(mel), trial.found_without_loudness),
         ):
             for shift in KNOWN_SHIFTS:
-                moved = scorer.embed_mel(
-                    mel_window(heard, -shift, len(heard) // MELS_PER_PICTURE)
-                )  # later by ``shift`` frames
+                # Later by ``shift`` frames.
+                moved = scorer.embed_mel(mel_window(heard, -shift, len(heard) // MELS_PER_PICTURE))
                 found.append(abs(scorer.score(lips, moved).offset + shift) <= TOLERANCE)
     return trial

@@ -196,9 +196,8 @@ def test_every_form_holds_the_same_numbers(tmp_path: Path) -> None:
     page = paths["html"].read_text()
     assert f'data-value="{expected}" class="best"' in page
     assert "has &lt;no&gt; sound" in page
-    assert (
-        "http://" not in page and "https://" not in page and 'src="/' not in page
-    )  # one file, nothing fetched
+    # One file, nothing fetched.
+    assert "http://" not in page and "https://" not in page and 'src="/' not in page
 
 
 def reconstructed(lpips: float) -> Reconstruction:

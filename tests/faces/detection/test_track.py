@@ -77,9 +77,8 @@ def test_cut_to_another_person_gives_a_new_number(make_frame, hopper, detector, 
 
 def test_flash_and_jump_cut_keep_the_number(make_frame, detector, mesh):
     frames = [make_frame(seed=k) for k in range(12)]
-    frames[5] = np.clip(frames[5].astype(int) * 1.5 + 60, 0, 255).astype(
-        np.uint8
-    )  # a camera's flash
+    # A camera's flash.
+    frames[5] = np.clip(frames[5].astype(int) * 1.5 + 60, 0, 255).astype(np.uint8)
     frames[9:] = [
         255 - (255 - make_frame(x=410, scale=1.35, background=240, seed=k)) // 2 for k in range(3)
     ]

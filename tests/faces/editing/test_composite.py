@@ -66,9 +66,8 @@ def test_paste_is_in_place_to_a_fraction_of_a_pixel(scale, limit):
     assert changed.sum() > 500
     result = paste(picture, crop, mask, alignment)
     assert np.abs(result.astype(int) - picture)[changed].mean() < limit
-    moved = paste(
-        picture, np.roll(crop, 1, axis=1), mask, alignment
-    )  # one crop pixel would be seen
+    # One crop pixel would be seen.
+    moved = paste(picture, np.roll(crop, 1, axis=1), mask, alignment)
     if scale < 2:
         assert np.abs(moved.astype(int) - picture)[changed].mean() > 2 * limit
 

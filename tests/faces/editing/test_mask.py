@@ -64,9 +64,8 @@ def test_mouth_mask_covers_the_lower_face_only():
     mask = mouth_mask(mesh)
     assert mask[:HALF_ROW].max() == 0
     assert _at(mask, mesh[OUTER_LIPS]).min() > 0.95
-    assert (
-        _at(mask, mesh[np.array([175])]).min() > 0.2
-    )  # the chin's front; below it lies the crop's edge
+    # The chin's front; below it lies the crop's edge.
+    assert _at(mask, mesh[np.array([175])]).min() > 0.2
     assert _at(mask, mesh[np.concatenate([LEFT_EYE, RIGHT_EYE])]).max() == 0
     cheeks = mesh[np.array([207, 427])]
     assert _at(mask, cheeks).min() > 0.9

@@ -83,9 +83,8 @@ def test_warp_moves_the_landmarks(astronaut_face, hopper_face, mesh):
 
 
 def test_visibility_falls_on_the_far_side_of_a_turned_head():
-    seen = visibility(
-        _canonical_turned(Pose(40, 0, 0))
-    )  # the nose points to the right: the right cheek hides
+    # The nose points to the right: the right cheek hides.
+    seen = visibility(_canonical_turned(Pose(40, 0, 0)))
     right, left = 352, 123
     assert CANONICAL_MESH[right, 0] > 0 > CANONICAL_MESH[left, 0]
     assert seen[right] < 0.4 < seen[left]

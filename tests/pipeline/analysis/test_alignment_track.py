@@ -83,9 +83,8 @@ def test_streamed_layout_equals_the_whole(tmp_path: Path) -> None:
             assert not matrices[index].any() and not meshes[index].any()
         else:
             assert matrices[index] == pytest.approx(alignment.matrix, abs=0.05)
-            assert meshes[index].astype(np.float32) == pytest.approx(
-                smooth[index], abs=0.3
-            )  # half precision
+            # Half precision.
+            assert meshes[index].astype(np.float32) == pytest.approx(smooth[index], abs=0.3)
     # Smoothing stills the noise without dragging the motion or bridging the cut.
     assert np.abs(matrices[CUT, 0, 2] - matrices[CUT - 1, 0, 2]) > 20
     pose, openness = np.load(tmp_path / "pose.npy"), np.load(tmp_path / "openness.npy")

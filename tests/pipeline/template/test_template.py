@@ -163,9 +163,8 @@ def test_every_damaged_byte_is_noticed(
         )
         with pytest.raises(InputError, match=r"bad.swaptalk: .*template"):
             Template.open(bad).verify()
-            assert read_names(bad) != read_names(
-                template.path
-            )  # a ZIP's own time stamps carry no checksum
+            # A ZIP's own time stamps carry no checksum.
+            assert read_names(bad) != read_names(template.path)
             raise InputError("bad.swaptalk: only a template's time stamp", remedy="none")
     for length in (0, 10, len(content) // 2, len(content) - 1):
         bad.write_bytes(content[:length])

@@ -165,11 +165,12 @@ def test_another_engine_or_version_makes_its_own(
 def test_the_beginning_of_a_long_scene_uses_it_too(
     maker: SwapTalk, networks: PoolingNetworks, make_clip, make_wav, job: dict, tmp_path: Path
 ) -> None:
+    # 165 frames.
     job = {
         **job,
         "target": make_clip(frames=FRAMES, name="long.mp4"),
         "audio": make_wav(6.6),
-    }  # 165 frames
+    }
     template = maker.build_template(job["target"], tmp_path / "T.swaptalk", source=job["source"])
     assert_same(maker, job, template.path)
     swapped = networks.swapped

@@ -157,9 +157,8 @@ def test_submissions_that_are_refused(data: DataFolder) -> None:
     submit(data, idempotency_key="k")
     with pytest.raises(KeyReusedError):
         data.store.submit("me", "render", {"n": 2}, idempotency_key="k")
-    assert data.store.submit("you", "render", {"n": 2}, idempotency_key="k")[
-        1
-    ]  # another owner's keys are others
+    # Another owner's keys are others.
+    assert data.store.submit("you", "render", {"n": 2}, idempotency_key="k")[1]
     with pytest.raises(TooManyJobsError):
         submit(data, most_waiting=1)
     with pytest.raises(InputGoneError):

@@ -76,9 +76,8 @@ def test_a_server_that_stops_gives_its_job_back(serve, make_clip, make_wav) -> N
     assert server.stop() == 0
     server.start()
     found = server.job(job)
-    assert (
-        found["state"] in ("queued", "running") and found["attempts"] <= 1
-    )  # stopping was no failed attempt
+    # Stopping was no failed attempt.
+    assert found["state"] in ("queued", "running") and found["attempts"] <= 1
     assert server.wait(job)["state"] == "done"
     server.stop()
 
@@ -128,9 +127,8 @@ def test_workers_end_with_a_server_that_is_killed(serve, make_clip, make_wav) ->
     server.start()
     begun = time.monotonic()
     server.wait(job, until=lambda now: now["attempts"] > 1)
-    assert (
-        time.monotonic() - begun < LEASE_SECONDS - 2
-    )  # the new server sees that its worker is dead
+    # The new server sees that its worker is dead.
+    assert time.monotonic() - begun < LEASE_SECONDS - 2
     server.client.post(f"/api/v1/jobs/{job}/cancel")
     server.stop()
 

@@ -76,9 +76,8 @@ def thumbnail(frame: NDArray[np.uint8], landmarks: Landmarks) -> NDArray[np.floa
     """Brightness pattern of the aligned face as a unit vector: a weak likeness that ignores
     exposure.
     """
-    crop = crop_face(frame, estimate_alignment(landmarks.xy))[
-        20:250, 40:216
-    ]  # the face without its surroundings
+    # The face without its surroundings.
+    crop = crop_face(frame, estimate_alignment(landmarks.xy))[20:250, 40:216]
     small = cv2.resize(crop, (24, 32), interpolation=cv2.INTER_AREA)
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32).ravel()
     return unit(grey - grey.mean())

@@ -99,9 +99,8 @@ def measure_light(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDA
     )
     values = np.log(seen.reshape(-1, 3) + DARK)
     terms = _harmonics(normals[_SKIN])
-    weight = np.clip(
-        -normals[_SKIN, 2], 0, 1
-    )  # what is seen edge-on is background as likely as skin
+    # What is seen edge-on is background as likely as skin.
+    weight = np.clip(-normals[_SKIN, 2], 0, 1)
     light = np.zeros((4, 3), np.float32)
     for _ in range(_ROUNDS):
         weighted = terms * weight[:, None]

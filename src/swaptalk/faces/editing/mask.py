@@ -69,9 +69,8 @@ def _drawn(polygons: Sequence[NDArray[np.floating]], size: int) -> NDArray[np.ui
     side = size // _STEP + 2 * _ROOM
     canvas = np.zeros((side, side), np.uint8)
     for polygon in polygons:
-        small = (
-            (polygon[:, :2] + 0.5) / _STEP - 0.5 + _ROOM
-        )  # ``resize`` keeps pixel edges, hence the halves
+        # ``resize`` keeps pixel edges, hence the halves.
+        small = (polygon[:, :2] + 0.5) / _STEP - 0.5 + _ROOM
         cv2.fillPoly(canvas, [np.round(small * 16).astype(np.int32)], (255,), cv2.LINE_AA, shift=4)
     return canvas
 

@@ -10,42 +10,10 @@ from numpy.typing import NDArray
 from swaptalk.faces.geometry.topology import CANONICAL_MESH
 
 #: Points that speech and glances do not move: eye corners, nose, forehead, temples and cheekbones.
-RIGID_POINTS = np.array(
-    [
-        33,
-        263,
-        133,
-        362,
-        168,
-        6,
-        197,
-        195,
-        5,
-        4,
-        98,
-        327,
-        64,
-        294,
-        2,
-        10,
-        151,
-        9,
-        8,
-        127,
-        356,
-        234,
-        454,
-        93,
-        323,
-        21,
-        251,
-        54,
-        284,
-        67,
-        297,
-    ],
-    np.intp,
-)
+RIGID_POINTS = np.array([
+    33, 263, 133, 362, 168, 6, 197, 195, 5, 4, 98, 327, 64, 294, 2, 10, 151, 9, 8, 127, 356,
+    234, 454, 93, 323, 21, 251, 54, 284, 67, 297,
+], np.intp)  # fmt: skip
 #: Beyond this yaw the far eye passes the nose (photographs sorted by measured yaw show it from 45
 #: to 50): half of the face's codes would be invented, and the mesh follows its own average rather
 #: than the picture.

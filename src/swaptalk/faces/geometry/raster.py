@@ -40,9 +40,8 @@ def rasterise(
     extent = np.maximum(high - low, 0)
     count = extent[:, 0] * extent[:, 1]
     count[np.abs(area) < 1e-4] = 0
-    frame = (triangles >= POINT_COUNT).any(
-        axis=1
-    )  # triangles to the fixed frame lie behind the face
+    # Triangles to the fixed frame lie behind the face.
+    frame = (triangles >= POINT_COUNT).any(axis=1)
     if depth is None:
         order = np.lexsort((area, ~frame))
     else:

@@ -139,9 +139,8 @@ def delaunay(points: NDArray[np.float32]) -> NDArray[np.int32]:
     triangles = np.array(
         [index.get(tuple(corner), -1) for corner in corners.tolist()], np.intp
     ).reshape(-1, 3)
-    triangles = triangles[
-        (triangles >= 0).all(axis=1)
-    ]  # the helper triangle's far corners are no points
+    # The helper triangle's far corners are no points.
+    triangles = triangles[(triangles >= 0).all(axis=1)]
     a, b, c = (points[triangles[:, k]] for k in range(3))
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     triangles = np.where((area < 0)[:, None], triangles[:, ::-1], triangles)

@@ -166,9 +166,8 @@ class Child:
         return {"end": True}
 
     def _do_is_image(self, request: Message) -> Message:
-        from swaptalk.media.image_decoder import (
-            is_still_image,
-        )  # only here: Pillow is not needed for other media
+        # Only here: Pillow is not needed for other media.
+        from swaptalk.media.image_decoder import is_still_image
 
         return {"still": is_still_image(Path(request["path"]))}
 
@@ -261,9 +260,8 @@ def main() -> None:
     """Run the decoding process; the arguments are the shared memory's file descriptor (or nothing,
     on Windows).
     """
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is for the program, which then closes our input
+    # Ctrl-C is for the program, which then closes our input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     memory = int(sys.argv[1]) if len(sys.argv) > 1 else None
     # Whatever a library prints must not get between the messages.
     answers = os.fdopen(os.dup(1), "wb")

@@ -207,9 +207,8 @@ def _bounded(headers: Headers, receive: Receive) -> Receive:
         is_complete = not message.get("more_body", False)
         seen += len(message.get("body", b""))
         if seen > BODY_BYTES:
-            raise HTTPException(
-                too_large.status, str(too_large)
-            )  # the only kind that the framework lets through
+            # The only kind that the framework lets through.
+            raise HTTPException(too_large.status, str(too_large))
         return message
 
     return bounded

@@ -125,16 +125,14 @@ def main() -> NoReturn:
         name: Path(value) if name in _PATHS and value is not None else value
         for name, value in said["settings"].items()
     }
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; the server decides
+    # Ctrl-C reaches the whole group; the server decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     limit_arenas()
     code = 0
     try:
         worker = Worker(said["name"], said["kinds"], ServeOptions(**settings))
-        signal.signal(
-            signal.SIGTERM, lambda number, frame: worker.stopping.set()
-        )  # Ray, once joined, had its own
+        # Ray, once joined, had its own.
+        signal.signal(signal.SIGTERM, lambda number, frame: worker.stopping.set())
         worker.run()
     except SwapTalkError as error:
         print(f"swaptalk: a worker cannot work: {error}", file=sys.stderr)

@@ -314,9 +314,8 @@ async def get_job_events(
     last_event_id: LastEvent = None,
 ) -> StreamingResponse:
     """Changes of one job as server-sent events, from its present state to its end."""
-    await asyncio.to_thread(
-        _find, server, owner, job
-    )  # no request may wait for the disk in the event loop
+    # No request may wait for the disk in the event loop.
+    await asyncio.to_thread(_find, server, owner, job)
     return _stream(server, owner, -1 if last_event_id is None else int(last_event_id), job)
 
 

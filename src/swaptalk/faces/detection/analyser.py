@@ -1,4 +1,4 @@
-"""The networks that find faces, loaded once, and only if faces are to be found."""
+"""Face analysis of one picture or clip: detector, mesh and recogniser, loaded at first use."""
 
 from __future__ import annotations
 
@@ -38,28 +38,28 @@ class FaceAnalyser:
 
     @cached_property
     def detector(self) -> FaceDetector:
-        """Finds faces in a picture."""
+        """Face detector (BlazeFace)."""
         return FaceDetector(
             self._files["blazeface-back"], self._files["blazeface-full-range"], self._threads
         )
 
     @cached_property
     def mesh(self) -> FaceMesh:
-        """Finds landmarks in a face."""
+        """Landmark network (468-point mesh, lips measured again)."""
         return FaceMesh(self._files["face-mesh"], self._threads)
 
     @cached_property
     def recogniser(self) -> FaceRecogniser | None:
-        """Tells people apart; None without its file."""
+        """Recogniser (MobileFaceNet) that tells people apart; None if its file is missing."""
         file = self._files.get("mobilefacenet")
         return None if file is None else FaceRecogniser(file, self._threads)
 
     def tracker(self) -> FaceTracker:
-        """A tracker for a new clip."""
+        """Make a tracker for a new clip."""
         return FaceTracker(self.detector, self.mesh, self.recogniser)
 
     def faces(self, image: NDArray[np.uint8]) -> list[Landmarks]:
-        """The faces of a single picture (H, W, 3), from left to right."""
+        """Landmarks of the faces in an RGB picture (H, W, 3) uint8, from left to right."""
         tracked = FaceTracker(self.detector, self.mesh).update(image)
         return sorted(
             (face.landmarks for face in tracked.faces), key=lambda face: float(face.xy[:, 0].mean())

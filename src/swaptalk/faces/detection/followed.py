@@ -1,4 +1,4 @@
-"""A face that a tracker follows: where it was last, and what is known of its number."""
+"""State of a followed face: last mesh, motion, and how sure its person's number is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FollowedFace:
     next_review: int = 0
 
     def doubt(self, frame: int, provisional: bool = False) -> None:
-        """Have it looked at again whose face this is."""
+        """Ask for the identity to be checked again."""
         if self.doubt_since is None:
             self.doubt_since, self.provisional = frame, provisional
         self.reviews, self.next_review = 0, frame + REVIEW_EVERY
@@ -73,7 +73,7 @@ def overlapping(tracks: Sequence[FollowedFace], smallest: float) -> list[Followe
 
 
 def thumbnail(frame: NDArray[np.uint8], landmarks: Landmarks) -> NDArray[np.float32]:
-    """Brightness pattern of the aligned face as a unit vector: a weak likeness that ignores
+    """Luminance pattern of the aligned face as a unit vector: a weak identity cue that ignores
     exposure.
     """
     # The face without its surroundings.

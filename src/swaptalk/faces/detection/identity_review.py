@@ -1,4 +1,4 @@
-"""Whose face it is, looked at again where a tracker is in doubt.
+"""Identity checks of followed faces whose number is uncertain.
 
 That is where a face is new, was lost, or another one was before it: half a face looks like nobody,
 and a mesh may slip from a hidden face to the one that hides it.
@@ -33,7 +33,7 @@ class IdentityReview:
 
     Args:
         embed: gives identity vectors.
-        people: who has been seen.
+        people: identity vectors of the people seen so far.
     """
 
     def __init__(self, embed: Embed, people: People) -> None:
@@ -46,7 +46,7 @@ class IdentityReview:
         followed: list[FollowedFace],
         lost: list[FollowedFace],
     ) -> Iterator[Renumbering]:
-        """Look at the faces of a frame; yields what was wrong.
+        """Check the faces of a frame; yields corrections of numbers.
 
         Args:
             frame: RGB (H, W, 3) uint8.

@@ -30,7 +30,7 @@ def lip_network_fingerprint(path: Path = NETWORK) -> str:
 
 
 class LipNetwork:
-    """Puts a mesh's lips where they are in the picture.
+    """Corrects the lip points of a mesh.
 
     Computed in float32 on the CPU, whatever the device of the other networks: a landmark must not
     depend on that.

@@ -1,4 +1,4 @@
-"""Who is who in a clip: identity vectors of the people seen so far, and corrections of numbers."""
+"""Identity vectors of the people of a clip, and corrections of their numbers."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ class People:
         self._counts: dict[int, int] = {}
 
     def learn(self, number: int, vector: NDArray[np.float32]) -> None:
-        """Take another look (D,) at a person in, a unit vector."""
+        """Add an identity vector (D,) of unit length to a person's mean."""
         count = self._counts.get(number, 0)
         mean = self._means.get(number, np.zeros_like(vector))
         self._means[number] = unit(mean * np.float32(count) + vector)
         self._counts[number] = min(count + 1, _MEMORY)
 
     def forget(self, number: int) -> None:
-        """Drop a number that turned out to be somebody else's."""
+        """Remove a number that was merged into another."""
         self._means.pop(number, None)
         self._counts.pop(number, None)
 
@@ -71,7 +71,7 @@ class People:
         return None if mean is None else float(mean @ vector)
 
     def recognise(self, vector: NDArray[np.float32], besides: Collection[int]) -> int | None:
-        """Number of the person who looks most like this, None if nobody does enough.
+        """Number of the person with the highest cosine, None if all are below the threshold.
 
         Args:
             vector: unit vector (D,).

@@ -25,7 +25,7 @@ _BINS = 8
 
 
 class SceneCutDetector:
-    """Says of each frame whether a new scene begins with it."""
+    """Detects scene cuts."""
 
     def __init__(self) -> None:
         self._thumbnail: NDArray[np.float32] | None = None

@@ -70,7 +70,7 @@ class FaceSummary:
         self._x += float(points[:, 0].mean()) / width
 
     def take(self, other: FaceSummary) -> None:
-        """Add what was counted under another number, which turned out to be the same person's."""
+        """Merge the counts of another number of the same person."""
         self.first_frame = min(self.first_frame, other.first_frame)
         self.frames += other.frames
         self.usable_frames += other.usable_frames
@@ -131,7 +131,7 @@ class FaceSelector:
 
     @property
     def faces(self) -> list[FaceSummary]:
-        """Everybody seen, in order of their numbers."""
+        """Summaries of all people, in order of their numbers."""
         return [self._found[track] for track in sorted(self._found)]
 
     def choose(self, which: str) -> tuple[int, ...]:
@@ -139,12 +139,12 @@ class FaceSelector:
         if no face was seen.
 
         Raises:
-            InputError: the word is unknown, or nobody has this number.
+            InputError: the word is unknown, or no person has this number.
         """
         return choose_tracks(self.faces, which)
 
     def contact_sheet(self) -> NDArray[np.uint8]:
-        """Numbered picture of everybody; see :func:`contact_sheet`."""
+        """Numbered picture of all people; see :func:`contact_sheet`."""
         return contact_sheet(self.faces)
 
 

@@ -152,8 +152,8 @@ class FaceTracker:
         return result
 
     def _remember(self) -> None:
-        """Stop following everybody, but keep in mind who was where: a jump cut or a flash is no
-        change of person.
+        """Stop following all faces but keep their last positions: after a jump cut or a flash the
+        same people are linked again.
         """
         for track in self._tracks:
             if track.lost_for == 0 and self._last_frame is not None:
@@ -187,7 +187,7 @@ class FaceTracker:
         return found.presence >= PRESENCE_TO_KEEP and 1 / MAXIMUM_JUMP < ratio < MAXIMUM_JUMP
 
     def _drop_twins(self, frame: NDArray[np.uint8]) -> None:
-        """Two tracks on one face: the person stays whom it looks like, else the older one."""
+        """Merge two tracks that lie on one face: keep the better identity match, else the older."""
         kept: list[FollowedFace] = []
         for track in sorted(self._tracks, key=lambda t: t.number):
             box = mesh_box(track.landmarks.xy)

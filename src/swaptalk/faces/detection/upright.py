@@ -1,4 +1,4 @@
-"""Which way up a face is: the detector must agree with the mesh, else other ways are tried.
+"""Orientation of faces: the detector must agree with the mesh, else other rotations are tried.
 
 The mesh network is as sure of a face that is upside down as of one that is not, with the eyes on
 the cheeks; the detector is not.
@@ -47,7 +47,7 @@ def agreement(found: Detection, landmarks: Landmarks) -> float:
 
 
 class UprightMesh:
-    """Finds the faces of a picture the right way up.
+    """Finds faces of any orientation in a picture.
 
     Args:
         detector: finds faces.
@@ -135,7 +135,7 @@ class UprightMesh:
         return _scaled(sorted(found, key=lambda face: -face.score), scale)
 
     def _centred(self, frame: NDArray[np.uint8], region: CropRegion) -> Landmarks:
-        """The mesh as tracking will see it: a second look, centred by the first."""
+        """Run the mesh again on a region centred by its first result, as tracking does."""
         return self._mesh(frame, CropRegion.around_points(self._mesh(frame, region).xy))
 
     def _seen(self, frame: NDArray[np.uint8], region: CropRegion, landmarks: Landmarks) -> float:

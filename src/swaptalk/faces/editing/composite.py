@@ -1,4 +1,4 @@
-"""Puts a new face back into the full-resolution picture: colour, sharpness, soft mask, paste."""
+"""Paste a new face into the full-resolution picture: colour match, sharpness, soft mask."""
 
 from __future__ import annotations
 
@@ -225,12 +225,12 @@ class Compositor:
 
 
 def _nearer(before: NDArray[np.float32], now: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A running mean, one frame further."""
+    """Exponential running mean after one more frame."""
     return np.asarray(before + np.float32(TIME_CONSTANT) * (now - before), np.float32)
 
 
 def _snapped(share: np.float32) -> float:
-    """A share that is 0 or 1 where a running mean only comes near it."""
+    """Round a share in 0..1 to 0 or 1 where it is nearly that."""
     return float(np.clip((share - 0.02) / 0.96, 0, 1))
 
 

@@ -161,7 +161,7 @@ class FaceLogReader:
         return seen
 
     def selector(self) -> FaceSelector:
-        """Everybody seen, to choose from."""
+        """Selector filled with all people of the log."""
         selector = FaceSelector()
         for block in self._records():
             for record in block:

@@ -1,5 +1,5 @@
-"""What can be said of a photo or video before anything is made of it: who is seen, how often, and
-how well.
+"""Inspection of a photo or video before a job: people, their usable frames, and what is wrong with
+the others.
 """
 
 from __future__ import annotations

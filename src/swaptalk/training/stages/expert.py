@@ -120,7 +120,7 @@ class ExpertStage(Stage):
         )
 
     def groups(self) -> dict[str, tuple[str, ...]]:
-        """The expert alone."""
+        """One group: the expert."""
         return {"expert": ("expert",)}
 
     def optimizers(self) -> dict[str, list[Optimizer]]:

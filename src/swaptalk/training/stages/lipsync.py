@@ -329,8 +329,8 @@ class LipSyncStage(Stage):
         return made.reshape(-1, frames, *made.shape[1:])
 
     def _decode_some(self, made: Tensor, target: Tensor, step: int) -> tuple[Tensor, Tensor] | None:
-        """Pictures (n, 3, 256, 256) of a share of the frames, made and real; None while nobody
-        looks at them.
+        """Pictures (n, 3, 256, 256) of a share of the frames, made and real; None while no
+        picture loss is on.
         """
         weights = self.options.weights
         if step < self.options.decode_from or not (

@@ -108,7 +108,7 @@ class OcclusionStage(Stage):
         return [i for i in items if i.kind != "photo" or not sets or i.name.startswith(sets)]
 
     def groups(self) -> dict[str, tuple[str, ...]]:
-        """The network alone."""
+        """One group: the network."""
         return {"occlusion": ("occlusion",)}
 
     def optimizers(self) -> dict[str, list[Optimizer]]:
@@ -168,7 +168,7 @@ class OcclusionStage(Stage):
         return np.asarray(view, np.uint8), np.asarray(points, np.float32)
 
     def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
-        """What was drawn."""
+        """Weighted cross entropy between found and drawn occluders."""
         logits = self.networks["occlusion"](batch["views"])
         terms = LossTerms(self.options.weights)
         terms.add("cells", lambda: cell_loss(logits, batch["covered"], batch["weight"]))

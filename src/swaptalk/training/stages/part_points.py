@@ -130,7 +130,7 @@ class PartPointStage(Stage):
         self._labels.build(wanted, teacher, announce("asking the teacher"))
 
     def groups(self) -> dict[str, tuple[str, ...]]:
-        """The network alone."""
+        """One group: the network."""
         return {self.part: (self.part,)}
 
     def optimizers(self) -> dict[str, list[Optimizer]]:

@@ -139,7 +139,7 @@ class SyncScorerStage(Stage):
         )
 
     def groups(self) -> dict[str, tuple[str, ...]]:
-        """The network alone."""
+        """One group: the network."""
         return {"scorer": ("scorer",)}
 
     def optimizers(self) -> dict[str, list[Optimizer]]:

@@ -5,20 +5,22 @@ import numpy as np
 import pytest
 
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.evaluation.inputs import PreparedPair, prepare, read_wav
-from swaptalk.evaluation.methods import (
+from swaptalk.evaluation.cascades import (
     CASCADES,
     LATENT,
     LATENT_SYNC_FIRST,
     RESTORED,
     Cascade,
+    made_of_modules,
+    sharpen,
+)
+from swaptalk.evaluation.inputs import PreparedPair, prepare, read_wav
+from swaptalk.evaluation.methods import (
     CommandMethod,
     CopyTarget,
     ExternalFolder,
     GroundTruth,
     check_names,
-    made_of_modules,
-    sharpen,
 )
 from swaptalk.evaluation.protocols import Clip, Pair, Photo
 from swaptalk.media.image import write_image

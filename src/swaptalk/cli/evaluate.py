@@ -11,22 +11,24 @@ from typing import Literal, get_args
 
 from swaptalk.assets import catalogue
 from swaptalk.errors import InputError, SwapTalkError
-from swaptalk.evaluation.measure import Features, MetricSuite, SyncScorer
-from swaptalk.evaluation.methods import (
+from swaptalk.evaluation.cascades import (
     CASCADES,
     HALVES,
     LATENT,
     LATENT_SYNC_FIRST,
     RESTORED,
+    PipelineEditor,
+    made_of_modules,
+)
+from swaptalk.evaluation.measure import Features, MetricSuite, SyncScorer
+from swaptalk.evaluation.methods import (
     CommandMethod,
     CompositeSwap,
     CopyTarget,
     ExternalFolder,
     GroundTruth,
     Method,
-    PipelineEditor,
     check_names,
-    made_of_modules,
 )
 from swaptalk.evaluation.observe import Observer
 from swaptalk.evaluation.protocols import (

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from swaptalk.inference.bundle import ModelBundle
+from swaptalk.inference.engines import OPENVINO, available_cores, available_devices
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +38,24 @@ def test_the_lip_sync_reads_only_the_upper_half_of_its_target(bundle: ModelBundl
     made = bundle.lipsync(latents[:1], latents[1:], motion)
     latents[:1, :, 8:] = 0
     assert np.array_equal(bundle.lipsync(latents[:1], latents[1:], motion), made)
+
+
+@pytest.mark.skipif(OPENVINO not in available_devices(), reason="others use all cores anyway")
+def test_the_number_of_threads_changes_no_bit() -> None:
+    bundle = ModelBundle.from_pretrained(device=OPENVINO, threads=0)
+    assert bundle.most_threads == available_cores()
+    crops = pictures(3)
+
+    def made() -> list[np.ndarray]:
+        latents = bundle.encode(crops)
+        mask = np.ones((3, 1, 64, 64), np.float32)
+        swapped = bundle.swap(latents, mask, bundle.identity(latents[:1]))
+        motion = np.repeat(bundle.silent_motion[None, None], bundle.motion_window, axis=1)
+        spoken = bundle.lipsync(swapped, swapped, np.repeat(motion, 3, axis=0))
+        return [latents, swapped, spoken, bundle.decode(spoken)]
+
+    bundle.use_threads(1)
+    alone = made()
+    bundle.use_threads(max(2, available_cores()))
+    assert bundle.threads == max(2, available_cores())
+    assert all(np.array_equal(a, b) for a, b in zip(made(), alone, strict=True))

@@ -23,6 +23,7 @@ class PoolingNetworks:
     """
 
     motion_window, latent_channels = 5, 3
+    threads = most_threads = 1
     silent_motion = np.zeros(1, np.float32)
     fingerprint, numerics = "pooling", "numpy"
 

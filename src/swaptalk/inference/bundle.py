@@ -96,6 +96,20 @@ class ModelBundle:
         """The motion token (D,) of a closed, silent mouth."""
         return self._silence
 
+    @property
+    def threads(self) -> int:
+        """CPU threads that compute a network."""
+        return self._engine.threads
+
+    @property
+    def most_threads(self) -> int:
+        """The most threads that `use_threads` may be given; `threads` where the user has chosen."""
+        return self._engine.most_threads
+
+    def use_threads(self, threads: int) -> None:
+        """Compute with so many threads from the next call on; results stay the same."""
+        self._engine.use_threads(threads)
+
     def load(self, *graphs: str) -> None:
         """Make graphs (``encoder``, ``decoder``, ...) ready now rather than at first use."""
         for graph in graphs:

@@ -60,6 +60,15 @@ class Engine(ABC):
         #: One for each graph: while one is opened, others run.
         self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
+    #: Threads in use, and the most that `use_threads` may give; equal where there is no choice.
+    threads = most_threads = 1
+
+    def use_threads(self, threads: int) -> None:
+        """Compute with so many threads from the next run on; only where ``most_threads`` is more
+        than ``threads``.
+        """
+        raise NotImplementedError
+
     def load(self, path: Path) -> None:
         """Load and compile a graph now instead of at its first run."""
         self._graph(path)
@@ -138,25 +147,33 @@ class OpenVINOEngine(Engine):
             f"openvino {openvino.__version__} in {precision} on {' '.join(properties)}, "
             f"{_processor()}"
         )
+        self.threads = threads or max(1, round(available_cores() * (1 - OTHER_STAGES)))
+        self.most_threads = threads or available_cores()
         self._config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads
-            or max(1, round(available_cores() * (1 - OTHER_STAGES))),
+            "INFERENCE_NUM_THREADS": self.threads,
         }
         if exact:
             self._config["INFERENCE_PRECISION_HINT"] = "f32"
         self._kept = None if weights is None else CompiledGraphs(weights, self.numerics)
-        #: Compiled graphs in use, whose constants are read where the cache's files are mapped.
-        self._mapped: list[NDArray[np.uint8]] = []
+        #: Compiled graphs by name, whose constants are read where the cache's files are mapped.
+        self._mapped: dict[str, NDArray[np.uint8]] = {}
+
+    def use_threads(self, threads: int) -> None:
+        """Compute with so many threads from the next run on: graphs are loaded anew."""
+        self.threads = self._config["INFERENCE_NUM_THREADS"] = threads
+        self._opened.clear()
 
     def _open(self, path: Path) -> Any:
-        blob = self._kept.read(path.stem) if self._kept is not None else None
+        blob = self._mapped.get(path.stem)
+        if blob is None and self._kept is not None:
+            blob = self._kept.read(path.stem)
         if blob is not None:
             with contextlib.suppress(RuntimeError):  # what the engine refuses is compiled again
                 compiled = self._core.import_model(
                     self._tensor(blob, shared_memory=True), "CPU", self._config
                 )
-                self._mapped.append(blob)
+                self._mapped[path.stem] = blob
                 return compiled.create_infer_request()
         compiled = self._core.compile_model(str(path), "CPU", self._config)
         if self._kept is not None:

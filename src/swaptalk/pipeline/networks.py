@@ -49,6 +49,22 @@ class Networks(Protocol):
         """Return a string that identifies engine, version and processor."""
         ...
 
+    @property
+    def threads(self) -> int:
+        """Return the number of CPU threads that compute a network."""
+        ...
+
+    @property
+    def most_threads(self) -> int:
+        """Return the most threads that they may be given; `threads` where that is not left to the
+        pipeline.
+        """
+        ...
+
+    def use_threads(self, threads: int) -> None:
+        """Compute with so many threads from the next call on."""
+        ...
+
     def load(self, *graphs: str) -> None:
         """Load networks now instead of at first use; may run in parallel to all else.
 

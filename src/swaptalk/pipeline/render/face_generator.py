@@ -84,7 +84,7 @@ class FaceGenerator:
         repeats: bool = False,
         detail: DetailTrack | None = None,
     ) -> None:
-        self._networks, self.analysis, self.detail = networks, analysis, detail
+        self.networks, self.analysis, self.detail = networks, analysis, detail
         self._swapper, self._motion = swapper, motion
         self._stored = stored
         self._shaped_alike: dict[int, bool] = {}
@@ -113,7 +113,7 @@ class FaceGenerator:
         frames = [int(frame) for frame in self.analysis.references]
         if self._swapper is None or self._swap_last:
             codes = [self._codes.get(frame) for frame in frames]
-            return self._networks.embed(np.stack([one for one in codes if one is not None]))
+            return self.networks.embed(np.stack([one for one in codes if one is not None]))
         swapper = self._swapper
         return self._swapped(
             frames, lambda frame: swapper.compose(swapper.reference_crops[frame], frame)
@@ -142,7 +142,7 @@ class FaceGenerator:
         """Swapped face of a frame that was made before, or of a template's frame if its crop and
         the shape of its scene are what they were.
         """
-        shape = (self._networks.latent_channels, GRID, GRID)
+        shape = (self.networks.latent_channels, GRID, GRID)
         if self._swaps is not None and (known := self._swaps.latents(frame, shape)) is not None:
             return known
         if self._stored is None or not self.analysis.compiled(frame):
@@ -160,7 +160,7 @@ class FaceGenerator:
         if missing:
             crops = np.stack([self.analysis.crop(frame, pictures[frame]) for frame in missing])
             for frame, new in zip(
-                missing, self._networks.quantize(self._encoded(crops)), strict=True
+                missing, self.networks.quantize(self._encoded(crops)), strict=True
             ):
                 # In memory as the store gives them: sums round alike.
                 codes[frame] = np.ascontiguousarray(new)
@@ -172,8 +172,8 @@ class FaceGenerator:
         upper half only.
         """
         if self._motion is None:
-            return self._networks.encode(crops)
-        upper = self._networks.encode_upper(crops)
+            return self.networks.encode(crops)
+        upper = self.networks.encode_upper(crops)
         return np.concatenate([upper, np.zeros_like(upper)], axis=2)
 
     def swapped(
@@ -222,7 +222,7 @@ class FaceGenerator:
         """
         if self._swaps_first:
             return self.swapped(pictures, composites)
-        return self._networks.embed(np.stack(self.codes(pictures)))
+        return self.networks.embed(np.stack(self.codes(pictures)))
 
     def _faces(self, frames: Sequence[Frame]) -> Latents:
         known = ChainMap(self._known, self._kept)
@@ -245,16 +245,16 @@ class FaceGenerator:
             reference = self._references[
                 [self.analysis.reference(frame.target) for frame in frames]
             ]
-            faces = self._networks.lipsync(faces, reference, motion)
+            faces = self.networks.lipsync(faces, reference, motion)
         if self._swap_last and self._swapper is not None:
-            spoken = self._networks.decode(faces)
+            spoken = self.networks.decode(faces)
             composites = [
                 self._swapper.compose(face, frame.target)
                 for face, frame in zip(spoken, frames, strict=True)
             ]
             faces = self._swapper.correct(composites)
         gains = [self.analysis.exposure(frame.target) for frame in frames]
-        made = self._networks.decode(faces)
+        made = self.networks.decode(faces)
         return np.stack([expose(face, 1 / gain) for face, gain in zip(made, gains, strict=True)])
 
 

@@ -17,6 +17,7 @@ from swaptalk.pipeline.render.detail_track import DetailTrack
 from swaptalk.pipeline.render.face_generator import BATCH, FaceGenerator, Frame, batched
 from swaptalk.pipeline.render.face_swapper import FaceSwapper
 from swaptalk.pipeline.render.smoothing import SmoothingStates
+from swaptalk.pipeline.render.thread_tuning import ThreadTuner
 from swaptalk.pipeline.render.view import View
 from swaptalk.pipeline.report import Stopwatch
 from swaptalk.workers.background import background, short_turns
@@ -56,11 +57,14 @@ def generate_faces(
     stopwatch: Stopwatch,
 ) -> Generator[Frame, None, None]:
     """Stage 3: the networks, a few frames at a time; frames without a usable face pass through."""
+    tuner = ThreadTuner(faces.networks, plan.frames)
     for batch in batched(frames, BATCH):
         usable = [frame for frame in batch if faces.analysis.usable(frame.target)]
         if usable:
+            begun = tuner.begin()
             with stopwatch.stage("networks"):
                 made = faces(usable, [float(frame.index / plan.fps) for frame in usable])
+            tuner.end(begun)
             for frame, face in zip(usable, made, strict=True):
                 frame.face = face
         yield from batch

@@ -28,13 +28,8 @@ from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.pipeline.render.swapped import SWAPPED
 from swaptalk.pipeline.template.check import MEMBERS
-from swaptalk.pipeline.template.file import (
-    StoredSwap,
-    TargetFile,
-    TemplateHeader,
-    describe_file,
-    write_template_file,
-)
+from swaptalk.pipeline.template.file import describe_file, write_template_file
+from swaptalk.pipeline.template.header import StoredSwap, TargetFile, TemplateHeader
 from swaptalk.pipeline.template.template import Template
 from swaptalk.provenance.manifest import OutputRecord, UsedInput, sign_output
 from swaptalk.provenance.manifest_read import read_manifest

@@ -14,10 +14,10 @@ import pytest
 
 from swaptalk.errors import InputError
 from swaptalk.media.audio import read_audio
-from swaptalk.media.container import read_timeline
 from swaptalk.media.image import write_image
 from swaptalk.media.limits import MAX_STREAMS
 from swaptalk.media.probe import probe
+from swaptalk.media.timeline import read_timeline
 from swaptalk.media.video_reader import VideoReader
 
 Make = Callable[..., Path]

@@ -26,7 +26,7 @@ def stream_audio(
     """Yield the sound of a file as mono blocks; memory does not depend on its length.
 
     Time 0 is the first picture if the file has pictures, else the first sound (see
-    :class:`swaptalk.media.container.Timeline`); where sound begins later there is silence before
+    :class:`swaptalk.media.timeline.Timeline`); where sound begins later there is silence before
     it.
 
     Args:

@@ -18,14 +18,8 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
-from swaptalk.media.container import (
-    Span,
-    Timeline,
-    audio_stream,
-    open_media,
-    read_packets,
-    read_timeline,
-)
+from swaptalk.media.container import audio_stream, open_media, read_packets
+from swaptalk.media.timeline import Span, Timeline, read_timeline
 
 #: Time stamps may stray this far from the sample count before a gap is filled or an overlap cut:
 #: more than a container's rounding (Matroska: 1 ms), less than one can hear as a shift.

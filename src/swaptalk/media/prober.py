@@ -19,8 +19,6 @@ from av.video.stream import VideoStream
 
 from swaptalk.errors import InputError
 from swaptalk.media.container import (
-    Span,
-    Timeline,
     audio_stream,
     check_memory,
     check_picture_size,
@@ -28,13 +26,13 @@ from swaptalk.media.container import (
     is_picture_item,
     open_media,
     read_packets,
-    read_timeline,
     video_stream,
 )
 from swaptalk.media.frame_source import FrameDecoder
 from swaptalk.media.limits import MAX_FRAME_RATE, Limits, beyond
 from swaptalk.media.picture import display_size, is_transparent, orientation
 from swaptalk.media.probe import TRACK_KINDS, AudioInfo, MediaInfo, VideoInfo
+from swaptalk.media.timeline import Span, Timeline, read_timeline
 from swaptalk.media.tone_map import frame_colour
 from swaptalk.media.webp import WebpFrames, is_animated_webp, webp_animation
 from swaptalk.storage.files import check_input_file

@@ -11,7 +11,8 @@ from typing import Any
 from av.container import InputContainer
 from av.stream import Stream
 
-from swaptalk.media.container import audio_stream, open_media, read_timeline
+from swaptalk.media.container import audio_stream, open_media
+from swaptalk.media.timeline import read_timeline
 
 #: Codecs of subtitles that are text.
 _TEXT = ("subrip", "srt", "mov_text", "webvtt", "ass", "ssa", "text")

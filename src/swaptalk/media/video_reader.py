@@ -25,7 +25,7 @@ class VideoReader:
     """Constant-rate view of a video: frame i is the picture on screen at ``start + i / fps``
     seconds.
 
-    Time 0 is the first picture (see :class:`swaptalk.media.container.Timeline`). At the video's own
+    Time 0 is the first picture (see :class:`swaptalk.media.timeline.Timeline`). At the video's own
     constant rate the nearest picture is taken, so that jitter neither repeats nor drops any.
     Pictures are upright RGB uint8 (H, W, 3) in square pixels, C-contiguous; colour matrix, range
     and bit depth are converted. A damaged passage shows the picture before it.

@@ -29,14 +29,13 @@ from swaptalk.pipeline.render.generate import decode_frames
 from swaptalk.pipeline.render.swapped import SWAPPED, SwapStore
 from swaptalk.pipeline.report import Stopwatch
 from swaptalk.pipeline.template.check import MEMBERS
-from swaptalk.pipeline.template.file import (
+from swaptalk.pipeline.template.file import describe_file, write_template_file
+from swaptalk.pipeline.template.header import (
     VIDEO_MEMBER,
     Member,
     StoredSwap,
     TargetFile,
     TemplateHeader,
-    describe_file,
-    write_template_file,
 )
 from swaptalk.pipeline.template.template import Template
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from swaptalk.pipeline.analysis.face_log import FACES, FIXED_REASONS, RECORD, REFERENCES
 from swaptalk.pipeline.analysis.reference_log import CANDIDATE_RECORD
 from swaptalk.pipeline.analysis.result import CODES, EXPOSURE, MATRIX
-from swaptalk.pipeline.template.file import TemplateHeader
+from swaptalk.pipeline.template.header import TemplateHeader
 from swaptalk.storage.frames import CodeStore
 from swaptalk.storage.rows import Rows
 

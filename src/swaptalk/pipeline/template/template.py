@@ -19,15 +19,12 @@ from swaptalk.pipeline.render.swapped import SWAPPED, StoredSwaps, SwapStore
 from swaptalk.pipeline.template.check import MEMBERS, check_content
 from swaptalk.pipeline.template.file import (
     TEMPLATE_SUFFIX,
-    VIDEO_MEMBER,
-    Member,
-    TemplateHeader,
-    damaged,
     describe_file,
     extract,
     member_start,
     read_header,
 )
+from swaptalk.pipeline.template.header import VIDEO_MEMBER, Member, TemplateHeader, damaged
 from swaptalk.storage.cache import cache_folder, delete_unused
 from swaptalk.storage.files import replacing, write_atomically
 

@@ -33,6 +33,25 @@ LARGEST_SCALE = 1.8
 _SHARPNESS_SIGMA, _DARK = 1.5, 8.0
 #: Rings of points around both eyes, for the region of glasses, and the forehead down to the brows.
 _EYES, _FOREHEAD = [70, 105, 107, 336, 334, 300, 347, 118], [54, 10, 284, 105, 334]
+#: What each warning says, and what to do about it.
+_TEXTS = {
+    "glasses": (
+        "the person wears glasses, which are not carried over",
+        "give a photo without glasses",
+    ),
+    "hair": ("hair, a hat or a hand covers part of the face", "give a photo with a free forehead"),
+    "light": (
+        "the light is hard or comes from one side",
+        "give a photo in even light, such as from a window in front",
+    ),
+    "turned": (
+        "the head is turned away",
+        "give a photo from the front, or several from different sides",
+    ),
+    "small": ("the face is small", "give a photo in which it is 300 pixels high or more"),
+    "blurred": ("the face is blurred", "give a sharper photo"),
+    "mouth": ("the mouth is open", "give a photo with closed lips or a slight smile"),
+}
 
 
 @dataclass(frozen=True)
@@ -67,59 +86,21 @@ def photo_warnings(
     bare = float((bare_skin(crop, mesh) * skin).sum() / max(float(skin.sum()), 1.0))
     everything = mesh[:, :2]
     found = (
-        (
-            eyewear_strength(crop, mesh) > GLASSES_STRENGTH,
-            "glasses",
-            "the person wears glasses, which are not carried over",
-            "give a photo without glasses",
-            mesh[_EYES],
-        ),
-        (
-            bare < LEAST_BARE,
-            "hair",
-            "hair, a hat or a hand covers part of the face",
-            "give a photo with a free forehead",
-            mesh[_FOREHEAD],
-        ),
-        (
-            float(np.abs(light[1:3].mean(axis=1)).max()) > HARDEST_LIGHT,
-            "light",
-            "the light is hard or comes from one side",
-            "give a photo in even light, such as from a window in front",
-            everything,
-        ),
-        (
-            abs(pose.yaw) > LARGEST_YAW or abs(pose.pitch) > LARGEST_PITCH,
-            "turned",
-            "the head is turned away",
-            "give a photo from the front, or several from different sides",
-            everything,
-        ),
-        (
-            alignment.scale > LARGEST_SCALE,
-            "small",
-            "the face is small",
-            "give a photo in which it is 300 pixels high or more",
-            everything,
-        ),
+        (eyewear_strength(crop, mesh) > GLASSES_STRENGTH, "glasses", mesh[_EYES]),
+        (bare < LEAST_BARE, "hair", mesh[_FOREHEAD]),
+        (float(np.abs(light[1:3].mean(axis=1)).max()) > HARDEST_LIGHT, "light", everything),
+        (abs(pose.yaw) > LARGEST_YAW or abs(pose.pitch) > LARGEST_PITCH, "turned", everything),
+        (alignment.scale > LARGEST_SCALE, "small", everything),
         (
             alignment.scale <= LARGEST_SCALE and _sharpness(crop, mesh) < LEAST_SHARPNESS,
             "blurred",
-            "the face is blurred",
-            "give a sharper photo",
             everything,
         ),
-        (
-            mouth_openness(mesh) > LARGEST_OPENING,
-            "mouth",
-            "the mouth is open",
-            "give a photo with closed lips or a slight smile",
-            mesh[LIPS],
-        ),
+        (mouth_openness(mesh) > LARGEST_OPENING, "mouth", mesh[LIPS]),
     )
     return [
-        PhotoWarning(code, message, remedy, _box(points, alignment))
-        for applies, code, message, remedy, points in found
+        PhotoWarning(code, *_TEXTS[code], _box(points, alignment))
+        for applies, code, points in found
         if applies
     ]
 

@@ -9,20 +9,9 @@ def test_values_of_python_speech_features() -> None:
     time = np.arange(16_000)
     tones = (8000 * np.sin(time * 0.1) + 3000 * np.sin(time * 0.43)).astype(np.int16)
     expected = [
-        19.25,
-        20.1714,
-        -6.5733,
-        -9.0036,
-        15.1922,
-        31.3557,
-        10.2585,
-        -34.4509,
-        -57.4261,
-        -40.2088,
-        -8.2312,
-        2.3657,
-        -9.0454,
-    ]
+        19.25, 20.1714, -6.5733, -9.0036, 15.1922, 31.3557, 10.2585,
+        -34.4509, -57.4261, -40.2088, -8.2312, 2.3657, -9.0454,
+    ]  # fmt: skip
     cepstra = mfcc(tones)
     assert cepstra.shape == (99, 13)
     assert cepstra[10] == pytest.approx(expected, abs=1e-4)

@@ -201,6 +201,8 @@ class Client:
         consent: str | None = None,
         format: Literal["mp4", "webm", "mov", "gif", "webp"] = "mp4",
         subtitles: str | None = None,
+        people: Sequence[Mapping[str, Any]] = (),
+        turns: Sequence[Mapping[str, Any]] = (),
         options: Mapping[str, Any] | None = None,
         title: str | None = None,
         reference: str | None = None,
@@ -219,6 +221,9 @@ class Client:
             consent: statement that the people seen and heard agreed; a render needs it.
             format: kind of the video file.
             subtitles: text of an .srt or .vtt file, timed from the beginning of the result.
+            people: several people instead of ``source`` and ``audio``: each with ``face`` or
+                ``like``, ``source`` and ``audio``, uploads by their ids.
+            turns: who speaks when in ``audio``: each with ``start``, ``end`` and ``person``.
             options: those of ``swaptalk generate`` that concern the pictures.
             title: for people to read.
             reference: your own name of the job; it comes back in webhooks.
@@ -237,6 +242,8 @@ class Client:
             "audio": None if audio is None else _id(audio),
             "format": format,
             "subtitles": subtitles,
+            "people": [dict(one) for one in people],
+            "turns": [dict(one) for one in turns],
             "options": dict(options or {}),
             "consent": consent,
             "title": title,

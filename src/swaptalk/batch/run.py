@@ -9,7 +9,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from swaptalk.batch.folder import batch_folder
@@ -18,7 +18,13 @@ from swaptalk.batch.table import CheckedTable, Row, TableError, check_table
 from swaptalk.batch.worker import CORES_PER_WORKER, JobWorker, Task
 from swaptalk.pipeline.inputs import InputFiles
 from swaptalk.pipeline.job import job_fingerprint
-from swaptalk.pipeline.options import EngineOptions, GenerateOptions, fingerprinted
+from swaptalk.pipeline.options import (
+    EngineOptions,
+    GenerateOptions,
+    SourceOptions,
+    TargetOptions,
+    fingerprinted,
+)
 from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
 from swaptalk.pipeline.template.template import is_template
@@ -265,18 +271,14 @@ def _template_task(
     )
     most, count = named.most_common(1)[0] if named else (None, 0)
     length = make_plan(
-        replace(rows[0].options, source=(), audio=None, output=None),
+        _template_options(rows[0].options),
         "template",
         files=InputFiles(known=rows[0].plan.inputs),
     ).playback.length
     built_in = count > 1 and length <= MOST_SWAPPED
     row = next(row for row in rows if not built_in or _source_key(row.options) == most)
-    options = replace(
-        row.options,
-        source=row.options.source if built_in else (),
-        audio=None,
-        output=path,
-    )
+    source = row.options.source if built_in else ()
+    options = replace(_template_options(row.options), source=source, output=path)
     inputs = [row.plan.target, *(row.plan.sources if built_in else ())]
     fingerprint = " ".join(
         map(
@@ -294,6 +296,13 @@ def _template_task(
     frames = round(length * TEMPLATE_COST)
     status = path.with_suffix(".json")
     return Task(path.stem, "template", options, _engine(settings), status, fingerprint, frames)
+
+
+def _template_options(options: GenerateOptions) -> GenerateOptions:
+    """The options that a template of a row's target has: none of the words and the output."""
+    kept = {one.name for kind in (TargetOptions, SourceOptions) for one in fields(kind)}
+    values = {name: getattr(options, name) for name in kept - {"source"}}
+    return GenerateOptions(**values, consent=options.consent)
 
 
 def template_path(folder: Path, key: tuple[str, ...]) -> Path:

@@ -18,6 +18,7 @@ from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.pipeline.inputs import InputFiles
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.output_form import subtitles_beside
+from swaptalk.pipeline.people import LIKE, like_photo, parse_person
 from swaptalk.pipeline.plan import Plan, make_plan, plan_faults
 from swaptalk.storage.files import check_input_file
 
@@ -33,7 +34,16 @@ _DEFAULT_VOICE = "en"
 SEPARATOR = ";"
 #: What may part the fields of a line.
 _DELIMITERS = (",", ";", "\t")
-_PATH_COLUMNS = ("target", "source", "audio", "subtitles", "output", "stats", "thumbnail")
+_PATH_COLUMNS = (
+    "target",
+    "source",
+    "audio",
+    "turns",
+    "subtitles",
+    "output",
+    "stats",
+    "thumbnail",
+)
 #: Errors shown; more of them say nothing new.
 _SHOWN_ERRORS = 50
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -296,6 +306,10 @@ def _value(name: str, value: Any, folder: Path) -> Any:
     if value is None or value in ("", []):
         return None
     converted = _converted(name, known[name], value)
+    if name == "person":
+        return tuple(parse_person(entry).inside(folder).entry for entry in converted)
+    if name == "face" and (photo := like_photo(converted)) is not None:
+        return f"{LIKE}{folder / photo}"
     if name not in _PATH_COLUMNS:
         return converted
     return (

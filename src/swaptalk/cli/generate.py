@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import tyro
+
 from swaptalk.cli.console import ConsoleOptions
 from swaptalk.cli.progress import shown_progress
 from swaptalk.errors import InputError, SwapTalkError
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 class GenerateCommand(ConsoleOptions, EngineOptions, GenerateOptions):
     """Options of ``swaptalk generate``."""
 
+    person: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """One of several people, once for each: "face=2,source=photo.jpg,audio=words.wav"; also name,
+    source_face, strength and shape. Others stay as they are."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SwapCommand(ConsoleOptions, EngineOptions, RenderOptions, SourceOptions):
@@ -45,7 +51,7 @@ Command = GenerateCommand | SwapCommand | SyncCommand
 
 def run_generate(options: GenerateCommand) -> int:
     """``swaptalk generate``: new face and new words; returns the exit code."""
-    if options.list_faces is None:
+    if options.list_faces is None and not options.person:
         _require(
             options.source,
             "--source",
@@ -100,6 +106,8 @@ def _run(options: Command) -> int:
         passed = "".join(
             f", {count} unchanged ({reason})" for reason, count in report.passed_through.items()
         )
+        for one in report.people:
+            _say(options, f"{one['person']}: changed in {one['changed']} frames")
         _say(
             options,
             f"{options.output}: {report.frames} frames{passed}; {report.seconds:.1f} s, "

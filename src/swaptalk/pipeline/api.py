@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +18,7 @@ from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import write_image
-from swaptalk.pipeline.analysis.analyse import analyse, find_faces
+from swaptalk.pipeline.analysis.analyse import analyse, find_faces, person_folder
 from swaptalk.pipeline.analysis.result import Analysis, is_complete
 from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, read_source
 from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
@@ -29,7 +29,7 @@ from swaptalk.pipeline.options import Device, EngineOptions, GenerateOptions, Pu
 from swaptalk.pipeline.output_form import copy_subtitles
 from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.progress import Progress
-from swaptalk.pipeline.render.face_generator import FaceGenerator, face_generator
+from swaptalk.pipeline.render.face_generator import PeopleFaces, face_generator
 from swaptalk.pipeline.render.generate import decode_frames, generate_frames
 from swaptalk.pipeline.render.live import PREPARED_FRAMES, LiveSpeech, live_frames
 from swaptalk.pipeline.render.marker import OutputMarker, check_photos
@@ -163,7 +163,7 @@ class SwapTalk:
         marker = self._marker(plan)
         stopwatch = Stopwatch()
         loading = self._load(plan, speaks=plan.options.audio is not None)
-        source = self._source(plan, stopwatch)
+        source = self._sources(plan, stopwatch)
         if plan.options.preview is not None:
             sheet = preview_sheet(self._preview(plan, source))
             marker.write_image(plan.options.preview, sheet)
@@ -190,7 +190,7 @@ class SwapTalk:
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             with (
                 closing(
-                    self._prepare(plan, self._source(plan, stopwatch), Path(folder), stopwatch)
+                    self._prepare(plan, self._sources(plan, stopwatch), Path(folder), stopwatch)
                 ) as faces,
                 closing(
                     generate_frames(plan, faces, range(plan.frames), stopwatch, marker.apply)
@@ -229,17 +229,22 @@ class SwapTalk:
                 path=plan.options.audio,
                 remedy="leave out audio, or use generate",
             )
+        if plan.people:
+            raise InputError(
+                "--person for live frames, which have one person",
+                remedy="give face and source instead",
+            )
         marker, stopwatch, speech = self._marker(plan), Stopwatch(), LiveSpeech(self._networks)
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             loading = self._load(plan, speaks=True)
-            source = self._source(plan, stopwatch)
+            source = self._sources(plan, stopwatch)
             with closing(self._prepare(plan, source, Path(folder), stopwatch, speech)) as faces:
                 loading.result()  # this too before the first sound is asked for, so that none waits
                 first = range(min(len(faces.analysis), PREPARED_FRAMES))
                 if plan.template is not None or len(faces.analysis) == 1:
-                    faces.keep(decode_frames(plan, first))
+                    faces.people[0].keep(decode_frames(plan, first))
                 with closing(live_frames(plan, faces, speech, audio, stopwatch)) as frames:
-                    view = View(plan, faces.analysis)
+                    view = View(plan, faces.analyses)
                     for index, picture in enumerate(frames):
                         yield marker.apply(view(picture, plan.playback(index)))
 
@@ -312,12 +317,10 @@ class SwapTalk:
         plan = self._noted(make_plan(options, purpose, files=InputFiles(keep=True)))
         if plan.template is not None:
             plan.template.check_weights(self._networks.fingerprint)
-            plan = replace(
-                plan,
-                stored_swap=plan.template.holds_swap(
-                    plan.options, plan.sources, self._networks.numerics
-                ),
+            stored = not plan.people and plan.template.holds_swap(
+                plan.options, plan.sources, self._networks.numerics
             )
+            plan = replace(plan, stored_swap=stored)
         return plan
 
     def _noted(self, plan: Plan) -> Plan:
@@ -355,33 +358,61 @@ class SwapTalk:
             return None
         return UnreadSource(read) if plan.compiled and plan.stored_swap else read()
 
+    def _sources(self, plan: Plan, stopwatch: Stopwatch) -> list[AnySource | None]:
+        """The photos of each person."""
+        found = []
+        for person in plan.people or (plan,):
+            try:
+                found.append(self._source(person, stopwatch))
+            except InputError as error:
+                if person.entry is None:
+                    raise
+                where = "" if error.path is None else f"{error.path}: "
+                raise person.entry.error(f"{where}{error.problem}", error.remedy) from error
+        return found
+
     def _prepare(
         self,
         plan: Plan,
-        source: AnySource | None,
+        sources: Sequence[AnySource | None],
         folder: Path,
         stopwatch: Stopwatch,
-        motion: Motion | None = None,
-    ) -> FaceGenerator:
-        """The first pass, unless an interrupted job has done it, and the mouth's motion unless it
-        comes live.
+        live: Motion | None = None,
+    ) -> PeopleFaces:
+        """The first pass, unless an interrupted job has done it, and the mouths' motion unless it
+        comes ``live``.
         """
         if not is_complete(folder):
             analyse(plan, self._analyser, self._networks, folder, self._progress, stopwatch)
-        if plan.audio is not None:
+        motions = {}
+        for number, recording in enumerate(plan.recordings):
+            motions[recording.path] = folder / f"words-{number}"
+            motions[recording.path].mkdir(exist_ok=True)
             with stopwatch.stage("audio"):
-                write_motion(self._networks, plan.audio, folder)
-            motion = MotionTrack(folder, self._networks)
+                write_motion(self._networks, recording, motions[recording.path])
         stored = (
             plan.template.stored_swaps() if plan.template is not None and plan.stored_swap else None
         )
-        return face_generator(plan, self._networks, Analysis(folder), source, motion, stored)
+        people = []
+        for number, (person, source) in enumerate(
+            zip(plan.people or (plan,), sources, strict=True)
+        ):
+            analysis = Analysis(person_folder(folder, number) if plan.people else folder)
+            motion = live
+            if person.audio is not None:
+                turns = None
+                if person.turns is not None:
+                    turns = [(turn.start, turn.end) for turn in person.turns]
+                place = motions[person.audio.path]
+                motion = MotionTrack(place, self._networks, turns, rests=bool(plan.people))
+            people.append(face_generator(person, self._networks, analysis, source, motion, stored))
+        return PeopleFaces(self._networks, people)
 
     def _render(
         self,
         plan: Plan,
         output: Path,
-        source: AnySource | None,
+        sources: Sequence[AnySource | None],
         stopwatch: Stopwatch,
         marker: OutputMarker,
         loading: Future[None],
@@ -393,11 +424,11 @@ class SwapTalk:
         ):
             job.begin(plan.options.resume)
             done, unsigned = finished_frames(plan, job), job.unsigned(output.suffix)
-            with closing(self._prepare(plan, source, job.analysis, stopwatch)) as faces:
+            with closing(self._prepare(plan, sources, job.analysis, stopwatch)) as faces:
                 loading.result()  # what went wrong there is raised here
                 self._progress.begin("generate", plan.frames, done)
                 states = SmoothingStates(job.smoothing, chunk_frames(plan))
-                indices, view = range(done, plan.frames), View(plan, faces.analysis)
+                indices, view = range(done, plan.frames), View(plan, faces.analyses)
                 with closing(
                     generate_frames(plan, faces, indices, stopwatch, marker.apply, states)
                 ) as frames:
@@ -418,7 +449,7 @@ class SwapTalk:
                     best = thumbnail_index(plan, faces.analysis)
                     frame = finished_frame(plan, job, best)
                     marker.write_image(plan.options.thumbnail, frame, marked=True)
-                report = _report(plan, output, faces.analysis, source, done, stopwatch, marker)
+                report = _report(plan, output, faces, sources, done, stopwatch, marker)
             job.finished()
         if plan.options.stats is not None:
             write_atomically(plan.options.stats, report.to_json())
@@ -443,8 +474,8 @@ class SwapTalk:
         """
         plan = self._plan(options, "frames")
         marker = self._marker(plan)
-        loading = self._load(plan, speaks=options.audio is not None)
-        source = self._source(plan, Stopwatch())
+        loading = self._load(plan, speaks=plan.options.audio is not None)
+        source = self._sources(plan, Stopwatch())
         frames = self._preview(plan, source, at)
         loading.result()
         if options.preview is not None:
@@ -452,14 +483,14 @@ class SwapTalk:
         return [replace(one, after=marker.apply(one.after)) for one in frames], float(plan.seconds)
 
     def _preview(
-        self, plan: Plan, source: AnySource | None, at: float | None = None
+        self, plan: Plan, sources: Sequence[AnySource | None], at: float | None = None
     ) -> list[PreviewFrame]:
         """Frames of the beginning, or the one at a moment; not marked yet."""
         part, indices = preview_part(plan, at)
         stopwatch = Stopwatch()
         with (
             tempfile.TemporaryDirectory(prefix="swaptalk-") as folder,
-            closing(self._prepare(part, source, Path(folder), stopwatch)) as faces,
+            closing(self._prepare(part, sources, Path(folder), stopwatch)) as faces,
         ):
             return preview_frames(part, indices, faces, stopwatch)
 
@@ -472,16 +503,37 @@ def _alpha(plan: Plan, view: View) -> NDArray[np.uint8] | None:
         return None if target.alpha is None else view(target.alpha, 0)
 
 
+def _people_report(plan: Plan, faces: PeopleFaces, targets: Sequence[int]) -> list[dict[str, Any]]:
+    """What became of each of several people."""
+    told = []
+    for person, analysis in zip(plan.people, faces.analyses, strict=False):
+        assert person.entry is not None
+        reasons = Counter(analysis.reason(target) for target in targets)
+        changed = reasons.pop("", 0)
+        told.append(
+            {
+                "person": person.entry.called,
+                "entry": person.entry.entry,
+                "changed": changed,
+                "passed_through": dict(reasons.most_common()),
+            }
+        )
+    return told
+
+
 def _report(
     plan: Plan,
     output: Path,
-    analysis: Analysis,
-    source: AnySource | None,
+    faces: PeopleFaces,
+    sources: Sequence[AnySource | None],
     done: int,
     stopwatch: Stopwatch,
     marker: OutputMarker,
 ) -> Report:
-    passed = Counter(analysis.reason(plan.playback(index)) for index in range(plan.frames))
+    targets = [plan.playback(index) for index in range(plan.frames)]
+    passed = Counter(
+        "" if faces.changed(target) else faces.analysis.reason(target) for target in targets
+    )
     changed = passed.pop("", 0)
     seconds = stopwatch.total
     return Report(
@@ -499,8 +551,10 @@ def _report(
         notes=plan.notes,
         photo_warnings=[
             {"photo": str(path), **asdict(warning)}
+            for source in sources
             for path, warning in (source.warnings if isinstance(source, Source) else ())
         ],
+        people=_people_report(plan, faces, targets),
         watermark=None if marker.identifier is None else f"{marker.identifier:016x}",
         stages=stopwatch.stages,
         peak_memory_bytes=peak_memory_bytes(),

@@ -20,6 +20,7 @@ from swaptalk.errors import InputError
 from swaptalk.media.animation import check_animation_quality
 from swaptalk.media.output_format import output_format
 from swaptalk.media.video_writer import CODECS, available_codecs
+from swaptalk.pipeline.people import FACE_CHOICE, Person, parse_person, people_faults
 from swaptalk.pipeline.timeline import Extend, LengthPolicy
 
 #: Frames per second outside of these are typing errors rather than wishes.
@@ -63,7 +64,8 @@ class TargetOptions:
     target: Path = field(metadata=INPUT)
     """Video, photo or template: the scene, the head movement and the expression."""
     face: str | None = None
-    """Face to replace: largest (default), left, right, or a number from --list-faces."""
+    """Face to replace: largest (default), left, right, a number from --list-faces, or like:PHOTO
+    (who looks most like that photo)."""
     start: float = 0.0
     """Start at this time of the target video, in seconds."""
     end: float | None = None
@@ -190,6 +192,11 @@ class AudioOptions:
 class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
     """Options of a job. Without a source the face stays, without audio speech and mouth stay."""
 
+    person: tuple[str, ...] = ()
+    """One of several people, once for each: "face=2,source=photo.jpg,audio=words.wav"; also name,
+    source_face, strength and shape. Others stay as they are."""
+    turns: Path | None = field(default=None, metadata=INPUT)
+    """Who speaks when in --audio: a table (.csv) with the columns start, end, person."""
     order: Order = "swap-first"
     """Order of the two steps in latent space; sync-first is for comparisons."""
 
@@ -202,14 +209,56 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
         source: Any = self.source
         photos = (source,) if isinstance(source, (str, Path)) else tuple(source or ())
         object.__setattr__(self, "source", tuple(Path(photo) for photo in photos))
+        people: Any = self.person
+        object.__setattr__(
+            self, "person", (people,) if isinstance(people, str) else tuple(people or ())
+        )
         for name in ("quality", "fps", "resolution"):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else str(value))
 
     @property
+    def people(self) -> tuple[Person, ...]:
+        """The entries of ``person``.
+
+        Raises:
+            InputError: one is wrong.
+        """
+        return tuple(parse_person(entry) for entry in self.person)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether somebody gets new words."""
+        return self.audio is not None or any(one.audio is not None for one in self.people)
+
+    @property
     def replaced_region(self) -> Region:
         """The region after the default has been applied."""
         return self.region or ("face" if self.source else "mouth")
+
+    def _faults_of_people(self, people: tuple[Person, ...]) -> Iterator[InputError]:
+        if not people:
+            if self.turns is not None:
+                yield InputError("--turns without --person", remedy="give an entry for each person")
+            return
+        yield from people_faults(people, self.turns is not None)
+        for option, given in (
+            ("--face", self.face is not None),
+            ("--source", bool(self.source)),
+            ("--source-face", self.source_face is not None),
+        ):
+            if given:
+                yield InputError(
+                    f"{option} beside --person", remedy="put it into the entry of the person"
+                )
+        if (self.audio is None) != (self.turns is None):
+            one, other = ("--turns", "--audio") if self.audio is None else ("--audio", "--turns")
+            yield InputError(
+                f"{one} with --person, but no {other}",
+                remedy=f"give {other}, or each person an audio= of their own",
+            )
+        if self.order != "swap-first":
+            yield InputError(f"--order {self.order} for several people", remedy="leave out --order")
 
     def check_values(self, purpose: Purpose = "render") -> None:
         """Refuse values that are wrong whatever the inputs are.
@@ -222,7 +271,14 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
 
     def value_faults(self, purpose: Purpose = "render") -> Iterator[InputError]:
         """All values that no input could make right."""
-        if purpose in ("render", "frames") and not self.source and self.audio is None:
+        try:
+            people = self.people
+        except InputError as error:
+            yield error
+            return
+        yield from self._faults_of_people(people)
+        nothing = not self.source and self.audio is None and not people
+        if purpose in ("render", "frames") and nothing:
             yield InputError(
                 "nothing to do without a source face and without audio",
                 remedy="give --source or --audio",
@@ -234,15 +290,18 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
                 f"--end {self.end} is not after --start {self.start}", remedy="give a later --end"
             )
         for option, choice in (("--face", self.face), ("--source-face", self.source_face)):
-            if choice is not None and not re.fullmatch(r"largest|left|right|[0-9]{1,4}", choice):
-                yield InputError(
-                    f"{option} {choice} is unknown", remedy="give largest, left, right or a number"
-                )
+            if choice is None or re.fullmatch(r"largest|left|right|[0-9]{1,4}", choice):
+                continue
+            if option == "--face" and FACE_CHOICE.fullmatch(choice):
+                continue
+            yield InputError(
+                f"{option} {choice} is unknown", remedy="give largest, left, right or a number"
+            )
         if self.thumbnail is not None and self.output is None:
             yield InputError(
                 "--thumbnail without --output", remedy="give --output, or leave it out"
             )
-        if self.audio is None:
+        if not self.speaks:
             for option, given in (
                 ("--background", self.background != "none"),
                 ("--loudness", self.loudness is not None),

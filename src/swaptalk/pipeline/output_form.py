@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -151,9 +152,9 @@ def further_tracks_of(options: GenerateOptions, seconds: float) -> FurtherTracks
 
 
 def output_sound(
-    options: GenerateOptions, media: MediaInfo | None, audio: InputFile | None
+    options: GenerateOptions, media: MediaInfo | None, recordings: Sequence[InputFile]
 ) -> Sound | None:
-    """The sound of the output.
+    """The sound of the output: recordings that begin together, or else the scene's own.
 
     Raises:
         InputError: the scene's sound is asked for and there is none, or a recording is too quiet
@@ -161,7 +162,7 @@ def output_sound(
     """
     has_sound = media is not None and media.audio is not None
     scene = AudioSource(options.target, options.start, options.end, media) if has_sound else None
-    if audio is None:
+    if not recordings:
         return None if scene is None else AudioSource(options.target, options.start, media=media)
     if options.background != "none" and scene is None:
         raise InputError(
@@ -169,11 +170,11 @@ def output_sound(
             path=options.target,
             remedy="leave out --background, or give a video with sound",
         )
-    words = AudioSource(audio.path, media=audio.media)
-    if options.background == "none" and options.loudness is None:
-        return words
+    words = [AudioSource(file.path, media=file.media) for file in recordings]
+    if options.background == "none" and options.loudness is None and len(words) == 1:
+        return words[0]
     return SoundMix(
-        words_at([words], options.loudness),
+        words_at(words, options.loudness),
         None if options.background == "none" else scene,
         options.background_gain,
         options.duck_gain if options.background == "duck" else 0.0,

@@ -50,6 +50,15 @@ from swaptalk.pipeline.output_form import (
     subtitles_beside,
     subtitles_of,
 )
+from swaptalk.pipeline.people import Person, Turn
+from swaptalk.pipeline.people_plan import (
+    other_files,
+    other_paths,
+    people_options,
+    recordings_of,
+    turns_of,
+    with_all_people,
+)
 from swaptalk.pipeline.target import PHOTO_FPS, TargetFrames
 from swaptalk.pipeline.template.template import Template, template_of
 from swaptalk.pipeline.timeline import Playback, frame_count, output_seconds
@@ -97,6 +106,14 @@ class Plan:
     subtitles: InputFile | None = None
     captions: tuple[Cue, ...] = ()
     """Subtitles that are drawn into the picture."""
+    people: tuple[Plan, ...] = ()
+    """Of several people: the job of each, as if there were no other; none otherwise."""
+    entry: Person | None = None
+    """The entry that this is the job of."""
+    turns: tuple[Turn, ...] | None = None
+    """When the person of a shared recording speaks; None: always."""
+    others: tuple[InputFile, ...] = ()
+    """Input files besides those that are named above."""
     template: Template | None = None
     """Template of the target; the options then name the template's own target."""
     stored_swap: bool = False
@@ -112,8 +129,14 @@ class Plan:
     @property
     def inputs(self) -> tuple[InputFile, ...]:
         """Every file that decides what comes out; a template does not, it only saves work."""
-        files = (self.target, *self.sources, self.audio, self.subtitles)
-        return tuple(file for file in files if file is not None)
+        files = (self.target, *self.sources, self.audio, self.subtitles, *self.others)
+        return tuple(dict.fromkeys(file for file in files if file is not None))
+
+    @property
+    def recordings(self) -> tuple[InputFile, ...]:
+        """Every recording of words, each once."""
+        found = [self.audio, *(person.audio for person in self.people)]
+        return tuple(dict.fromkeys(file for file in found if file is not None))
 
     @property
     def keeps_alpha(self) -> bool:
@@ -173,6 +196,8 @@ def make_plan(
     if template is not None:
         options = template.applied(options)
     files = InputFiles() if files is None else files
+    asked, turns = options, turns_of(options)
+    options = with_all_people(options, files)
     target, sources = files[options.target], files.of(options.source)
     audio = None if options.audio is None else files[options.audio]
     if template is not None:
@@ -207,13 +232,20 @@ def make_plan(
         height=size[1],
         frames=_output_frames(options, None if photo else look.frames, samples, look.fps, notes),
         playback=Playback(look.frames, options.extend),
-        sound=output_sound(options, media, audio),
+        sound=output_sound(options, media, recordings_of(asked, files)),
         image=output is not None and output.suffix.lower() in IMAGE_SUFFIXES,
         transparent=look.transparent,
         view=view_size(options.crop, *size),
         subtitles=None if options.subtitles is None else files[options.subtitles],
+        others=other_files(asked, files),
         template=template,
     )
+    if turns and audio is not None and turns[-1].start * SAMPLE_RATE >= samples:
+        raise InputError(
+            f"a turn of {turns[-1].person} begins at {turns[-1].start:g} s, after the recording",
+            path=asked.turns,
+            remedy="time the turns from the beginning of --audio",
+        )
     if options.subtitles is not None or options.keep_tracks:
         plan = _with_tracks(plan, notes)
     if output is not None and not plan.image:
@@ -230,7 +262,27 @@ def make_plan(
     )
     if output is not None:
         _check_amount(plan, output)
-    return plan
+    return _with_people(plan, asked, turns, files)
+
+
+def _with_people(
+    plan: Plan, asked: GenerateOptions, turns: tuple[Turn, ...], files: InputFiles
+) -> Plan:
+    """The plan with the job of each person."""
+    people = []
+    for person, options in zip(asked.people, people_options(plan.options, asked), strict=True):
+        spoken = tuple(turn for turn in turns if turn.person == person.called)
+        people.append(
+            replace(
+                plan,
+                options=options,
+                sources=files.of(options.source),
+                audio=None if options.audio is None else files[options.audio],
+                entry=person,
+                turns=spoken if asked.turns is not None else None,
+            )
+        )
+    return replace(plan, people=tuple(people))
 
 
 @dataclass(frozen=True)
@@ -318,8 +370,9 @@ def _about_output(plan: Plan) -> Iterator[str]:
     if not plan.image and output is not None:
         yield from about_size(options, *plan.view)
         yield from about_form(plan.form, output, plan.sound is not None)
+    for recording in plan.recordings:
+        yield from about_words(recording.media, recording.path)
     if plan.audio is not None:
-        yield from about_words(plan.audio.media, plan.audio.path)
         yield from about_background(options, plan.playback.length / plan.fps, plan.seconds)
 
 
@@ -361,7 +414,8 @@ def _check_outputs(
     options: GenerateOptions, still: bool, template: Template | None, create_folders: bool
 ) -> None:
     inputs = [options.target, *options.source]
-    inputs += [path for path in (options.audio, options.subtitles) if path is not None]
+    more = (options.audio, options.subtitles, options.turns, *other_paths(options))
+    inputs += [path for path in more if path is not None]
     inputs += [] if template is None else [template.path]
     if options.output is not None:
         if still and options.output.suffix.lower() in VIDEO_SUFFIXES:

@@ -98,6 +98,8 @@ class Report:
     photo_warnings: list[dict[str, Any]]
     """Warnings about source photos: photo, code, message, remedy and region (left, top, right,
     bottom in pixels of the photo)."""
+    people: list[dict[str, Any]]
+    """Of several people, what became of each: person, entry, changed and passed_through."""
     stages: dict[str, float]
     """Working seconds of each stage; stages overlap."""
     peak_memory_bytes: int

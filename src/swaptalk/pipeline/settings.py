@@ -75,6 +75,8 @@ class JobSettings(LiveSettings, total=False):
     """Keywords of the other methods of `SwapTalk`; `GenerateOptions` explains them."""
 
     audio: _Path | None
+    person: str | Sequence[str]
+    turns: _Path | None
     subtitles: _Path | None
     subtitles_as: SubtitleKind
     keep_tracks: bool

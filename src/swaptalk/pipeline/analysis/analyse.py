@@ -28,6 +28,7 @@ from swaptalk.faces.editing.exposure import expose, exposure_gains
 from swaptalk.faces.geometry.align import Alignment, crop_face
 from swaptalk.pipeline.analysis.alignment_track import MESH_CONTEXT, write_alignment_track
 from swaptalk.pipeline.analysis.candidates import Candidates, CandidateWriter
+from swaptalk.pipeline.analysis.choice import Tracks, chosen_tracks, people_tracks
 from swaptalk.pipeline.analysis.face_log import (
     CANDIDATES,
     FACES,
@@ -53,7 +54,6 @@ from swaptalk.pipeline.analysis.result import (
 )
 from swaptalk.pipeline.job import ANALYSIS_RECORD
 from swaptalk.pipeline.networks import Networks
-from swaptalk.pipeline.options import DEFAULT_FACE
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.report import Stopwatch
@@ -91,10 +91,46 @@ def analyse(
         log_folder = Path(temporary)
         if plan.template is None:
             write_face_log(plan, analyser, log_folder, progress, stopwatch)
-            arrange(plan, networks, log_folder, folder, stopwatch)
+            arrange_all(plan, analyser, networks, log_folder, folder, stopwatch)
         else:
             with stopwatch.stage("template"), plan.template.unpacked(log_folder):
-                arrange(plan, networks, log_folder, folder, stopwatch)
+                arrange_all(plan, analyser, networks, log_folder, folder, stopwatch)
+
+
+def arrange_all(
+    plan: Plan,
+    analyser: FaceAnalyser,
+    networks: Networks,
+    log_folder: Path,
+    folder: Path,
+    stopwatch: Stopwatch,
+) -> None:
+    """From the log of all faces to the analysis of the chosen one, or of several people: each in a
+    folder of their own, `person_folder`.
+
+    Raises:
+        InputError: nobody whose face could be replaced is seen, or two people are the same.
+    """
+    log = FaceLogReader(log_folder, plan.playback.length)
+    if not plan.people:
+        tracks = chosen_tracks(plan, log, analyser)
+        arrange(plan, networks, log_folder, folder, stopwatch, tracks)
+        return
+    chosen = people_tracks(plan, log, analyser)
+    for number, (person, tracks) in enumerate(zip(plan.people, chosen, strict=True)):
+        own = person_folder(folder, number)
+        own.mkdir(exist_ok=True)
+        try:
+            arrange(person, networks, log_folder, own, stopwatch, tracks)
+        except InputError as error:
+            assert person.entry is not None
+            raise person.entry.error(error.problem, error.remedy) from error
+    write_atomically(folder / ANALYSIS_RECORD, json.dumps({"people": len(plan.people)}))
+
+
+def person_folder(folder: Path, number: int) -> Path:
+    """Folder of the analysis of one of several people, counted from 0."""
+    return folder / f"person-{number}"
 
 
 def write_face_log(
@@ -113,9 +149,14 @@ def write_face_log(
 
 
 def arrange(
-    plan: Plan, networks: Networks, log_folder: Path, folder: Path, stopwatch: Stopwatch
+    plan: Plan,
+    networks: Networks,
+    log_folder: Path,
+    folder: Path,
+    stopwatch: Stopwatch,
+    tracks: Tracks,
 ) -> None:
-    """From the log of all faces to the analysis of the chosen one, in ``folder``.
+    """From the log of all faces to the analysis of the chosen ``tracks``, in ``folder``.
 
     Codes that lie beside the log are used for the frames whose crop is still the same.
 
@@ -123,7 +164,6 @@ def arrange(
         InputError: nobody whose face could be replaced is seen.
     """
     log = FaceLogReader(log_folder, plan.playback.length)
-    tracks = log.selector().choose(plan.options.face or DEFAULT_FACE)
     state = write_alignment_track(log, tracks, folder)
     if not (state == 0).any():
         _refuse(plan, state, log.reasons)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -239,23 +239,100 @@ class FaceGenerator:
         """New faces (N, 256, 256, 3) for frames with a usable face, shown at ``times`` seconds of
         the recording.
         """
-        faces = self._faces(frames)
-        if self._motion is not None:
-            motion = np.stack([self._motion.at(time) for time in times])
-            reference = self._references[
-                [self.analysis.reference(frame.target) for frame in frames]
+        return faces_together(self.networks, [(self, frames, times)])[0]
+
+    def ready(self, frames: Sequence[Frame]) -> Latents:
+        """Faces (N, C, 16, 16) of frames, ready for the lip-sync or the decoder."""
+        return self._faces(frames)
+
+    def speech(
+        self, frames: Sequence[Frame], times: Sequence[float]
+    ) -> tuple[Latents, NDArray[np.float32]] | None:
+        """Reference faces (N, C, 16, 16) and motion (N, W, D) for the lip-sync of frames; None
+        where the mouth stays the target's.
+        """
+        if self._motion is None:
+            return None
+        motion = np.stack([self._motion.at(time) for time in times])
+        places = [self.analysis.reference(frame.target) for frame in frames]
+        return self._references[places], motion
+
+    def swapped_last(self, faces: Latents, frames: Sequence[Frame]) -> Latents:
+        """Swap faces that speak already, where the lip-sync comes first; else they are returned as
+        they are.
+        """
+        if not self._swap_last or self._swapper is None:
+            return faces
+        spoken = self.networks.decode(faces)
+        composites = [
+            self._swapper.compose(face, frame.target)
+            for face, frame in zip(spoken, frames, strict=True)
+        ]
+        return self._swapper.correct(composites)
+
+
+#: A person's faces: their generator, frames with a usable face, and the times in the recording.
+Part = tuple[FaceGenerator, Sequence[Frame], Sequence[float]]
+
+
+def faces_together(networks: Networks, parts: Sequence[Part]) -> list[NDArray[np.uint8]]:
+    """New faces (N, 256, 256, 3) of each person; lip-sync and decoder get all of them at once."""
+    faces = [generator.ready(frames) for generator, frames, _ in parts]
+    speech = [generator.speech(frames, times) for generator, frames, times in parts]
+    speaking = [place for place, one in enumerate(speech) if one is not None]
+    if speaking:
+        spoken = networks.lipsync(
+            np.concatenate([faces[place] for place in speaking]),
+            np.concatenate([one[0] for one in speech if one is not None]),
+            np.concatenate([one[1] for one in speech if one is not None]),
+        )
+        counts = [len(faces[place]) for place in speaking]
+        for place, own in zip(speaking, _parted(spoken, counts), strict=True):
+            faces[place] = own
+    faces = [
+        generator.swapped_last(own, frames)
+        for own, (generator, frames, _) in zip(faces, parts, strict=True)
+    ]
+    made = _parted(networks.decode(np.concatenate(faces)), [len(own) for own in faces])
+    return [
+        np.stack(
+            [
+                expose(face, 1 / generator.analysis.exposure(frame.target))
+                for face, frame in zip(own, frames, strict=True)
             ]
-            faces = self.networks.lipsync(faces, reference, motion)
-        if self._swap_last and self._swapper is not None:
-            spoken = self.networks.decode(faces)
-            composites = [
-                self._swapper.compose(face, frame.target)
-                for face, frame in zip(spoken, frames, strict=True)
-            ]
-            faces = self._swapper.correct(composites)
-        gains = [self.analysis.exposure(frame.target) for frame in frames]
-        made = self.networks.decode(faces)
-        return np.stack([expose(face, 1 / gain) for face, gain in zip(made, gains, strict=True)])
+        )
+        for own, (generator, frames, _) in zip(made, parts, strict=True)
+    ]
+
+
+def _parted(whole: NDArray[Any], counts: Sequence[int]) -> list[NDArray[Any]]:
+    return np.split(whole, np.cumsum(counts)[:-1])
+
+
+class PeopleFaces:
+    """Makes the faces of all people of a job; one, where there is no ``--person``."""
+
+    def __init__(self, networks: Networks, people: Sequence[FaceGenerator]) -> None:
+        self.networks, self.people = networks, tuple(people)
+
+    @property
+    def analyses(self) -> tuple[Analysis, ...]:
+        """The first pass of each person."""
+        return tuple(person.analysis for person in self.people)
+
+    @property
+    def analysis(self) -> Analysis:
+        """The first pass of the first person."""
+        return self.people[0].analysis
+
+    def changed(self, frame: int) -> bool:
+        """Whether somebody's face is replaced in a target frame."""
+        return any(analysis.usable(frame) for analysis in self.analyses)
+
+    def close(self) -> None:
+        """Release the files that are read from."""
+        for person in self.people:
+            person.close()
 
 
 def face_generator(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,14 @@ from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.captions import Captions
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.render.detail_track import DetailTrack
-from swaptalk.pipeline.render.face_generator import BATCH, FaceGenerator, Frame, batched
+from swaptalk.pipeline.render.face_generator import (
+    BATCH,
+    Frame,
+    Part,
+    PeopleFaces,
+    batched,
+    faces_together,
+)
 from swaptalk.pipeline.render.face_swapper import FaceSwapper
 from swaptalk.pipeline.render.smoothing import SmoothingStates
 from swaptalk.pipeline.render.thread_tuning import ThreadTuner
@@ -36,81 +44,132 @@ def decode_frames(plan: Plan, indices: Sequence[int]) -> Generator[Frame, None, 
 
 
 def compose_faces(
-    swapper: FaceSwapper, analysis: Analysis, frames: Iterable[Frame], stopwatch: Stopwatch
-) -> Generator[Frame, None, None]:
-    """Stage 2: the classical composites, each target frame's once."""
+    people: Sequence[tuple[FaceSwapper, Analysis] | None],
+    frames: Iterable[list[Frame]],
+    stopwatch: Stopwatch,
+) -> Generator[list[Frame], None, None]:
+    """Stage 2: the classical composites, each target frame's once, of the people who get one."""
     seen: set[int] = set()
-    with closing(analysis), closing(swapper):
-        for frame in frames:
-            if frame.target not in seen and analysis.usable(frame.target):
+    with ExitStack() as opened:
+        for own in people:
+            if own is not None:
+                opened.enter_context(closing(own[0]))
+                opened.enter_context(closing(own[1]))
+        for views in frames:
+            for own, frame in zip(people, views, strict=True):
+                if own is None or frame.target in seen or not own[1].usable(frame.target):
+                    continue
+                swapper, analysis = own
                 with stopwatch.stage("compose faces"):
                     crop = analysis.crop(frame.target, frame.picture)
                     frame.composite = swapper.compose(crop, frame.target)
-                seen.add(frame.target)
-            yield frame
+            seen.add(views[0].target)
+            yield views
 
 
 def generate_faces(
     plan: Plan,
-    faces: FaceGenerator,
-    frames: Iterable[Frame],
+    faces: PeopleFaces,
+    frames: Iterable[list[Frame]],
     stopwatch: Stopwatch,
-) -> Generator[Frame, None, None]:
+) -> Generator[list[Frame], None, None]:
     """Stage 3: the networks, a few frames at a time; frames without a usable face pass through."""
     tuner = ThreadTuner(faces.networks, plan.frames)
     for batch in batched(frames, BATCH):
-        usable = [frame for frame in batch if faces.analysis.usable(frame.target)]
-        if usable:
+        parts: list[Part] = []
+        for number, person in enumerate(faces.people):
+            own = [views[number] for views in batch]
+            usable = [frame for frame in own if person.analysis.usable(frame.target)]
+            if usable:
+                times = [float(frame.index / plan.fps) for frame in usable]
+                parts.append((person, usable, times))
+        if parts:
             begun = tuner.begin()
             with stopwatch.stage("networks"):
-                made = faces(usable, [float(frame.index / plan.fps) for frame in usable])
+                made = faces_together(faces.networks, parts)
             tuner.end(begun)
-            for frame, face in zip(usable, made, strict=True):
-                frame.face = face
+            for (_, usable_frames, _), new in zip(parts, made, strict=True):
+                for frame, face in zip(usable_frames, new, strict=True):
+                    frame.face = face
         yield from batch
+
+
+@dataclass
+class _Painter:
+    """Pastes the faces of one person."""
+
+    analysis: Analysis
+    detail: DetailTrack | None
+    compositor: Compositor
+    scene: int = -1
+
+    def begin(self, frame: Frame) -> None:
+        """Forget what was before, where the face was away or the scene is another one."""
+        scene = self.analysis.scene(frame.target)
+        if frame.face is None or scene != self.scene:
+            self.compositor.reset()
+            self.scene = scene
+
+    def __call__(self, picture: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
+        """Paste a frame's face into its picture."""
+        assert frame.face is not None
+        return self.compositor(
+            picture,
+            frame.face,
+            self.analysis.alignment(frame.target),
+            self.analysis.mesh(frame.target),
+            None if self.detail is None else self.detail.at(self.analysis, frame.target),
+        )
 
 
 def composite_frames(
     plan: Plan,
-    analysis: Analysis,
-    frames: Iterable[Frame],
+    faces: PeopleFaces,
+    frames: Iterable[list[Frame]],
     stopwatch: Stopwatch,
     states: SmoothingStates | None = None,
     first: int = 0,
-    detail: DetailTrack | None = None,
 ) -> Generator[NDArray[np.uint8], None, None]:
     """Stage 4: the new faces into the full pictures, from frame ``first`` on, as ``states`` left
-    off there, with the photo's ``detail``.
+    off there; smaller faces first, so that who is nearer covers who is behind.
     """
-    compositor = Compositor(plan.options.replaced_region, OcclusionNetwork())
-    scene = -1
+    occlusion = OcclusionNetwork()
+    jobs = plan.people or (plan,)
+    painters = [
+        _Painter(
+            person.analysis.reopened(),
+            person.detail,
+            Compositor(job.options.replaced_region, occlusion),
+        )
+        for person, job in zip(faces.people, jobs, strict=True)
+    ]
+    compositors = [painter.compositor for painter in painters]
     if states is not None and first:
-        states.restore(compositor, first)
-        scene = analysis.scene(plan.playback(first - 1))
-    with closing(analysis):
-        for frame in frames:
-            if frame.face is None or analysis.scene(frame.target) != scene:
-                compositor.reset()
-                scene = analysis.scene(frame.target)
-            if frame.face is None:
-                picture = frame.picture
-            else:
+        states.restore(compositors, first)
+        for painter in painters:
+            painter.scene = painter.analysis.scene(plan.playback(first - 1))
+    with ExitStack() as opened:
+        for painter in painters:
+            opened.enter_context(closing(painter.analysis))
+        for views in frames:
+            seen = []
+            for painter, frame in zip(painters, views, strict=True):
+                painter.begin(frame)
+                if frame.face is not None:
+                    nearness = -painter.analysis.alignment(frame.target).scale
+                    seen.append((nearness, painter, frame))
+            picture = views[0].picture
+            for _, painter, frame in sorted(seen, key=lambda one: one[0]):
                 with stopwatch.stage("composite"):
-                    picture = compositor(
-                        frame.picture,
-                        frame.face,
-                        analysis.alignment(frame.target),
-                        analysis.mesh(frame.target),
-                        None if detail is None else detail.at(analysis, frame.target),
-                    )
+                    picture = painter(picture, frame)
             if states is not None:
-                states.keep(compositor, frame.index)
+                states.keep(compositors, views[0].index)
             yield picture
 
 
 def generate_frames(
     plan: Plan,
-    faces: FaceGenerator,
+    faces: PeopleFaces,
     indices: Sequence[int],
     stopwatch: Stopwatch,
     mark: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
@@ -123,35 +182,37 @@ def generate_frames(
     stop early; errors of any stage are raised here.
     """
     first = indices[0] if states is not None and len(indices) else 0
-    view = View(plan, faces.analysis)
+    view = View(plan, faces.analyses)
     captions = None
     if plan.captions:
         captions = Captions(plan.captions, *plan.view, plan.options.label_font)
 
-    def decoded() -> Iterator[Frame]:
-        return stopwatch.iterate("decode video", decode_frames(plan, indices))
+    def decoded() -> Iterator[list[Frame]]:
+        for frame in stopwatch.iterate("decode video", decode_frames(plan, indices)):
+            yield [frame, *(replace(frame) for _ in faces.people[1:])]
 
     # Each stage ends the one before it, whatever happens: an error keeps the frames of its
     # traceback alive, and a thread that was still inside a network when the program ended would
     # bring it down.
-    def composed() -> Iterator[Frame]:
+    def composed() -> Iterator[list[Frame]]:
         with closing(background(decoded, QUEUE, "decode")) as pictures:
-            swapper = faces.composing()
-            if swapper is None:
+            swappers = [person.composing() for person in faces.people]
+            if not any(swappers):
                 yield from pictures
-            else:
-                analysis = faces.analysis.reopened()
-                yield from compose_faces(swapper, analysis, pictures, stopwatch)
+                return
+            people = [
+                None if swapper is None else (swapper, analysis.reopened())
+                for swapper, analysis in zip(swappers, faces.analyses, strict=True)
+            ]
+            yield from compose_faces(people, pictures, stopwatch)
 
-    def faced() -> Iterator[Frame]:
+    def faced() -> Iterator[list[Frame]]:
         with closing(background(composed, QUEUE, "compose")) as pictures:
             yield from generate_faces(plan, faces, pictures, stopwatch)
 
     def composited() -> Iterator[NDArray[np.uint8]]:
         with closing(background(faced, QUEUE, "networks")) as made:
-            pictures = composite_frames(
-                plan, faces.analysis.reopened(), made, stopwatch, states, first, faces.detail
-            )
+            pictures = composite_frames(plan, faces, made, stopwatch, states, first)
             for index, picture in zip(indices, pictures, strict=True):
                 shown = view(picture, plan.playback(index))
                 if captions is not None:

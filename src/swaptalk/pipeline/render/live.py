@@ -22,7 +22,7 @@ from swaptalk.media.mel import (
 from swaptalk.media.voice_activity import level, speech_weight
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
-from swaptalk.pipeline.render.face_generator import BATCH, FaceGenerator, Frame, batched
+from swaptalk.pipeline.render.face_generator import BATCH, Frame, PeopleFaces, batched
 from swaptalk.pipeline.render.generate import QUEUE, composite_frames, generate_faces
 from swaptalk.pipeline.report import Stopwatch
 from swaptalk.pipeline.timeline import frame_count, interpolate, motion_positions
@@ -124,7 +124,7 @@ class LiveSpeech:
 
 def live_frames(
     plan: Plan,
-    faces: FaceGenerator,
+    faces: PeopleFaces,
     speech: LiveSpeech,
     audio: Iterable[NDArray[np.floating]],
     stopwatch: Stopwatch,
@@ -137,34 +137,32 @@ def live_frames(
     many are taken together. Closing waits for the chunk that is being waited for.
     """
 
-    def spoken() -> Iterator[Frame]:
+    def spoken() -> Iterator[list[Frame]]:
         with closing(background(lambda: _endless(plan), QUEUE, "decode")) as decoded:
             yield from _spoken(plan, faces, speech, audio, decoded, stopwatch)
 
     with short_turns(), closing(background(spoken, LEAD, "networks")) as made:
-        yield from composite_frames(
-            plan, faces.analysis.reopened(), made, stopwatch, detail=faces.detail
-        )
+        yield from composite_frames(plan, faces, made, stopwatch)
 
 
-def _endless(plan: Plan) -> Iterator[Frame]:
+def _endless(plan: Plan) -> Iterator[list[Frame]]:
     """Yield the target back and forth, without end."""
     with plan.open_target() as target:
         for index, picture in enumerate(target.frames(plan.playback(index) for index in count())):
-            yield Frame(index, plan.playback(index), picture)
+            yield [Frame(index, plan.playback(index), picture)]
 
 
 def _spoken(
     plan: Plan,
-    faces: FaceGenerator,
+    faces: PeopleFaces,
     speech: LiveSpeech,
     audio: Iterable[NDArray[np.floating]],
-    decoded: Iterator[Frame],
+    decoded: Iterator[list[Frame]],
     stopwatch: Stopwatch,
-) -> Iterator[Frame]:
+) -> Iterator[list[Frame]]:
     ahead, made = Fraction(LOOK_AHEAD).limit_denominator(1000), 0
 
-    def until(wanted: int) -> Iterator[Frame]:
+    def until(wanted: int) -> Iterator[list[Frame]]:
         """The frames up to number ``wanted``; together where several are due, which costs less for
         each.
         """

@@ -204,7 +204,7 @@ class OutputMarker:
         options, plan = self._plan.options, self._plan
         roles: list[tuple[Role, InputFile]] = [("target", plan.target)]
         roles += [("source", photo) for photo in plan.sources]
-        roles += [("audio", plan.audio)] if plan.audio is not None else []
+        roles += [("audio", recording) for recording in plan.recordings]
         weights = {
             "swaptalk": self._weights,
             **{one.name: one.sha256 for one in catalogue.catalogue("run-time")},

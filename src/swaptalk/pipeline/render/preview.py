@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from swaptalk.errors import InputError
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.plan import Plan
-from swaptalk.pipeline.render.face_generator import FaceGenerator
+from swaptalk.pipeline.render.face_generator import PeopleFaces
 from swaptalk.pipeline.render.generate import generate_frames
 from swaptalk.pipeline.render.view import View
 from swaptalk.pipeline.report import Stopwatch
@@ -75,7 +76,13 @@ def preview_plan(plan: Plan) -> Plan:
     """The plan of the first seconds only."""
     frames = min(plan.frames, max(1, round(PREVIEW_SECONDS * plan.fps)))
     length = min(plan.playback.length, frames)
-    return replace(plan, frames=frames, playback=Playback(length, plan.playback.extend))
+    return _changed(plan, frames=frames, playback=Playback(length, plan.playback.extend))
+
+
+def _changed(plan: Plan, **changes: Any) -> Plan:
+    """The plan, and those of its people, with other values."""
+    people = tuple(replace(person, **changes) for person in plan.people)
+    return replace(plan, people=people, **changes)
 
 
 def preview_indices(plan: Plan) -> list[int]:
@@ -101,28 +108,27 @@ def moment_plan(plan: Plan, seconds: float) -> tuple[Plan, int]:
         )
     target = plan.playback(index)
     around = max(1, round(MOMENT_SECONDS / 2 * float(plan.fps)))
-    is_numbered = plan.options.face is not None and plan.options.face.isdecimal()
-    first = 0 if is_numbered else max(0, target - around)
+    named = [plan.options.face, *(person.options.face for person in plan.people)]
+    whole = any(face is not None and face.isdecimal() for face in named)
+    first = 0 if whole else max(0, target - around)
     length = min(plan.playback.length, target + around + 1) - first
     start, rate = plan.options.start, float(plan.fps)
     # A little before the first frame, so that rounding does not skip it.
-    options = plan.options
-    if plan.playback.length > 1:
-        options = replace(
-            options,
-            start=start if first == 0 else start + (first - 0.01) / rate,
-            end=start + (first + length) / rate,
-        )
-    return (
-        replace(
-            plan,
-            options=options,
-            playback=_Window(length, plan.playback.extend, plan.playback, first),
-            template=None,
-            stored_swap=False,
-        ),
-        index,
+    part = _changed(
+        plan,
+        playback=_Window(length, plan.playback.extend, plan.playback, first),
+        template=None,
+        stored_swap=False,
     )
+    if plan.playback.length > 1:
+        begin = start if first == 0 else start + (first - 0.01) / rate
+        end = start + (first + length) / rate
+
+        def cut(one: Plan) -> Plan:
+            return replace(one, options=replace(one.options, start=begin, end=end))
+
+        part = replace(cut(part), people=tuple(cut(person) for person in part.people))
+    return part, index
 
 
 def preview_part(plan: Plan, at: float | None) -> tuple[Plan, list[int]]:
@@ -143,12 +149,12 @@ def preview_part(plan: Plan, at: float | None) -> tuple[Plan, list[int]]:
 
 
 def preview_frames(
-    plan: Plan, indices: Sequence[int], faces: FaceGenerator, stopwatch: Stopwatch
+    plan: Plan, indices: Sequence[int], faces: PeopleFaces, stopwatch: Stopwatch
 ) -> list[PreviewFrame]:
     """Make the frames of a preview; the marks are up to the caller."""
     targets = [plan.playback(index) for index in indices]
     made = generate_frames(plan, faces, indices, stopwatch, lambda picture: picture)
-    view = View(plan, faces.analysis)
+    view = View(plan, faces.analyses)
     with closing(made) as results, plan.open_target() as target:
         boxes = [face_box(faces.analysis, one, view.corner(one), *plan.view) for one in targets]
         before = list(map(view, target.frames(targets), targets))

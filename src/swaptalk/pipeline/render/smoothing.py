@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ class SmoothingStates:
     def __init__(self, place: Callable[[int], Path], every: int) -> None:
         self._place, self._every = place, every
 
-    def restore(self, compositor: Compositor, first: int) -> None:
-        """Restore the state of a compositor before frame ``first``, the start of a chunk.
+    def restore(self, compositors: Sequence[Compositor], first: int) -> None:
+        """Restore the state of each person's compositor before frame ``first``, where a chunk
+        begins.
 
         Raises:
             SwapTalkError: the state was not kept.
@@ -35,16 +36,26 @@ class SmoothingStates:
         path = self._place(first // self._every - 1)
         try:
             with np.load(path, allow_pickle=False) as stored:
-                compositor.state = dict(stored)
+                for number, compositor in enumerate(compositors):
+                    own = f"{number}."
+                    compositor.state = {
+                        name.removeprefix(own): value
+                        for name, value in stored.items()
+                        if name.startswith(own)
+                    }
         except (OSError, ValueError) as error:
             remedy = "leave out --resume to start anew"
             raise SwapTalkError("is missing or damaged", path=path, remedy=remedy) from error
 
-    def keep(self, compositor: Compositor, frame: int) -> None:
-        """Store and sync the state after ``frame`` if a chunk ends with it."""
+    def keep(self, compositors: Sequence[Compositor], frame: int) -> None:
+        """Store and sync the states after ``frame`` if a chunk ends with it."""
         if (frame + 1) % self._every:
             return
         path = self._place(frame // self._every)
-        arrays: Any = compositor.state
+        arrays: Any = {
+            f"{number}.{name}": value
+            for number, compositor in enumerate(compositors)
+            for name, value in compositor.state.items()
+        }
         with replacing(path) as part, part.open("wb") as file:
             np.savez(file, **arrays)

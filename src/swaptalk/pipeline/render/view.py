@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,16 +25,16 @@ class View:
 
     Args:
         plan: the job; its ``view`` is the size that is cut out.
-        analysis: where the face is; frames without a usable face get what lies between their
-            neighbours.
+        analyses: where the faces are, of each person; the middle between them is followed. Frames
+            without a usable face get what lies between their neighbours.
     """
 
-    def __init__(self, plan: Plan, analysis: Analysis) -> None:
+    def __init__(self, plan: Plan, analyses: Sequence[Analysis]) -> None:
         self._size = plan.view
         self._corners: NDArray[np.intp] | None = None
         if plan.view != (plan.width, plan.height):
             room = np.array([plan.width - plan.view[0], plan.height - plan.view[1]])
-            path = camera_path(analysis, plan.view, float(plan.fps), (plan.width, plan.height))
+            path = camera_path(analyses, plan.view, float(plan.fps), (plan.width, plan.height))
             self._corners = np.clip(np.rint(path), 0, room).astype(np.intp)
 
     def corner(self, frame: int) -> tuple[int, int]:
@@ -51,14 +53,16 @@ class View:
 
 
 def camera_path(
-    analysis: Analysis, size: tuple[int, int], fps: float, whole: tuple[int, int]
+    analyses: Sequence[Analysis], size: tuple[int, int], fps: float, whole: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """Left upper corners (N, 2) of crops of ``size`` that follow the face, smooth within scenes."""
+    """Left upper corners (N, 2) of crops of ``size`` that follow faces, smooth within scenes."""
+    analysis = analyses[0]
     wanted = np.full((len(analysis), 2), np.nan)
+    middle = np.array([[CROP_SIZE / 2, CROP_SIZE / 2]], np.float32)
     for frame in range(len(analysis)):
-        if analysis.usable(frame):
-            middle = np.array([[CROP_SIZE / 2, CROP_SIZE / 2]], np.float32)
-            wanted[frame] = analysis.alignment(frame).to_image(middle)[0]
+        seen = [one.alignment(frame).to_image(middle)[0] for one in analyses if one.usable(frame)]
+        if seen:
+            wanted[frame] = np.mean(seen, axis=0)
     aim = np.array([size[0] / 2, size[1] * _FACE_HEIGHT])
     scenes = np.array([analysis.scene(frame) for frame in range(len(analysis))])
     path = np.empty_like(wanted)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from swaptalk.faces.detection.analyser import FaceAnalyser
-from swaptalk.pipeline.analysis.analyse import arrange, write_face_log
+from swaptalk.pipeline.analysis.analyse import arrange_all, write_face_log
 from swaptalk.pipeline.analysis.face_log import FACES, REFERENCES, FaceLogReader
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
@@ -65,7 +65,7 @@ def write_template(
         folder.mkdir()
         stopwatch = Stopwatch()
         write_face_log(plan, analyser, log_folder, progress, stopwatch)
-        arrange(plan, networks, log_folder, folder, stopwatch)
+        arrange_all(plan, analyser, networks, log_folder, folder, stopwatch)
         with (
             closing(face_generator(plan, networks, Analysis(folder), source)) as faces,
             closing(SwapStore(Path(temporary) / SWAPPED)) as swaps,

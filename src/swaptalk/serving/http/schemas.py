@@ -20,13 +20,13 @@ from swaptalk.serving.store.uploads import Upload, UploadKind
 
 #: Options of a job that the server decides, or that have a field of their own. Options that name
 #: files or addresses (``..._url``) are never offered either, whatever they are called.
-SERVER_OPTIONS = frozenset(("resume", "allow_long", "consent"))
+SERVER_OPTIONS = frozenset(("resume", "allow_long", "person", "consent"))
 #: Longest text option; the longest sensible one is a frame rate such as 30000/1001.
 _OPTION_LENGTH = 32
 UPLOAD_PATTERN = r"^[0-9a-f]{64}$"
 JOB_PATTERN = r"^[0-9a-f]{20}$"
 CONSENT_LENGTH = (10, 1900)
-MOST_PHOTOS = 8
+MOST_PHOTOS, MOST_PEOPLE = 8, 8
 #: Endings of the videos that can be asked for.
 OutputKind = Literal["mp4", "webm", "mov", "gif", "webp"]
 #: Longest title, reference and word of metadata.
@@ -123,6 +123,43 @@ _JOB_EXAMPLE: dict[str, Any] = {
 }
 
 
+class PersonRequest(BaseModel):
+    """One of several people of the scene, and what becomes of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    face: str | None = Field(
+        None,
+        pattern=r"^(largest|left|right|[0-9]{1,4})$",
+        description="Who: by side, size or the number of the inspection.",
+    )
+    like: str | None = Field(
+        None, pattern=UPLOAD_PATTERN, description="Upload: a photo of who is meant, instead."
+    )
+    source: list[str] = Field(
+        default_factory=list, max_length=MOST_PHOTOS, description="Uploads: photos to put there."
+    )
+    source_face: str | None = Field(None, pattern=r"^(largest|left|right|[0-9]{1,4})$")
+    audio: str | None = Field(
+        None, pattern=UPLOAD_PATTERN, description="Upload: the recording of their words."
+    )
+    strength: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    shape: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    name: str | None = Field(
+        None, pattern=r"^[^,=\"\x00-\x1f]{1,60}$", description="What `turns` call the person."
+    )
+
+
+class TurnRequest(BaseModel):
+    """When somebody speaks in the recording of several."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: float = Field(ge=0, allow_inf_nan=False, description="Seconds.")
+    end: float = Field(gt=0, allow_inf_nan=False, description="Seconds.")
+    person: str = Field(max_length=80, description="`name` or `face` of one of `people`.")
+
+
 class JobRequest(BaseModel):
     """A job to queue."""
 
@@ -141,6 +178,17 @@ class JobRequest(BaseModel):
     )
     audio: str | None = Field(
         None, pattern=UPLOAD_PATTERN, description="Upload: the recording of the words."
+    )
+    people: list[PersonRequest] = Field(
+        default_factory=list,
+        max_length=MOST_PEOPLE,
+        description="Several people, each with a photo, a recording or both, instead of `source` "
+        "and `audio`. Others stay as they are.",
+    )
+    turns: list[TurnRequest] = Field(
+        default_factory=list,
+        max_length=10_000,
+        description="Who speaks when in `audio`, where the people share one recording.",
     )
     format: OutputKind = Field(
         "mp4", description="Kind of video file; a photo without words becomes a PNG."
@@ -206,6 +254,8 @@ class RequestView(BaseModel):
     audio: str | None = None
     options: dict[str, Any] = Field(default={}, description="Those that were given.")
     still: bool = Field(False, description="The result is a picture.")
+    people: list[dict[str, Any]] = []
+    turns: list[dict[str, Any]] = []
     format: OutputKind = "mp4"
     subtitles: str | None = None
     at: float | None = None

@@ -20,6 +20,7 @@ from swaptalk.pipeline.job import OtherJobError, job_path
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
+from swaptalk.serving.people import person_entries, turn_table
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store.claims import Claims
 from swaptalk.serving.store.job import Job, Kind
@@ -40,7 +41,7 @@ PICTURE, PREVIEW, VIDEO, STILL, REPORT, POSTER = (
     "report.json",
     "poster.jpg",
 )
-SUBTITLES = "words.srt"
+SUBTITLES, TURNS = "words.srt", "turns.csv"
 TEMPLATE = f"scene{TEMPLATE_SUFFIX}"
 
 
@@ -108,9 +109,16 @@ class Tasks:
     def inputs(self, job: Job) -> dict[Path, tuple[str, str]]:
         """Field and user's name of every input file of a job that is still there, by path."""
         found = {}
-        for field in ("upload", "target", "source", "audio"):
-            value = job.request.get(field) or []
-            for upload in [value] if isinstance(value, str) else value:
+        asked = [
+            (field, job.request.get(field)) for field in ("upload", "target", "source", "audio")
+        ]
+        asked += [
+            ("people", person.get(name))
+            for person in job.request.get("people", [])
+            for name in ("like", "source", "audio")
+        ]
+        for field, value in asked:
+            for upload in [value] if isinstance(value, str) else value or []:
                 try:
                     found[self._uploads.path(upload)] = (
                         field,
@@ -127,6 +135,7 @@ class Tasks:
             "target": self._target(job),
             "source": tuple(self._uploads.path(upload) for upload in request["source"]),
             "audio": None if request["audio"] is None else self._uploads.path(request["audio"]),
+            "person": person_entries(request.get("people", []), self._uploads.path),
             "certificate": self._settings.certificate,
             "key": self._settings.key,
         }
@@ -185,7 +194,7 @@ class Tasks:
         space = Workspace(self._jobs, job.id)
         folder = space.begin(job.token, VIDEO)
         at = job.request.get("at")
-        options = self._options(job, preview=folder / PREVIEW, **_subtitles(job, folder))
+        options = self._options(job, preview=folder / PREVIEW, **_texts(job, folder))
         frames, length = self._maker_here(attempt).preview(options, at)
         told = [write_frame(job.id, index, frame, folder) for index, frame in enumerate(frames)]
         names = [path.name for path in folder.glob("*.jpg")] + [PREVIEW]
@@ -217,7 +226,7 @@ class Tasks:
                 stats=folder / REPORT,
                 resume=True,
                 allow_long=True,
-                **_subtitles(job, folder),
+                **_texts(job, folder),
             )
             self._check_length(options)
             try:
@@ -256,14 +265,17 @@ class Tasks:
         return {**said, "file": output.name, "bytes": output.stat().st_size, "poster": poster}
 
 
-def _subtitles(job: Job, folder: Path) -> dict[str, Path]:
-    """The option with a job's subtitles, as a file in its folder."""
-    text = job.request.get("subtitles")
-    if text is None:
-        return {}
-    path = folder / SUBTITLES
-    path.write_text(text, encoding="utf-8")
-    return {"subtitles": path}
+def _texts(job: Job, folder: Path) -> dict[str, Path]:
+    """The options with a job's subtitles and turns, as files in its folder."""
+    found, turns = {}, job.request.get("turns")
+    for option, name, text in (
+        ("subtitles", SUBTITLES, job.request.get("subtitles")),
+        ("turns", TURNS, turn_table(turns) if turns else None),
+    ):
+        if text is not None:
+            found[option] = folder / name
+            found[option].write_text(text, encoding="utf-8")
+    return found
 
 
 def _view(view: View) -> dict[str, Any]:

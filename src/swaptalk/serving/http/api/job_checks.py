@@ -9,6 +9,7 @@ from swaptalk.errors import InputError
 from swaptalk.media.output_format import output_format
 from swaptalk.media.subtitles import parse_subtitles
 from swaptalk.pipeline.options import GenerateOptions, output_size, view_size
+from swaptalk.pipeline.people import LIKE
 from swaptalk.provenance.label import VisibleLabel
 from swaptalk.provenance.policy import load_policy
 from swaptalk.serving.http.api.uploads import find_upload
@@ -16,6 +17,7 @@ from swaptalk.serving.http.context import Context
 from swaptalk.serving.http.problems import invalid
 from swaptalk.serving.http.results import InspectResult
 from swaptalk.serving.http.schemas import JobRequest
+from swaptalk.serving.people import person_entries
 from swaptalk.serving.store.uploads import Upload
 from swaptalk.serving.user_messages import field_of, sentence
 
@@ -43,11 +45,29 @@ def find_inputs(body: JobRequest, owner: str, server: Context) -> list[tuple[str
             )
         found.append(("source", upload))
     if body.audio is not None:
-        audio = find_upload(server, owner, body.audio, "audio")
-        if audio.kind == "photo" or not audio.media.get("sound"):
-            raise invalid("audio", "There is no sound in this file.")
-        found.append(("audio", audio))
+        found.append(("audio", _recording(server, owner, body.audio, "audio")))
+    for number, person in enumerate(body.people):
+        place = f"people.{number}"
+        if (person.face is None) == (person.like is None):
+            raise invalid(
+                f"{place}.face", "It must say whose face.", remedy="Give either face or like."
+            )
+        for name, asked in (("like", person.like), *(("source", one) for one in person.source)):
+            if asked is not None:
+                photo = find_upload(server, owner, asked, f"{place}.{name}")
+                if photo.kind != "photo":
+                    raise invalid(f"{place}.{name}", "This must be a photo.")
+                found.append(("person", photo))
+        if person.audio is not None:
+            found.append(("person", _recording(server, owner, person.audio, f"{place}.audio")))
     return found
+
+
+def _recording(server: Context, owner: str, upload: str, field: str) -> Upload:
+    audio = find_upload(server, owner, upload, field)
+    if audio.kind == "photo" or not audio.media.get("sound"):
+        raise invalid(field, "There is no sound in this file.")
+    return audio
 
 
 def check_job(
@@ -82,12 +102,20 @@ def _check_options(
     body: JobRequest, options: dict[str, Any], target: Upload, server: Context
 ) -> None:
     audio = None if body.audio is None else Path("audio")
+    if str(options.get("face", "")).startswith(LIKE):
+        raise invalid(
+            "options.face", "A photo is no option.", remedy="Send it as `like` of one of `people`."
+        )
+    people = [person.model_dump() for person in body.people]
+    entries = person_entries(people, Path)
     try:
         chosen = GenerateOptions(
             target=Path("target"),
             source=tuple(Path("source") for _ in body.source),
             audio=audio,
             output=Path(f"output.{body.format}"),
+            person=entries,
+            turns=Path("turns") if body.turns else None,
             **options,
         )
         chosen.check_values()
@@ -101,6 +129,14 @@ def _check_options(
             raise InputError("--label is missing, which this server demands", remedy="set it")
     except InputError as error:
         name = field_of(error.problem) or field_of(error.remedy)
+        for number, entry in enumerate(entries):
+            if f'"{entry}"' in error.problem:
+                problem = error.problem.partition(f'"{entry}": ')[2]
+                raise invalid(f"people.{number}", sentence(problem)) from None
+        if name in ("turns", "person"):
+            raise invalid(
+                "turns" if body.turns else "people", sentence(error.problem.replace("--", ""))
+            ) from None
         if name in ("source", "audio"):
             raise invalid(
                 name, "Give a person (source) or words (audio): without both nothing would change."
@@ -173,7 +209,7 @@ def _check_people(
     """People that are not there, as far as the uploads have been looked at."""
     position = -1
     for field, upload in uploads:
-        if field == "audio":
+        if field in ("audio", "person"):
             continue
         position += field == "source"
         found = _inspected(server, upload)

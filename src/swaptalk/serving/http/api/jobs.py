@@ -95,7 +95,11 @@ def create_job(
         "source": body.source,
         "audio": body.audio,
         "options": options,
-        "still": uploads[0][1].kind == "photo" and body.audio is None,
+        "people": [person.model_dump(exclude_none=True) for person in body.people],
+        "turns": [turn.model_dump() for turn in body.turns],
+        "still": uploads[0][1].kind == "photo"
+        and body.audio is None
+        and not any(person.audio for person in body.people),
         "format": body.format,
         "subtitles": body.subtitles,
         **({} if body.at is None else {"at": body.at}),

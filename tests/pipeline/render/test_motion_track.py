@@ -10,6 +10,7 @@ from swaptalk.pipeline.render.motion_track import (
     BLOCK_SECONDS,
     CONTEXT_SECONDS,
     MotionTrack,
+    turn_weight,
     write_motion,
 )
 from swaptalk.storage.rows import Rows
@@ -44,3 +45,19 @@ def test_silence_is_silent_motion(networks, make_wav, voice, tmp_path: Path) -> 
     assert track.at(0.5).min() > 0
     assert track.at(99.0).shape == (5, 1)  # beyond the end: held
     track.close()
+
+
+def test_a_listener_rests_exactly_and_a_recording_that_ended_is_silence(
+    networks, make_wav, voice, tmp_path: Path
+) -> None:
+    networks.silent_motion = np.full(1, -3.0, np.float32)
+    write_motion(networks, InputFile(make_wav(samples=voice(2.0))), tmp_path)
+    track = MotionTrack(tmp_path, networks, [(1.0, 1.6)], rests=True)
+    for listening in (0.2, 0.7, 1.84):
+        assert track.at(listening) == pytest.approx(np.full((5, 1), -3.0))
+    assert track.at(1.3).min() > 0
+    track.close()
+    whole = MotionTrack(tmp_path, networks, rests=True)
+    assert whole.at(3.0) == pytest.approx(np.full((5, 1), -3.0)) and whole.at(1.0).min() > 0
+    assert turn_weight([(0.4, 0.8)], 30)[[0, 5, 15, 25]].tolist() == [0, 0, 1, 0]
+    whole.close()

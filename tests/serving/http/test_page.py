@@ -8,9 +8,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+from swaptalk.media.image import read_image
 from swaptalk.media.probe import probe
+from swaptalk.media.video_writer import VideoWriter
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
@@ -236,6 +240,35 @@ def test_scene_photos_and_what_was_sent_before(
     page.locator("#source .earlier summary").click()
     page.locator("#source .earlier").get_by_role("button", name=photo.name).first.click()
     expect(page.locator("#source .row")).to_contain_text(photo.name)
+
+
+def test_two_people_of_one_scene(
+    page, server, photo: Path, other_photo: Path, tmp_path: Path, make_wav
+) -> None:
+    heads = [read_image(photo)[0:420, 40:460], read_image(other_photo)[0:260, 90:350]]
+    both = np.concatenate([cv2.resize(head, (192, 192)) for head in heads], axis=1)
+    with VideoWriter(tmp_path / "couple.mp4", 384, 192, 25, quality=10) as writer:
+        for _ in range(6):
+            writer.write(np.ascontiguousarray(both, np.uint8))
+    give(page, "target", tmp_path / "couple.mp4")
+    chosen(page, "target")
+    expect(page.locator("#people")).to_be_visible()
+    page.locator('#target .people input[value="1"]').check(force=True)
+    give(page, "source", other_photo)
+    chosen(page, "source")
+    page.locator("label:has(input[name=way][value=keep])").click()
+    page.locator("#another").click()
+    expect(page.locator("#people li")).to_have_count(1)
+    give(page, "source", photo)
+    chosen(page, "source")
+    expect(page.locator("#missing")).to_contain_text("has an entry already")
+    page.locator('#target .people input[value="2"]').check(force=True)
+    page.locator("#consent").fill(server.consent)
+    page.locator("#render").click()
+    expect(page.locator("#view-result .button.main")).to_be_visible(timeout=PATIENCE)
+    (job,) = server.client.get("/api/v1/jobs").json()["jobs"]
+    assert [one["face"] for one in job["request"]["people"]] == ["1", "2"]
+    assert job["result"]["changed"] == 6
 
 
 def test_people_to_choose_from(page, photo: Path, other_photo: Path, tmp_path: Path) -> None:

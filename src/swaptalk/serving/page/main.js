@@ -6,6 +6,7 @@ import { byId, complain, settle, show } from "./dom.js";
 import { changes } from "./events.js";
 import { Input } from "./inputs.js";
 import { JobList, runs } from "./jobs.js";
+import { People } from "./people.js";
 import { setUpRecorder } from "./recorder.js";
 import { Stage } from "./stage.js";
 import { Typed } from "./typed.js";
@@ -27,6 +28,7 @@ const choices = new Choices(() => { settle(byId("more-choices").querySelector(".
 const list = new JobList({ open: (job) => stage.open(job), again, retry, failed: (problem) => complain(byId("jobs-problem"), problem), title: titleOf });
 const stage = new Stage({ source, target }, { moment, again, failed: refused, title: titleOf });
 const typed = new Typed(audio);
+const people = new People({ source, target, audio }, { keepsFace: () => keepsFace(), keepsWords: () => keepsWords(), changed: () => changed() });
 
 const way = () => document.querySelector("input[name=way]:checked").value;
 const keepsFace = () => byId("keep-face").checked;
@@ -35,6 +37,8 @@ const consent = () => byId("consent").value.trim();
 
 /** What still has to be given: in words, and the control that takes it; null when all is there. */
 function missing(forRender) {
+  if (people.isTwice) return ["This person of the scene has an entry already: pick another one.", target.file];
+  if (people.entries.length && !people.current) return target.id ? consentMissing(forRender) : ["Still needed: a scene.", target.file];
   if (keepsFace() && keepsWords()) return ["Choose a new person or new words: otherwise nothing would change.", byId("keep-face")];
   const wanted = [];
   if (!keepsFace() && !source.id) wanted.push(["a photo", source.file]);
@@ -42,20 +46,26 @@ function missing(forRender) {
   if (!keepsWords() && !audio.id) wanted.push(["the words", way() === "record" ? byId("record") : way() === "type" ? byId("text") : audio.file]);
   if (wanted.length) return [`Still needed: ${wanted.map(([name]) => name).join(", ")}.`, wanted[0][1]];
   for (const input of keepsFace() ? [target] : [source, target]) if (input.isUnusable) return [`${input.title}: another file is needed, see there.`, input.file];
-  if (forRender && [...consent()].length < LEAST_CONSENT) return ["Say who agreed to this video.", byId("consent")];
-  return null;
+  return consentMissing(forRender);
+}
+
+function consentMissing(forRender) {
+  return forRender && [...consent()].length < LEAST_CONSENT ? ["Say who agreed to this video.", byId("consent")] : null;
 }
 
 function options() {
   const { format: _, subtitles: __, ...chosen } = choices.values;
+  if (people.entries.length) return chosen;
   if (target.person) chosen.face = target.person;
   if (!keepsFace() && source.person) chosen.source_face = source.person;
   return chosen;
 }
 
 function request(kind) {
+  const one = { source: keepsFace() ? [] : source.ids, audio: keepsWords() ? null : audio.id };
+  const who = people.entries.length ? { people: people.asked } : one;
   return {
-    kind, target: target.id, source: keepsFace() ? [] : source.ids, audio: keepsWords() ? null : audio.id,
+    kind, target: target.id, ...who,
     format: choices.values.format ?? "mp4", subtitles: choices.values.subtitles ?? null, options: options(), consent: kind === "render" ? consent() : null, title: kind === "render" ? titleFrom(names()) : null,
   };
 }
@@ -87,11 +97,12 @@ function changed() {
     hint = `The words last ${duration(words)}, the scene ${duration(scene)}: it will play back and forth.`;
   }
   byId("missing").textContent = hint;
+  people.draw();
   source.card.classList.toggle("off", keepsFace());
   const entries = (input) => input.entries.map((entry) => ({ id: entry.upload.id, name: entry.name }));
   sessionStorage.setItem(STORED, JSON.stringify({
     source: entries(source), target: entries(target), audio: entries(audio), picked: { source: source.picked, target: target.picked },
-    keepsFace: keepsFace(), way: way(), consent: byId("consent").value, text: byId("text").value, voice: byId("voice").value, choices: choices.values,
+    keepsFace: keepsFace(), way: way(), consent: byId("consent").value, text: byId("text").value, voice: byId("voice").value, choices: choices.values, people: people.entries,
   }));
 }
 
@@ -104,6 +115,7 @@ async function restore() {
   const chosen = document.querySelector(`input[name=way][value="${stored.way ?? "file"}"]`);
   if (!chosen.parentElement.hidden) chosen.checked = true;
   choices.values = stored.choices ?? {};
+  people.restore(stored.people ?? []);
   byId("more-choices").open = Object.keys(choices.values).length > 0;
   for (const input of [audio, source, target]) await input.restore(stored[input.name] ?? [], stored.picked?.[input.name] ?? null);
   typed.terms();
@@ -134,6 +146,7 @@ function placeOf(field) {
   if (first === "source" || second === "source_face") return [source.problem, source.file];
   if (first === "target" || second === "face") return [target.problem, target.file];
   if (first === "audio") return [audio.problem, audio.file];
+  if (first === "people" || first === "turns") return [byId("people").querySelector(".problem"), byId("another")];
   if (first === "consent") return [byId("consent-card").querySelector(".problem"), byId("consent")];
   return [byId("form-problem"), null];
 }
@@ -178,10 +191,11 @@ function moment(seconds) { submit("preview", { at: seconds }); }
 
 /** Another photo or other words in the scene of an earlier job. */
 async function again(job) {
-  const { target: scene, source: people, options: { face = null, source_face: _, ...rest }, names: known } = job.request;
+  const { target: scene, source: photos, options: { face = null, source_face: _, ...rest }, names: known } = job.request;
   await target.restore([{ id: scene, name: known?.target }], Number(face) || null);
-  if (people.length && people.join() !== source.ids.join()) await source.restore(people.map((id, index) => ({ id, name: known?.source?.[index] })));
-  byId("keep-face").checked = !people.length;
+  if (photos.length && photos.join() !== source.ids.join()) await source.restore(photos.map((id, index) => ({ id, name: known?.source?.[index] })));
+  people.restore(job.request.people ?? []);
+  byId("keep-face").checked = !photos.length && !people.entries.length;
   const { format, subtitles } = job.request;
   choices.values = { ...rest, ...(format === "mp4" ? {} : { format }), ...(subtitles ? { subtitles } : {}) };
   audio.clear();

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, r
 from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
 from swaptalk.pipeline.inputs import InputFiles
 from swaptalk.pipeline.job import JobFolder
+from swaptalk.pipeline.job_report import job_report
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import Device, EngineOptions, GenerateOptions, Purpose
 from swaptalk.pipeline.output_form import copy_subtitles
@@ -51,7 +51,7 @@ from swaptalk.pipeline.render.write import (
     with_alpha,
     write_chunks,
 )
-from swaptalk.pipeline.report import Report, Stopwatch, peak_memory_bytes
+from swaptalk.pipeline.report import Report, Stopwatch
 from swaptalk.pipeline.settings import JobSettings, LiveSettings, TemplateSettings, job_options
 from swaptalk.pipeline.template.build import write_template
 from swaptalk.pipeline.template.file import TEMPLATE_SUFFIX
@@ -449,7 +449,7 @@ class SwapTalk:
                     best = thumbnail_index(plan, faces.analysis)
                     frame = finished_frame(plan, job, best)
                     marker.write_image(plan.options.thumbnail, frame, marked=True)
-                report = _report(plan, output, faces, sources, done, stopwatch, marker)
+                report = job_report(plan, output, faces, sources, done, stopwatch, marker)
             job.finished()
         if plan.options.stats is not None:
             write_atomically(plan.options.stats, report.to_json())
@@ -501,61 +501,3 @@ def _alpha(plan: Plan, view: View) -> NDArray[np.uint8] | None:
         return None
     with plan.open_target() as target:
         return None if target.alpha is None else view(target.alpha, 0)
-
-
-def _people_report(plan: Plan, faces: PeopleFaces, targets: Sequence[int]) -> list[dict[str, Any]]:
-    """What became of each of several people."""
-    told = []
-    for person, analysis in zip(plan.people, faces.analyses, strict=False):
-        assert person.entry is not None
-        reasons = Counter(analysis.reason(target) for target in targets)
-        changed = reasons.pop("", 0)
-        told.append(
-            {
-                "person": person.entry.called,
-                "entry": person.entry.entry,
-                "changed": changed,
-                "passed_through": dict(reasons.most_common()),
-            }
-        )
-    return told
-
-
-def _report(
-    plan: Plan,
-    output: Path,
-    faces: PeopleFaces,
-    sources: Sequence[AnySource | None],
-    done: int,
-    stopwatch: Stopwatch,
-    marker: OutputMarker,
-) -> Report:
-    targets = [plan.playback(index) for index in range(plan.frames)]
-    passed = Counter(
-        "" if faces.changed(target) else faces.analysis.reason(target) for target in targets
-    )
-    changed = passed.pop("", 0)
-    seconds = stopwatch.total
-    return Report(
-        output=str(output),
-        frames=plan.frames,
-        duration=float(plan.seconds),
-        frame_rate=str(plan.fps),
-        width=plan.view[0],
-        height=plan.view[1],
-        changed=changed,
-        passed_through=dict(passed.most_common()),
-        resumed_frames=done,
-        seconds=round(seconds, 3),
-        fps=round((plan.frames - done) / seconds, 2),
-        notes=plan.notes,
-        photo_warnings=[
-            {"photo": str(path), **asdict(warning)}
-            for source in sources
-            for path, warning in (source.warnings if isinstance(source, Source) else ())
-        ],
-        people=_people_report(plan, faces, targets),
-        watermark=None if marker.identifier is None else f"{marker.identifier:016x}",
-        stages=stopwatch.stages,
-        peak_memory_bytes=peak_memory_bytes(),
-    )

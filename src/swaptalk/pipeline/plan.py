@@ -12,14 +12,13 @@ from swaptalk.errors import InputError, SwapTalkError
 from swaptalk.media.mel import SAMPLE_RATE
 from swaptalk.media.mux import Sound
 from swaptalk.media.output_format import OutputFormat, output_format
-from swaptalk.media.probe import MediaInfo, count_frames
-from swaptalk.media.subtitles import SUBTITLE_SUFFIXES, Cue, SubtitleTrack
+from swaptalk.media.probe import MediaInfo
+from swaptalk.media.subtitles import Cue, SubtitleTrack
 from swaptalk.pipeline.captions import Captions
 from swaptalk.pipeline.checks import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     check_disk,
-    check_distinct,
     check_output,
     video_bytes,
 )
@@ -39,7 +38,6 @@ from swaptalk.pipeline.options import (
     GenerateOptions,
     Purpose,
     output_size,
-    parse_fps,
     view_size,
 )
 from swaptalk.pipeline.output_form import (
@@ -47,19 +45,18 @@ from swaptalk.pipeline.output_form import (
     check_form,
     further_tracks_of,
     output_sound,
-    subtitles_beside,
     subtitles_of,
 )
 from swaptalk.pipeline.people import Person, Turn
 from swaptalk.pipeline.people_plan import (
     other_files,
-    other_paths,
     people_options,
     recordings_of,
     turns_of,
     with_all_people,
 )
-from swaptalk.pipeline.target import PHOTO_FPS, TargetFrames
+from swaptalk.pipeline.plan_checks import check_outputs, check_photo, check_video, target_shape
+from swaptalk.pipeline.target import TargetFrames
 from swaptalk.pipeline.template.template import Template, template_of
 from swaptalk.pipeline.timeline import Playback, frame_count, output_seconds
 
@@ -203,38 +200,34 @@ def make_plan(
     if template is not None:
         target.sha256 = template.header.target.sha256  # has just been verified
     output, photo = options.output, target.is_photo
-    _check_outputs(options, photo and audio is None, template, create_folders)
-    media = None if photo else _check_whole(options, target)
+    check_outputs(options, photo and audio is None, template, create_folders)
+    media = None if photo else check_video(options, target)
     notes: list[str] = []
     if media is not None:
         notes += about_target(media, options, asked_fps is not None)
         options = _raised(options, media, purpose, notes)
-    look = _look(target, options)
-    size = output_size(options.resolution, look.width, look.height)
+    shape = target_shape(target, options)
+    size = output_size(options.resolution, shape.width, shape.height)
     if template is not None:
-        own = look.width, look.height
-        template.check_frames(asked_resolution, own, look.frames, look.fps)
-    notes += about_colour(look.photo_colour, target.path)
-    if photo and (options.start or options.end is not None):
-        raise InputError(
-            "a photo has no --start or --end", path=target.path, remedy="leave them out"
-        )
+        own = shape.width, shape.height
+        template.check_frames(asked_resolution, own, shape.frames, shape.fps)
+    notes += about_colour(shape.photo_colour, target.path)
     for source in sources:
-        _check_photo(source)
+        check_photo(source)
     samples = 0 if audio is None else audio.samples
     plan = Plan(
         options=options,
         target=target,
         sources=sources,
         audio=audio,
-        fps=look.fps,
+        fps=shape.fps,
         width=size[0],
         height=size[1],
-        frames=_output_frames(options, None if photo else look.frames, samples, look.fps, notes),
-        playback=Playback(look.frames, options.extend),
+        frames=_output_frames(options, None if photo else shape.frames, samples, shape.fps, notes),
+        playback=Playback(shape.frames, options.extend),
         sound=output_sound(options, media, recordings_of(asked, files)),
         image=output is not None and output.suffix.lower() in IMAGE_SUFFIXES,
-        transparent=look.transparent,
+        transparent=shape.transparent,
         view=view_size(options.crop, *size),
         subtitles=None if options.subtitles is None else files[options.subtitles],
         others=other_files(asked, files),
@@ -246,6 +239,14 @@ def make_plan(
             path=asked.turns,
             remedy="time the turns from the beginning of --audio",
         )
+    return _with_people(_with_output(plan, notes), asked, turns, files)
+
+
+def _with_output(plan: Plan, notes: list[str]) -> Plan:
+    """The plan with its tracks, notes and the target frames that are needed, once the output has
+    been checked against what it is to hold.
+    """
+    options, output = plan.options, plan.options.output
     if options.subtitles is not None or options.keep_tracks:
         plan = _with_tracks(plan, notes)
     if output is not None and not plan.image:
@@ -257,12 +258,12 @@ def make_plan(
     notes += _about_output(plan)
     plan = replace(
         plan,
-        playback=Playback(min(look.frames, plan.frames), options.extend),
+        playback=Playback(min(plan.playback.length, plan.frames), options.extend),
         notes=tuple(dict.fromkeys(notes)),
     )
     if output is not None:
         _check_amount(plan, output)
-    return _with_people(plan, asked, turns, files)
+    return plan
 
 
 def _with_people(
@@ -283,35 +284,6 @@ def _with_people(
             )
         )
     return replace(plan, people=tuple(people))
-
-
-@dataclass(frozen=True)
-class _Look:
-    """The target's pictures: size, rate and number of them, and what is special about a photo."""
-
-    width: int
-    height: int
-    fps: Fraction
-    frames: int
-    transparent: bool = False
-    photo_colour: str | None = None
-
-
-def _look(target: InputFile, options: GenerateOptions) -> _Look:
-    """Raises InputError if there is nothing between ``--start`` and ``--end``, or a photo cannot be
-    decoded.
-    """
-    asked = parse_fps(options.fps)
-    if target.is_photo:
-        still = target.still()
-        height, width = still.picture.shape[:2]
-        return _Look(width, height, asked or PHOTO_FPS, 1, still.alpha is not None, still.colour)
-    video = target.media.video
-    assert video is not None  # checked
-    fps = asked or video.average_fps
-    end = None if options.end is None else Fraction(options.end)
-    frames = count_frames(target.media, fps, Fraction(options.start), end)
-    return _Look(video.width, video.height, fps, frames, video.transparent)
 
 
 def _with_tracks(plan: Plan, notes: list[str]) -> Plan:
@@ -393,8 +365,8 @@ def plan_faults(
     else:
         return []
     target = files[options.target]
-    checks: list[Callable[[], object]] = [lambda: target.is_photo or _check_whole(options, target)]
-    checks += [partial(_check_photo, source) for source in files.of(options.source)]
+    checks: list[Callable[[], object]] = [lambda: target.is_photo or check_video(options, target)]
+    checks += [partial(check_photo, source) for source in files.of(options.source)]
     if options.audio is not None:
         audio = files[options.audio]
         checks.append(lambda: audio.samples)
@@ -408,65 +380,6 @@ def plan_faults(
         except SwapTalkError as error:
             found.append(str(error))
     return list(dict.fromkeys(found))
-
-
-def _check_outputs(
-    options: GenerateOptions, still: bool, template: Template | None, create_folders: bool
-) -> None:
-    inputs = [options.target, *options.source]
-    more = (options.audio, options.subtitles, options.turns, *other_paths(options))
-    inputs += [path for path in more if path is not None]
-    inputs += [] if template is None else [template.path]
-    if options.output is not None:
-        if still and options.output.suffix.lower() in VIDEO_SUFFIXES:
-            raise InputError(
-                "a photo without audio has no length",
-                path=options.target,
-                remedy="give --audio, or an --output ending in .png or .jpg",
-            )
-        kinds = IMAGE_SUFFIXES if still else VIDEO_SUFFIXES
-        check_output(options.output, kinds, inputs, create_folders)
-    for path, suffixes in (
-        (options.preview, IMAGE_SUFFIXES),
-        (options.thumbnail, IMAGE_SUFFIXES),
-        (options.list_faces, IMAGE_SUFFIXES),
-        (options.stats, (".json",)),
-    ):
-        if path is not None:
-            check_output(path, suffixes, inputs, create_folders)
-    beside = subtitles_beside(options)
-    if beside is not None:
-        check_output(beside, SUBTITLE_SUFFIXES, inputs, create_folders)
-    outputs = (options.output, options.preview, options.thumbnail, options.list_faces)
-    check_distinct((*outputs, options.stats, beside))
-
-
-def _check_photo(photo: InputFile) -> None:
-    if not photo.is_photo:
-        raise InputError(
-            "the source must be a photo (.jpg, .png, .webp, .heic, .avif)",
-            path=photo.path,
-            remedy="save one frame of the person as a photo and give that",
-        )
-
-
-def _check_whole(options: GenerateOptions, target: InputFile) -> MediaInfo:
-    media = target.media
-    video = media.video
-    if video is None:
-        raise InputError(
-            "holds sound but no pictures",
-            path=options.target,
-            remedy="give a video or a photo as target",
-        )
-    if video.truncated and (options.end is None or options.end > video.duration):
-        raise InputError(
-            f"the video breaks off after {video.duration:.1f} s",
-            path=options.target,
-            remedy=f"copy or download it again, or use the part that is there with --end "
-            f"{int(video.duration * 10) / 10:g}",
-        )
-    return media
 
 
 def _check_amount(plan: Plan, output: Path) -> None:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from swaptalk.faces.editing.exposure import Exposure
 from swaptalk.pipeline.analysis.reference import (
     HYSTERESIS,
     assign_references,
@@ -45,10 +46,11 @@ def test_no_usable_frame() -> None:
 def test_frames_with_a_hand_or_in_another_light_are_no_references() -> None:
     usable = np.ones(6, bool)
     covered = np.array([0.3, 0.0, np.nan, 0.01, 0.0, 0.2], np.float32)
-    gains = np.array([1, 1, 1, 1, 4, 1], np.float32)
-    assert np.flatnonzero(eligible_frames(usable, covered, gains)).tolist() == [1, 3]
-    assert np.flatnonzero(eligible_frames(usable, covered, 4 * gains)).tolist() == [1, 3, 4]
+    light = np.tile(np.array(Exposure(), np.float32), (6, 1))
+    light[4] = 4, 0
+    assert np.flatnonzero(eligible_frames(usable, covered, light)).tolist() == [1, 3]
+    assert np.flatnonzero(eligible_frames(usable, covered, light + 0.5)).tolist() == [1, 3, 4]
     # A microphone that is always there: the frames in which it covers least.
-    assert np.flatnonzero(eligible_frames(usable, covered + 0.2, gains)).tolist() == [1, 3]
+    assert np.flatnonzero(eligible_frames(usable, covered + 0.2, light)).tolist() == [1, 3]
     unknown = np.full(6, np.nan, np.float32)
-    assert eligible_frames(usable, unknown, gains).all()
+    assert eligible_frames(usable, unknown, light).all()

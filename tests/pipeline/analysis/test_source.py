@@ -47,7 +47,7 @@ def analysis_of(folder: Path, meshes: np.ndarray, state: np.ndarray, cuts: str) 
         ("matrix", np.zeros((len(meshes), 2, 3))),
         ("state", state),
         ("reference", np.zeros(len(meshes), np.uint8)),
-        ("exposure", np.ones(len(meshes), np.float32)),
+        ("exposure", np.tile(np.array([1, 0], np.float32), (len(meshes), 1))),
     ):
         np.save(folder / f"{name}.npy", rows)
     (folder / "analysis.json").write_text(

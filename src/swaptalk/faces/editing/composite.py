@@ -17,6 +17,7 @@ from swaptalk.faces.editing.colour import (
     film_tone,
 )
 from swaptalk.faces.editing.detail import FrameDetail
+from swaptalk.faces.editing.exposure import Exposure
 from swaptalk.faces.editing.mask import face_mask, mouth_mask
 from swaptalk.faces.editing.occlusion import OcclusionNetwork
 from swaptalk.faces.geometry.align import CROP_SIZE, Alignment, crop_face
@@ -106,17 +107,20 @@ class Compositor:
         alignment: Alignment,
         mesh: NDArray[np.floating],
         detail: FrameDetail | None = None,
+        exposure: Exposure = Exposure(),  # noqa: B008 - immutable
     ) -> NDArray[np.uint8]:
         """Return a copy of a picture with the new face in it.
 
         Args:
             picture: RGB (H, W, 3) uint8; pixels outside the mask come back bit by bit.
-            face: RGB (256, 256, 3) uint8, the new content of the aligned crop.
+            face: RGB (256, 256, 3) uint8, the new content of the aligned crop, in the usual light.
             alignment: how the crop lies in the picture.
             mesh: landmarks (468, 2 or 3) of the *target* in crop pixels.
             detail: of the source's photo for this frame; None leaves the face as it is.
+            exposure: what brings the picture to the usual light. Colours are compared in that:
+                their correction is slow in time, and a fade or flash is not.
         """
-        crop = crop_face(picture, alignment)
+        crop = exposure.apply(crop_face(picture, alignment))
         mask = self._steady(face_mask(mesh) if self._region == "face" else mouth_mask(mesh))
         weight = self._comparable(mesh, mask)
         if self._find_occlusion is not None:
@@ -126,7 +130,9 @@ class Compositor:
         matched = self._match_colour(face, crop, weight)
         sharpened = self._match_sharpness(matched, crop, mask)
         gain = None if detail is None else self._detail_gain(detail, sharpened, picture, alignment)
-        return paste(picture, sharpened, mask, alignment, gain)
+        if gain is not None and exposure.veil:
+            gain = 1 + (gain - 1) * np.float32(1 - exposure.veil)
+        return paste(picture, exposure.undo(sharpened), mask, alignment, gain)
 
     def _detail_gain(
         self,

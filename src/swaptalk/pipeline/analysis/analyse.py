@@ -24,7 +24,7 @@ from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.detection.select import FaceSelector
 from swaptalk.faces.detection.track import TrackedFrame
-from swaptalk.faces.editing.exposure import expose, exposure_gains
+from swaptalk.faces.editing.exposure import Exposure, exposures
 from swaptalk.faces.geometry.align import Alignment, crop_face
 from swaptalk.pipeline.analysis.alignment_track import MESH_CONTEXT, write_alignment_track
 from swaptalk.pipeline.analysis.candidates import Candidates, CandidateWriter
@@ -35,6 +35,7 @@ from swaptalk.pipeline.analysis.face_log import (
     LOG_RECORD,
     REFERENCES,
     TOO_DARK_NUMBER,
+    TOO_PALE_NUMBER,
     FaceLog,
     FaceLogReader,
     face_log_record,
@@ -167,12 +168,14 @@ def arrange(
     state = write_alignment_track(log, tracks, folder)
     if not (state == 0).any():
         _refuse(plan, state, log.reasons)
-    gains, dark = exposure_gains(log.light(tracks), state == 0)
-    state[dark] = TOO_DARK_NUMBER
+    light, dark, pale = exposures(*log.light(tracks), state == 0)
+    state[dark], state[pale] = TOO_DARK_NUMBER, TOO_PALE_NUMBER
+    if not (state == 0).any():
+        _refuse(plan, state, log.reasons)
     np.save(folder / "state.npy", state)
-    np.save(folder / EXPOSURE, gains)
+    np.save(folder / EXPOSURE, light)
     pose, openness = np.load(folder / "pose.npy"), np.load(folder / "openness.npy")
-    candidates = eligible_frames(state == 0, log.candidates(tracks), gains)
+    candidates = eligible_frames(state == 0, log.candidates(tracks), light)
     references = choose_references(pose, openness, candidates)
     np.save(folder / "reference.npy", assign_references(pose, references))
     with closing(CodeStore(folder / CODES)) as store:
@@ -209,7 +212,7 @@ def _take_codes(known: Path, folder: Path, state: NDArray[np.uint8], store: Code
     ):
         same = np.array(
             [
-                light_before[k] == light_now[k]
+                np.array_equal(light_before[k], light_now[k])
                 and np.array_equal(before[k], now[k], equal_nan=True)
                 for k in range(len(state))
             ]
@@ -280,10 +283,10 @@ def _reference_crops(
     """
     with (
         Rows(folder / MATRIX) as matrices,
-        Rows(folder / EXPOSURE) as exposures,
+        Rows(folder / EXPOSURE) as light,
         closing(Candidates(log_folder / CANDIDATES, log.renumbered)) as candidates,
     ):
-        gains = {frame: float(exposures[frame]) for frame in frames}
+        exposed = {frame: Exposure(*light[frame].tolist()) for frame in frames}
         alignments = {frame: Alignment(matrices[frame]) for frame in frames}
         crops = {
             frame: candidates.crop(tracks, frame, alignment)
@@ -295,5 +298,5 @@ def _reference_crops(
             for frame, picture in zip(missing, target.frames(missing), strict=True):
                 crops[frame] = crop_face(picture, alignments[frame])
     return np.stack(
-        [expose(crop, gains[frame]) for frame, crop in crops.items() if crop is not None]
+        [exposed[frame].apply(crop) for frame, crop in crops.items() if crop is not None]
     )

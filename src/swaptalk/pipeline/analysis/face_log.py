@@ -31,6 +31,7 @@ RECORD = np.dtype(
         ("track", "<i4"),
         ("reason", "u1"),
         ("light", "<f4"),
+        ("shade", "<f4"),
         ("pose", "<f4", (3,)),
         ("mesh", "<f4", (POINT_COUNT, 3)),
     ]
@@ -42,11 +43,11 @@ CANDIDATES = "candidates.bin"
 #: Records read at once.
 _BLOCK = 256
 #: Reasons of frames in which the chosen person is not seen: nobody is, or others are; and of those
-#: in which the light has gone.
-NO_FACE, OTHERS, TOO_DARK = "no face", "only other faces", "too dark"
+#: in which the light has gone, or all is white.
+NO_FACE, OTHERS, TOO_DARK, TOO_PALE = "no face", "only other faces", "too dark", "too pale"
 #: Reasons that every log has, by number; number 0 is a usable face.
-FIXED_REASONS = ("", NO_FACE, OTHERS, TOO_DARK)
-NO_FACE_NUMBER, OTHERS_NUMBER, TOO_DARK_NUMBER = 1, 2, 3
+FIXED_REASONS = ("", NO_FACE, OTHERS, TOO_DARK, TOO_PALE)
+NO_FACE_NUMBER, OTHERS_NUMBER, TOO_DARK_NUMBER, TOO_PALE_NUMBER = 1, 2, 3, 4
 
 
 class FaceLog:
@@ -83,7 +84,7 @@ class FaceLog:
             index,
             face.track,
             self.reasons.index(reason),
-            face_light(picture, face.landmarks.xy),
+            *face_light(picture, face.landmarks.xy),
             face.pose.vector,
             face.landmarks.points,
         )
@@ -174,14 +175,14 @@ class FaceLogReader:
                 )
         return selector
 
-    def light(self, tracks: tuple[int, ...]) -> NDArray[np.float32]:
-        """Level of these tracks' skin in every frame (N,), see `face_light`; 0 where they are not
-        seen.
+    def light(self, tracks: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Levels of these tracks' skin and of the darkest things around it in every frame (N,),
+        see `face_light`; 0 where they are not seen.
         """
-        light = np.zeros(self.frames, np.float32)
+        light, shade = np.zeros((2, self.frames), np.float32)
         for record in self.faces(tracks):
-            light[record["frame"]] = record["light"]
-        return light
+            light[record["frame"]], shade[record["frame"]] = record["light"], record["shade"]
+        return light, shade
 
     def candidates(self, tracks: tuple[int, ...]) -> NDArray[np.float32]:
         """Share of the face (N,) that is covered in frames of these tracks that may become

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.exposure import Exposure
+
 #: Frames whose heads differ by less than this (degrees) can share a reference: the warp bridges it.
 POSE_STEP = 10.0
 #: References per clip: their latents stay in memory, and a head turning further gets the nearest.
@@ -22,7 +24,7 @@ COVERED_TOLERANCE = 0.02
 
 
 def eligible_frames(
-    usable: NDArray[np.bool_], covered: NDArray[np.floating], gains: NDArray[np.floating]
+    usable: NDArray[np.bool_], covered: NDArray[np.floating], exposure: NDArray[np.floating]
 ) -> NDArray[np.bool_]:
     """Frames (N,) among which references are chosen: nothing in front of the face, and in the usual
     light, as far as there are any.
@@ -30,13 +32,13 @@ def eligible_frames(
     Args:
         usable: (N,) frames with a usable face.
         covered: (N,) share of the face that is covered, NaN where it was not measured.
-        gains: (N,) exposure of each frame, 1 where the light is as usual.
+        exposure: (N, 2) of each frame, (1, 0) where the light is as usual.
     """
     known = usable & ~np.isnan(covered)
     if not known.any():
         return usable
     free = known & (np.nan_to_num(covered) <= covered[known].min() + COVERED_TOLERANCE)
-    lit = free & (gains == 1)
+    lit = free & (exposure == Exposure()).all(axis=1)
     return np.asarray(lit if lit.any() else free)
 
 

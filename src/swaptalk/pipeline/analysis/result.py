@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.exposure import expose
+from swaptalk.faces.editing.exposure import Exposure
 from swaptalk.faces.geometry.align import Alignment, crop_face
 from swaptalk.faces.geometry.identity_shape import normalised_shape
 from swaptalk.faces.geometry.topology import CANONICAL_MESH
@@ -21,7 +21,7 @@ CODES = "codes.bin"
 MATRIX = "matrix.npy"
 #: File that says which frames have the same crop and mesh as in the template; only with a template.
 COMPILED = "compiled.npy"
-#: File with the gains that bring the frames to the usual light.
+#: File with the exposures that bring the frames to the usual light.
 EXPOSURE = "exposure.npy"
 #: File with the crops of the reference frames; only where they are needed for a swap.
 REFERENCE_CROPS = "reference-crops.npy"
@@ -77,13 +77,13 @@ class Analysis:
         """Number of the scene that the frame belongs to."""
         return int(np.searchsorted(self._cuts, frame, side="right"))
 
-    def exposure(self, frame: int) -> float:
-        """Gain that brings the frame's face to the usual light."""
-        return float(self._exposure[frame])
+    def exposure(self, frame: int) -> Exposure:
+        """What brings the frame's face to the usual light."""
+        return Exposure(*self._exposure[frame].tolist())
 
     def crop(self, frame: int, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The aligned face (256, 256, 3) of a frame's picture (H, W, 3), in the usual light."""
-        return expose(crop_face(picture, self.alignment(frame)), self.exposure(frame))
+        return self.exposure(frame).apply(crop_face(picture, self.alignment(frame)))
 
     def alignment(self, frame: int) -> Alignment:
         """How the smoothed crop lies in the frame."""

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.exposure import expose
 from swaptalk.faces.editing.face_composite import FaceComposite
 from swaptalk.pipeline.analysis.result import CODES, Analysis
 from swaptalk.pipeline.analysis.source import AnySource
@@ -236,8 +235,8 @@ class FaceGenerator:
         return faces
 
     def __call__(self, frames: Sequence[Frame], times: Sequence[float]) -> NDArray[np.uint8]:
-        """New faces (N, 256, 256, 3) for frames with a usable face, shown at ``times`` seconds of
-        the recording.
+        """New faces (N, 256, 256, 3), in the usual light, for frames with a usable face, shown at
+        ``times`` seconds of the recording.
         """
         return faces_together(self.networks, [(self, frames, times)])[0]
 
@@ -276,7 +275,9 @@ Part = tuple[FaceGenerator, Sequence[Frame], Sequence[float]]
 
 
 def faces_together(networks: Networks, parts: Sequence[Part]) -> list[NDArray[np.uint8]]:
-    """New faces (N, 256, 256, 3) of each person; lip-sync and decoder get all of them at once."""
+    """New faces (N, 256, 256, 3) of each person, in the usual light; lip-sync and decoder get all of
+    them at once.
+    """
     faces = [generator.ready(frames) for generator, frames, _ in parts]
     speech = [generator.speech(frames, times) for generator, frames, times in parts]
     speaking = [place for place, one in enumerate(speech) if one is not None]
@@ -293,16 +294,7 @@ def faces_together(networks: Networks, parts: Sequence[Part]) -> list[NDArray[np
         generator.swapped_last(own, frames)
         for own, (generator, frames, _) in zip(faces, parts, strict=True)
     ]
-    made = _parted(networks.decode(np.concatenate(faces)), [len(own) for own in faces])
-    return [
-        np.stack(
-            [
-                expose(face, 1 / generator.analysis.exposure(frame.target))
-                for face, frame in zip(own, frames, strict=True)
-            ]
-        )
-        for own, (generator, frames, _) in zip(made, parts, strict=True)
-    ]
+    return _parted(networks.decode(np.concatenate(faces)), [len(own) for own in faces])
 
 
 def _parted(whole: NDArray[Any], counts: Sequence[int]) -> list[NDArray[Any]]:

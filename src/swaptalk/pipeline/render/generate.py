@@ -119,6 +119,7 @@ class _Painter:
             self.analysis.alignment(frame.target),
             self.analysis.mesh(frame.target),
             None if self.detail is None else self.detail.at(self.analysis, frame.target),
+            self.analysis.exposure(frame.target),
         )
 
 

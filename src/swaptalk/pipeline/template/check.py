@@ -49,7 +49,7 @@ def check_content(folder: Path, header: TemplateHeader) -> None:
         if rows.stop != (folder / MATRIX).stat().st_size:
             raise ValueError("alignments are missing")
     with Rows(folder / EXPOSURE) as gains:
-        if (len(gains), gains.shape, gains.dtype) != (header.frames, (), np.dtype("<f4")):
+        if (len(gains), gains.shape, gains.dtype) != (header.frames, (2,), np.dtype("<f4")):
             raise ValueError("exposures have another shape or type")
         if gains.stop != (folder / EXPOSURE).stat().st_size:
             raise ValueError("exposures are missing")

@@ -13,7 +13,7 @@ from swaptalk.errors import InputError
 from swaptalk.faces.detection.people import Renumbering
 
 #: Version of the layout and of what the faces were measured with. Others are refused.
-TEMPLATE_FORMAT = 3
+TEMPLATE_FORMAT = 4
 
 
 #: Name of an embedded target.

@@ -100,8 +100,63 @@ def test_any_order_of_frames_gives_the_same_pictures(tmp_path: Path) -> None:
             np.testing.assert_array_equal(frame, straight[number])
 
 
-def test_progressive_frames_pass_bit_by_bit(make_video: MakeVideo) -> None:
-    """The same pictures without the flag keep their combs: nothing else decides."""
+def tall(picture: np.ndarray) -> np.ndarray:
+    """The picture repeated to the height of television, 576 lines."""
+    return np.ascontiguousarray(np.tile(picture, (9, 1, 1)))
+
+
+@pytest.mark.parametrize("first_field", [0, 1])
+def test_interlaced_frames_without_a_flag_are_found(
+    make_video: MakeVideo, first_field: int
+) -> None:
+    """Which field comes first is found too: the bar stands where it saw it, also after a seek."""
+    path = make_video(
+        frames=14,
+        picture=lambda number: tall(woven(first_field)(number)),
+        video_options={"crf": "8"},
+    )
+    info = probe(path).video
+    assert info is not None and not info.interlaced
+    assert info.fields == ("tff", "bff")[first_field]
+    with VideoReader(path) as reader:
+        straight = list(reader.frames())
+        (sought,) = reader.frames([12])
+    assert len(straight) == 14
+    np.testing.assert_array_equal(sought, straight[12])
+    for number in (0, 6, 12):
+        assert combing(straight[number]) < 1.2
+        error = straight[number][16:560].astype(float) - tall(moment(number))[16:560]
+        assert np.sqrt(np.mean(error**2)) < 8
+
+
+def stripes(number: int) -> np.ndarray:
+    """A bar that moves sideways before stripes of one line, 30 levels apart."""
+    picture = tall(moment(number))
+    picture[::2] += 30
+    return picture
+
+
+def falling(number: int) -> np.ndarray:
+    """Stripes of two lines that fall by one a frame."""
+    lines = (np.arange(576) - number) // 2 % 2
+    picture = np.round(60 + 120 * lines)[:, None, None] + np.zeros((1, 128, 3))
+    return np.asarray(picture, np.uint8)
+
+
+@pytest.mark.parametrize("picture", [stripes, falling, lambda number: tall(moment(number))])
+def test_fine_stripes_of_progressive_video_are_let_be(
+    make_video: MakeVideo, picture: Callable[[int], np.ndarray]
+) -> None:
+    path = make_video(frames=12, picture=picture, video_options={"crf": "4"})
+    info = probe(path).video
+    assert info is not None and info.fields is None
+    with VideoReader(path) as reader:
+        for number, shown in enumerate(reader.frames()):
+            assert np.abs(shown.astype(int) - picture(number)).mean() < 3
+
+
+def test_small_progressive_frames_pass_bit_by_bit(make_video: MakeVideo) -> None:
+    """Combs in a picture that is lower than any of television: nothing looks for them there."""
     path = make_video("plain.mp4", frames=6, picture=woven(0), video_options={"crf": "8"})
     info = probe(path).video
     assert info is not None and not info.interlaced

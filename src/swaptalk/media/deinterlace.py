@@ -1,4 +1,4 @@
-"""Deinterlacing of the frames that a decoder flags as interlaced."""
+"""Deinterlacing of the frames that a decoder flags as interlaced, or that were found to be."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from av.error import FFmpegError
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
+from swaptalk.media.field_order import FieldOrder
+
 #: One picture a frame; which field comes first is taken from the flags; frames without the flag
 #: pass as they are.
-_OPTIONS = "mode=send_frame:parity=auto:deint=interlaced"
+_FLAGGED = "mode=send_frame:parity=auto:deint=interlaced"
+#: The same where the flags are wrong.
+_ALL = "mode=send_frame:parity={}:deint=all"
 
 
 class Deinterlacer:
@@ -24,10 +28,11 @@ class Deinterlacer:
         at_beginning: the first frame is the first of the file. Otherwise (after a seek) a flagged
             first frame is left out, since the frame before it is not known: what a frame looks like
             does not depend on where decoding began.
+        fields: all frames are interlaced, whatever their flags say, and this field comes first.
     """
 
-    def __init__(self, at_beginning: bool) -> None:
-        self._at_beginning = at_beginning
+    def __init__(self, at_beginning: bool, fields: FieldOrder | None = None) -> None:
+        self._at_beginning, self._fields = at_beginning, fields
         self._last: VideoFrame | None = None
         self._filter: _Filter | None = None
 
@@ -37,12 +42,14 @@ class Deinterlacer:
             finished = self._filter.finish()
             self._filter = self._last = None
             return [*finished, *self.feed(frame)]
-        if self._filter is None and not frame.interlaced_frame:
+        if self._filter is None and self._fields is None and not frame.interlaced_frame:
             self._last = frame
             return [frame]
         if self._filter is None:
             before, self._last = self._last, None
-            self._filter = _Filter(frame)
+            self._filter = _Filter(
+                frame, _FLAGGED if self._fields is None else _ALL.format(self._fields)
+            )
             if before is not None and self._filter.fits(before):
                 self._filter.feed(before)
                 self._filter.skip = 1  # it is out already
@@ -58,7 +65,7 @@ class Deinterlacer:
 class _Filter:
     """The filter graph for frames of one size and format."""
 
-    def __init__(self, frame: VideoFrame) -> None:
+    def __init__(self, frame: VideoFrame, options: str) -> None:
         self._kind = _kind(frame)
         self._stamps: deque[int | None] = deque()
         self.skip = 0
@@ -69,7 +76,7 @@ class _Filter:
             format=frame.format,
             time_base=frame.time_base or Fraction(1, 1000),
         )
-        deinterlacer = self._graph.add("bwdif", _OPTIONS)
+        deinterlacer = self._graph.add("bwdif", options)
         self._output = self._graph.add("buffersink")
         self._input.link_to(deinterlacer)
         deinterlacer.link_to(self._output)

@@ -28,6 +28,7 @@ from swaptalk.media.container import (
     video_stream,
 )
 from swaptalk.media.deinterlace import Deinterlacer
+from swaptalk.media.field_order import FieldOrder
 
 #: Decoders that read the alpha channel of WebM video; FFmpeg's own leave it out.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -107,13 +108,21 @@ class ContainerFrames:
         path: the video.
         average_fps: the usual distance of frames, where one has no time.
         threads: decoder threads; 0: one for each core.
+        fields: see :class:`~swaptalk.media.deinterlace.Deinterlacer`.
 
     Raises:
         InputError: as :func:`swaptalk.media.container.open_media`.
     """
 
-    def __init__(self, path: Path, average_fps: Fraction, threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        average_fps: Fraction,
+        threads: int = 0,
+        fields: FieldOrder | None = None,
+    ) -> None:
         self._path, self._average_fps, self._threads = path, average_fps, threads
+        self._fields = fields
         self._open()
 
     def _open(self) -> None:
@@ -134,7 +143,7 @@ class ContainerFrames:
     def _begin(self, at_beginning: bool) -> None:
         self._packets: Iterator[Packet[Stream]] = read_packets(self._container, self._stream)
         self._ready: deque[VideoFrame] = deque()
-        self._deinterlacer = Deinterlacer(at_beginning)
+        self._deinterlacer = Deinterlacer(at_beginning, self._fields)
         self._decoder.flush()
         self._ended = False
         self._last_stamp = 0

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 from swaptalk.errors import InputError
+from swaptalk.media.field_order import FieldOrder
 from swaptalk.media.limits import MAX_VIDEO_SIDE
 from swaptalk.media.sandbox.pool import decoder
 from swaptalk.media.sandbox.wire import Message, fraction_to_text, text_to_fraction
@@ -27,7 +29,8 @@ class VideoInfo:
     with ``variable_rate`` the pictures do not come at it evenly. ``length`` in seconds;
     ``truncated``: the file ends before its header says. ``colour``: one of :data:`COLOURS` where
     it is tone-mapped to SDR; ``transparent``: parts of the first picture let the background
-    through; ``interlaced``: the first picture is, and such pictures are deinterlaced.
+    through; ``interlaced``: the first picture is, and such pictures are deinterlaced; ``fields``:
+    all pictures are interlaced though no flag says so, and this field of theirs comes first.
     """
 
     width: int
@@ -43,6 +46,7 @@ class VideoInfo:
     colour: str | None
     transparent: bool
     interlaced: bool
+    fields: FieldOrder | None = None
 
     @property
     def duration(self) -> float:
@@ -133,6 +137,8 @@ def info_from_message(message: Message, path: Path) -> MediaInfo:
             raise ValueError("impossible size")
         if not 0 < video.average_fps or video.length < 0:
             raise ValueError("impossible rate or length")
+        if video.fields not in (None, *get_args(FieldOrder)):
+            raise ValueError("unknown order of fields")
         if video.colour not in (None, *COLOURS):
             raise ValueError("unknown colour")
     return MediaInfo(

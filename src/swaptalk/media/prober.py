@@ -11,11 +11,13 @@ from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
 from swaptalk.media.container import (
@@ -28,7 +30,9 @@ from swaptalk.media.container import (
     read_packets,
     video_stream,
 )
-from swaptalk.media.frame_source import FrameDecoder
+from swaptalk.media.dolby_vision import needs_dolby_vision
+from swaptalk.media.field_order import FieldOrder, field_order
+from swaptalk.media.frame_source import ContainerFrames, FrameDecoder
 from swaptalk.media.limits import MAX_FRAME_RATE, Limits, beyond
 from swaptalk.media.picture import display_size, is_transparent, orientation
 from swaptalk.media.probe import TRACK_KINDS, AudioInfo, MediaInfo, VideoInfo
@@ -56,6 +60,11 @@ _VARIABLE_INTERVAL = Fraction(1, 4)
 _COMMON_SHARE = 10
 #: The highest rate that variable-rate video is shown at when none is asked for.
 _MAX_VARIABLE_RATE = 60
+#: Heights of television pictures, and their rates: only they come interlaced.
+_INTERLACED_HEIGHTS = (480, 486, 576, 1080, 1088)
+_INTERLACED_RATES = (Fraction(25), Fraction(30000, 1001), Fraction(30))
+#: Combs are looked for at so many places of a video, in so many frames and about so many columns.
+_PLACES, _RUN, _COLUMNS = 3, 4, 160
 
 
 def inspect(path: str | Path) -> tuple[MediaInfo, Timeline]:
@@ -183,6 +192,12 @@ def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> Vi
     if stream.frames and seconds > 0 and not average:
         average = stream.frames / seconds
     rate, variable = _frame_rate(stamps, stream.time_base, average)
+    if needs_dolby_vision(stream, frame):
+        raise InputError(
+            "is Dolby Vision that only its own players can show (profile 5)",
+            path=path,
+            remedy="export it as HDR10, HLG or SDR",
+        )
     turn, colour = orientation(frame), frame_colour(frame)
     check_picture_size(frame.width, frame.height, path, Limits.from_environment())
     width, height = display_size(frame.width, frame.height, stream.sample_aspect_ratio, turn)
@@ -204,7 +219,43 @@ def _video_info(container: InputContainer, path: Path, timeline: Timeline) -> Vi
         colour=None if colour is None else colour.name,
         transparent=is_transparent(frame),
         interlaced=bool(frame.interlaced_frame),
+        fields=_fields(path, frame, rate, timeline),
     )
+
+
+def _fields(path: Path, first: VideoFrame, rate: Fraction, timeline: Timeline) -> FieldOrder | None:
+    """Look at frames of a few places for combs, where an unflagged video may have any."""
+    if (
+        first.interlaced_frame
+        or first.height not in _INTERLACED_HEIGHTS
+        or rate not in _INTERLACED_RATES
+        or timeline.video is None
+    ):
+        return None
+    source = ContainerFrames(path, rate, threads=1)
+    try:
+        runs: list[list[NDArray[np.uint8]]] = []
+        start, length = timeline.video.start, timeline.video.end - timeline.video.start
+        for place in range(_PLACES):
+            moment = start + length * place / _PLACES
+            found = source.seek(round(moment / source.base)) if place else source.next()
+            run: list[NDArray[np.uint8]] = []
+            while found is not None and len(run) < _RUN:
+                run.append(_luma(found.frame)[:, :: 1 + first.width // _COLUMNS].copy())
+                found = source.next()
+            runs.append(run)
+        return field_order(runs)
+    finally:
+        source.close()
+
+
+def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
+    """Brightness (H, W) uint8; of ordinary video as it is stored, without a copy."""
+    if frame.format.is_planar and frame.format.components[0].bits == 8:
+        plane = frame.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return rows[: frame.height, : frame.width]
+    return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
 
 
 def _first_packets(

@@ -54,7 +54,7 @@ class VideoDecoder:
         self._source: FrameSource = (
             WebpFrames(self.path)
             if is_animated_webp(self.path)
-            else ContainerFrames(self.path, self.info.average_fps, threads)
+            else ContainerFrames(self.path, self.info.average_fps, threads, self.info.fields)
         )
         self._shown: StampedFrame | None = None
         self._ahead = self._source.next()

@@ -34,6 +34,8 @@ def about_target(media: MediaInfo, options: GenerateOptions, asked: bool) -> Ite
     yield from about_colour(video.colour, name)
     if video.interlaced:
         yield f"{name}: interlaced pictures are deinterlaced"
+    elif video.fields is not None:
+        yield f"{name}: its pictures are interlaced, though not flagged as such; deinterlaced"
     replaced = options.audio is not None
     kept = {kind: count for kind, count in media.left_out.items() if count}
     if replaced:

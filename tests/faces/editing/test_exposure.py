@@ -52,8 +52,8 @@ def test_a_fade_from_or_to_white_gets_its_contrast_back(shares, hopper, detector
     xy = find_mesh(hopper, detector, mesh).xy
     whites = np.concatenate([shares, np.zeros(20)])
     shown = [np.rint(hopper * (1 - t) + 255 * t).astype(np.uint8) for t in whites]
-    light = np.array([face_light(picture, xy) for picture in shown])
-    found, dark, pale = exposures(*light.T, np.ones(60, bool))
+    levels = np.array([face_light(picture, xy) for picture in shown])
+    found, dark, pale = exposures(levels[:, 0], levels[:, 1], np.ones(60, bool))
     assert not dark.any() and (whites[pale] > PALEST - 0.02).all() and 3 <= pale.sum() <= 7
     assert found[whites >= 0.25, 1][~pale[whites >= 0.25]] == pytest.approx(
         whites[(whites >= 0.25) & ~pale], abs=0.03

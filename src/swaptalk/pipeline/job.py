@@ -17,7 +17,7 @@ from swaptalk.storage.locks import lock_file
 
 #: Changes whenever the layout or meaning of the job folder does, so that an older one is not gone
 #: on with.
-FORMAT = 4
+FORMAT = 5
 #: Written into the analysis folder last: its presence says that the first pass is complete.
 ANALYSIS_RECORD = "analysis.json"
 

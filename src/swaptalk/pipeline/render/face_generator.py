@@ -275,8 +275,8 @@ Part = tuple[FaceGenerator, Sequence[Frame], Sequence[float]]
 
 
 def faces_together(networks: Networks, parts: Sequence[Part]) -> list[NDArray[np.uint8]]:
-    """New faces (N, 256, 256, 3) of each person, in the usual light; lip-sync and decoder get all of
-    them at once.
+    """New faces (N, 256, 256, 3) of each person in the usual light; lip-sync and decoder get all
+    of them at once.
     """
     faces = [generator.ready(frames) for generator, frames, _ in parts]
     speech = [generator.speech(frames, times) for generator, frames, times in parts]

@@ -197,6 +197,26 @@ def test_columns_are_the_options_of_generate() -> None:
     )
 
 
+def test_people_and_words_over_a_scene_share_a_template_of_the_scene(
+    inputs: Path, make_clip, make_wav
+) -> None:
+    make_clip("sounding.mp4", frames=4, sound=make_wav(name="hum.wav"))
+    columns_of_rows = "target;audio;output;background;person\n"
+    rows = [
+        "sounding.mp4;words.wav;1.mp4;duck;",
+        'sounding.mp4;;2.mp4;keep;"face=like:a.png,audio=words.wav,source=a.png"',
+    ]
+    (inputs / "jobs.csv").write_text(columns_of_rows + "\n".join(rows) + "\n")
+    table = check_table(inputs / "jobs.csv")
+    assert table.faults == []
+    (entry,) = table.rows[1].options.person
+    photo, words = inputs / "a.png", inputs / "words.wav"
+    assert entry == f"face=like:{photo},source={photo},audio={words}"
+    _, templates = plan_tasks(table.rows, inputs, BatchSettings())
+    (template,) = {task.name: task for task in templates.values()}.values()
+    assert (template.options.background, template.options.person) == ("none", ())
+
+
 @pytest.fixture
 def shared(inputs: Path, other_photo: Path) -> Path:
     """Six rows of one target: two of one source, four of another, one of which is shown at half

@@ -17,7 +17,7 @@ from swaptalk.media.subtitles import Cue, SubtitleTrack, further_tracks, track_c
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
-from swaptalk.pipeline.options import view_size
+from swaptalk.pipeline.option_values import view_size
 from swaptalk.provenance.manifest_read import read_manifest
 
 KINDS = {

@@ -15,7 +15,8 @@ from swaptalk.errors import InputError
 from swaptalk.media.image import read_image, write_image
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.checks import check_disk, check_output
-from swaptalk.pipeline.options import GenerateOptions, output_size, parse_fps
+from swaptalk.pipeline.option_values import output_size, parse_fps
+from swaptalk.pipeline.options import GenerateOptions
 
 
 @pytest.fixture

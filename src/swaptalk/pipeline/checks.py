@@ -13,7 +13,7 @@ from pathlib import Path
 from swaptalk.errors import InputError
 from swaptalk.media.output_format import FORMATS
 from swaptalk.pipeline.inputs import InputFile
-from swaptalk.pipeline.options import rate_factor
+from swaptalk.pipeline.option_values import rate_factor
 from swaptalk.storage.files import followed, longest_name
 
 VIDEO_SUFFIXES = tuple(FORMATS)

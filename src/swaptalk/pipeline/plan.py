@@ -34,12 +34,8 @@ from swaptalk.pipeline.notes import (
     about_transparency,
     about_words,
 )
-from swaptalk.pipeline.options import (
-    GenerateOptions,
-    Purpose,
-    output_size,
-    view_size,
-)
+from swaptalk.pipeline.option_values import output_size, view_size
+from swaptalk.pipeline.options import GenerateOptions, Purpose
 from swaptalk.pipeline.output_form import (
     FurtherTracks,
     check_form,

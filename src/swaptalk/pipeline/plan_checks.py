@@ -15,10 +15,8 @@ from swaptalk.pipeline.checks import (
     check_output,
 )
 from swaptalk.pipeline.inputs import InputFile
-from swaptalk.pipeline.options import (
-    GenerateOptions,
-    parse_fps,
-)
+from swaptalk.pipeline.option_values import parse_fps
+from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.output_form import (
     subtitles_beside,
 )

@@ -14,7 +14,8 @@ from swaptalk.errors import InputError
 from swaptalk.pipeline.analysis.face_log import LOG_RECORD, face_log_record
 from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.job import version
-from swaptalk.pipeline.options import GenerateOptions, output_size, parse_fps
+from swaptalk.pipeline.option_values import output_size, parse_fps
+from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.render.swapped import SWAPPED, StoredSwaps, SwapStore
 from swaptalk.pipeline.template.check import MEMBERS, check_content
 from swaptalk.pipeline.template.file import (

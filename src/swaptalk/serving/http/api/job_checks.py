@@ -8,7 +8,8 @@ from typing import Any
 from swaptalk.errors import InputError
 from swaptalk.media.output_format import output_format
 from swaptalk.media.subtitles import parse_subtitles
-from swaptalk.pipeline.options import GenerateOptions, output_size, view_size
+from swaptalk.pipeline.option_values import output_size, view_size
+from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.people import LIKE
 from swaptalk.provenance.label import VisibleLabel
 from swaptalk.provenance.policy import load_policy

@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,14 +18,25 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.speed import networks
+from benchmarks.speed import networks, scaling
 from benchmarks.speed.jobs import RATE, Run, clip, run
-from benchmarks.speed.memory import plot
 
 ROOT = Path(__file__).parents[2]
 RESULTS, PAGE = ROOT / "benchmarks" / "results.json", ROOT / "docs" / "reports" / "performance.md"
 CURVES = ROOT / "docs" / "images" / "memory.png"
 BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
+#: Units of the processor that decide how fast networks are, by Linux's names.
+FLAGS = (
+    "avx2",
+    "avx_vnni",
+    "avx512f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "amx_bf16",
+    "amx_int8",
+    "asimddp",
+    "bf16",
+)
 #: Rows: what was done, frames, frames a second, CPU seconds a frame, peak memory in MB, ratio to
 #: the part's first row.
 Rows = list[dict[str, Any]]
@@ -182,6 +194,8 @@ def part_length(bench: Bench) -> Rows:
     """The same scene for 10 s, 1 min and 10 min, at 5 frames a second; the plot shows the memory of
     each.
     """
+    from benchmarks.speed.memory import plot  # only here: the others need no matplotlib
+
     curves: dict[str, list[tuple[float, float]]] = {}
 
     def case(name: str, seconds: float) -> list[Run]:
@@ -200,7 +214,7 @@ def part_length(bench: Bench) -> Rows:
 
 
 def part_networks(bench: Bench) -> Rows:
-    """Our networks by engine and precision, in milliseconds a frame on one thread."""
+    """Our networks by engine and precision, in milliseconds a frame."""
     return _measured_by("networks", bench.rounds)
 
 
@@ -269,19 +283,14 @@ PARTS = {
 
 def machine() -> dict[str, Any]:
     """What it was measured on."""
-    model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        model = next(
-            (
-                line.split(":", 1)[1].strip()
-                for line in cpuinfo.read_text().splitlines()
-                if line.startswith("model name")
-            ),
-            model,
-        )
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    first = {name.strip(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
+    model = first.get("model name") or platform.processor() or platform.machine()
+    flags = first.get("flags", first.get("Features", "")).split()
     return {
         "cpu": model,
+        "flags": [flag for flag in FLAGS if flag in flags],
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -299,17 +308,26 @@ def table(results: dict[str, Any]) -> str:
         lines += [
             f"### {description}",
             "",
-            f"`make bench PARTS={part}`, {facts['date']} UTC, {facts['cpu']}, {facts['cores']} "
-            "cores, load "
+            f"`make bench PARTS={part}`, {facts['date']} UTC, {facts['cpu']}"
+            f"{' with ' + ' '.join(facts['flags']) if facts.get('flags') else ''}, "
+            f"{facts['cores']} cores, load "
             f"{facts['load']} when it began (what other programs wanted); medians of "
             f"{result['rows'][0]['rounds']} interleaved runs.",
             "",
         ]
         lines += networks.table(result["rows"]) if part == "networks" else _table(result["rows"])
+        if part == "threads" and "networks" in results:
+            calculated = scaling.expected(result["rows"], results["networks"]["rows"])
+            lines += ["", calculated] if calculated else []
         if part == "length" and CURVES.exists():
             lines += ["", f"![Memory over the run](../images/{CURVES.name})"]
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join(_wrapped(line) for line in lines)
+
+
+def _wrapped(line: str) -> str:
+    """The line in lines of at most 120 columns, but for tables, headings and pictures."""
+    return line if line.startswith(("|", "#", "!")) else textwrap.fill(line, 120)
 
 
 def _table(rows: Rows) -> list[str]:

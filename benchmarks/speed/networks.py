@@ -1,5 +1,5 @@
-"""Cost of SwapTalk's own networks: floating-point operations, time in each engine and precision,
-share of the peak.
+"""Cost of SwapTalk's own networks by engine and precision: floating-point operations, time on one
+and two threads, share of the peak, and what the precision does to the picture.
 """
 
 from __future__ import annotations
@@ -8,23 +8,25 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnx
 import onnxruntime
 import openvino
+from benchmarks.speed.eight_bits import eight_bits
 from numpy.typing import NDArray
-from onnx import ModelProto
-from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from openvino import opset13 as opset
 
+from swaptalk.assets.catalogue import resolve
+from swaptalk.faces.detection.analyser import FaceAnalyser
+from swaptalk.faces.geometry.align import crop_face, estimate_alignment
 from swaptalk.inference.bundle import default_directory
+from swaptalk.media.video_reader import VideoReader
+from swaptalk.metrics.perceptual import PerceptualDistance
+from swaptalk.metrics.psnr import psnr
 
 #: Networks that run for every frame; encoder and decoder are most of it and what eight bits could
 #: pay off for.
@@ -36,9 +38,11 @@ BATCH = 4
 PEAK_MATRIX, PEAK_CHANNELS, PEAK_PICTURE = 2048, 256, 64
 #: Convolutions one after the other: what goes in and comes out is converted, which shall not count.
 PEAK_LAYERS = 8
-#: Batches that calibrate the eight-bit networks.
-CALIBRATION = 16
+#: Precisions, and OpenVINO's name of each; eight bits are in the graph and computed as it says.
+PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": None}
+TARGET = Path(__file__).parents[2] / "demo" / "target.mp4"
 Inputs = dict[str, NDArray[Any]]
+Call = Callable[[], list[NDArray[Any]]]
 
 
 def operations(path: Path, batch: Inputs) -> float:
@@ -70,23 +74,28 @@ def operations(path: Path, batch: Inputs) -> float:
     return total / 1e9 / BATCH
 
 
-def inputs(folder: Path) -> dict[str, Inputs]:
-    """One batch for each network, made by those before it from noise that has the spectrum of
-    pictures.
-    """
-    noise = np.random.default_rng(0).normal(size=(BATCH, 256, 256, 3)).astype(np.float32)
-    smooth = np.stack([cv2.GaussianBlur(one, (0, 0), 6) for one in noise])
-    faces = np.clip(127 + 400 * smooth + 10 * noise, 0, 255).astype(np.uint8)
+def faces(count: int) -> NDArray[np.uint8]:
+    """Aligned faces (count, 256, 256, 3) of the demo's target."""
+    analyser, crops = FaceAnalyser(progress=False), []
+    with VideoReader(TARGET) as video:
+        for frame in video.frames(np.linspace(0, len(video) - 1, count).astype(int).tolist()):
+            crops.append(crop_face(frame, estimate_alignment(analyser.faces(frame)[0].xy)))
+    return np.stack(crops)
+
+
+def inputs(folder: Path, crops: NDArray[np.uint8]) -> dict[str, Inputs]:
+    """One batch for each network, made of faces (BATCH, 256, 256, 3) by those before it."""
     session = onnxruntime.InferenceSession
-    latents = session(str(folder / "encoder.onnx")).run(None, {"faces": faces})[0]
+    latents = session(str(folder / "encoder.onnx")).run(None, {"faces": crops})[0]
     keys, values = session(str(folder / "identity.onnx")).run(None, {"source": latents[:1]})
     width = session(str(folder / "lipsync.onnx")).get_inputs()[2].shape
     motion = np.zeros((BATCH, *width[1:]), np.float32)
     return {
-        "encoder": {"faces": faces},
+        "encoder": {"faces": crops},
         "decoder": {"latents": latents},
         "swap": {
-            "target": latents,
+            "composite": latents,
+            "mask": np.ones((BATCH, 1, 64, 64), np.float32),
             "keys": keys,
             "values": values,
             "strength": np.array(1, np.float32),
@@ -95,49 +104,33 @@ def inputs(folder: Path) -> dict[str, Inputs]:
     }
 
 
-class _Calibration(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, batch: Inputs) -> None:
-        self._batches: Iterator[Inputs] = iter([batch] * CALIBRATION)
+def _openvino(path: Path | openvino.Model, precision: str, threads: int, batch: Any) -> Call:
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+    if (hint := PRECISIONS[precision]) is not None:
+        config["INFERENCE_PRECISION_HINT"] = hint
+    model = str(path) if isinstance(path, Path) else path
+    request = openvino.Core().compile_model(model, "CPU", config).create_infer_request()
 
-    def get_next(self) -> Inputs | None:
-        return next(self._batches, None)
+    def call() -> list[NDArray[Any]]:
+        results = request.infer(batch)
+        return [np.array(results[number]) for number in range(len(results))]
 
-
-def eight_bits(path: Path, folder: Path, batch: Inputs) -> Path:
-    """The graph with its convolutions in eight bits (QDQ form, a scale for each channel of the
-    weights).
-    """
-    whole, ready, made = (
-        folder / f"{path.stem}-{kind}.onnx" for kind in ("whole", "ready", "int8")
-    )
-    model: ModelProto = onnx.load(str(path))
-    onnx.save(model, str(whole))
-    quant_pre_process(str(whole), str(ready), skip_symbolic_shape=True)
-    quantize_static(
-        str(ready),
-        str(made),
-        _Calibration(batch),
-        per_channel=True,
-        op_types_to_quantize=["Conv"],
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
-    return made
+    return call
 
 
-def _openvino(path: Path, batch: Inputs, precision: str | None) -> Callable[[], object]:
-    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1}
-    if precision is not None:
-        config["INFERENCE_PRECISION_HINT"] = precision
-    request = openvino.Core().compile_model(str(path), "CPU", config).create_infer_request()
-    return lambda: request.infer(batch)
-
-
-def _onnxruntime(path: Path, batch: Inputs) -> Callable[[], object]:
+def _onnxruntime(path: Path, batch: Inputs) -> Call:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(None, batch)
+    return lambda: list(session.run(None, batch))
+
+
+def _rounded(node: Any, reach: float, precision: str) -> Any:
+    """The node's values in eight bits, where that is the precision."""
+    if precision != "int8":
+        return node
+    low, high = (opset.constant(np.array(end, np.float32)) for end in (-reach, reach))
+    return opset.fake_quantize(node, low, high, low, high, 256)
 
 
 def peak(precision: str) -> float:
@@ -147,105 +140,152 @@ def peak(precision: str) -> float:
     left = opset.parameter([side, side], np.float32)
     picture = opset.parameter([BATCH, width, place, place], np.float32)
     square, kernel = (
-        rng.normal(size=size).astype(np.float32) for size in ((side, side), (width, width, 3, 3))
+        _rounded(opset.constant(rng.normal(size=size).astype(np.float32)), 4.0, precision)
+        for size in ((side, side), (width, width, 3, 3))
     )
-    product = opset.matmul(left, opset.constant(square), False, False)
-    folded = picture
+    product = opset.matmul(_rounded(left, 4.0, precision), square, False, False)
+    folded: Any = picture
     for _ in range(PEAK_LAYERS):
-        folded = opset.convolution(folded, opset.constant(kernel), [1, 1], [1, 1], [1, 1], [1, 1])
+        folded = opset.convolution(
+            _rounded(folded, 4.0, precision), kernel, [1, 1], [1, 1], [1, 1], [1, 1]
+        )
     reached = []
     convolved = PEAK_LAYERS * BATCH * place**2 * width**2 * 9
     for given, made, work in ((left, product, side**3), (picture, folded, convolved)):
-        config = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision}
-        request = (
-            openvino.Core()
-            .compile_model(openvino.Model([made], [given]), "CPU", config)
-            .create_infer_request()
-        )
-        batch = rng.normal(size=tuple(given.shape)).astype(np.float32)
-        taken = min(_seconds(partial(request.infer, [batch])) for _ in range(6))
+        batch = {0: rng.normal(size=tuple(given.shape)).astype(np.float32)}
+        call = _openvino(openvino.Model([made], [given]), precision, 1, batch)
+        taken = min(_seconds(call) for _ in range(6))
         reached.append(2 * work / taken / 1e9)
     return float(max(reached))
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+def _seconds(call: Callable[[], object], threads: int = 1) -> float:
+    """Seconds of a call: of the processor on one thread, which other programs hardly change, and on
+    the clock on several.
+    """
+    clock = time.process_time if threads == 1 else time.perf_counter
+    begun = clock()
     call()
-    return time.perf_counter() - begun
+    return clock() - begun
+
+
+class _PictureError:
+    """Difference between pictures when one network computes in another precision."""
+
+    def __init__(self, weights: Path) -> None:
+        self._decoder = onnxruntime.InferenceSession(str(weights / "decoder.onnx"))
+        self._distance = PerceptualDistance(resolve("lpips-alexnet"))
+
+    def _pictures(self, graph: str, output: NDArray[Any]) -> NDArray[np.uint8]:
+        if graph == "decoder":
+            return np.asarray(output, np.uint8)
+        decoded = self._decoder.run(None, {"latents": output.astype(np.float32)})[0]
+        return np.asarray(decoded, np.uint8)
+
+    def __call__(self, graph: str, exact: NDArray[Any], output: NDArray[Any]) -> dict[str, float]:
+        """PSNR in dB and LPIPS to the picture in float32; all other networks are in float32."""
+        wanted, made = (self._pictures(graph, one) for one in (exact, output))
+        return {"psnr": psnr(wanted, made), "lpips": float(self._distance(wanted, made).mean())}
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """A row for each network: GFLOP a frame and milliseconds a frame on one thread, interleaved
-    over the rounds.
+    """A row for each network, engine and precision: milliseconds a frame, interleaved over the
+    rounds, and the picture's error.
 
     Of all rounds the quickest counts, for the peak too: what disturbs a network on a shared machine
     is not its own.
     """
-    weights, rows = default_directory(), []
-    batches = inputs(weights)
-    highest = {"bf16": 0.0, "fp32": 0.0}
+    weights, crops, rows = default_directory(), faces(4 * BATCH), []
+    batches = inputs(weights, crops[::4])
+    calibration = [inputs(weights, crops[first::4]) for first in (1, 2, 3)]
+    error = _PictureError(weights)
+    highest = {precision: max(peak(precision) for _ in range(rounds)) for precision in PRECISIONS}
     with tempfile.TemporaryDirectory() as temporary:
         for graph in GRAPHS:
             path, batch = weights / f"{graph}.onnx", batches[graph]
-            for name, precision in (("bf16", "bf16"), ("fp32", "f32")):
-                highest[name] = max(highest[name], peak(precision))
-            calls = {
-                "OpenVINO bf16": _openvino(path, batch, "bf16"),
-                "OpenVINO fp32": _openvino(path, batch, "f32"),
-                "ONNX Runtime fp32": _onnxruntime(path, batch),
-            }
+            files = {"fp32": path, "bf16": path}
             if graph in EIGHT_BIT:
-                small = eight_bits(path, Path(temporary), batch)
-                calls["OpenVINO int8"] = _openvino(small, batch, None)
-                calls["ONNX Runtime int8"] = _onnxruntime(small, batch)
-            taken: dict[str, list[float]] = {name: [] for name in calls}
-            for number in range(3 * rounds + 1):
-                for name, call in calls.items():
-                    seconds = _seconds(call)
-                    if number:  # the first one warms up
-                        taken[name].append(1000 * seconds / BATCH)
-            rows.append(
-                {
-                    "what": graph,
-                    "rounds": rounds,
-                    "gflop": operations(path, batch),
-                    "peak_gflops": highest,
-                    "ms": {name: min(values) for name, values in taken.items()},
-                }
-            )
+                files["int8"] = eight_bits(path, Path(temporary), [c[graph] for c in calibration])
+            calls = {
+                ("OpenVINO", precision, threads): _openvino(file, precision, threads, batch)
+                for precision, file in files.items()
+                for threads in (1, 2)
+            } | {
+                ("ONNX Runtime", precision, 1): _onnxruntime(file, batch)
+                for precision, file in files.items()
+                if precision != "bf16"
+            }
+            outputs = {key: call()[0] for key, call in calls.items()}
+            quickest = dict.fromkeys(calls, float("inf"))
+            for _ in range(3 * rounds):
+                for key, call in calls.items():
+                    quickest[key] = min(quickest[key], 1000 * _seconds(call, key[2]) / BATCH)
+            exact = outputs["OpenVINO", "fp32", 1]
+            gflop = operations(path, batch)
+            for engine, precision, threads in calls:
+                if threads == 1:
+                    ms = quickest[engine, precision, 1]
+                    rows.append(
+                        {
+                            "what": graph,
+                            "rounds": rounds,
+                            "gflop": gflop,
+                            "engine": engine,
+                            "precision": precision,
+                            "ms": ms,
+                            "ms_two_threads": quickest.get((engine, precision, 2)),
+                            "share_of_peak": gflop / ms * 1000 / highest[precision],
+                            "peak_gflops": highest[precision],
+                            **error(graph, exact, outputs[engine, precision, 1]),
+                        }
+                    )
     return rows
+
+
+def together(rows: list[dict[str, Any]], precision: str, key: str = "ms") -> float | None:
+    """Milliseconds a frame of all networks in OpenVINO; None where one was not measured."""
+    taken = [
+        row[key] for row in rows if (row["engine"], row["precision"]) == ("OpenVINO", precision)
+    ]
+    return None if None in taken else float(sum(taken))
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """Lines of Markdown."""
-    engines = list(rows[-1]["ms"])
-    highest = rows[0]["peak_gflops"]
     lines = [
-        f"| what | GFLOP a frame | {' | '.join(f'{name}, ms' for name in engines)} | share of the "
-        "bf16 peak |",
-        "|---|---|" + "---|" * (len(engines) + 1),
+        "| network | GFLOP | engine, precision | ms on one thread | on two | share of the peak | "
+        "PSNR, dB | LPIPS |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    total = {
-        "what": "together",
-        "gflop": sum(row["gflop"] for row in rows),
-        "ms": {
-            name: sum(row["ms"].get(name, row["ms"]["OpenVINO bf16"]) for row in rows)
-            for name in engines
-            if all(name in row["ms"] for row in rows)
-        },
-    }
-    for row in [*rows, total]:
-        share = row["gflop"] / row["ms"]["OpenVINO bf16"] * 1000 / highest["bf16"]
-        cells = [f"{row['ms'][name]:.1f}" if name in row["ms"] else "" for name in engines]
-        lines.append(f"| {row['what']} | {row['gflop']:.2f} | {' | '.join(cells)} | {share:.0%} |")
+    for row in rows:
+        two = row["ms_two_threads"]
+        equal = row["engine"] == "OpenVINO" and row["precision"] == "fp32"
+        cells = [
+            row["what"],
+            f"{row['gflop']:.2f}",
+            f"{row['engine']} {row['precision']}",
+            f"{row['ms']:.1f}",
+            "" if two is None else f"{two:.1f}",
+            f"{row['share_of_peak']:.0%}",
+            "" if equal else f"{row['psnr']:.1f}",
+            "" if equal else f"{row['lpips']:.4f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    for precision in ("fp32", "bf16"):
+        times = together(rows, precision), together(rows, precision, "ms_two_threads")
+        one, two = ("" if time is None else f"{time:.1f}" for time in times)
+        gflop = sum({row["what"]: row["gflop"] for row in rows}.values())
+        lines.append(f"| together | {gflop:.2f} | OpenVINO {precision} | {one} | {two} | | | |")
+    peaks = {row["precision"]: row["peak_gflops"] for row in rows}
     lines += [
         "",
-        f"Peak: {highest['bf16']:.0f} GFLOP/s in bf16 and {highest['fp32']:.0f} in fp32 on one "
-        "thread, the "
-        f"best of a product of {PEAK_MATRIX} x {PEAK_MATRIX} matrices and {PEAK_LAYERS} "
-        "convolutions of "
-        f"{PEAK_CHANNELS} channels; batches of {BATCH} frames. The quickest round counts, not the "
-        "median.",
+        f"Peak on one thread: {', '.join(f'{peaks[p]:.0f} GFLOP/s in {p}' for p in PRECISIONS)}, "
+        f"the best of a product of {PEAK_MATRIX} x {PEAK_MATRIX} matrices and {PEAK_LAYERS} "
+        f"convolutions of {PEAK_CHANNELS} channels. Batches of {BATCH} faces of the demo; the "
+        "quickest round counts, not the median; on one thread its processor time, on two the "
+        "clock. PSNR and LPIPS compare with the picture in "
+        "float32 when only this network is in another precision. In eight bits the first and the "
+        "last convolution are in float32, and the peak is one with rounding between layers.",
     ]
     return lines
 

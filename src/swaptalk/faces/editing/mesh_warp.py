@@ -84,21 +84,22 @@ def _spread(
     D).
     """
     cells = grid_cells(size, step)
-    corner, weights = raster.corners, raster.weights
+    corners, weights = (np.ascontiguousarray(one.T) for one in (raster.corners, raster.weights))
     # Coarse sample i lies at pixel i * step, which is not how cv2.resize aligns its grids.
     inverse = np.array([[1 / step, 0, 0], [0, 1 / step, 0]])
     fields = []
     for value in values:
+        columns = np.ascontiguousarray(value.T)  # long rows are quicker than many of two or three
         # Samples in no triangle (a mesh that reaches beyond the fixed frame) keep the last border
         # point's value.
-        coarse = np.broadcast_to(value[-1], (cells * cells, value.shape[1])).copy()
-        coarse[raster.sample] = (
-            value[corner[:, 0]] * weights[:, :1]
-            + value[corner[:, 1]] * weights[:, 1:2]
-            + value[corner[:, 2]] * weights[:, 2:]
+        coarse = np.repeat(columns[:, -1:], cells * cells, axis=1)
+        coarse[:, raster.sample] = (
+            columns[:, corners[0]] * weights[0]
+            + columns[:, corners[1]] * weights[1]
+            + columns[:, corners[2]] * weights[2]
         )
         dense = cv2.warpAffine(
-            coarse.reshape(cells, cells, -1),
+            np.ascontiguousarray(coarse.T).reshape(cells, cells, -1),
             inverse,
             (size, size),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,

@@ -25,6 +25,11 @@ class PoolingNetworks:
     motion_window, latent_channels = 5, 3
     threads = most_threads = 1
     silent_motion = np.zeros(1, np.float32)
+    #: The lips' opening, in eye distances, is a fifth of the motion.
+    motion_scale = (
+        np.zeros(41, np.float32),
+        np.where(np.arange(41) < 7, 0.2, 1e-3).astype(np.float32),
+    )
     fingerprint, numerics = "pooling", "numpy"
 
     def __init__(self) -> None:

@@ -15,6 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
+from swaptalk.faces.geometry.topology import mouth_openness
+from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.audio import read_audio
 from swaptalk.media.image import read_image, write_image
 from swaptalk.media.probe import probe
@@ -120,6 +122,7 @@ def test_sync_keeps_the_face_and_silence_closes_the_mouth(
         output=tmp_path / "out.mp4",
         length="audio",
         extend="freeze",
+        lips="latent",
     )
     made = read(tmp_path / "out.mp4")
     assert networks.swapped == 0 and len(made) == 40
@@ -130,6 +133,25 @@ def test_sync_keeps_the_face_and_silence_closes_the_mouth(
     assert min(brightness[6:14]) > max(brightness[32:]) + 10
 
 
+@pytest.mark.parametrize("order", ["swap-first", "sync-first"])
+def test_a_warped_mouth_opens_with_the_voice_and_closes_with_silence(
+    analyser, make_clip, make_wav, voice, other_photo: Path, order: str
+) -> None:
+    """The real networks; the mouth of the result is measured as the target's is."""
+    samples = np.concatenate([voice(0.44), np.zeros(8000, np.float32)])
+    frames = SwapTalk(ModelBundle.from_pretrained(), analyser).frames(
+        target=make_clip(frames=3),
+        source=other_photo if order == "sync-first" else (),
+        audio=make_wav(samples=samples),
+        extend="freeze",
+        order=order,
+    )
+    tracker = analyser.tracker()
+    opened = [mouth_openness(tracker.update(one).faces[0].landmarks.points) for one in frames]
+    assert len(opened) == 24
+    assert max(opened[3:11]) > max(opened[18:]) + 0.03
+
+
 def test_order_matters_where_both_steps_are_done_and_nowhere_else(
     unmarked: SwapTalk, make_clip, make_wav, other_photo: Path
 ) -> None:
@@ -138,7 +160,7 @@ def test_order_matters_where_both_steps_are_done_and_nowhere_else(
     def made(order: str, **job: object) -> NDArray[np.uint8]:
         return np.stack(list(unmarked.frames(target=target, order=order, **job)))
 
-    both = {"source": other_photo, "audio": audio}
+    both = {"source": other_photo, "audio": audio, "lips": "latent"}
     first, last = made("swap-first", **both), made("sync-first", **both)
     assert first.shape == last.shape
     # The stand-in's swap takes back the mean that its lip-sync has raised, if it comes last.

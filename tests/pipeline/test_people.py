@@ -103,6 +103,7 @@ def test_each_mouth_follows_its_own_recording_and_both_are_heard(
         target=couple(),
         person=[f"face=left,audio={first}", f"face=right,audio={second}"],
         output=output,
+        lips="latent",
     )
     made = read(output)
     assert len(made) == 45
@@ -126,6 +127,7 @@ def test_turns_move_the_mouth_of_who_speaks(
         turns=turns,
         person=["name=anna,face=left", "face=right"],
         output=output,
+        lips="latent",
     )
     made = read(output)
     left, right = lower(made, LEFT), lower(made, RIGHT)

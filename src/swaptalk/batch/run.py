@@ -267,7 +267,7 @@ def _template_task(
     named = Counter(
         _source_key(row.options)
         for row in rows
-        if row.options.source and row.options.order != "sync-first"
+        if row.options.source and row.options.order != "sync-first" and not row.options.warps_lips
     )
     most, count = named.most_common(1)[0] if named else (None, 0)
     length = make_plan(

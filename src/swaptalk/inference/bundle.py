@@ -110,6 +110,11 @@ class ModelBundle:
         """Compute with so many threads from the next call on; results stay the same."""
         self._engine.use_threads(threads)
 
+    @property
+    def motion_scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and spread (D,) of the measurements behind motion tokens, eye distances."""
+        return self._mean, self._spread
+
     def load(self, *graphs: str) -> None:
         """Make graphs (``encoder``, ``decoder``, ...) ready now rather than at first use."""
         for graph in graphs:

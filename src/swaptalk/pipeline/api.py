@@ -317,7 +317,9 @@ class SwapTalk:
         plan = self._noted(make_plan(options, purpose, files=InputFiles(keep=True)))
         if plan.template is not None:
             plan.template.check_weights(self._networks.fingerprint)
-            stored = not plan.people and plan.template.holds_swap(
+            # A stored swap has the target's mouth: of no use where that changes before the swap.
+            usable = not plan.people and not plan.options.warps_lips
+            stored = usable and plan.template.holds_swap(
                 plan.options, plan.sources, self._networks.numerics
             )
             plan = replace(plan, stored_swap=stored)
@@ -334,9 +336,10 @@ class SwapTalk:
         """
         swaps = bool(plan.options.source) and not (plan.compiled and plan.stored_swap)
         wanted = [
-            *(["encoder"] if swaps or not plan.compiled else []),
+            *(["encoder"] if swaps or plan.options.warps_lips or not plan.compiled else []),
             *(["identity", "swap"] if swaps else []),
-            *(["motion", "lipsync"] if speaks else []),
+            *(["motion"] if speaks else []),
+            *(["lipsync"] if speaks and not plan.options.warps_lips else []),
             "decoder",
         ]
         executor = ThreadPoolExecutor(1, "load")

@@ -40,6 +40,11 @@ class Networks(Protocol):
         ...
 
     @property
+    def motion_scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return mean and spread (D,) of the measurements behind motion tokens, eye distances."""
+        ...
+
+    @property
     def fingerprint(self) -> str:
         """Return a string that identifies the weights."""
         ...

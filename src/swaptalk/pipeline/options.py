@@ -41,6 +41,9 @@ Order = Literal["swap-first", "sync-first"]
 SubtitleKind = Literal["track", "beside", "burn"]
 #: Shapes that can be cut out.
 Crop = Literal["9:16", "1:1", "16:9"]
+#: How a mouth is moved: reference frames warped in the picture, or their embedding by the lip-sync
+#: network.
+Lips = Literal["composite", "latent"]
 #: What becomes of the scene's sound where words replace it.
 Background = Literal["none", "keep", "duck"]
 Device = Literal["auto", "cpu", "openvino", "cuda", "coreml", "directml"]
@@ -175,6 +178,9 @@ class AudioOptions:
     """Length of the output: audio, video (audio is cut or padded), or the shorter one."""
     extend: Extend = "pingpong"
     """If the audio is longer: play the video back and forth, or freeze its last frame."""
+    lips: Lips = "composite"
+    """How the mouth is moved: composite (reference frames warped in the picture), or latent (their
+    embedding, by the lip-sync network; faster with a template that holds the swap)."""
     background: Background = "none"
     """Sound of the scene under the words: none, keep, or duck (lowered while somebody speaks).
     Speech in it stays audible."""
@@ -233,6 +239,11 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
     def replaced_region(self) -> Region:
         """The region after the default has been applied."""
         return self.region or ("face" if self.source else "mouth")
+
+    @property
+    def warps_lips(self) -> bool:
+        """Whether mouths are moved in the picture, before the swap and before faces are encoded."""
+        return self.audio is not None and self.lips == "composite"
 
     def _faults_of_people(self, people: tuple[Person, ...]) -> Iterator[InputError]:
         if not people:
@@ -318,6 +329,7 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
             lambda: check_known("--length", self.length, get_args(LengthPolicy)),
             lambda: check_known("--extend", self.extend, get_args(Extend)),
             lambda: check_known("--order", self.order, get_args(Order)),
+            lambda: check_known("--lips", self.lips, get_args(Lips)),
             lambda: check_known("--background", self.background, get_args(Background)),
             lambda: check_known("--subtitles-as", self.subtitles_as, get_args(SubtitleKind)),
             lambda: check_known("--crop", self.crop or "1:1", get_args(Crop)),

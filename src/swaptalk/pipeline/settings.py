@@ -15,6 +15,7 @@ from swaptalk.pipeline.options import (
     Crop,
     EngineOptions,
     GenerateOptions,
+    Lips,
     Order,
     Region,
     SubtitleKind,
@@ -80,6 +81,7 @@ class JobSettings(LiveSettings, total=False):
     subtitles: _Path | None
     subtitles_as: SubtitleKind
     keep_tracks: bool
+    lips: Lips
     background: Background
     background_gain: float
     duck_gain: float

@@ -4,7 +4,11 @@ import pytest
 from swaptalk.faces.editing.exposure import Exposure
 from swaptalk.pipeline.analysis.reference import (
     HYSTERESIS,
+    LEAST_DIFFERENCE,
+    MAXIMUM_REFERENCES,
+    OPENNESS_STEP,
     assign_references,
+    choose_mouths,
     choose_references,
     eligible_frames,
 )
@@ -54,3 +58,15 @@ def test_frames_with_a_hand_or_in_another_light_are_no_references() -> None:
     assert np.flatnonzero(eligible_frames(usable, covered + 0.2, light)).tolist() == [1, 3]
     unknown = np.full(6, np.nan, np.float32)
     assert eligible_frames(usable, unknown, light).all()
+
+
+def test_mouths_differ_in_pose_and_in_opening() -> None:
+    """A still head that speaks gives several mouths, one that never opens it few."""
+    still = _clip([0.0] * 40)
+    openness = np.linspace(0, 0.5, 40)
+    chosen = choose_mouths(still, openness, np.ones(40, bool))
+    assert 0 in chosen and 39 in chosen
+    assert np.diff(openness[chosen]).min() >= LEAST_DIFFERENCE * OPENNESS_STEP - 1e-9
+    assert len(choose_mouths(still, np.zeros(40), np.ones(40, bool))) == 1
+    turning = choose_mouths(_clip(list(np.linspace(-40, 40, 81))), np.zeros(81), np.ones(81, bool))
+    assert len(turning) <= MAXIMUM_REFERENCES and {0, 80} <= set(turning.tolist())

@@ -51,7 +51,7 @@ def analysis_of(folder: Path, meshes: np.ndarray, state: np.ndarray, cuts: str) 
     ):
         np.save(folder / f"{name}.npy", rows)
     (folder / "analysis.json").write_text(
-        f'{{"reasons": ["", "no face"], "cuts": {cuts}, "references": []}}'
+        f'{{"reasons": ["", "no face"], "cuts": {cuts}, "references": [], "mouths": []}}'
     )
     return Analysis(folder)
 

@@ -42,6 +42,7 @@ def job(make_clip, make_wav, other_photo: Path) -> dict:
         "source": other_photo,
         "target": make_clip(frames=30, faceless=range(20, 23)),
         "audio": make_wav(1.6),
+        "lips": "latent",
     }
 
 
@@ -96,6 +97,8 @@ def test_neither_face_finding_nor_swap_is_needed(
         {"shape": 0.0},
         {"source_face": "largest"},
         {"order": "sync-first"},
+        {"lips": "composite"},
+        {"lips": "composite", "order": "sync-first"},
         {"source": "other"},
         {"source": "two"},
     ],
@@ -247,6 +250,7 @@ def test_the_real_networks_agree_bit_by_bit(
         "source": other_photo,
         "target": make_clip(frames=14, faceless=range(6, 8)),
         "audio": make_wav(0.9),
+        "lips": "latent",
     }
     for strength in (1.0, 0.7):
         job["strength"] = strength

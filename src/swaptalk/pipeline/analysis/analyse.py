@@ -42,6 +42,7 @@ from swaptalk.pipeline.analysis.face_log import (
 )
 from swaptalk.pipeline.analysis.reference import (
     assign_references,
+    choose_mouths,
     choose_references,
     eligible_frames,
 )
@@ -51,6 +52,7 @@ from swaptalk.pipeline.analysis.result import (
     COMPILED,
     EXPOSURE,
     MATRIX,
+    MOUTH_CROPS,
     REFERENCE_CROPS,
 )
 from swaptalk.pipeline.job import ANALYSIS_RECORD
@@ -177,6 +179,7 @@ def arrange(
     pose, openness = np.load(folder / "pose.npy"), np.load(folder / "openness.npy")
     candidates = eligible_frames(state == 0, log.candidates(tracks), light)
     references = choose_references(pose, openness, candidates)
+    mouths = choose_mouths(pose, openness, candidates)
     np.save(folder / "reference.npy", assign_references(pose, references))
     with closing(CodeStore(folder / CODES)) as store:
         if (log_folder / CODES).exists():
@@ -184,7 +187,7 @@ def arrange(
         with stopwatch.stage("encode faces"):
             swaps_first = bool(plan.options.source) and plan.options.order == "swap-first"
             missing = [int(frame) for frame in references if store.get(int(frame)) is None]
-            if missing and not swaps_first:
+            if missing and not swaps_first and not plan.options.warps_lips:
                 crops = _reference_crops(plan, folder, log, log_folder, tracks, missing)
                 for frame, codes in zip(
                     missing, networks.quantize(networks.encode(crops)), strict=True
@@ -193,7 +196,15 @@ def arrange(
             if plan.options.source and not plan.stored_swap:
                 crops = _reference_crops(plan, folder, log, log_folder, tracks, references.tolist())
                 np.save(folder / REFERENCE_CROPS, crops)
-    record = {"reasons": log.reasons, "references": references.tolist(), "cuts": log.cuts}
+            if plan.options.warps_lips:
+                crops = _reference_crops(plan, folder, log, log_folder, tracks, mouths.tolist())
+                np.save(folder / MOUTH_CROPS, crops)
+    record = {
+        "reasons": log.reasons,
+        "references": references.tolist(),
+        "mouths": mouths.tolist(),
+        "cuts": log.cuts,
+    }
     write_atomically(folder / ANALYSIS_RECORD, json.dumps(record))
 
 

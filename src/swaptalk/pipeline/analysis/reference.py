@@ -19,6 +19,9 @@ HYSTERESIS = 4.0
 OPENNESS_QUANTILE = 0.85
 
 
+#: Two mouths that differ by this in openness differ as much as two heads by `POSE_STEP`; frames
+#: that differ by less than this share of it show the same.
+OPENNESS_STEP, LEAST_DIFFERENCE = 0.12, 0.5
 #: A candidate is as good as the freest one if so little more of its face is covered.
 COVERED_TOLERANCE = 0.02
 
@@ -79,6 +82,38 @@ def choose_references(
         if distance.max() <= POSE_STEP:
             break
         centre = angles[np.argmax(distance)]
+    return candidates[np.unique(chosen)]
+
+
+def choose_mouths(
+    pose: NDArray[np.floating],
+    openness: NDArray[np.floating],
+    usable: NDArray[np.bool_],
+) -> NDArray[np.intp]:
+    """Frames whose mouths are warped: first an open mouth in the usual pose, then always the frame
+    that differs most, in pose or opening, from those that are chosen.
+
+    Args:
+        pose: see `choose_references`.
+        openness: see `choose_references`.
+        usable: see `choose_references`.
+
+    Returns:
+        (R,) frame indices, from one to `MAXIMUM_REFERENCES`.
+    """
+    candidates = np.flatnonzero(usable)
+    angles = pose[candidates, :2].astype(np.float64)
+    mouths = openness[candidates].astype(np.float64)
+    looks = np.concatenate([angles / POSE_STEP, mouths[:, None] / OPENNESS_STEP], axis=1)
+    usual = [*np.median(angles, axis=0) / POSE_STEP]
+    usual.append(np.quantile(mouths, OPENNESS_QUANTILE) / OPENNESS_STEP)
+    apart = np.linalg.norm(looks - np.array(usual), axis=1)
+    chosen = [int(np.argmin(apart))]
+    while len(chosen) < MAXIMUM_REFERENCES:
+        apart = np.linalg.norm(looks[:, None] - looks[None, chosen], axis=2).min(axis=1)
+        if apart.max() < LEAST_DIFFERENCE:
+            break
+        chosen.append(int(np.argmax(apart)))
     return candidates[np.unique(chosen)]
 
 

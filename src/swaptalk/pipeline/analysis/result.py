@@ -25,6 +25,8 @@ COMPILED = "compiled.npy"
 EXPOSURE = "exposure.npy"
 #: File with the crops of the reference frames; only where they are needed for a swap.
 REFERENCE_CROPS = "reference-crops.npy"
+#: File with the crops of the frames whose mouths are warped; only where they are.
+MOUTH_CROPS = "mouth-crops.npy"
 #: The shape of a scene is the mean over its first so many usable frames (5 s at 25 a second), so
 #: that it does not depend on how much of the scene is used; and how many of them, spread evenly.
 SHAPE_SPAN, SHAPE_FRAMES = 125, 50
@@ -50,6 +52,8 @@ class Analysis:
         self._cuts = np.array(record["cuts"], np.intp)
         #: Frames that serve as references, (R,).
         self.references = np.array(record["references"], np.intp)
+        #: Frames whose mouths are warped, (R,).
+        self.mouths = np.array(record["mouths"], np.intp)
 
     def __len__(self) -> int:
         """Number of target frames."""
@@ -113,6 +117,12 @@ class Analysis:
         path = self.folder / REFERENCE_CROPS
         crops: NDArray[np.uint8] | None = np.load(path) if path.exists() else None
         return crops
+
+    @property
+    def mouth_crops(self) -> dict[int, NDArray[np.uint8]]:
+        """Aligned crops (256, 256, 3) of the frames whose mouths are warped, by frame."""
+        crops = np.load(self.folder / MOUTH_CROPS)
+        return dict(zip(self.mouths.tolist(), crops, strict=True))
 
     def reference(self, frame: int) -> int:
         """Position in :attr:`references` of the one that serves this frame."""

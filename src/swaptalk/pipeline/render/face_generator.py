@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.face_composite import FaceComposite
+from swaptalk.faces.editing.lip_composite import covering_mesh
+from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.pipeline.analysis.result import CODES, Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.networks import GRID, Codes, Latents, Networks
@@ -20,6 +22,7 @@ from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.render.detail_track import DetailTrack
 from swaptalk.pipeline.render.face_swapper import FaceSwapper, shape_digest
+from swaptalk.pipeline.render.lip_composer import LipComposer
 from swaptalk.pipeline.render.motion_track import Motion
 from swaptalk.pipeline.render.swapped import SWAPPED, StoredSwaps, SwapStore
 from swaptalk.storage.frames import CodeStore
@@ -32,6 +35,8 @@ BATCH = 4
 #: Faces ready for the lip-sync kept for frames that come again soon: a photo, a frozen frame, the
 #: turn of a ping-pong.
 CACHED_FACES = 4 * BATCH
+
+_NOT_SWAPPED = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
 
 
 @dataclass
@@ -48,6 +53,8 @@ class Frame:
     """The new face (256, 256, 3); None lets the picture pass as it is."""
     composite: FaceComposite | None = None
     """The classical swap of its face, where it was made ahead."""
+    mesh: NDArray[np.float32] | None = None
+    """Mesh (468, 3) that covers the target's face and the new one, where they differ."""
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -70,6 +77,8 @@ class FaceGenerator:
         repeats: whether frames come again (a target played back and forth), so that their swapped
             faces are worth keeping beside the analysis.
         detail: of the source's photos, for the composites of its faces; None adds none.
+        warps_lips: whether mouths are moved in the picture before it is encoded, rather than in the
+            embedding.
     """
 
     def __init__(
@@ -82,14 +91,17 @@ class FaceGenerator:
         stored: StoredSwaps | None = None,
         repeats: bool = False,
         detail: DetailTrack | None = None,
+        warps_lips: bool = False,
     ) -> None:
         self.networks, self.analysis, self.detail = networks, analysis, detail
         self._swapper, self._motion = swapper, motion
         self._stored = stored
         self._shaped_alike: dict[int, bool] = {}
         self._swap_last = order == "sync-first" and motion is not None
+        self._lips = self._lip_composer() if warps_lips else None
         self._codes = CodeStore(analysis.folder / CODES)
-        self._swaps = SwapStore(analysis.folder / SWAPPED) if repeats and swapper else None
+        keeps = repeats and swapper is not None and not warps_lips
+        self._swaps = SwapStore(analysis.folder / SWAPPED) if keeps else None
         self._known: OrderedDict[int, Latents] = OrderedDict()
         self._kept: dict[int, Latents] = {}
 
@@ -240,17 +252,19 @@ class FaceGenerator:
         """
         return faces_together(self.networks, [(self, frames, times)])[0]
 
-    def ready(self, frames: Sequence[Frame]) -> Latents:
-        """Faces (N, C, 16, 16) of frames, ready for the lip-sync or the decoder."""
-        return self._faces(frames)
+    def ready(self, frames: Sequence[Frame], times: Sequence[float]) -> Latents:
+        """Faces (N, C, 16, 16) of frames, ready for the lip-sync or the decoder; with the mouth of
+        these ``times`` where it is moved in the picture.
+        """
+        return self._faces(frames) if self._lips is None else self._spoken(frames, times)
 
     def speech(
         self, frames: Sequence[Frame], times: Sequence[float]
     ) -> tuple[Latents, NDArray[np.float32]] | None:
         """Reference faces (N, C, 16, 16) and motion (N, W, D) for the lip-sync of frames; None
-        where the mouth stays the target's.
+        where the mouth stays as it is.
         """
-        if self._motion is None:
+        if self._motion is None or self._lips is not None:
             return None
         motion = np.stack([self._motion.at(time) for time in times])
         places = [self.analysis.reference(frame.target) for frame in frames]
@@ -260,7 +274,7 @@ class FaceGenerator:
         """Swap faces that speak already, where the lip-sync comes first; else they are returned as
         they are.
         """
-        if not self._swap_last or self._swapper is None:
+        if not self._swap_last or self._swapper is None or self._lips is not None:
             return faces
         spoken = self.networks.decode(faces)
         composites = [
@@ -268,6 +282,54 @@ class FaceGenerator:
             for face, frame in zip(spoken, frames, strict=True)
         ]
         return self._swapper.correct(composites)
+
+    def _lip_composer(self) -> LipComposer:
+        """What moves mouths in the picture."""
+
+        def references() -> dict[int, FaceComposite]:
+            crops = self.analysis.mouth_crops
+            return {frame: self._ground(frame, crop) for frame, crop in crops.items()}
+
+        return LipComposer(self.networks, references, self._embedded, self._shape(0))
+
+    def _shape(self, frame: int) -> NDArray[np.float32]:
+        """Mean shape (468, 3) of the face whose mouth is moved, in the scene of a frame."""
+        scene = self.analysis.scene(frame)
+        if self._swapper is None or self._swap_last:
+            return self.analysis.scene_shape(scene)
+        return self._swapper.scene_shape(scene)
+
+    def _ground(self, frame: int, crop: NDArray[np.uint8]) -> FaceComposite:
+        """The face of a target frame's crop (256, 256, 3) before its mouth is moved."""
+        if self._swapper is None or self._swap_last:
+            return FaceComposite(crop, _NOT_SWAPPED, self.analysis.mesh(frame))
+        return self._swapper.compose(crop, frame)
+
+    def _embedded(self, composites: Sequence[FaceComposite]) -> Latents:
+        """Latents (N, C, 16, 16) of composites: corrected where they show a source."""
+        if self._swapper is not None and not self._swap_last:
+            return self._swapper.correct(composites)
+        pictures = np.stack([composite.picture for composite in composites])
+        return self.networks.embed(self.networks.quantize(self.networks.encode(pictures)))
+
+    def _spoken(self, frames: Sequence[Frame], times: Sequence[float]) -> Latents:
+        """Faces of frames whose mouths are moved in the picture, encoded once."""
+        assert self._lips is not None and self._motion is not None
+        composites = []
+        for frame, time in zip(frames, times, strict=True):
+            ground = frame.composite
+            if ground is None:
+                crop = self.analysis.crop(frame.target, frame.picture)
+                ground = self._ground(frame.target, crop)
+            shape = self._shape(frame.target)
+            made = self._lips.compose(ground, shape, self._motion.at(time))
+            frame.mesh = covering_mesh(self.analysis.mesh(frame.target), ground.mesh, made.mesh)
+            if self._swap_last and self._swapper is not None:
+                made = self._swapper.compose(made.picture, frame.target, made.mesh)
+            composites.append(made)
+        if self._swapper is not None:
+            return self._swapper.correct(composites)
+        return self._embedded(composites)
 
 
 #: A person's faces: their generator, frames with a usable face, and the times in the recording.
@@ -278,7 +340,7 @@ def faces_together(networks: Networks, parts: Sequence[Part]) -> list[NDArray[np
     """New faces (N, 256, 256, 3) of each person in the usual light; lip-sync and decoder get all
     of them at once.
     """
-    faces = [generator.ready(frames) for generator, frames, _ in parts]
+    faces = [generator.ready(frames, times) for generator, frames, times in parts]
     speech = [generator.speech(frames, times) for generator, frames, times in parts]
     speaking = [place for place, one in enumerate(speech) if one is not None]
     if speaking:
@@ -347,7 +409,15 @@ def face_generator(
             detail = DetailTrack(source, options.strength, options.shape, spoken)
     repeats = plan.frames > plan.playback.length
     return FaceGenerator(
-        networks, analysis, swapper, motion, options.order, stored, repeats, detail
+        networks,
+        analysis,
+        swapper,
+        motion,
+        options.order,
+        stored,
+        repeats,
+        detail,
+        plan.options.warps_lips,
     )
 
 

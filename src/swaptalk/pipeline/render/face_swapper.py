@@ -20,6 +20,7 @@ from swaptalk.faces.editing.face_composite import (
     composite_face,
     shape_difference,
 )
+from swaptalk.faces.geometry.identity_shape import with_shape
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.networks import MASK_SIZE, Latents, Networks
@@ -106,17 +107,24 @@ class FaceSwapper:
         """Release the files of a `reopened` swapper."""
         self._analysis.close()
 
-    def compose(self, crop: NDArray[np.uint8], frame: int) -> FaceComposite:
+    def scene_shape(self, scene: int) -> NDArray[np.float32]:
+        """Mean shape (468, 3) of the swapped face in a scene, without pose and size."""
+        return with_shape(self._analysis.scene_shape(scene), self._difference(scene))
+
+    def compose(
+        self, crop: NDArray[np.uint8], frame: int, mesh: NDArray[np.float32] | None = None
+    ) -> FaceComposite:
         """Make the classical composite.
 
         Args:
             crop: aligned crop (256, 256, 3) of a target frame.
             frame: its number in the target.
+            mesh: (468, 3) of the face in the crop; None takes the analysis's.
         """
         return composite_face(
             self._source.photos,
             crop,
-            self._analysis.mesh(frame),
+            self._analysis.mesh(frame) if mesh is None else mesh,
             self._difference(self._analysis.scene(frame)),
             self._target_glasses,
             options=CompositeOptions(strength=self._strength),

@@ -117,7 +117,7 @@ class _Painter:
             picture,
             frame.face,
             self.analysis.alignment(frame.target),
-            self.analysis.mesh(frame.target),
+            self.analysis.mesh(frame.target) if frame.mesh is None else frame.mesh,
             None if self.detail is None else self.detail.at(self.analysis, frame.target),
             self.analysis.exposure(frame.target),
         )

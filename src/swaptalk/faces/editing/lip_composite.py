@@ -1,0 +1,252 @@
+"""The classical lip-sync: lips, jaw and cheeks of reference frames warped to where the sound wants
+them, blended into a frame.
+
+Skin and lips come from the one or two references whose head points the same way, the inside of
+the mouth from those that are open as far: a closed mouth's lips are never stretched over teeth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.face_composite import FaceComposite
+from swaptalk.faces.editing.light import light_change, luma, measure_light, mesh_normals
+from swaptalk.faces.editing.mask import mouth_mask
+from swaptalk.faces.editing.mesh_warp import (
+    MeshRaster,
+    hidden_weight,
+    mesh_raster,
+    mesh_warp,
+    polygon_mask,
+)
+from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.geometry.lip_shape import even_lips
+from swaptalk.faces.geometry.pose import estimate_pose, eye_distance
+from swaptalk.faces.geometry.topology import (
+    INNER_LIPS,
+    LIP_LEFT,
+    LIP_RIGHT,
+    POINT_COUNT,
+    mouth_openness,
+)
+
+#: Differences that count alike when references are weighed: of pose (degrees), of opening (share of
+#: the mouth's width), of the mouth's width (eye distances).
+POSE_SCALE, OPENING_SCALE, WIDTH_SCALE = 5.0, 0.12, 0.06
+#: For the skin the opening matters less: its texture stretches well.
+SKIN_OPENING = 0.35
+#: A mouth less open than wanted is stretched, which shows more than one that is squeezed.
+STRETCHED = 3.0
+#: Distances over which one reference gives way to another, for skin and for the inside of the
+#: mouth, and the least share that still shows.
+SKIN_SOFTNESS, INSIDE_SOFTNESS, LEAST_SHARE = 0.8, 0.35, 0.12
+#: Where the head turns by less than this (degrees) between reference and frame, nothing is
+#: mirrored.
+MIRRORED_FROM = 10.0
+#: Pictures of one lower face on one mesh correlate by this at least, where the mesh is right: over
+#: validation clips references with a right mesh reached .37 and more, wrong ones .11.
+LEAST_AGREEMENT = 0.25
+#: They are compared smaller by this factor.
+_COMPARED_STEP = 4
+#: Blur of the edge of the mouth's inside, crop pixels (standard deviation).
+INSIDE_SIGMA = 1.0
+_NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
+
+
+@dataclass(frozen=True)
+class LipReference:
+    """A frame that shows the person's mouth: aligned crop (256, 256, 3) uint8 RGB and mesh (468, 3)
+    in its pixels.
+
+    Of one that is not ``real`` but made by a network nothing but the inside of the mouth is used.
+    """
+
+    crop: NDArray[np.uint8]
+    mesh: NDArray[np.float32]
+    real: bool = True
+
+    @cached_property
+    def even_mesh(self) -> NDArray[np.float32]:
+        """See `even_lips`."""
+        return even_lips(self.mesh)
+
+    @cached_property
+    def pose(self) -> NDArray[np.float32]:
+        """Yaw and pitch (2,) in degrees."""
+        return estimate_pose(self.mesh).vector[:2]
+
+    @cached_property
+    def opening(self) -> float:
+        """See `mouth_openness`."""
+        return mouth_openness(self.mesh)
+
+    @cached_property
+    def width(self) -> float:
+        """See `mouth_width`."""
+        return mouth_width(self.mesh)
+
+    @cached_property
+    def hidden(self) -> NDArray[np.float32]:
+        """See `hidden_weight`."""
+        return hidden_weight(self.mesh)
+
+    @cached_property
+    def light(self) -> NDArray[np.float32]:
+        """See `measure_light`."""
+        return measure_light(self.crop, self.mesh)
+
+    @cached_property
+    def normals(self) -> NDArray[np.float32]:
+        """Normals of the mesh (468, 3)."""
+        return mesh_normals(self.mesh)
+
+
+def agreeing(references: Sequence[LipReference]) -> list[LipReference]:
+    """Leave out references whose mesh is wrong: their lower face, moved onto a common mesh, looks
+    unlike the others'. Of one or two all are kept.
+    """
+    if len(references) < 3:
+        return list(references)
+    turned = np.argsort([reference.pose[0] for reference in references], kind="stable")
+    mesh = references[int(turned[len(turned) // 2])].even_mesh
+    raster = mesh_raster(mesh)
+    size = (CROP_SIZE // _COMPARED_STEP, CROP_SIZE // _COMPARED_STEP)
+    where = cv2.resize(mouth_mask(mesh), size, interpolation=cv2.INTER_AREA) > 0.5
+    looks = []
+    for one in references:
+        moved = mesh_warp(one.crop, one.even_mesh, mesh, one.hidden, raster=raster)
+        seen = cv2.resize(luma(moved), size, interpolation=cv2.INTER_AREA)[where]
+        looks.append((seen - seen.mean()) / max(float(seen.std()), 1e-3))
+    agreement = np.stack(looks) @ np.stack(looks).T / max(int(where.sum()), 1)
+    others = ~np.eye(len(looks), dtype=bool)
+    kept = [
+        one
+        for one, row, other in zip(references, agreement, others, strict=True)
+        if np.median(row[other]) >= LEAST_AGREEMENT
+    ]
+    return kept or list(references)
+
+
+def mouth_width(mesh: NDArray[np.floating]) -> float:
+    """Distance of the corners of the mouth of a mesh (468, 3) in eye distances."""
+    return float(np.linalg.norm(mesh[LIP_LEFT] - mesh[LIP_RIGHT])) / max(eye_distance(mesh), 1e-6)
+
+
+def _shares(distance: NDArray[np.float32], softness: float) -> NDArray[np.float32]:
+    """Shares (R,) of references by distance, at most two of them above 0, changing smoothly with
+    the distances; sum 1.
+    """
+    order = np.argsort(distance, kind="stable")
+    near = np.exp(-(distance[order] - distance[order[0]]) / softness)
+    # Both fade out before the third takes a place: so nothing jumps where the order changes.
+    least = max(float(near[2]) if len(near) > 2 else 0.0, LEAST_SHARE)
+    share = np.zeros(len(distance), np.float32)
+    share[order[:2]] = np.maximum(near[:2] - least, 0)
+    share[order[0]] += 1e-6
+    return np.asarray(share / share.sum(), np.float32)
+
+
+def reference_shares(
+    references: Sequence[LipReference], mesh: NDArray[np.floating]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weigh references (R,) for a wanted mesh (468, 3): for skin and lips, and for the inside of
+    the mouth.
+    """
+    pose = estimate_pose(mesh).vector[:2]
+    wanted, width = mouth_openness(mesh), mouth_width(mesh)
+    turn = np.array([np.abs(r.pose - pose).sum() / POSE_SCALE for r in references], np.float32)
+    more = np.array([r.opening - wanted for r in references], np.float32) / OPENING_SCALE
+    apart = np.where(more < 0, -STRETCHED * more, more)
+    apart += np.array([abs(r.width - width) for r in references], np.float32) / WIDTH_SCALE
+    made = np.array([not r.real for r in references])
+    skin = _shares(np.where(made, np.inf, turn + SKIN_OPENING * np.abs(more)), SKIN_SOFTNESS)
+    return skin, _shares(turn + apart, INSIDE_SOFTNESS)
+
+
+def composite_lips(
+    references: Sequence[LipReference],
+    ground: NDArray[np.uint8],
+    ground_mesh: NDArray[np.floating],
+    mesh: NDArray[np.floating],
+    light: bool = True,
+) -> FaceComposite:
+    """Give a face another mouth.
+
+    Args:
+        references: of the same person, one or more.
+        ground: aligned crop (256, 256, 3) uint8 RGB.
+        ground_mesh: (468, 3) of the face in it.
+        mesh: (468, 3) with the lower face as wanted, in the same pose.
+        light: whether to give the references the ground's light.
+
+    Returns:
+        The picture, the mask of the new mouth and ``mesh``.
+    """
+    mesh = np.asarray(mesh, np.float32)
+    raster = mesh_raster(mesh)
+    around = mesh_warp(
+        ground, even_lips(ground_mesh), mesh, _NOTHING_HIDDEN, raster=raster
+    )  # the neck gives way to the chin
+    there = measure_light(ground, ground_mesh) if light else None
+    skin, inside = reference_shares(references, mesh)
+    normals = mesh_normals(mesh)
+    warped: dict[int, NDArray[np.uint8]] = {}
+
+    def mixed(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+        used = [int(k) for k in np.flatnonzero(shares)]
+        for k in used:
+            if k not in warped:
+                warped[k] = _warped(references[k], mesh, raster, there, normals)
+        if len(used) == 1:
+            return warped[used[0]]
+        a, b = used
+        return np.asarray(
+            cv2.addWeighted(warped[a], float(shares[a]), warped[b], float(shares[b]), 0), np.uint8
+        )
+
+    face = mixed(skin)
+    if mouth_openness(mesh) > 0:
+        share = mouth_inside(mesh)
+        face = np.asarray(cv2.blendLinear(mixed(inside), face, share, 1 - share), np.uint8)
+    mask = mouth_mask(mesh)
+    picture = np.asarray(cv2.blendLinear(face, around, mask, 1 - mask), np.uint8)
+    return FaceComposite(picture, mask, mesh)
+
+
+def covering_mesh(
+    mesh: NDArray[np.floating], before: NDArray[np.floating], after: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Lower a mesh (468, 3) in an upright crop where a face's jaw goes down from ``before`` to
+    ``after``: its mask covers the chin that was and the one that is.
+    """
+    change = np.asarray(after - before, np.float32)
+    return np.asarray(mesh + np.where(change[:, 1:2] > 0, change, 0), np.float32)
+
+
+def mouth_inside(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Soft mask (256, 256) of what lies between the lips of a mesh (468, 2 or 3)."""
+    canvas = polygon_mask(mesh[INNER_LIPS], CROP_SIZE)
+    blurred = cv2.GaussianBlur(canvas, (0, 0), INSIDE_SIGMA)
+    return np.asarray(blurred, np.float32) / np.float32(255)
+
+
+def _warped(
+    reference: LipReference,
+    mesh: NDArray[np.float32],
+    raster: MeshRaster,
+    light: NDArray[np.float32] | None,
+    normals: NDArray[np.float32],
+) -> NDArray[np.uint8]:
+    """A reference (256, 256, 3) moved onto a mesh, in this light."""
+    gain = None
+    if light is not None:
+        gain = light_change(reference.light, light, reference.normals, normals)
+    turned = abs(float(reference.pose[0]) - estimate_pose(mesh).yaw) > MIRRORED_FROM
+    hidden = reference.hidden if turned else _NOTHING_HIDDEN
+    return mesh_warp(reference.crop, reference.even_mesh, mesh, hidden, gain, raster)

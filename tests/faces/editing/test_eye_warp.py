@@ -16,7 +16,7 @@ from swaptalk.faces.editing.eye_warp import (
     moved_lids,
     with_lids,
 )
-from swaptalk.faces.geometry.topology import EYE_RINGS
+from swaptalk.faces.geometry.topology import AROUND_EYES, EYE_RINGS
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +66,16 @@ def test_lids_open_as_far_on_a_face_of_another_shape(face) -> None:
     np.testing.assert_allclose(moved, 1.2 * eyes, atol=0.5)
 
 
-def test_the_mesh_takes_the_lids_alone(face) -> None:
+def test_the_mesh_takes_the_lids_and_the_skin_around_them_follows(face) -> None:
     _, mesh, eyes = face
     moved = with_lids(mesh, eyes + 1)
-    rings = np.concatenate(EYE_RINGS)
-    others = np.setdiff1d(np.arange(468), rings)
+    around = np.concatenate([*EYE_RINGS, *(ring for pair in AROUND_EYES for ring in pair)])
+    others = np.setdiff1d(np.arange(468), around)
     np.testing.assert_array_equal(moved[others], mesh[others])
     np.testing.assert_allclose(moved[EYE_RINGS[1], :2], eyes[1, :16] + 1, rtol=1e-5)
+    near, far = (np.abs(moved - mesh)[ring[1], :2].mean() for ring in AROUND_EYES)
+    lids = np.abs(eyes[1, :16] + 1 - mesh[EYE_RINGS[1], :2]).mean()
+    assert lids > near > far > 0
 
 
 def test_the_far_eye_of_a_turned_head_is_the_near_one_mirrored(face) -> None:

@@ -17,7 +17,7 @@ from swaptalk.faces.editing.eye_shape import (
     EyeAxes,
     eye_pair,
 )
-from swaptalk.faces.geometry.topology import EYE_RINGS
+from swaptalk.faces.geometry.topology import AROUND_EYES, EYE_RINGS
 
 #: Limits of the ratio of two faces' eye sizes that lids take over.
 _LEAST_RATIO, _LARGEST_RATIO = 0.7, 1.4
@@ -29,6 +29,8 @@ _BORDER, _EDGE_SIGMA = 3, 0.8
 #: Height of an eye's opening, in half widths, below which it hides too much of the eyeball to be
 #: taken from, and from which on it shows enough.
 NARROW, WIDE = 0.2, 0.4
+#: Shares of the lids' shift that the two rings of skin around them follow.
+SKIN_FOLLOWS = (0.75, 0.4)
 #: Opening of the lids as a share of the mesh's own, which hardly follows them: from the first down
 #: lids count as lowered, at the second wholly. (Open eyes: 1.1, nine in ten above 0.9.)
 LOWERING, LOWERED = 0.8, 0.35
@@ -74,10 +76,15 @@ def _sorted(knots: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def with_lids(mesh: NDArray[np.floating], eyes: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The mesh (468, 3) with the lids of ``eyes`` (2, 21, 2)."""
+    """The mesh (468, 3) with the lids of ``eyes`` (2, 21, 2); the skin around them follows in
+    part, so that no strip of lashes is stretched.
+    """
     moved = np.array(mesh, np.float32)
     for eye, ring in enumerate(EYE_RINGS):
-        moved[ring, :2] = eyes[eye, :LID_POINTS]
+        shift = eyes[eye, :LID_POINTS] - mesh[ring, :2]
+        moved[ring, :2] += shift
+        for share, around in zip(SKIN_FOLLOWS, AROUND_EYES, strict=True):
+            moved[around[eye], :2] += np.float32(share) * shift
     return moved
 
 

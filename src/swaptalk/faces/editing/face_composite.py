@@ -53,7 +53,7 @@ from swaptalk.faces.geometry.topology import (
 )
 
 #: The mask fades from the outline of the face inwards over about twice this share of the crop.
-MASK_FADE = 0.02
+MASK_FADE = 0.025
 #: Share of the difference of two faces' shapes that is taken over at the outline: the target's
 #: hair, ears and neck around it cannot follow all of it.
 OUTLINE_SHARE = 0.35

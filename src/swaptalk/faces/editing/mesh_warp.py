@@ -41,7 +41,7 @@ GAIN_BLUR = 0.015
 MAXIMUM_STRETCH = 0.35
 #: Brightness (in stops) and colour (share of the luma) beyond which forehead and temples are not
 #: the cheeks' skin.
-SKIN_LIGHT, SKIN_COLOUR = 0.85, 0.38
+SKIN_LIGHT, SKIN_COLOUR = 0.7, 0.3
 #: Blur before and after that comparison, share of the crop.
 SKIN_SIGMA = 0.012
 #: It is made on a picture smaller by this factor: the blur leaves nothing finer.

@@ -70,6 +70,14 @@ RIGHT_EYE = np.array(_RIGHT_EYE, np.intp)
 LEFT_EYE = MIRROR[RIGHT_EYE]
 #: The contours of both lids, right eye first: outer corner, upper lid, inner corner, lower lid.
 EYE_RINGS = (RIGHT_EYE, LEFT_EYE)
+#: The two rings of skin around each eye's lids, point by point beside the ring's.
+_AROUND_RIGHT_EYE = (
+    (130, 247, 30, 29, 27, 28, 56, 190, 243, 112, 26, 22, 23, 24, 110, 25),
+    (226, 113, 225, 224, 223, 222, 221, 189, 244, 233, 232, 231, 230, 229, 228, 31),
+)
+AROUND_EYES = tuple(
+    (np.array(ring, np.intp), MIRROR[np.array(ring, np.intp)]) for ring in _AROUND_RIGHT_EYE
+)
 #: Points that measure an eye beyond the mesh: its ring, the iris's middle and four of its edge.
 IRIS_POINTS = 5
 EYE_POINTS = len(_RIGHT_EYE) + IRIS_POINTS

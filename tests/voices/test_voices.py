@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import wave
 from pathlib import Path
@@ -13,6 +14,7 @@ from swaptalk.errors import InputError
 from swaptalk.voices.catalogue import find_voice, installed_voices, speak
 from swaptalk.voices.espeak import Espeak
 from swaptalk.voices.piper import Piper
+from swaptalk.voices.voice import SlowVoiceError, run_speaker
 
 #: Speaks a tone as long as the text; knows one voice, and refuses the text "no".
 PLUGIN = f"""#!{sys.executable}
@@ -69,6 +71,32 @@ def test_texts_and_voices_that_cannot_be(plugin: Path, tmp_path: Path) -> None:
         find_voice("xx-klingon")
 
 
+def test_a_voice_says_what_its_files_say_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("piper") is None:
+        pytest.skip("the extra 'voices' is not installed")
+    monkeypatch.setenv("SWAPTALK_VOICES_DIR", str(tmp_path))
+    cards = {"xx-free-low": "* License: CC0\nTrained from scratch.", "xx-silent-low": None}
+    for name, card in cards.items():
+        (tmp_path / f"{name}.onnx").touch()
+        (tmp_path / f"{name}.onnx.json").write_text("{}")
+        if card is not None:
+            (tmp_path / f"{name}.MODEL_CARD").write_text(card)
+    free, silent = (find_voice(name).terms for name in cards)
+    assert free == "License: CC0. See its model card before you publish."
+    assert "do not say what it may be used for" in silent
+
+
+def test_a_program_that_takes_too_long_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swaptalk.voices.voice.TIMEOUT_SECONDS", 0)
+    forever = [sys.executable, "-c", "import threading; threading.Event().wait()"]
+    with pytest.raises(SlowVoiceError, match="too long"):
+        run_speaker(forever, "Hello", tmp_path / "out.wav")
+
+
 def test_piper_speaks_and_its_terms_are_told(tmp_path: Path) -> None:
     voices = Piper().voices()
     if not voices:
@@ -76,6 +104,7 @@ def test_piper_speaks_and_its_terms_are_told(tmp_path: Path) -> None:
     joe = next(voice for voice in voices if voice.id == "piper:en_US-joe-medium")
     assert joe.language == "en-US" and joe.engine == "piper"
     assert "CC0" in joe.terms and "lessac" in joe.terms  # also what it was made from is told
+    assert "research only" in joe.terms and "commercial" in joe.terms
     speak("Good morning.\nDear audience.", joe, tmp_path / "out.wav")
     assert 1.0 < seconds(tmp_path / "out.wav") < 6.0
 

@@ -22,6 +22,13 @@ from swaptalk.voices.voice import Voice, run_speaker
 _PACKAGES = "_piper_voice"
 #: Lines of a model card that say what a voice may be used for.
 _TERMS = ("license", "licence", "finetuned from", "fine-tuned from")
+#: What model cards leave out: many voices, whatever their own recordings' licence, were made from
+#: ``lessac``, whose recordings have the licence of the Blizzard Challenge 2013.
+_LESSAC = (
+    "The recordings behind lessac (Blizzard Challenge 2013) are licensed for research only, which "
+    "rules out commercial speech synthesis. Whether that reaches voices made from it is not "
+    "settled: take another voice for commercial work"
+)
 
 
 def voices_folder() -> Path:
@@ -90,6 +97,8 @@ def _terms(model: Path) -> str:
             lines = card.read_text(encoding="utf-8", errors="replace").splitlines()
             told = [line.strip(" *-") for line in lines]
             said = [line.rstrip(".") for line in told if line.lower().startswith(_TERMS)]
+            if any("lessac" in line.lower() for line in [model.stem, *said]):
+                said.append(_LESSAC)
             if said:
                 return f"{'. '.join(said)}. See its model card before you publish."
     return "Its files do not say what it may be used for; ask whoever made it before you publish."

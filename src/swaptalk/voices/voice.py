@@ -28,6 +28,10 @@ class Voice:
     """What it may be used for, as far as its files say."""
 
 
+class SlowVoiceError(InputError):
+    """The program took longer than :data:`TIMEOUT_SECONDS`; on an idle machine it may not."""
+
+
 class Engine(Protocol):
     """A program that speaks."""
 
@@ -48,7 +52,8 @@ def run_speaker(command: Sequence[str], text: str, output: Path) -> None:
     """Run a program that reads the text on standard input and writes ``output``.
 
     Raises:
-        InputError: it failed, took too long, or wrote nothing.
+        SlowVoiceError: it took too long, and was ended.
+        InputError: it failed, or wrote nothing.
     """
     try:
         run = subprocess.run(
@@ -59,7 +64,10 @@ def run_speaker(command: Sequence[str], text: str, output: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise InputError("speaking the text took too long", remedy="give a shorter text") from None
+        raise SlowVoiceError(
+            f"speaking the text took too long (more than {TIMEOUT_SECONDS} s)",
+            remedy="give a shorter text, or try again when the machine is less busy",
+        ) from None
     except OSError as error:
         raise InputError(
             f"the speech program cannot be run ({error.strerror})", remedy="install it again"

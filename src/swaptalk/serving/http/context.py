@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -16,6 +17,8 @@ from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store.data_folder import DataFolder
 from swaptalk.serving.store.keys import LOCAL_OWNER, KeyStore
 
+#: Texts that are spoken at a time: each takes a processor core.
+MOST_SPEAKERS = 2
 SESSION_COOKIE = "swaptalk_session"
 
 
@@ -28,6 +31,10 @@ class Context:
     keys: KeyStore
     changes: Changes
     metrics: Metrics
+    speakers: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(MOST_SPEAKERS)
+    )
+    """Taken while a text is spoken."""
 
     def check_room(self) -> None:
         """Refuse uploads and jobs while the disk is nearly full.

@@ -7,13 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from swaptalk.errors import InputError
 from swaptalk.serving.http.api.uploads import take_in, view_of
-from swaptalk.serving.http.context import Owner, Server
-from swaptalk.serving.http.problems import documented, invalid
+from swaptalk.serving.http.context import Context, Owner, Server
+from swaptalk.serving.http.problems import ProblemError, documented, invalid
 from swaptalk.serving.http.schemas import UploadView
 from swaptalk.serving.user_messages import in_words, sentence
 from swaptalk.storage.hashing import sha256_of
 from swaptalk.voices.catalogue import LONGEST_TEXT, find_voice, installed_voices, speak
+from swaptalk.voices.voice import SlowVoiceError
 
+#: Seconds after which a client may try again while the voices are busy.
+RETRY_SECONDS = 5
 router = APIRouter(tags=["speech"])
 
 
@@ -58,10 +61,26 @@ def list_voices(owner: Owner) -> VoiceList:
     return VoiceList(voices=[VoiceView(**vars(voice)) for voice in installed_voices()])
 
 
-@router.post("/api/v1/speech", status_code=201, responses=documented(400, 401, 415, 422, 507))
+@router.post("/api/v1/speech", status_code=201, responses=documented(400, 401, 415, 422, 503, 507))
 def create_speech(body: SpeechRequest, owner: Owner, server: Server) -> UploadView:
-    """Have text spoken by a program on the server's machine; the result is an upload."""
+    """Have text spoken by a program on the server's machine; the result is an upload. While as many
+    texts as it can manage are being spoken, and if it takes too long, the answer is 503.
+    """
     server.check_room()
+    if not server.speakers.acquire(blocking=False):
+        raise _busy("Other texts are being spoken.", "Try again in a few seconds.")
+    try:
+        return _spoken(body, owner, server)
+    finally:
+        server.speakers.release()
+
+
+def _busy(detail: str, remedy: str) -> ProblemError:
+    headers = {"Retry-After": str(RETRY_SECONDS)}
+    return ProblemError(503, "voice-busy", "The voice is busy", detail, headers, remedy=remedy)
+
+
+def _spoken(body: SpeechRequest, owner: str, server: Context) -> UploadView:
     part = server.data.uploads.part()
     field = "language" if body.voice is None else "voice"
     try:
@@ -72,6 +91,8 @@ def create_speech(body: SpeechRequest, owner: Owner, server: Server) -> UploadVi
         upload, _ = take_in(
             server, owner, f"{' '.join(body.text.split())[:60].rstrip(' .')}.wav", part, digest
         )
+    except SlowVoiceError as error:
+        raise _busy(sentence(error.problem), sentence(error.remedy)) from None
     except InputError as error:
         raise invalid(
             field, sentence(in_words(error.problem)), remedy=sentence(error.remedy)

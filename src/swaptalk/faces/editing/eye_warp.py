@@ -147,6 +147,8 @@ def draw_lids(
         cv2.fillPoly(region, [np.round((hull - low) * 16).astype(np.int32)], (255,), shift=4)
         region = _grown(region, _LID_BORDER)
         around = (_grown(region, _LID_SKIN) > 0) & (region == 0)
+        if not around.any():
+            continue
         part, seen = face[box], np.asarray(target[box], np.float32)
         gain = (part[around].mean(axis=0) + 1) / (seen[around].mean(axis=0) + 1)
         cv2.fillPoly(region, [np.round((lids - low) * 16).astype(np.int32)], (0,), shift=4)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from swaptalk.data.occluders import _KINDS, add_occluder
+from swaptalk.data.occluder_kinds import KINDS
+from swaptalk.data.occluders import add_occluder
 
 from .conftest import mesh
 
@@ -21,9 +22,9 @@ def textures():
     return tuple(rng.integers(0, 255, (SIDE, SIDE, 3)).astype(np.uint8) for _ in range(2))
 
 
-@pytest.mark.parametrize("kind", [draw for draw, _ in _KINDS], ids=lambda draw: draw.__name__[1:])
+@pytest.mark.parametrize("kind", [draw for draw, _ in KINDS], ids=lambda draw: draw.__name__[1:])
 def test_the_label_is_where_something_was_drawn(face, textures, kind, monkeypatch):
-    monkeypatch.setattr("swaptalk.data.occluders._KINDS", ((kind, 1.0),))
+    monkeypatch.setattr("swaptalk.data.occluders.KINDS", ((kind, 1.0),))
     picture, points = face
     shares = []
     for seed in range(12):

@@ -168,20 +168,12 @@ def mux(
         raise SwapTalkError(
             f"{total} frames instead of {frames}", path=output, remedy="generate the video again"
         )
-    channels = audio.channels() if audio else 0
     with AtomicFile(output) as file:
         try:
             with open_output(file.part, metadata or {}, form.muxer) as container:
                 video = _add_video(container, paths[0], fps, form)
                 samples = round(total / fps * AUDIO_RATE)
-                tracks: list[_SoundTrack | _TextTrack] = []
-                if audio:
-                    tracks.append(_SoundTrack(container, form, audio, channels, samples))
-                for one in further:
-                    made = _SoundTrack(container, form, one.source, one.source.channels(), samples)
-                    made.name(one.language, one.title)
-                    tracks.append(made)
-                tracks += [_TextTrack(container, form, text) for text in subtitles]
+                tracks = _tracks(container, form, audio, further, subtitles, samples)
                 for packet in _video_packets(paths, fps, delay, video):
                     if packet.dts is not None:
                         reached = round(packet.dts / fps * AUDIO_RATE)
@@ -198,6 +190,25 @@ def mux(
                 f"joining failed ({error})", path=output, remedy="generate the video again"
             ) from error
     return total
+
+
+def _tracks(
+    container: OutputContainer,
+    form: OutputFormat,
+    audio: Sound | None,
+    further: Sequence[FurtherSound],
+    subtitles: Sequence[SubtitleTrack],
+    samples: int,
+) -> list[_SoundTrack | _TextTrack]:
+    """The tracks besides the pictures, which last ``samples`` of sound."""
+    tracks: list[_SoundTrack | _TextTrack] = []
+    if audio is not None:
+        tracks.append(_SoundTrack(container, form, audio, audio.channels(), samples))
+    for one in further:
+        made = _SoundTrack(container, form, one.source, one.source.channels(), samples)
+        made.name(one.language, one.title)
+        tracks.append(made)
+    return [*tracks, *(_TextTrack(container, form, text) for text in subtitles)]
 
 
 def _frames_and_delay(path: Path, fps: Fraction) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -123,7 +123,7 @@ def parse_person(text: str) -> Person:
     )
 
 
-def _share(text: str | None, wrong: object) -> float | None:
+def _share(text: str | None, wrong: Callable[[str], InputError]) -> float | None:
     if text is None:
         return None
     try:
@@ -131,7 +131,7 @@ def _share(text: str | None, wrong: object) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1:
-        raise wrong(f"{text} is no number from 0 to 1")  # type: ignore[operator]
+        raise wrong(f"{text} is no number from 0 to 1")
     return value
 
 

@@ -154,6 +154,8 @@ def test_faces_that_are_not_there_or_the_same_are_refused_before_the_rendering(
     for people, problem in (
         ([f"face=left,source={photo}", f"face=5,source={photo}"], r"face=5.*there is no face 5"),
         ([f"face=left,source={photo}", f"face=1,source={photo}"], r"face=1.*same face as of"),
+        (["face=like:nobody.png,source=a.png"], r"face=like:nobody.png.*nobody.png: no such file"),
+        ([f"face=left,source={target}"], r"face=left.*couple.mp4: is no photo"),
     ):
         with pytest.raises(InputError, match=problem):
             maker.generate(target=target, person=people, output=output)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from swaptalk.errors import InputError
 from swaptalk.pipeline.inputs import InputFile, InputFiles
 from swaptalk.pipeline.options import GenerateOptions
-from swaptalk.pipeline.people import Turn, like_photo, read_turns
+from swaptalk.pipeline.people import Person, Turn, like_photo, read_turns
 
 
 def turns_of(options: GenerateOptions) -> tuple[Turn, ...]:
@@ -31,15 +32,35 @@ def with_all_people(options: GenerateOptions, files: InputFiles) -> GenerateOpti
     concerns the job as a whole is decided with these.
 
     Raises:
-        InputError: a recording cannot be decoded.
+        InputError: a photo or recording cannot be used; naming the entry.
     """
     people = options.people
+    alike = like_photo(options.face)
+    if alike is not None and not files[alike].is_photo:
+        raise InputError("is no photo", path=alike, remedy="give --face like: a photo")
+    for person in people:
+        _check_files(person, files)
     if not people:
         return options
     photos = tuple(dict.fromkeys(photo for person in people for photo in person.source))
     recordings = recordings_of(options, files)
     longest = max(recordings, key=lambda file: file.samples, default=None)
     return replace(options, source=photos, audio=None if longest is None else longest.path)
+
+
+def _check_files(person: Person, files: InputFiles) -> None:
+    """Refuse a person's files that cannot be used."""
+    alike = like_photo(person.face)
+    try:
+        for photo in (*(() if alike is None else (alike,)), *person.source):
+            if not files[photo].is_photo:
+                raise InputError(
+                    "is no photo", path=photo, remedy="save a frame of the person as a photo"
+                )
+        if person.audio is not None:
+            _ = files[person.audio].samples
+    except InputError as error:
+        raise person.error(f"{error.path}: {error.problem}", error.remedy) from error
 
 
 def people_options(whole: GenerateOptions, asked: GenerateOptions) -> Iterator[GenerateOptions]:

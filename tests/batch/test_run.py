@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from swaptalk.batch.folder import batch_folder
-from swaptalk.batch.run import BatchProgress, BatchSettings, run_batch
+from swaptalk.batch.run import BatchSettings, run_batch
+from swaptalk.batch.scheduler import BatchProgress
 from swaptalk.batch.status import Status
 from swaptalk.cli.main import main
 from swaptalk.inference.bundle import default_directory

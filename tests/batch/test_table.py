@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from swaptalk.batch import run
-from swaptalk.batch.run import BatchProgress, BatchSettings, plan_tasks, run_batch
+from swaptalk.batch.run import BatchSettings, plan_tasks, run_batch
+from swaptalk.batch.scheduler import BatchProgress
 from swaptalk.batch.table import TableError, check_table, columns
 from swaptalk.batch.worker import run_task
 from swaptalk.cli.batch import Teller

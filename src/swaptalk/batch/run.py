@@ -6,14 +6,15 @@ import hashlib
 import json
 import os
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from swaptalk.batch.folder import batch_folder
-from swaptalk.batch.status import Status, read_status, write_status
+from swaptalk.batch.scheduler import BatchProgress, Scheduler
+from swaptalk.batch.status import Status, read_status
 from swaptalk.batch.table import CheckedTable, Row, TableError, check_table
 from swaptalk.batch.worker import CORES_PER_WORKER, JobWorker, Task
 from swaptalk.pipeline.inputs import InputFiles
@@ -32,8 +33,6 @@ from swaptalk.storage.files import output_error
 from swaptalk.storage.locks import lock_file
 from swaptalk.workers.pool import LocalPool, Pool
 
-#: How often progress is told while nothing finishes, in seconds.
-TICK_SECONDS = 1.0
 #: What compiling a target costs in comparison to rendering as many frames from it.
 TEMPLATE_COST = 0.7
 #: Frames of a target beyond which no source is built into its template unasked: they would take
@@ -55,19 +54,6 @@ class BatchSettings:
     """Of each worker; 0 threads: the cores are shared evenly."""
     skip_faulty: bool = False
     """Render the other rows where some are at fault."""
-
-
-@dataclass(frozen=True)
-class BatchProgress:
-    """Progress of a batch."""
-
-    done: int
-    failed: int
-    total: int
-    seconds_left: float | None
-    """Estimate from the frames of this run; None before the first is finished."""
-    last: Status | None = None
-    """The row or template that has just finished."""
 
 
 @dataclass
@@ -138,7 +124,7 @@ def run_batch(
         if todo:
             pool = _pool(settings, len(todo))
             with closing(pool):
-                _Scheduler(pool, todo, templates, len(tasks), settings.retries + 1, told).run()
+                Scheduler(pool, todo, templates, len(tasks), settings.retries + 1, told).run()
     states = [read_status(task.status, task.name, task.fingerprint) for task in tasks]
     seconds = time.monotonic() - begun
     return Summary(states, seconds, found.faults, found.faulty, found.notes)
@@ -315,97 +301,3 @@ def _is_done(task: Task) -> bool:
     output = task.options.output
     status = read_status(task.status, task.name, task.fingerprint)
     return status.state == "done" and output is not None and output.exists()
-
-
-class _Scheduler:
-    """Gives tasks to the places of a pool until every row is done or given up."""
-
-    def __init__(
-        self,
-        pool: Pool[Task, Status],
-        todo: Sequence[Task],
-        templates: dict[str, Task],
-        total: int,
-        attempts: int,
-        told: Callable[[BatchProgress], object],
-    ) -> None:
-        self._pool, self._attempts, self._told, self._total = pool, attempts, told, total
-        self._tried: defaultdict[str, int] = defaultdict(int)
-        self._waiting: deque[Task] = deque()
-        self._blocked: defaultdict[str, list[Task]] = defaultdict(list)
-        self._running: dict[int, Task] = {}
-        self._failed = 0
-        self._left = len(todo)
-        needed = {
-            templates[task.name].name: templates[task.name]
-            for task in todo
-            if task.name in templates
-        }
-        self._frames_left = sum(task.frames for task in [*todo, *needed.values()])
-        self._frames_done, self._begun = 0, time.monotonic()
-        for template in needed.values():
-            self._waiting.append(template)
-        for task in todo:
-            if task.name in templates:
-                self._blocked[templates[task.name].name].append(task)
-            else:
-                self._waiting.append(task)
-
-    def run(self) -> None:
-        """Run until every row is done or given up."""
-        while self._waiting or self._running:
-            for place in range(self._pool.size):
-                if place not in self._running and self._waiting:
-                    task = self._running[place] = self._waiting.popleft()
-                    self._tried[task.name] += 1
-                    self._pool.submit(place, task)
-            last = None
-            for place, status in self._pool.finished(TICK_SECONDS):
-                last = self._take(self._running.pop(place), status)
-            self._tell(last)
-
-    def _take(self, task: Task, status: Status | None) -> Status:
-        if status is None:  # its worker is gone; it may have finished first, and then it says so
-            status = read_status(task.status, task.name, task.fingerprint)
-            if status.state != "done":
-                status = replace(
-                    status,
-                    state="waiting",
-                    error="the worker process was killed or its machine was lost",
-                )
-        if status.state == "waiting":
-            if self._tried[task.name] < self._attempts:
-                write_status(task.status, status)
-                self._waiting.append(task)
-                return status
-            status = replace(status, state="failed")
-        write_status(task.status, status)
-        self._finish(task, status)
-        return status
-
-    def _finish(self, task: Task, status: Status) -> None:
-        self._frames_left -= task.frames
-        self._frames_done += task.frames
-        blocked = self._blocked.pop(task.name, [])
-        if status.state == "done":
-            self._waiting.extendleft(reversed(blocked))
-        for row in blocked if status.state == "failed" else ():
-            unmade = read_status(row.status, row.name, row.fingerprint)
-            failed = replace(
-                unmade, state="failed", error=f"its target could not be analysed: {status.error}"
-            )
-            write_status(row.status, failed)
-            self._finish(row, failed)
-        if task.kind == "row":
-            self._left -= 1
-            self._failed += status.state == "failed"
-
-    def _tell(self, last: Status | None) -> None:
-        left = None
-        if self._frames_done:
-            left = (time.monotonic() - self._begun) / self._frames_done * self._frames_left
-        self._told(
-            BatchProgress(
-                self._total - self._left - self._failed, self._failed, self._total, left, last
-            )
-        )

@@ -12,7 +12,8 @@ from pathlib import Path
 import tyro
 
 from swaptalk.batch.folder import batch_folder
-from swaptalk.batch.run import BatchProgress, BatchSettings, Summary, run_batch
+from swaptalk.batch.run import BatchSettings, Summary, run_batch
+from swaptalk.batch.scheduler import BatchProgress
 from swaptalk.batch.table import CheckedTable, TableError, check_table
 from swaptalk.cli.console import ConsoleOptions
 from swaptalk.errors import InputError, SwapTalkError

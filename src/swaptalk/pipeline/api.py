@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +17,8 @@ from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import write_image
-from swaptalk.pipeline.analysis.analyse import analyse, find_faces, person_folder
-from swaptalk.pipeline.analysis.result import Analysis, is_complete
-from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, read_source
+from swaptalk.pipeline.analysis.analyse import find_faces
+from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
 from swaptalk.pipeline.inputs import InputFiles
 from swaptalk.pipeline.job import JobFolder
@@ -28,12 +27,11 @@ from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import Device, EngineOptions, GenerateOptions, Purpose
 from swaptalk.pipeline.output_form import copy_subtitles
 from swaptalk.pipeline.plan import Plan, make_plan
+from swaptalk.pipeline.preparation import Preparation
 from swaptalk.pipeline.progress import Progress
-from swaptalk.pipeline.render.face_generator import PeopleFaces, face_generator
 from swaptalk.pipeline.render.generate import decode_frames, generate_frames
 from swaptalk.pipeline.render.live import PREPARED_FRAMES, LiveSpeech, live_frames
 from swaptalk.pipeline.render.marker import OutputMarker, check_photos
-from swaptalk.pipeline.render.motion_track import Motion, MotionTrack, write_motion
 from swaptalk.pipeline.render.preview import (
     PreviewFrame,
     preview_frames,
@@ -107,6 +105,7 @@ class SwapTalk:
         self._networks, self._analyser, self._signer = networks, analyser, signer
         self._unmarked = unmarked
         self._progress = progress or Progress()
+        self._preparation = Preparation(networks, analyser, self._progress)
 
     @classmethod
     def from_pretrained(
@@ -162,8 +161,8 @@ class SwapTalk:
         plan = self._plan(job_options(options, settings), "render")
         marker = self._marker(plan)
         stopwatch = Stopwatch()
-        loading = self._load(plan, speaks=plan.options.audio is not None)
-        source = self._sources(plan, stopwatch)
+        loading = self._preparation.load(plan, speaks=plan.options.audio is not None)
+        source = self._preparation.sources(plan, stopwatch)
         if plan.options.preview is not None:
             sheet = preview_sheet(self._preview(plan, source))
             marker.write_image(plan.options.preview, sheet)
@@ -190,7 +189,9 @@ class SwapTalk:
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             with (
                 closing(
-                    self._prepare(plan, self._sources(plan, stopwatch), Path(folder), stopwatch)
+                    self._preparation.faces(
+                        plan, self._preparation.sources(plan, stopwatch), Path(folder), stopwatch
+                    )
                 ) as faces,
                 closing(
                     generate_frames(plan, faces, range(plan.frames), stopwatch, marker.apply)
@@ -236,9 +237,11 @@ class SwapTalk:
             )
         marker, stopwatch, speech = self._marker(plan), Stopwatch(), LiveSpeech(self._networks)
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
-            loading = self._load(plan, speaks=True)
-            source = self._sources(plan, stopwatch)
-            with closing(self._prepare(plan, source, Path(folder), stopwatch, speech)) as faces:
+            loading = self._preparation.load(plan, speaks=True)
+            source = self._preparation.sources(plan, stopwatch)
+            with closing(
+                self._preparation.faces(plan, source, Path(folder), stopwatch, speech)
+            ) as faces:
                 loading.result()  # this too before the first sound is asked for, so that none waits
                 first = range(min(len(faces.analysis), PREPARED_FRAMES))
                 if plan.template is not None or len(faces.analysis) == 1:
@@ -308,7 +311,7 @@ class SwapTalk:
         if options.source:
             check_photos(options)
         with full_disk_explained(output.parent), unchanged(plan.inputs) as check:
-            source = self._source(plan, Stopwatch())
+            source = self._preparation.source(plan, Stopwatch())
             return write_template(
                 plan, output, embed, source, self._analyser, self._networks, self._progress, check
             )
@@ -330,87 +333,6 @@ class SwapTalk:
             self._progress.note(note)
         return plan
 
-    def _load(self, plan: Plan, speaks: bool) -> Future[None]:
-        """Get the networks of a job ready while its target is analysed: compiling them takes a
-        second.
-        """
-        swaps = bool(plan.options.source) and not (plan.compiled and plan.stored_swap)
-        wanted = [
-            *(["encoder"] if swaps or plan.options.warps_lips or not plan.compiled else []),
-            *(["identity", "swap"] if swaps else []),
-            *(["motion"] if speaks else []),
-            *(["lipsync"] if speaks and not plan.options.warps_lips else []),
-            "decoder",
-        ]
-        executor = ThreadPoolExecutor(1, "load")
-        loading = executor.submit(self._networks.load, *wanted)
-        executor.shutdown(wait=False)
-        return loading
-
-    def _source(self, plan: Plan, stopwatch: Stopwatch) -> AnySource | None:
-        options = plan.options
-
-        def read() -> Source:
-            with stopwatch.stage("source"):
-                found = read_source(options.source, options.source_face, self._analyser)
-            for path, warning in found.warnings:
-                self._progress.note(f"{path}: {warning.message}; {warning.remedy}")
-            return found
-
-        if not options.source:
-            return None
-        return UnreadSource(read) if plan.compiled and plan.stored_swap else read()
-
-    def _sources(self, plan: Plan, stopwatch: Stopwatch) -> list[AnySource | None]:
-        """The photos of each person."""
-        found = []
-        for person in plan.people or (plan,):
-            try:
-                found.append(self._source(person, stopwatch))
-            except InputError as error:
-                if person.entry is None:
-                    raise
-                where = "" if error.path is None else f"{error.path}: "
-                raise person.entry.error(f"{where}{error.problem}", error.remedy) from error
-        return found
-
-    def _prepare(
-        self,
-        plan: Plan,
-        sources: Sequence[AnySource | None],
-        folder: Path,
-        stopwatch: Stopwatch,
-        live: Motion | None = None,
-    ) -> PeopleFaces:
-        """The first pass, unless an interrupted job has done it, and the mouths' motion unless it
-        comes ``live``.
-        """
-        if not is_complete(folder):
-            analyse(plan, self._analyser, self._networks, folder, self._progress, stopwatch)
-        motions = {}
-        for number, recording in enumerate(plan.recordings):
-            motions[recording.path] = folder / f"words-{number}"
-            motions[recording.path].mkdir(exist_ok=True)
-            with stopwatch.stage("audio"):
-                write_motion(self._networks, recording, motions[recording.path])
-        stored = (
-            plan.template.stored_swaps() if plan.template is not None and plan.stored_swap else None
-        )
-        people = []
-        for number, (person, source) in enumerate(
-            zip(plan.people or (plan,), sources, strict=True)
-        ):
-            analysis = Analysis(person_folder(folder, number) if plan.people else folder)
-            motion = live
-            if person.audio is not None:
-                turns = None
-                if person.turns is not None:
-                    turns = [(turn.start, turn.end) for turn in person.turns]
-                place = motions[person.audio.path]
-                motion = MotionTrack(place, self._networks, turns, rests=bool(plan.people))
-            people.append(face_generator(person, self._networks, analysis, source, motion, stored))
-        return PeopleFaces(self._networks, people)
-
     def _render(
         self,
         plan: Plan,
@@ -427,7 +349,7 @@ class SwapTalk:
         ):
             job.begin(plan.options.resume)
             done, unsigned = finished_frames(plan, job), job.unsigned(output.suffix)
-            with closing(self._prepare(plan, sources, job.analysis, stopwatch)) as faces:
+            with closing(self._preparation.faces(plan, sources, job.analysis, stopwatch)) as faces:
                 loading.result()  # what went wrong there is raised here
                 self._progress.begin("generate", plan.frames, done)
                 states = SmoothingStates(job.smoothing, chunk_frames(plan))
@@ -477,8 +399,8 @@ class SwapTalk:
         """
         plan = self._plan(options, "frames")
         marker = self._marker(plan)
-        loading = self._load(plan, speaks=plan.options.audio is not None)
-        source = self._sources(plan, Stopwatch())
+        loading = self._preparation.load(plan, speaks=plan.options.audio is not None)
+        source = self._preparation.sources(plan, Stopwatch())
         frames = self._preview(plan, source, at)
         loading.result()
         if options.preview is not None:
@@ -493,7 +415,7 @@ class SwapTalk:
         stopwatch = Stopwatch()
         with (
             tempfile.TemporaryDirectory(prefix="swaptalk-") as folder,
-            closing(self._prepare(part, sources, Path(folder), stopwatch)) as faces,
+            closing(self._preparation.faces(part, sources, Path(folder), stopwatch)) as faces,
         ):
             return preview_frames(part, indices, faces, stopwatch)
 

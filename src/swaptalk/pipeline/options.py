@@ -178,9 +178,10 @@ class AudioOptions:
     """Length of the output: audio, video (audio is cut or padded), or the shorter one."""
     extend: Extend = "pingpong"
     """If the audio is longer: play the video back and forth, or freeze its last frame."""
-    lips: Lips = "composite"
-    """How the mouth is moved: composite (reference frames warped in the picture), or latent (their
-    embedding, by the lip-sync network; faster with a template that holds the swap)."""
+    lips: Lips = "latent"
+    """How the mouth is moved: latent (the embedding of a reference frame, by the lip-sync network),
+    or composite (reference frames warped in the picture; sharper, but it follows the words
+    less)."""
     background: Background = "none"
     """Sound of the scene under the words: none, keep, or duck (lowered while somebody speaks).
     Speech in it stays audible."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.unit_arrays import UnitArrays
 from swaptalk.errors import InputError
-from swaptalk.faces.detection.lips import LipNetwork, lip_network_fingerprint
+from swaptalk.faces.detection.lips import NETWORK, LipNetwork
 from swaptalk.faces.geometry.mouth_motion import (
     ABSOLUTE_CHANNELS,
     MOTION_CHANNELS,
@@ -25,6 +25,7 @@ from swaptalk.faces.geometry.mouth_motion import (
 )
 from swaptalk.faces.geometry.pose import estimate_pose
 from swaptalk.faces.geometry.smooth import smooth_points
+from swaptalk.inference.exact import network_fingerprint
 
 #: Silent frames that are enough to know a resting mouth.
 _ENOUGH_SILENCE = 50
@@ -46,7 +47,7 @@ class MotionTable:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        self.fingerprint = lip_network_fingerprint()
+        self.fingerprint = network_fingerprint(NETWORK)
         self._measured = UnitArrays(
             dataset.folder / f"motion-{self.fingerprint}", "the measured mouths"
         )

@@ -12,7 +12,8 @@ pytest.importorskip("lightning_fabric")
 pytest.importorskip("onnxscript")
 
 from swaptalk.cli.main import main  # noqa: E402
-from swaptalk.faces.editing.occlusion import OcclusionNetwork, occlusion_view  # noqa: E402
+from swaptalk.faces.editing.occlusion import occlusion_view  # noqa: E402
+from swaptalk.inference.exact import ExactNetwork  # noqa: E402
 from swaptalk.losses.occlusion import cell_loss, overlap_loss  # noqa: E402
 from swaptalk.models.occlusion import OcclusionConfig, OcclusionModel  # noqa: E402
 from swaptalk.training.pretrained import load_network  # noqa: E402
@@ -85,6 +86,5 @@ def test_it_trains_and_becomes_a_file_that_computes_the_same(data: Path, tmp_pat
     crop = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
     view = occlusion_view(crop)
     expected = load_network("occlusion", run)(torch.from_numpy(view[None]))[0].numpy()
-    network = OcclusionNetwork(file)
-    (logits,) = network._engine.run(file, {"views": view[None]})
+    logits = ExactNetwork(file)(view[None])
     assert np.abs(logits[0] - expected).max() < 0.02 * max(1.0, np.abs(expected).max())

@@ -15,25 +15,14 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.part_view import from_view, lip_region, part_view
 from swaptalk.faces.geometry.topology import LIPS
-from swaptalk.inference.engines import OPENVINO, available_devices, create_engine
-from swaptalk.storage.hashing import sha256_of
+from swaptalk.inference.exact import ExactNetwork
 
 #: The network that comes with the package.
 NETWORK = Path(__file__).parent / "lips.onnx"
 
 
-def lip_network_fingerprint(path: Path = NETWORK) -> str:
-    """Twelve hexadecimal digits that change with the network: names of what was measured with
-    it.
-    """
-    return sha256_of(path)[:12]
-
-
 class LipNetwork:
     """Corrects the lip points of a mesh.
-
-    Computed in float32 on the CPU, whatever the device of the other networks: a landmark must not
-    depend on that.
 
     Args:
         path: the ONNX file.
@@ -41,10 +30,7 @@ class LipNetwork:
     """
 
     def __init__(self, path: Path = NETWORK, threads: int = 1) -> None:
-        self._path = path
-        device = OPENVINO if OPENVINO in available_devices() else "cpu"
-        self._engine = create_engine(device, threads, lip_network_fingerprint(path), exact=True)
-        self._engine.load(path)
+        self._network = ExactNetwork(path, threads)
 
     def __call__(
         self, image: NDArray[np.uint8], points: NDArray[np.float32]
@@ -54,7 +40,7 @@ class LipNetwork:
         """
         region = lip_region(points)
         view = part_view(image, region)
-        (lips,) = self._engine.run(self._path, {"views": view[None]})
+        lips = self._network(view[None])
         refined = points.copy()
         refined[LIPS, :2] = from_view(lips[0], region)
         return refined

@@ -14,24 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.part_view import eye_region, from_view, part_view
-from swaptalk.inference.engines import OPENVINO, available_devices, create_engine
-from swaptalk.storage.hashing import sha256_of
+from swaptalk.inference.exact import ExactNetwork
 
 #: The network that comes with the package.
 NETWORK = Path(__file__).parent / "eyes.onnx"
 _MIRRORED = np.array([-1, 1], np.float32)
 
 
-def eye_network_fingerprint(path: Path = NETWORK) -> str:
-    """Twelve hexadecimal digits that change with the network."""
-    return sha256_of(path)[:12]
-
-
 class EyeNetwork:
-    """Finds lids and irises.
-
-    Computed in float32 on the CPU, whatever the device of the other networks. Not for use from
-    several threads at once.
+    """Finds lids and irises. Not for use from several threads at once.
 
     Args:
         path: the ONNX file.
@@ -39,10 +30,7 @@ class EyeNetwork:
     """
 
     def __init__(self, path: Path = NETWORK, threads: int = 1) -> None:
-        self._path = path
-        device = OPENVINO if OPENVINO in available_devices() else "cpu"
-        self._engine = create_engine(device, threads, eye_network_fingerprint(path), exact=True)
-        self._engine.load(path)
+        self._network = ExactNetwork(path, threads)
 
     def __call__(self, image: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
         """Points (2, 21, 2) of the right and the left eye in pixels.
@@ -57,7 +45,7 @@ class EyeNetwork:
         regions = [eye_region(mesh, eye) for eye in (0, 1)]
         right, left = (part_view(image, region) for region in regions)
         views = np.stack([right, left[:, ::-1]])
-        (points,) = self._engine.run(self._path, {"views": views})
+        points = self._network(views)
         return np.stack(
             [from_view(points[0], regions[0]), from_view(points[1] * _MIRRORED, regions[1])]
         )

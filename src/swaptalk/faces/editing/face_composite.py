@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import draw_eyes, draw_lids, eye_trust, moved_lids, with_lids
@@ -30,7 +31,6 @@ from swaptalk.faces.editing.mask import inner_fade
 from swaptalk.faces.editing.mesh_warp import (
     MeshRaster,
     bare_skin,
-    hidden_weight,
     mesh_raster,
     mesh_warp,
     polygon_mask,
@@ -43,7 +43,7 @@ from swaptalk.faces.geometry.identity_shape import (
     normalised_shape,
     with_shape,
 )
-from swaptalk.faces.geometry.pose import Pose, estimate_pose
+from swaptalk.faces.geometry.pose import estimate_pose
 from swaptalk.faces.geometry.topology import (
     BELOW_HAIRLINE,
     EYE_RINGS,
@@ -72,39 +72,26 @@ STRETCH_DEGREES = 60.0
 #: Residuals (grey levels) of a picture's colours as functions of its brightness: at or below the
 #: first it is grey, sepia or tinted film, from the second on it is in colour.
 FILM_RESIDUAL = (2.0, 4.0)
-#: What large glasses cover: brows, temples, and the cheeks below the eyes.
 _EYES = np.concatenate(EYE_RINGS)
 _NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
+#: What large glasses cover: brows, temples, and the cheeks below the eyes.
 _GLASSES_ZONE = np.array(
     [70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 127, 356, 123, 50, 101, 330, 280, 352], np.intp
 )
 
 
 @dataclass(frozen=True)
-class FacePhoto:
-    """A face of the source: aligned crop (256, 256, 3) uint8 RGB and mesh (468, 3) in its
-    pixels; ``fine`` (512, 512, 3) is the same crop twice as fine, where the photo holds more than
-    the crop.
+class FacePhoto(CroppedFace):
+    """A face of the source; ``fine`` (512, 512, 3) is the same crop twice as fine, where the photo
+    holds more than the crop.
     """
 
-    crop: NDArray[np.uint8]
-    mesh: NDArray[np.float32]
     fine: NDArray[np.uint8] | None = None
-
-    @cached_property
-    def pose(self) -> Pose:
-        """Head pose."""
-        return estimate_pose(self.mesh)
 
     @cached_property
     def shape(self) -> NDArray[np.float32]:
         """Shape of the face (468, 3) without pose and size."""
         return normalised_shape(self.mesh)
-
-    @cached_property
-    def hidden(self) -> NDArray[np.float32]:
-        """Points (468,) that the photo does not show but whose mirror image it does, 0..1."""
-        return hidden_weight(self.mesh)
 
     @cached_property
     def eyes(self) -> NDArray[np.float32]:
@@ -125,16 +112,6 @@ class FacePhoto:
     def eye_trust(self) -> float:
         """How well the photo shows the eyeballs, 0..1."""
         return eye_trust(self.eyeballs)
-
-    @cached_property
-    def light(self) -> NDArray[np.float32]:
-        """Light on the face, see `measure_light`."""
-        return measure_light(self.crop, self.mesh)
-
-    @cached_property
-    def normals(self) -> NDArray[np.float32]:
-        """Normals of the mesh (468, 3)."""
-        return mesh_normals(self.mesh)
 
     @cached_property
     def has_glasses(self) -> bool:

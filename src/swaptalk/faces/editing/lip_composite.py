@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.face_composite import FaceComposite
 from swaptalk.faces.editing.light import light_change, luma, measure_light, mesh_normals
 from swaptalk.faces.editing.mask import mouth_mask
 from swaptalk.faces.editing.mesh_warp import (
     MeshRaster,
-    hidden_weight,
     mesh_raster,
     mesh_warp,
     polygon_mask,
@@ -60,26 +60,18 @@ _NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
 
 
 @dataclass(frozen=True)
-class LipReference:
-    """A frame that shows the person's mouth: aligned crop (256, 256, 3) uint8 RGB and mesh (468, 3)
-    in its pixels.
+class LipReference(CroppedFace):
+    """A frame that shows the person's mouth.
 
     Of one that is not ``real`` but made by a network nothing but the inside of the mouth is used.
     """
 
-    crop: NDArray[np.uint8]
-    mesh: NDArray[np.float32]
     real: bool = True
 
     @cached_property
     def even_mesh(self) -> NDArray[np.float32]:
         """See `even_lips`."""
         return even_lips(self.mesh)
-
-    @cached_property
-    def pose(self) -> NDArray[np.float32]:
-        """Yaw and pitch (2,) in degrees."""
-        return estimate_pose(self.mesh).vector[:2]
 
     @cached_property
     def opening(self) -> float:
@@ -91,21 +83,6 @@ class LipReference:
         """See `mouth_width`."""
         return mouth_width(self.mesh)
 
-    @cached_property
-    def hidden(self) -> NDArray[np.float32]:
-        """See `hidden_weight`."""
-        return hidden_weight(self.mesh)
-
-    @cached_property
-    def light(self) -> NDArray[np.float32]:
-        """See `measure_light`."""
-        return measure_light(self.crop, self.mesh)
-
-    @cached_property
-    def normals(self) -> NDArray[np.float32]:
-        """Normals of the mesh (468, 3)."""
-        return mesh_normals(self.mesh)
-
 
 def agreeing(references: Sequence[LipReference]) -> list[LipReference]:
     """Leave out references whose mesh is wrong: their lower face, moved onto a common mesh, looks
@@ -113,7 +90,7 @@ def agreeing(references: Sequence[LipReference]) -> list[LipReference]:
     """
     if len(references) < 3:
         return list(references)
-    turned = np.argsort([reference.pose[0] for reference in references], kind="stable")
+    turned = np.argsort([reference.pose.yaw for reference in references], kind="stable")
     mesh = references[int(turned[len(turned) // 2])].even_mesh
     raster = mesh_raster(mesh)
     size = (CROP_SIZE // _COMPARED_STEP, CROP_SIZE // _COMPARED_STEP)
@@ -160,7 +137,9 @@ def reference_shares(
     """
     pose = estimate_pose(mesh).vector[:2]
     wanted, width = mouth_openness(mesh), mouth_width(mesh)
-    turn = np.array([np.abs(r.pose - pose).sum() / POSE_SCALE for r in references], np.float32)
+    turn = np.array(
+        [np.abs(r.pose.vector[:2] - pose).sum() / POSE_SCALE for r in references], np.float32
+    )
     more = np.array([r.opening - wanted for r in references], np.float32) / OPENING_SCALE
     apart = np.where(more < 0, -STRETCHED * more, more)
     apart += np.array([abs(r.width - width) for r in references], np.float32) / WIDTH_SCALE
@@ -247,6 +226,6 @@ def _warped(
     gain = None
     if light is not None:
         gain = light_change(reference.light, light, reference.normals, normals)
-    turned = abs(float(reference.pose[0]) - estimate_pose(mesh).yaw) > MIRRORED_FROM
+    turned = abs(reference.pose.yaw - estimate_pose(mesh).yaw) > MIRRORED_FROM
     hidden = reference.hidden if turned else _NOTHING_HIDDEN
     return mesh_warp(reference.crop, reference.even_mesh, mesh, hidden, gain, raster)

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import FACE_OVAL, OUTER_LIPS
-from swaptalk.inference.engines import OPENVINO, available_devices, create_engine
-from swaptalk.storage.hashing import sha256_of
+from swaptalk.inference.exact import ExactNetwork
 
 #: The network that comes with the package.
 NETWORK = Path(__file__).parent / "occlusion.onnx"
@@ -36,11 +35,6 @@ MOUTH_SHARE = 0.85
 _GROWTH, _SOFTNESS = 1, 0.8
 
 
-def occlusion_fingerprint(path: Path = NETWORK) -> str:
-    """Twelve hexadecimal digits that change with the network."""
-    return sha256_of(path)[:12]
-
-
 def occlusion_view(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What the network sees (128, 128, 3) of an aligned crop (256, 256, 3)."""
     return np.asarray(
@@ -49,10 +43,7 @@ def occlusion_view(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 class OcclusionNetwork:
-    """Finds what lies in front of a face.
-
-    Computed in float32 on the CPU, whatever the device of the other networks. Not for use from
-    several threads at once.
+    """Finds what lies in front of a face. Not for use from several threads at once.
 
     Args:
         path: the ONNX file.
@@ -60,10 +51,7 @@ class OcclusionNetwork:
     """
 
     def __init__(self, path: Path = NETWORK, threads: int = 1) -> None:
-        self._path = path
-        device = OPENVINO if OPENVINO in available_devices() else "cpu"
-        self._engine = create_engine(device, threads, occlusion_fingerprint(path), exact=True)
-        self._engine.load(path)
+        self._network = ExactNetwork(path, threads)
 
     def __call__(
         self,
@@ -78,7 +66,7 @@ class OcclusionNetwork:
             mesh: landmarks (468, 2 or 3) in crop pixels.
             before: the answer for the frame before in the same scene.
         """
-        (logits,) = self._engine.run(self._path, {"views": occlusion_view(crop)[None]})
+        logits = self._network(occlusion_view(crop)[None])
         return occlusion_mask(np.asarray(logits[0], np.float32), mesh, before)
 
     def share(self, crop: NDArray[np.uint8], mesh: NDArray[np.floating]) -> float:

@@ -1,0 +1,40 @@
+"""Small networks of our own whose answers must not depend on the device of the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.inference.engines import OPENVINO, available_devices, create_engine
+from swaptalk.storage.hashing import sha256_of
+
+
+def network_fingerprint(path: Path) -> str:
+    """Twelve hexadecimal digits that change with a network's file: names of what was measured with
+    it.
+    """
+    return sha256_of(path)[:12]
+
+
+class ExactNetwork:
+    """A network that measures views: computed in float32 on the CPU, whatever the device of the
+    other networks. Not for use from several threads at once.
+
+    Args:
+        path: the ONNX file, with one input ``views`` and one output.
+        threads: CPU threads.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self._path = path
+        device = OPENVINO if OPENVINO in available_devices() else "cpu"
+        self._engine = create_engine(device, threads, network_fingerprint(path), exact=True)
+        self._engine.load(path)
+
+    def __call__(self, views: NDArray[np.uint8]) -> NDArray[Any]:
+        """Answer to views (N, S, S, 3) uint8 RGB, one row for each."""
+        (answer,) = self._engine.run(self._path, {"views": views})
+        return answer

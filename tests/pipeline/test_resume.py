@@ -157,6 +157,23 @@ def test_a_folder_that_is_not_a_job_is_never_deleted(
     assert (tmp_path / "out.mp4.job" / "thesis.txt").read_text() == "years of work"
 
 
+@pytest.mark.parametrize("left", [(), ("lock",), ("lock", "job.json.part")])
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_job_killed_before_its_record_was_written_is_begun_anew(
+    tmp_path: Path, left: tuple[str, ...], resume: bool
+) -> None:
+    from swaptalk.pipeline.job import JobFolder, job_path
+
+    output = tmp_path / "out.mp4"
+    job_path(output).mkdir()
+    for name in left:
+        (job_path(output) / name).touch()
+    with JobFolder(output, "first") as folder:
+        folder.begin(resume)
+        assert folder.chunks.is_dir() and folder.analysis.is_dir()
+    assert not job_path(output).exists()
+
+
 def test_two_jobs_with_one_output_do_not_meet(maker: SwapTalk, job: dict, tmp_path: Path) -> None:
     from swaptalk.pipeline.job import JobFolder
 

@@ -20,6 +20,8 @@ from swaptalk.storage.locks import lock_file
 FORMAT = 5
 #: Written into the analysis folder last: its presence says that the first pass is complete.
 ANALYSIS_RECORD = "analysis.json"
+#: A job's files in its folder before its record is there.
+_LOCK, _RECORD = "lock", "job.json"
 
 
 def version() -> str:
@@ -76,7 +78,7 @@ class JobFolder:
                 weights; something else lies where the folder must be; or another program works in
                 it.
         """
-        if self.path.exists():
+        if self.path.exists() and not self._just_begun():
             if not self._record.exists():
                 raise InputError(
                     "the job's working folder would have to go here",
@@ -91,13 +93,25 @@ class JobFolder:
                     "afresh",
                 )
         self.path.mkdir(exist_ok=True)
-        self._lock = lock_file(self.path / "lock")
+        self._lock = lock_file(self.path / _LOCK)
         if not resume:
-            for folder in (self.chunks, self.analysis):
-                shutil.rmtree(folder, ignore_errors=True)
+            self._drop_work()
+        # Before anything else is made: a job that is killed here leaves what `_just_begun` knows.
+        write_atomically(self._record, json.dumps({"fingerprint": self._fingerprint}))
         self.chunks.mkdir(exist_ok=True)
         self.analysis.mkdir(exist_ok=True)
-        write_atomically(self._record, json.dumps({"fingerprint": self._fingerprint}))
+
+    def _drop_work(self) -> None:
+        """Delete finished work; the record, which says whose folder this is, stays."""
+        for folder in (self.chunks, self.analysis):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _just_begun(self) -> bool:
+        """Whether the folder holds no more than a job that was killed before its record was
+        written leaves.
+        """
+        own = {_LOCK, beside(self._record, ".part").name}
+        return self.path.is_dir() and {entry.name for entry in self.path.iterdir()} <= own
 
     def _recorded(self) -> str:
         try:
@@ -107,7 +121,7 @@ class JobFolder:
 
     @property
     def _record(self) -> Path:
-        return self.path / "job.json"
+        return self.path / _RECORD
 
     @property
     def analysis(self) -> Path:
@@ -149,12 +163,13 @@ class JobFolder:
         self._lock.close()
         worth_keeping = (self.analysis / ANALYSIS_RECORD).exists()
         if self._is_finished or not worth_keeping:
+            self._drop_work()
             shutil.rmtree(self.path, ignore_errors=True)
 
 
 def is_worked_on(output: Path) -> bool:
     """Return whether a living process works on this output."""
-    lock = job_path(output) / "lock"
+    lock = job_path(output) / _LOCK
     if not lock.exists():
         return False
     try:

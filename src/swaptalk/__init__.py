@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from swaptalk.media.image import read_image, write_image
     from swaptalk.media.video_reader import VideoReader
     from swaptalk.media.video_writer import VideoWriter
-    from swaptalk.pipeline.api import FoundFace, SwapTalk
+    from swaptalk.pipeline.analysis.found_faces import FoundFace
+    from swaptalk.pipeline.api import SwapTalk
     from swaptalk.pipeline.options import EngineOptions, GenerateOptions
     from swaptalk.pipeline.progress import Progress
     from swaptalk.pipeline.render.preview import PreviewFrame
@@ -48,7 +49,7 @@ __all__ = [
 
 _HOMES = {
     "EngineOptions": "pipeline.options",
-    "FoundFace": "pipeline.api",
+    "FoundFace": "pipeline.analysis.found_faces",
     "GenerateOptions": "pipeline.options",
     "InputError": "errors",
     "PreviewFrame": "pipeline.render.preview",

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.image import write_image
-from swaptalk.pipeline.analysis.analyse import find_faces
+from swaptalk.pipeline.analysis.found_faces import FoundFace, list_faces
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.checks import check_output, full_disk_explained, unchanged
 from swaptalk.pipeline.inputs import InputFiles
@@ -30,7 +30,7 @@ from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.preparation import Preparation
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.render.generate import decode_frames, generate_frames
-from swaptalk.pipeline.render.live import PREPARED_FRAMES, LiveSpeech, live_frames
+from swaptalk.pipeline.render.live import PREPARED_FRAMES, LiveSpeech, check_live, live_frames
 from swaptalk.pipeline.render.marker import OutputMarker, check_photos
 from swaptalk.pipeline.render.preview import (
     PreviewFrame,
@@ -46,6 +46,7 @@ from swaptalk.pipeline.render.write import (
     finished_frame,
     finished_frames,
     join,
+    photo_alpha,
     with_alpha,
     write_chunks,
 )
@@ -59,22 +60,6 @@ from swaptalk.storage.files import write_atomically
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-
-@dataclass(frozen=True)
-class FoundFace:
-    """A person in the target, as ``--list-faces`` reports it."""
-
-    number: int
-    frames: int
-    usable_frames: int
-    first_frame: int
-
-    @property
-    def summary(self) -> str:
-        """Return the numbers in words."""
-        where = f"in {self.frames} frames from frame {self.first_frame} on"
-        return f"{where}, {self.usable_frames} of them usable"
 
 
 class SwapTalk:
@@ -224,17 +209,7 @@ class SwapTalk:
             ValueError: a chunk is not what it must be.
         """
         plan = self._plan(job_options(options, settings, LiveSettings), "live")
-        if plan.options.audio is not None:
-            raise InputError(
-                "is given where chunks of sound are expected",
-                path=plan.options.audio,
-                remedy="leave out audio, or use generate",
-            )
-        if plan.people:
-            raise InputError(
-                "--person for live frames, which have one person",
-                remedy="give face and source instead",
-            )
+        check_live(plan)
         marker, stopwatch, speech = self._marker(plan), Stopwatch(), LiveSpeech(self._networks)
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             loading = self._preparation.load(plan, speaks=True)
@@ -261,17 +236,7 @@ class SwapTalk:
             InputError: an input or option is at fault, or nobody is seen.
         """
         plan = make_plan(job_options(options, settings), "faces")
-        selector = find_faces(plan, self._analyser, self._progress, Stopwatch())
-        if not selector.faces:
-            raise InputError(
-                "no face was found in it", path=plan.options.target, remedy="give another target"
-            )
-        if plan.options.list_faces is not None:
-            write_image(plan.options.list_faces, selector.contact_sheet())
-        return [
-            FoundFace(face.number, face.frames, face.usable_frames, face.first_frame)
-            for face in selector.faces
-        ]
+        return list_faces(plan, self._analyser, self._progress)
 
     def _marker(self, plan: Plan) -> OutputMarker:
         return OutputMarker(plan, self._networks.fingerprint, self._signer, self._unmarked)
@@ -358,7 +323,7 @@ class SwapTalk:
                     generate_frames(plan, faces, indices, stopwatch, marker.apply, states)
                 ) as frames:
                     if plan.image:
-                        write_image(unsigned, next(frames), _alpha(plan, view))
+                        write_image(unsigned, next(frames), photo_alpha(plan, view))
                     else:
                         shown = with_alpha(plan, view, frames, done) if plan.keeps_alpha else frames
                         write_chunks(plan, job, shown, done, stopwatch, self._progress.advance)
@@ -418,11 +383,3 @@ class SwapTalk:
             closing(self._preparation.faces(part, sources, Path(folder), stopwatch)) as faces,
         ):
             return preview_frames(part, indices, faces, stopwatch)
-
-
-def _alpha(plan: Plan, view: View) -> NDArray[np.uint8] | None:
-    """How opaque the pixels of a photo's output are, None if it has no transparency."""
-    if not plan.keeps_alpha:
-        return None
-    with plan.open_target() as target:
-        return None if target.alpha is None else view(target.alpha, 0)

@@ -6,16 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from swaptalk.pipeline.analysis.source import AnySource, Source
 from swaptalk.pipeline.plan import Plan
-from swaptalk.pipeline.render.face_generator import PeopleFaces
 from swaptalk.pipeline.render.marker import OutputMarker
+from swaptalk.pipeline.render.people_faces import PeopleFaces
 from swaptalk.pipeline.report import Report, Stopwatch, peak_memory_bytes
-
-if TYPE_CHECKING:
-    pass
 
 
 def _people_report(plan: Plan, faces: PeopleFaces, targets: Sequence[int]) -> list[dict[str, Any]]:

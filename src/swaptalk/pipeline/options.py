@@ -287,6 +287,12 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
             yield error
             return
         yield from self._faults_of_people(people)
+        yield from self._faults_of_combination(purpose, bool(people))
+        yield from self._faults_of_choice()
+        yield from self._faults_of_range()
+
+    def _faults_of_combination(self, purpose: Purpose, people: bool) -> Iterator[InputError]:
+        """Options that lack another one, or contradict it."""
         nothing = not self.source and self.audio is None and not people
         if purpose in ("render", "frames") and nothing:
             yield InputError(
@@ -298,14 +304,6 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
         if self.end is not None and not self.end > self.start:
             yield InputError(
                 f"--end {self.end} is not after --start {self.start}", remedy="give a later --end"
-            )
-        for option, choice in (("--face", self.face), ("--source-face", self.source_face)):
-            if choice is None or re.fullmatch(r"largest|left|right|[0-9]{1,4}", choice):
-                continue
-            if option == "--face" and FACE_CHOICE.fullmatch(choice):
-                continue
-            yield InputError(
-                f"{option} {choice} is unknown", remedy="give largest, left, right or a number"
             )
         if self.thumbnail is not None and self.output is None:
             yield InputError(
@@ -320,6 +318,20 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
                     yield InputError(
                         f"{option} without new words", remedy=f"give --audio, or leave out {option}"
                     )
+
+    def _faults_of_choice(self) -> Iterator[InputError]:
+        """Choices of a face that mean nothing."""
+        for option, choice in (("--face", self.face), ("--source-face", self.source_face)):
+            if choice is None or re.fullmatch(r"largest|left|right|[0-9]{1,4}", choice):
+                continue
+            if option == "--face" and FACE_CHOICE.fullmatch(choice):
+                continue
+            yield InputError(
+                f"{option} {choice} is unknown", remedy="give largest, left, right or a number"
+            )
+
+    def _faults_of_range(self) -> Iterator[InputError]:
+        """Values that an option does not take."""
         for check in (
             lambda: check_range("--background-gain", self.background_gain, *GAINS),
             lambda: check_range("--duck-gain", self.duck_gain, GAINS[0], 0.0),

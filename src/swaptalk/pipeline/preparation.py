@@ -16,8 +16,9 @@ from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, r
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
-from swaptalk.pipeline.render.face_generator import PeopleFaces, face_generator
+from swaptalk.pipeline.render.face_generator import face_generator
 from swaptalk.pipeline.render.motion_track import Motion, MotionTrack, write_motion
+from swaptalk.pipeline.render.people_faces import PeopleFaces
 from swaptalk.pipeline.report import Stopwatch
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,8 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 class FaceGenerator:
-    """Makes the new face of a target frame at a moment of the recording.
+    """Makes one person's new face in a target frame at a moment of the recording, up to the last
+    networks, which `swaptalk.pipeline.render.people_faces` runs for all people at once.
 
     Args:
         networks: the models.
@@ -246,12 +247,6 @@ class FaceGenerator:
             self._known.popitem(last=False)
         return faces
 
-    def __call__(self, frames: Sequence[Frame], times: Sequence[float]) -> NDArray[np.uint8]:
-        """New faces (N, 256, 256, 3), in the usual light, for frames with a usable face, shown at
-        ``times`` seconds of the recording.
-        """
-        return faces_together(self.networks, [(self, frames, times)])[0]
-
     def ready(self, frames: Sequence[Frame], times: Sequence[float]) -> Latents:
         """Faces (N, C, 16, 16) of frames, ready for the lip-sync or the decoder; with the mouth of
         these ``times`` where it is moved in the picture.
@@ -330,63 +325,6 @@ class FaceGenerator:
         if self._swapper is not None:
             return self._swapper.correct(composites)
         return self._embedded(composites)
-
-
-#: A person's faces: their generator, frames with a usable face, and the times in the recording.
-Part = tuple[FaceGenerator, Sequence[Frame], Sequence[float]]
-
-
-def faces_together(networks: Networks, parts: Sequence[Part]) -> list[NDArray[np.uint8]]:
-    """New faces (N, 256, 256, 3) of each person in the usual light; lip-sync and decoder get all
-    of them at once.
-    """
-    faces = [generator.ready(frames, times) for generator, frames, times in parts]
-    speech = [generator.speech(frames, times) for generator, frames, times in parts]
-    speaking = [place for place, one in enumerate(speech) if one is not None]
-    if speaking:
-        spoken = networks.lipsync(
-            np.concatenate([faces[place] for place in speaking]),
-            np.concatenate([one[0] for one in speech if one is not None]),
-            np.concatenate([one[1] for one in speech if one is not None]),
-        )
-        counts = [len(faces[place]) for place in speaking]
-        for place, own in zip(speaking, _parted(spoken, counts), strict=True):
-            faces[place] = own
-    faces = [
-        generator.swapped_last(own, frames)
-        for own, (generator, frames, _) in zip(faces, parts, strict=True)
-    ]
-    return _parted(networks.decode(np.concatenate(faces)), [len(own) for own in faces])
-
-
-def _parted(whole: NDArray[Any], counts: Sequence[int]) -> list[NDArray[Any]]:
-    return np.split(whole, np.cumsum(counts)[:-1])
-
-
-class PeopleFaces:
-    """Makes the faces of all people of a job; one, where there is no ``--person``."""
-
-    def __init__(self, networks: Networks, people: Sequence[FaceGenerator]) -> None:
-        self.networks, self.people = networks, tuple(people)
-
-    @property
-    def analyses(self) -> tuple[Analysis, ...]:
-        """The first pass of each person."""
-        return tuple(person.analysis for person in self.people)
-
-    @property
-    def analysis(self) -> Analysis:
-        """The first pass of the first person."""
-        return self.people[0].analysis
-
-    def changed(self, frame: int) -> bool:
-        """Whether somebody's face is replaced in a target frame."""
-        return any(analysis.usable(frame) for analysis in self.analyses)
-
-    def close(self) -> None:
-        """Release the files that are read from."""
-        for person in self.people:
-            person.close()
 
 
 def face_generator(

@@ -18,12 +18,10 @@ from swaptalk.pipeline.render.detail_track import DetailTrack
 from swaptalk.pipeline.render.face_generator import (
     BATCH,
     Frame,
-    Part,
-    PeopleFaces,
     batched,
-    faces_together,
 )
 from swaptalk.pipeline.render.face_swapper import FaceSwapper
+from swaptalk.pipeline.render.people_faces import Part, PeopleFaces, faces_together
 from swaptalk.pipeline.render.smoothing import SmoothingStates
 from swaptalk.pipeline.render.thread_tuning import ThreadTuner
 from swaptalk.pipeline.render.view import View

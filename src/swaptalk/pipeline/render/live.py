@@ -11,6 +11,7 @@ from itertools import count, islice
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.errors import InputError
 from swaptalk.media.mel import (
     FRAME_RATE,
     HOP_LENGTH,
@@ -22,8 +23,9 @@ from swaptalk.media.mel import (
 from swaptalk.media.voice_activity import level, speech_weight
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
-from swaptalk.pipeline.render.face_generator import BATCH, Frame, PeopleFaces, batched
+from swaptalk.pipeline.render.face_generator import BATCH, Frame, batched
 from swaptalk.pipeline.render.generate import QUEUE, composite_frames, generate_faces
+from swaptalk.pipeline.render.people_faces import PeopleFaces
 from swaptalk.pipeline.report import Stopwatch
 from swaptalk.pipeline.timeline import frame_count, interpolate, motion_positions
 from swaptalk.workers.background import background, background_batches, short_turns
@@ -120,6 +122,25 @@ class LiveSpeech:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def check_live(plan: Plan) -> None:
+    """Refuse a job that live frames cannot be made for.
+
+    Raises:
+        InputError: it has a recording of its own, or several people.
+    """
+    if plan.options.audio is not None:
+        raise InputError(
+            "is given where chunks of sound are expected",
+            path=plan.options.audio,
+            remedy="leave out audio, or use generate",
+        )
+    if plan.people:
+        raise InputError(
+            "--person for live frames, which have one person",
+            remedy="give face and source instead",
+        )
 
 
 def live_frames(

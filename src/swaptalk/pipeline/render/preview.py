@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from swaptalk.errors import InputError
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.plan import Plan
-from swaptalk.pipeline.render.face_generator import PeopleFaces
 from swaptalk.pipeline.render.generate import generate_frames
+from swaptalk.pipeline.render.people_faces import PeopleFaces
 from swaptalk.pipeline.render.view import View
 from swaptalk.pipeline.report import Stopwatch
 from swaptalk.pipeline.target import resized

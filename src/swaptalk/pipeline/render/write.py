@@ -50,6 +50,14 @@ def finished_frames(plan: Plan, job: JobFolder) -> int:
     return min(number * size, plan.frames)
 
 
+def photo_alpha(plan: Plan, view: View) -> NDArray[np.uint8] | None:
+    """How opaque the pixels of a photo's output are, None if it has no transparency."""
+    if not plan.keeps_alpha:
+        return None
+    with plan.open_target() as target:
+        return None if target.alpha is None else view(target.alpha, 0)
+
+
 def with_alpha(
     plan: Plan, view: View, frames: Iterator[NDArray[np.uint8]], first: int
 ) -> Iterator[NDArray[np.uint8]]:

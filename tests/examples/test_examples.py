@@ -104,6 +104,38 @@ def test_live(scene: Path, words: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert read_image(histogram).shape == (300, 640, 3)
 
 
+def test_virtual_camera(
+    scene: Path,
+    words: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    run = example("virtual_camera").main
+    inputs = ["--target", str(scene), "--source", str(PHOTO), "--audio", str(words)]
+    frames_file = tmp_path / "frames.rgb"
+    run([*inputs, "--raw", str(frames_file)])
+    assert capsys.readouterr().err.startswith("10 frames")
+    made = np.fromfile(frames_file, np.uint8).reshape(10, 360, 480, 3).astype(np.int16)
+    change = np.abs(made - frames(scene)[:10]).mean(axis=(0, 3))
+    assert change[60:280, 150:330].mean() > 3 * change[:, 400:].mean()  # the face, not the wall
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)  # as if it were not installed
+    with pytest.raises(SystemExit, match="pip install pyvirtualcam, or .* --raw"):
+        run(inputs)
+
+
+def test_a_virtual_camera_without_a_driver_ends_in_one_line(
+    scene: Path, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyvirtualcam", reason="pyvirtualcam is not installed")
+    monkeypatch.syspath_prepend(EXAMPLES)
+    inputs = ["--target", str(scene), "--audio", str(words)]
+    nowhere = tmp_path / "video9"
+    with pytest.raises(SystemExit, match="no virtual camera .*video9.* v4l2loopback"):
+        example("virtual_camera").main([*inputs, "--device", str(nowhere)])
+
+
 def test_evaluate_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch", reason="the extra 'eval' is not installed")
     from swaptalk.cli.main import main

@@ -23,6 +23,7 @@ from swaptalk.pipeline.checks import check_output, full_disk_explained, unchange
 from swaptalk.pipeline.inputs import InputFiles
 from swaptalk.pipeline.job import JobFolder
 from swaptalk.pipeline.job_report import job_report
+from swaptalk.pipeline.live_options import live_options
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.options import Device, EngineOptions, GenerateOptions, Purpose
 from swaptalk.pipeline.output_form import copy_subtitles
@@ -30,7 +31,7 @@ from swaptalk.pipeline.plan import Plan, make_plan
 from swaptalk.pipeline.preparation import Preparation
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.render.generate import decode_frames, generate_frames
-from swaptalk.pipeline.render.live import PREPARED_FRAMES, LiveSpeech, check_live, live_frames
+from swaptalk.pipeline.render.live import PREPARED_FRAMES, LiveSpeech, live_frames
 from swaptalk.pipeline.render.marker import OutputMarker, check_photos
 from swaptalk.pipeline.render.preview import (
     PreviewFrame,
@@ -201,15 +202,15 @@ class SwapTalk:
         Args:
             audio: chunks of samples (n,) at 16 kHz, floats in [-1, 1] or 16-bit integers; 20 to 100
                 ms each are fit.
-            options: the job, without ``audio`` and ``output``.
+            options: the job: one person, and nothing that concerns a file or its sound.
             **settings: the fields of `GenerateOptions`, instead of ``options``.
 
         Raises:
-            InputError: an input or option is at fault.
+            InputError: an input or option is at fault, or cannot be followed live.
             ValueError: a chunk is not what it must be.
         """
-        plan = self._plan(job_options(options, settings, LiveSettings), "live")
-        check_live(plan)
+        asked = live_options(job_options(options, settings))
+        plan = self._plan(asked, "live")
         marker, stopwatch, speech = self._marker(plan), Stopwatch(), LiveSpeech(self._networks)
         with tempfile.TemporaryDirectory(prefix="swaptalk-") as folder:
             loading = self._preparation.load(plan, speaks=True)

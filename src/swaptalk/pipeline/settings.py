@@ -49,38 +49,38 @@ class LiveSettings(TemplateSettings, total=False):
     """Keywords of `SwapTalk.stream`; `GenerateOptions` explains them."""
 
     target: _Path
-    output: _Path | None
+    person: str | Sequence[str]
     detail: bool
-    length: LengthPolicy
     extend: Extend
     order: Order
     region: Region | None
-    list_faces: _Path | None
-    preview: _Path | None
-    quality: str | int
-    codec: str | None
     crop: Crop | None
-    thumbnail: _Path | None
-    stats: _Path | None
-    resume: bool
-    allow_long: bool
     label: bool
     label_text: str
     label_font: _Path | None
     certificate: _Path | None
     key: _Path | None
-    timestamp_url: str | None
 
 
 class JobSettings(LiveSettings, total=False):
     """Keywords of the other methods of `SwapTalk`; `GenerateOptions` explains them."""
 
-    audio: _Path | None
-    person: str | Sequence[str]
-    turns: _Path | None
+    output: _Path | None
+    list_faces: _Path | None
+    preview: _Path | None
+    quality: str | int
+    codec: str | None
+    thumbnail: _Path | None
     subtitles: _Path | None
     subtitles_as: SubtitleKind
     keep_tracks: bool
+    stats: _Path | None
+    resume: bool
+    allow_long: bool
+    timestamp_url: str | None
+    audio: _Path | None
+    turns: _Path | None
+    length: LengthPolicy
     lips: Lips
     background: Background
     background_gain: float

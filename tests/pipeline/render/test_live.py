@@ -7,11 +7,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
+from swaptalk.media.image import read_image
+from swaptalk.media.video_reader import VideoReader
+from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.options import GenerateOptions
@@ -20,6 +24,11 @@ from swaptalk.pipeline.render.live import LOOK_AHEAD, LiveSpeech
 from swaptalk.pipeline.render.motion_track import MotionTrack, write_motion
 
 CHUNK = 800  # 50 ms
+
+
+def read_video(path: Path) -> list[NDArray[np.uint8]]:
+    with VideoReader(path) as video:
+        return list(video.frames())
 
 
 def test_motion_is_that_of_the_whole_recording(networks, make_wav, voice, tmp_path: Path) -> None:
@@ -105,9 +114,74 @@ def test_a_photo_speaks_and_stops_when_nobody_listens(maker: SwapTalk, photo: Pa
     assert asked <= 3 * QUEUE + 1
 
 
+@pytest.fixture
+def couple(tmp_path: Path, photo: Path, other_photo: Path) -> Path:
+    """Two frames of the portrait beside the astronaut."""
+    heads = read_image(photo)[0:420, 40:460], read_image(other_photo)[0:260, 90:350]
+    sides = [cv2.resize(head, (192, 192)).astype(np.uint8) for head in heads]
+    path = tmp_path / "couple.mp4"
+    with VideoWriter(path, 384, 192, 25, quality=10) as writer:
+        for _ in range(2):
+            writer.write(np.concatenate(sides, axis=1))
+    return path
+
+
+def test_one_of_several_people_speaks_live(
+    maker: SwapTalk, couple: Path, photo: Path, other_photo: Path, voice
+) -> None:
+    shown = read_video(couple)[0].astype(np.int16)
+
+    def changes(**settings) -> tuple[float, float]:
+        """How much the faces on the left and on the right change."""
+        frames = list(maker.stream([voice(0.4)], target=couple, **settings))
+        assert len(frames) == 10
+        moved = np.abs(np.stack(frames).astype(np.int16) - shown)[:, 64:170]
+        return float(moved[:, :, 60:130].mean()), float(moved[:, :, 252:322].mean())
+
+    for chosen in (
+        {"face": "right", "source": photo},
+        {"face": "2", "source": photo},
+        {"face": f"like:{other_photo}", "source": photo},
+        {"person": f"face=like:{other_photo},source={photo}"},
+        {"person": ["face=right"]},  # only the words
+    ):
+        left, right = changes(**chosen)
+        assert right > 3 * left, chosen
+    left, right = changes(face=f"like:{photo}", source=other_photo)
+    assert left > 3 * right
+
+
+def test_the_cut_follows_the_person_and_the_label_is_seen(
+    maker: SwapTalk, couple: Path, voice
+) -> None:
+    settings = {"target": couple, "face": "right", "crop": "1:1"}
+    plain, labelled = (
+        next(iter(maker.stream([voice(0.3)], **settings, label=label))).astype(np.int16)
+        for label in (False, True)
+    )
+    assert plain.shape == (192, 192, 3)
+    shown = read_video(couple)[0][:, 192:].astype(np.int16)
+    assert np.abs(plain - shown)[:40].mean() < 8  # the right half, above the mouth
+    assert np.abs(labelled - plain)[150:, :100].mean() > 5
+
+
 def test_what_is_refused(maker: SwapTalk, photo: Path, make_wav) -> None:
+    words = make_wav()
     with pytest.raises(InputError, match="words.wav: is given where chunks"):
-        next(maker.stream([], GenerateOptions(target=photo, audio=make_wav())))
+        next(maker.stream([], GenerateOptions(target=photo, audio=words)))
+    for settings, problem in (
+        ({"person": ["face=1,source=a.jpg", "face=2,source=b.jpg"]}, "2 entries of --person"),
+        ({"person": f"face=1,audio={words}"}, "has a recording where chunks of sound"),
+        ({"person": "face=1,source=a.jpg", "source": "b.jpg"}, "--source beside --person"),
+        ({"background": "keep"}, "--background is given, but live frames have no sound"),
+        ({"loudness": -16}, "--loudness is given, but live frames have no sound"),
+        ({"turns": "turns.csv"}, "--turns is given, but live speech has no end"),
+        ({"lips": "composite"}, "--lips is given, but live speech has no end"),
+        ({"output": "out.mp4"}, "--output is given, but live frames are no file"),
+        ({"face": "7"}, "there is no face 7"),
+    ):
+        with pytest.raises(InputError, match=problem):
+            next(maker.stream([], target=photo, **settings))
     for chunk in (np.zeros((2, 100)), np.array([np.nan])):
         with pytest.raises(ValueError, match="a chunk must be samples"):
             next(maker.stream([chunk], target=photo, resolution="128"))

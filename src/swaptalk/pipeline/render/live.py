@@ -11,7 +11,6 @@ from itertools import count, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.errors import InputError
 from swaptalk.media.mel import (
     FRAME_RATE,
     HOP_LENGTH,
@@ -122,25 +121,6 @@ class LiveSpeech:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def check_live(plan: Plan) -> None:
-    """Refuse a job that live frames cannot be made for.
-
-    Raises:
-        InputError: it has a recording of its own, or several people.
-    """
-    if plan.options.audio is not None:
-        raise InputError(
-            "is given where chunks of sound are expected",
-            path=plan.options.audio,
-            remedy="leave out audio, or use generate",
-        )
-    if plan.people:
-        raise InputError(
-            "--person for live frames, which have one person",
-            remedy="give face and source instead",
-        )
 
 
 def live_frames(

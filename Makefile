@@ -32,10 +32,10 @@ train-smoke: $(VENV)/.development test-files
 
 # The tables of docs/guides/marks.md: about an hour. What an earlier run has measured is not measured again.
 bench-watermark: $(VENV)/.development
-	$(BIN)/python benchmarks/watermark.py robustness
-	$(BIN)/python benchmarks/watermark.py false-alarms --cpu-seconds 1200
-	$(BIN)/python benchmarks/watermark.py cost
-	$(BIN)/python benchmarks/watermark.py report
+	$(BIN)/python -m benchmarks.watermark robustness
+	$(BIN)/python -m benchmarks.watermark false-alarms --cpu-seconds 1200
+	$(BIN)/python -m benchmarks.watermark cost
+	$(BIN)/python -m benchmarks.watermark report
 
 # Mutated files of all kinds: 40 s are part of `test`, this takes as long as is asked for.
 MINUTES ?= 60
@@ -44,7 +44,7 @@ fuzz: $(VENV)/.development
 
 # Renders that are killed, run out of disk, lose their target, ...: counts in runs/faults.md.
 faults: $(VENV)/.development
-	$(BIN)/python benchmarks/faults.py --report runs/faults.md
+	$(BIN)/python -m benchmarks.faults --report runs/faults.md
 
 lint: $(VENV)/.development docs
 	$(BIN)/ruff format --check

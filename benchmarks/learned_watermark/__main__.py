@@ -9,7 +9,7 @@ import cv2
 import torch
 from benchmarks import learned_watermark
 from benchmarks.learned_watermark import measure, train
-from benchmarks.watermark import HOSTS
+from benchmarks.watermark.hosts import HOSTS
 
 
 def main() -> None:

@@ -14,7 +14,10 @@ import cv2
 import numpy as np
 import torch
 from benchmarks.learned_watermark.model import BITS, SIDE, Decoder, Encoder
-from benchmarks.watermark import ATTACKS, WRITTEN, Frames, hosts, missing_hosts, recode, wilson
+from benchmarks.watermark.attacks import ATTACKS, Frames, recode
+from benchmarks.watermark.hosts import hosts, missing_hosts
+from benchmarks.watermark.measure import WRITTEN
+from benchmarks.watermark.report import wilson
 from numpy.typing import NDArray
 
 from swaptalk.metrics.psnr import psnr

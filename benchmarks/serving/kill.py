@@ -99,6 +99,63 @@ def finish(server: Server) -> dict[str, str]:
     return now
 
 
+def left_behind(made: Path, jobs: list[str]) -> list[str]:
+    """Names of the files in the folders of finished jobs that are not their results."""
+    results = ("output.mp4", "poster.jpg", "report.json")
+    return [
+        path.name for job in jobs for path in (made / job).iterdir() if path.name not in results
+    ]
+
+
+def claims(server: Server, jobs: list[str]) -> list[int]:
+    """How often each of these jobs was claimed."""
+    marks = ",".join("?" * len(jobs))
+    with sqlite3.connect(server.data / "swaptalk.sqlite") as rows:
+        return [
+            row[0] for row in rows.execute(f"SELECT token FROM jobs WHERE id IN ({marks})", jobs)
+        ]
+
+
+def measure(server: Server, given: argparse.Namespace, files: tuple[Path, Path, Path]) -> list[str]:
+    """Render the jobs undisturbed, then disturbed; what happened, in lines."""
+    photo, video, audio = (server.upload(path) for path in files)
+
+    def submit(name: str, number: int) -> str:
+        options = {"strength": 1 - 0.1 * number, "quality": "low"}
+        return server.submit(
+            f"{name}{number}", source=[photo], target=video, audio=audio, options=options
+        )
+
+    begun = time.monotonic()
+    expected = [submit("calm", number) for number in range(given.jobs)]
+    assert set(finish(server).values()) == {"done"}
+    calm = time.monotonic() - begun
+    print(f"undisturbed: {calm:.0f} s", flush=True)
+    begun = time.monotonic()
+    disturbed = [submit("wild", number) for number in range(given.jobs)]
+    # A client that repeats itself.
+    again = [submit("wild", number) for number in range(given.jobs)]
+    kills = disturb(server, given.kills, random.Random(given.seed), tuple(given.pause))
+    ended = finish(server)
+    wild = time.monotonic() - begun
+    made = server.data / "jobs"
+    same = [
+        pictures(made / one / "output.mp4") == pictures(made / other / "output.mp4")
+        for one, other in zip(expected, disturbed, strict=True)
+    ]
+    return [
+        f"kills: {kills['server']} of the server, {kills['worker']} of workers; "
+        f"workers that outlived their server by a second: {kills['orphans']}",
+        f"jobs: {len(ended) - len(expected)} of {given.jobs} (repeated submissions made "
+        f"{len(set(again) - set(disturbed))} more), done: "
+        f"{sum(ended[job] == 'done' for job in disturbed)}",
+        f"claims of each job: {claims(server, disturbed)}; outputs identical to the undisturbed "
+        f"run's: {sum(same)} of {len(same)}",
+        f"files left behind: {left_behind(made, disturbed) or 'none'}; time: {calm:.0f} s "
+        f"undisturbed, {wild:.0f} s with kills",
+    ]
+
+
 def main() -> None:
     """Run, kill, compare, report."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -130,62 +187,7 @@ def main() -> None:
             str(given.attempts),
             *(["--ray", given.ray] if given.ray else []),
         ) as server:
-            photo, video, audio = (server.upload(path) for path in files)
-
-            def submit(name: str, number: int) -> str:
-                options = {"strength": 1 - 0.1 * number, "quality": "low"}
-                return server.submit(
-                    f"{name}{number}", source=[photo], target=video, audio=audio, options=options
-                )
-
-            begun = time.monotonic()
-            expected = [submit("calm", number) for number in range(given.jobs)]
-            assert set(finish(server).values()) == {"done"}
-            calm = time.monotonic() - begun
-            print(f"undisturbed: {calm:.0f} s", flush=True)
-            begun = time.monotonic()
-            disturbed = [submit("wild", number) for number in range(given.jobs)]
-            # A client that repeats itself.
-            again = [submit("wild", number) for number in range(given.jobs)]
-            kills = disturb(server, given.kills, random.Random(given.seed), tuple(given.pause))
-            ended = finish(server)
-            wild = time.monotonic() - begun
-            made = server.data / "jobs"
-            same = [
-                pictures(made / one / "output.mp4") == pictures(made / other / "output.mp4")
-                for one, other in zip(expected, disturbed, strict=True)
-            ]
-            left = [
-                path.name
-                for job in disturbed
-                for path in (made / job).iterdir()
-                if path.name not in ("output.mp4", "poster.jpg", "report.json")
-            ]
-            marks = ",".join("?" * len(disturbed))
-            with sqlite3.connect(server.data / "swaptalk.sqlite") as rows:
-                tokens = [
-                    row[0]
-                    for row in rows.execute(
-                        f"SELECT token FROM jobs WHERE id IN ({marks})", disturbed
-                    )
-                ]
-    print(
-        f"kills: {kills['server']} of the server, {kills['worker']} of workers; "
-        f"workers that outlived their server by a second: {kills['orphans']}"
-    )
-    print(
-        f"jobs: {len(ended) - len(expected)} of {given.jobs} (repeated submissions made "
-        f"{len(set(again) - set(disturbed))} more), done: "
-        f"{sum(ended[job] == 'done' for job in disturbed)}"
-    )
-    print(
-        f"claims of each job: {tokens}; outputs identical to the undisturbed run's: {sum(same)} of "
-        f"{len(same)}"
-    )
-    print(
-        f"files left behind: {left or 'none'}; time: {calm:.0f} s undisturbed, {wild:.0f} s with "
-        "kills"
-    )
+            print(*measure(server, given, files), sep="\n")
 
 
 if __name__ == "__main__":

@@ -57,66 +57,75 @@ def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
+def _certificate(
+    name: str,
+    issuer: str,
+    public: ec.EllipticCurvePublicKey,
+    signer: ec.EllipticCurvePrivateKey,
+    authority: bool = False,
+) -> x509.Certificate:
+    """A certificate for ten days; of an authority, or to sign files with."""
+
+    def names(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, text)])
+
+    now = datetime.datetime.now(datetime.timezone.utc)
+    usage = dict.fromkeys(
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(names(name))
+        .issuer_name(names(issuer))
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=9))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=not authority,
+                key_cert_sign=authority,
+                crl_sign=authority,
+                **usage,
+            ),
+            critical=True,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+            critical=False,
+        )
+    )
+    if not authority:
+        usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
+        builder = builder.add_extension(usages, critical=False)
+    return builder.sign(signer, hashes.SHA256())
+
+
 @pytest.fixture(scope="session")
 def agency(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Certificate, key and authority of a stranger, as files."""
     folder = tmp_path_factory.mktemp("agency")
-    now = datetime.datetime.now(datetime.timezone.utc)
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP384R1())
 
-    def certificate(name: str, issuer: str, public: object, authority: bool) -> x509.Certificate:
-        def names(text: str) -> x509.Name:
-            return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, text)])
-
-        usage = dict.fromkeys(
-            (
-                "content_commitment",
-                "key_encipherment",
-                "data_encipherment",
-                "key_agreement",
-                "encipher_only",
-                "decipher_only",
-            ),
-            False,
-        )
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(names(name))
-            .issuer_name(names(issuer))
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=9))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .add_extension(
-                x509.KeyUsage(
-                    digital_signature=not authority,
-                    key_cert_sign=authority,
-                    crl_sign=authority,
-                    **usage,
-                ),
-                critical=True,
-            )
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()),
-                critical=False,
-            )
-        )
-        if not authority:
-            usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
-            builder = builder.add_extension(usages, critical=False)
-        return builder.sign(root_key, hashes.SHA256())
-
-    root = certificate("Agency Root", "Agency Root", root_key.public_key(), True)
-    leaf = certificate("Example Agency", "Agency Root", key.public_key(), False)
+    root = _certificate("Agency Root", "Agency Root", root_key.public_key(), root_key, True)
+    leaf = _certificate("Example Agency", "Agency Root", key.public_key(), root_key)
     paths = {
         name: folder / f"{name}.pem" for name in ("certificate", "key", "authority", "own-issuer")
     }
     paths["certificate"].write_bytes(_pem(leaf) + _pem(root))
     paths["authority"].write_bytes(_pem(root))
     paths["own-issuer"].write_bytes(
-        _pem(certificate("Agency Root", "Agency Root", key.public_key(), False))
+        _pem(_certificate("Agency Root", "Agency Root", key.public_key(), root_key))
     )
     paths["key"].write_bytes(
         key.private_bytes(

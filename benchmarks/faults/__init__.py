@@ -1,0 +1,1 @@
+"""Renders that are disturbed at random moments."""

@@ -1,0 +1,1 @@
+"""What the invisible watermark survives, its false alarms and its cost."""

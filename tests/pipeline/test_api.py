@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import threading
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,27 +19,10 @@ from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.audio import read_audio
 from swaptalk.media.image import read_image, write_image
 from swaptalk.media.probe import probe
-from swaptalk.media.video_reader import VideoReader
-from swaptalk.media.video_writer import VideoWriter
 from swaptalk.pipeline.api import SwapTalk
-from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.render.marker import OutputMarker
 
-#: Compression changes pixels by less than this on average; the stand-in networks change faces by
-#: far more.
-UNTOUCHED = 6.0
-
-
-def read(path: Path) -> list[NDArray[np.uint8]]:
-    with VideoReader(path) as reader:
-        return list(reader.frames())
-
-
-def change(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Mean change over the middle of the picture, where the face is."""
-    height, width = a.shape[:2]
-    middle = slice(height // 4, 3 * height // 4), slice(width // 3, 2 * width // 3)
-    return float(np.abs(a[middle].astype(int) - b[middle]).mean())
+from .pictures import UNTOUCHED, change, read
 
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001)])
@@ -299,99 +281,6 @@ def test_an_error_ends_all_stages(
     }
 
 
-def test_preview_without_output_renders_a_few_frames_only(
-    maker: SwapTalk, make_clip, make_wav, other_photo: Path, tmp_path: Path
-) -> None:
-    report = maker.generate(
-        source=other_photo,
-        target=make_clip(frames=6),
-        audio=make_wav(1.0),
-        preview=tmp_path / "preview.png",
-    )
-    assert report is None
-    sheet = read_image(tmp_path / "preview.png")
-    close = 80  # a close-up: half a column; the target's beside the result's in the first row
-    assert sheet.shape == (close + 2 * 144, 4 * 160, 3)
-    assert change(sheet[:close, :close], sheet[:close, close : 2 * close]) > UNTOUCHED
-    assert change(sheet[close : close + 144, :160], sheet[close + 144 :, :160]) > UNTOUCHED
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "preview.png",
-        "target.mp4",
-        "words.wav",
-    ]
-
-
-def test_preview_of_one_moment_analyses_only_its_surroundings(
-    maker: SwapTalk, make_clip, make_wav, other_photo: Path
-) -> None:
-    options = GenerateOptions(
-        source=other_photo, target=make_clip(frames=40), audio=make_wav(3.2), preview=None
-    )
-    with VideoReader(options.target) as video:
-        pictures = list(video.frames(range(40)))
-    # 3.2 s of words over 1.6 s of pictures: frame 60 is the 18th on the way back.
-    for seconds, shown in ((1.2, 30), (2.4, 18)):
-        (frame,), length = maker.preview(options, at=seconds)
-        assert length == pytest.approx(3.2, abs=0.05) and frame.seconds == pytest.approx(seconds)
-        assert np.array_equal(frame.before, pictures[shown])
-        assert frame.face is not None
-        left, top, right, bottom = frame.face
-        assert right - left == bottom - top and frame.close_up(frame.after).shape[0] <= 144
-        inside = np.s_[top:bottom, left:right]
-        assert change(frame.before[inside], frame.after[inside]) > UNTOUCHED
-    with pytest.raises(InputError, match="after the end"):
-        maker.preview(options, at=3.3)
-    short = replace(options, audio=make_wav(0.8, name="short.wav"))  # shorter than the pictures
-    assert np.array_equal(maker.preview(short, at=0.78)[0][0].before, pictures[19])
-
-
-def test_list_faces_and_choice_by_number(
-    unmarked: SwapTalk, two_people: Path, photo: Path, tmp_path: Path
-) -> None:
-    faces = unmarked.list_faces(target=two_people, list_faces=tmp_path / "faces.png")
-    assert [face.number for face in faces] == [1, 2]
-    assert read_image(tmp_path / "faces.png").shape[1] == 2 * 192
-    before = read_image(two_people)
-    changed = {}
-    for choice in ("left", "right", "1", "2"):
-        unmarked.generate(source=photo, target=two_people, output=tmp_path / "out.png", face=choice)
-        moved = np.abs(read_image(tmp_path / "out.png").astype(int) - before).mean(axis=(0, 2))
-        changed[choice] = "left" if moved[:512].sum() > moved[512:].sum() else "right"
-        assert min(moved[:512].sum(), moved[512:].sum()) < 1  # the other person is left alone
-    assert changed["left"] == "left" and changed["right"] == "right"
-    assert {changed["1"], changed["2"]} == {"left", "right"}
-
-
-def test_the_chosen_person_is_known_again_after_a_cut(
-    maker: SwapTalk, analyser, photo: Path, other_photo: Path, tmp_path: Path
-) -> None:
-    if analyser.recogniser is None:
-        pytest.skip("the recogniser is not to be had")
-    pictures = [
-        cv2.resize(read_image(path)[:380, 60:460], (200, 190), interpolation=cv2.INTER_AREA)
-        for path in (photo, other_photo)
-    ]
-    scenes = [0, 1, 0, 1]
-    with VideoWriter(tmp_path / "cuts.mp4", 200, 190, 25) as writer:
-        for scene in scenes:
-            for _ in range(5):
-                writer.write(np.asarray(pictures[scene], np.uint8))
-    assert [
-        face.frames for face in maker.list_faces(target=tmp_path / "cuts.mp4", list_faces=None)
-    ] == [10, 10]
-    report = maker.generate(
-        source=other_photo, target=tmp_path / "cuts.mp4", output=tmp_path / "out.mp4", face="1"
-    )
-    assert report is not None and report.changed == 10
-    made, shown = read(tmp_path / "out.mp4"), read(tmp_path / "cuts.mp4")
-    assert [change(made[5 * n + 2], shown[5 * n + 2]) > UNTOUCHED for n in range(4)] == [
-        True,
-        False,
-        True,
-        False,
-    ]
-
-
 def test_networks_that_cannot_be_loaded_are_said(
     maker: SwapTalk, networks, make_clip, make_wav, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -404,42 +293,4 @@ def test_networks_that_cannot_be_loaded_are_said(
     output = tmp_path / "out.mp4"
     with pytest.raises(InputError, match="graph is damaged"):
         maker.generate(target=make_clip(frames=3), audio=make_wav(0.2), output=output)
-    assert not output.exists()
-
-
-def test_words_over_the_scenes_sound(maker: SwapTalk, make_clip, make_wav, tmp_path: Path) -> None:
-    t = np.arange(16000) / 16000
-    hum = make_wav(name="hum.wav", samples=(0.2 * np.sin(2 * np.pi * 3000 * t)).astype(np.float32))
-    target, audio = make_clip(frames=25, sound=hum), make_wav(0.4)
-
-    def tone(begin: int = 12000, **settings) -> float:
-        report = maker.generate(
-            target=target, audio=audio, length="video", output=tmp_path / "out.mp4", **settings
-        )
-        assert report is not None
-        noted = [note for note in report.notes if "stays audible" in note]
-        assert len(noted) == (settings["background"] != "none")
-        sound = read_audio(tmp_path / "out.mp4", 16000)
-        assert len(sound) == 16000
-        part = sound[begin : begin + 3000]
-        return 2 * abs(np.mean(part * np.exp(-2j * np.pi * 3000 * np.arange(3000) / 16000)))
-
-    assert tone(background="none") < 0.005
-    assert tone(background="keep") == pytest.approx(0.2, rel=0.1)
-    assert tone(background="keep", background_gain=-12.0) == pytest.approx(0.05, rel=0.1)
-    ducked = tone(2000, background="duck", duck_gain=-20.0, loudness=-20.0)
-    assert ducked == pytest.approx(0.02, rel=0.2)
-
-
-def test_sound_that_is_not_there_is_refused(maker: SwapTalk, make_clip, make_wav, tmp_path) -> None:
-    target, output = make_clip(frames=3), tmp_path / "out.mp4"
-    silence = make_wav(name="silence.wav", samples=np.zeros(8000, np.float32))
-    with pytest.raises(InputError, match="no sound for --background keep"):
-        maker.generate(target=target, audio=make_wav(), background="keep", output=output)
-    with pytest.raises(InputError, match="too quiet for its loudness"):
-        maker.generate(target=target, audio=silence, loudness=-16, output=output)
-    with pytest.raises(InputError, match="--loudness without new words"):
-        maker.generate(target=target, source=target, loudness=-16, output=output)
-    with pytest.raises(InputError, match="--loudness 3 is out of range"):
-        maker.generate(target=target, audio=make_wav(), loudness=3, output=output)
     assert not output.exists()

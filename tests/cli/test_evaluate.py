@@ -15,6 +15,7 @@ pytest.importorskip("torch")
 from swaptalk.assets import catalogue  # noqa: E402
 from swaptalk.cli.evaluate import Options, run  # noqa: E402
 from swaptalk.errors import InputError  # noqa: E402
+from swaptalk.evaluation import methods  # noqa: E402
 from swaptalk.evaluation.inputs import write_wav  # noqa: E402
 from swaptalk.evaluation.observe import ClipObservation, Observer  # noqa: E402
 from swaptalk.media.image import read_image, write_image  # noqa: E402
@@ -110,7 +111,10 @@ def test_observation_of_a_known_clip(material: Path, tmp_path: Path) -> None:
 
 
 def test_whole_run_and_going_on_with_it(
-    material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    material: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output, log = tmp_path / "out", tmp_path / "out.log"
     assert run(options(material, output)) == 0
@@ -154,6 +158,15 @@ def test_whole_run_and_going_on_with_it(
     assert [path.stat().st_mtime_ns for path in stored][1:] == times[1:]
     again = json.loads((output / "report.json").read_text())
     assert again["table"] == report["table"] and again["skipped"] == report["skipped"]
+    # With other code our own videos are made again; those of another program are not.
+    with monkeypatch.context() as patch:
+        patch.setattr(methods, "code_digest", lambda parts: "changed")
+        assert run(options(material, output)) == 0
+    anew = [path.stat().st_mtime_ns for path in stored]
+    assert {path.parent.name for path, a, b in zip(stored, times, anew, strict=True) if a != b} == {
+        stored[0].parent.name,
+        "composite-alone",
+    }
 
 
 def test_processes_share_the_work(material: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.evaluation.code_digest import RENDERING, code_digest
 from swaptalk.evaluation.inputs import LOSSLESS_ENOUGH, PreparedPair
 from swaptalk.evaluation.methods import adopt, edit_frames
 from swaptalk.evaluation.observe import FPS
@@ -27,7 +28,7 @@ class Editor(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the weights."""
+        """Changes with the weights and the code."""
         ...
 
     def edit(
@@ -69,7 +70,7 @@ class Cascade:
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the weights and the steps."""
+        """Changes with the weights, the code and the steps."""
         return f"{self.editor.fingerprint}-{'-'.join(self.steps)}"
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
@@ -138,7 +139,7 @@ class PipelineEditor:
 
         networks = ModelBundle.from_pretrained(models, threads)
         self._engine = SwapTalk(networks, FaceAnalyser(), unmarked=True)
-        self.fingerprint = networks.fingerprint
+        self.fingerprint = f"{networks.fingerprint}-{code_digest(RENDERING)}"
 
     def edit(
         self,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.evaluation.code_digest import RENDERING, code_digest
 from swaptalk.evaluation.inputs import LOSSLESS_ENOUGH, PreparedPair
 from swaptalk.evaluation.observe import FPS, Observer
 from swaptalk.evaluation.protocols import VIDEO_SUFFIXES
@@ -75,7 +76,11 @@ class CopyTarget:
     """The target's pictures with the wanted sound: lower bound of identity and sync."""
 
     name: str = "Copy target"
-    fingerprint: str = "1"
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the code."""
+        return code_digest(RENDERING)
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
         """Replace the sound."""
@@ -89,10 +94,14 @@ class CompositeSwap:
     """
 
     name = "Composite alone"
-    fingerprint = "1"
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the code."""
+        return code_digest(RENDERING)
 
     def render(self, pair: PreparedPair, output: Path) -> Path:
         """Composite frame by frame; frames without a face pass through."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import SwapTalkError
+from swaptalk.evaluation.code_digest import MEASURING, code_digest
 from swaptalk.evaluation.measure import PairDistance
 from swaptalk.evaluation.observe import Observer
 from swaptalk.evaluation.protocols import Photo
@@ -45,11 +46,14 @@ def measure_reconstruction(
     perceptual: PairDistance,
     stored: Path,
 ) -> Reconstruction:
-    """Encode and decode photos; results in ``stored`` of the same photos and weights are reused.
+    """Encode and decode photos; results in ``stored`` of the same photos, weights and code are
+    reused.
 
     Photos without a face are left out.
     """
-    key = "|".join([networks.fingerprint, *(photo.name for photo in photos)])
+    key = "|".join(
+        [networks.fingerprint, code_digest(MEASURING), *(photo.name for photo in photos)]
+    )
     known = _load(stored, key)
     if known is not None:
         return known

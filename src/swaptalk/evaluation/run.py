@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.evaluation.code_digest import MEASURING, code_digest
 from swaptalk.evaluation.inputs import AUDIO_RATE, PreparedPair, prepare
 from swaptalk.evaluation.measure import FOREIGN_VOICES, Measurement, MetricSuite, Reference, measure
 from swaptalk.evaluation.methods import Method, adopt
@@ -22,10 +23,6 @@ from swaptalk.evaluation.observe import FPS, ClipObservation, Observer
 from swaptalk.evaluation.protocols import CLIP_SECONDS, Clip, Pair, Photo, Skipped
 from swaptalk.media.audio import read_audio
 from swaptalk.storage.files import AtomicFile
-
-#: Part of every stored result's and observation's key: raise it when a metric changes, or what
-#: faces are measured with, so that old numbers are measured anew.
-MEASUREMENT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,8 @@ def collect(
 
 
 class Evaluation:
-    """Renders and measures pairs in a workspace folder; what is there already is not done again.
+    """Renders and measures pairs in a workspace folder; what is there already, made by the same
+    weights and the same code, is not done again.
 
     Args:
         workspace: holds ``inputs/``, ``videos/``, ``results/`` and ``observations/``.
@@ -162,7 +160,7 @@ class Evaluation:
         )
         self.methods = methods
         names = ",".join(photo.name for photo in gallery.photos)
-        self._describe = f"{MEASUREMENT_VERSION}|{describe}|{names}"
+        self._describe = f"{code_digest(MEASURING)}|{describe}|{names}"
         self._voices: dict[str, NDArray[np.int16]] = {}
 
     def pair(self, pair: Pair) -> PairResult:
@@ -188,9 +186,8 @@ class Evaluation:
 
     def _reference(self, prepared: PreparedPair) -> Reference:
         pair = prepared.pair
-        path = (
-            self._workspace / "observations" / f"{prepared.target.stem}-{MEASUREMENT_VERSION}.npz"
-        )
+        name = f"{prepared.target.stem}-{code_digest(MEASURING)}.npz"
+        path = self._workspace / "observations" / name
         if path.is_file():
             target = ClipObservation.load(path)
         else:

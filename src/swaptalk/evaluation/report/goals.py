@@ -34,11 +34,21 @@ class Goal:
 
 _RECONSTRUCTION = (
     ("lpips", "ssim", "identity"),
-    (0.14, 0.75, 0.70),
-    (0.06, 0.90, 0.92),
+    (0.12, 0.82, 0.98),
+    (0.06, 0.90, 0.99),
     (3, 3, 3),
     ("lpips",),
 )
+_LIKENESS = (("id_top1", "source_cosine"), (97, 0.62), (99.5, 0.72), (1, 3))
+_POSE = (
+    ("pose_error", "expression_error"),
+    (3.0, 1.6),
+    (1.5, 1.0),
+    (2, 2),
+    ("pose_error", "expression_error"),
+)
+_JITTER = (("jitter",), (0.4,), (0.2,), (2,), ("jitter",))
+_CONSISTENCY = (("consistency",), (91,), (95,), (1,))
 GOALS = (
     Goal(
         "reconstruction from latents: LPIPS-Alex / SSIM / identity cosine",
@@ -46,28 +56,36 @@ GOALS = (
         *_RECONSTRUCTION,
     ),
     Goal("reconstruction from codes, as the pipeline decodes: the same", "codes", *_RECONSTRUCTION),
+    Goal("swap, self-driven: ID Retrieve top-1, % / cosine to source", "self", *_LIKENESS),
+    Goal("swap, cross-driven: ID Retrieve top-1, % / cosine to source", "cross", *_LIKENESS),
     Goal(
-        "swap: ID Retrieve top-1, % / cosine to source",
+        "swap, self-driven: FD-MobileNetV2 / LPIPS to the target",
         "self",
-        ("id_top1", "source_cosine"),
-        (80, 0.45),
-        (98, 0.70),
+        ("fd_mobilenet", "lpips"),
+        (24, 0.085),
+        (12, 0.05),
         (1, 3),
+        ("fd_mobilenet", "lpips"),
     ),
     Goal(
-        "swap: pose error, degrees / expression error, % of eye distance",
+        "swap, self-driven: pose error, degrees / expression error, % of eye distance",
         "self",
-        ("pose_error", "expression_error"),
-        (5, 6),
-        (2, 3),
-        (2, 2),
-        ("pose_error", "expression_error"),
+        *_POSE,
     ),
+    Goal(
+        "swap, cross-driven: pose error, degrees / expression error, % of eye distance",
+        "cross",
+        *_POSE,
+    ),
+    Goal("jitter, self-driven, grey levels", "self", *_JITTER),
+    Goal("jitter, cross-driven, grey levels", "cross", *_JITTER),
+    Goal("Consistency over a clip, self-driven, %", "self", *_CONSISTENCY),
+    Goal("Consistency over a clip, cross-driven, %", "cross", *_CONSISTENCY),
     Goal(
         "lip-sync alone, self-driven: LMD, % of eye distance",
         "self",
         ("lmd_percent",),
-        (5,),
+        (3.6,),
         (2.5,),
         (2,),
         ("lmd_percent",),
@@ -88,15 +106,15 @@ GOALS = (
         "clips",
         "cross",
         ("own_audio_first",),
-        (60,),
-        (95,),
+        (92,),
+        (98,),
         (0,),
     ),
     Goal(
         "mouth motion in silence relative to speech, over a target who speaks on (LipLeak)",
         "paused",
         ("lip_leak",),
-        (0.35,),
+        (0.15,),
         (0.05,),
         (2,),
         ("lip_leak",),
@@ -110,7 +128,6 @@ GOALS = (
         (2,),
         ("lip_leak",),
     ),
-    Goal("Consistency over a clip, %", "self", ("consistency",), (75,), (90,), (1,)),
 )
 
 

@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: docs serve-docs demo demo-picture test test-files train-smoke bench bench-watermark lint check clean fuzz faults lock sbom
 
-# A talking video from the demo inputs: needs only what a user of `pip install swaptalk` gets.
+# A talking video from the demo inputs: needs only what `pip install .` installs.
 demo: $(VENV)/.runtime
 	$(BIN)/swaptalk generate --source demo/source.jpg --target demo/target.mp4 --audio demo/speech.opus \
 		--output demo/out.mp4
@@ -30,7 +30,7 @@ test-files: $(VENV)/.development
 train-smoke: $(VENV)/.development test-files
 	$(BIN)/python -m pytest tests/training/test_smoke.py --durations=8
 
-# The tables of docs/guides/marks.md: about an hour. What an earlier run has measured is not measured again.
+# The tables of docs/reports/watermark.md: about an hour. What an earlier run has measured is not measured again.
 bench-watermark: $(VENV)/.development
 	$(BIN)/python -m benchmarks.watermark robustness
 	$(BIN)/python -m benchmarks.watermark false-alarms --cpu-seconds 1200

@@ -212,7 +212,7 @@ def test_faces_that_are_not_there_or_the_same_are_refused_before_the_rendering(
     target, output = couple(3), tmp_path / "out.mp4"
     for people, problem in (
         ([f"face=left,source={photo}", f"face=5,source={photo}"], r"face=5.*there is no face 5"),
-        ([f"face=left,source={photo}", f"face=1,source={photo}"], r"face=1.*same face as of"),
+        ([f"face=left,source={photo}", f"face=1,source={photo}"], r"face=1.*is that of .face=left"),
         (["face=like:nobody.png,source=a.png"], r"face=like:nobody.png.*nobody.png: no such file"),
         ([f"face=left,source={target}"], r"face=left.*couple.mp4: is no photo"),
     ):
@@ -227,7 +227,7 @@ def test_faces_that_are_not_there_or_the_same_are_refused_before_the_rendering(
         ({"person": ["face=left"]}, 'person "face=left": changes nothing'),
         ({"person": ["source=a.jpg"]}, "does not say which face"),
         ({"person": ["face=2,photo=a.jpg"]}, "'photo=a.jpg' is none of"),
-        ({"person": ["face=2,source=a.jpg"] * 2}, "face 2 has another entry too"),
+        ({"person": ["face=2,source=a.jpg"] * 2}, "another entry has the same face"),
         ({"person": ["face=2,source=a.jpg"], "source": "b.jpg"}, "--source beside --person"),
         ({"person": ["face=2,source=a.jpg"], "audio": "b.wav"}, "but no --turns"),
         ({"person": ["face=2,audio=a.wav"], "turns": "t.csv"}, "has a recording where turns"),

@@ -144,9 +144,7 @@ def people_faults(people: Sequence[Person], with_turns: bool) -> Iterator[InputE
     """
     for one, other in itertools.combinations(people, 2):
         if one.face == other.face:
-            yield other.error(
-                f"face {other.face} has another entry too", "give each face one entry"
-            )
+            yield other.error("another entry has the same face", "give each face one entry")
         elif one.called == other.called:
             yield other.error(f"two people are called {other.called}", "give another name=")
     for person in people:
@@ -183,36 +181,52 @@ def read_turns(path: Path, people: Sequence[Person]) -> tuple[Turn, ...]:
         raise InputError(
             "is no table of turns", path=path, remedy="give the columns start,end,person"
         )
-    turns = [_turn(row, number + 2, people, path) for number, row in enumerate(rows)]
-    ordered = sorted(zip(turns, itertools.count(2)), key=lambda one: one[0].start)
-    for (before, first), (after, second) in itertools.pairwise(ordered):
+    turns = [(f"line {line}", _turn(row, line, path)) for line, row in enumerate(rows, 2)]
+    return ordered_turns(turns, people, path)
+
+
+def ordered_turns(
+    placed: Sequence[tuple[str, Turn]], people: Sequence[Person], path: Path | None = None
+) -> tuple[Turn, ...]:
+    """Check turns and sort them by their beginning.
+
+    Args:
+        placed: where a turn stands, for messages ("line 3"), and the turn.
+        people: who may speak.
+        path: the table, for messages.
+
+    Raises:
+        InputError: two overlap, one ends before it starts, or names nobody; naming where it stands.
+    """
+    known = [person.called for person in people]
+    for place, turn in placed:
+        if not 0 <= turn.start < turn.end < math.inf:
+            raise InputError(
+                f"{place}: it ends before it starts", path=path, remedy="correct the times"
+            )
+        if turn.person not in known:
+            raise InputError(
+                f"{place}: nobody is called '{turn.person}'",
+                path=path,
+                remedy=f"name one of {', '.join(known)}, as the entries of --person do",
+            )
+    ordered = sorted(placed, key=lambda one: one[1].start)
+    for (first, before), (second, after) in itertools.pairwise(ordered):
         if after.start < before.end:
             raise InputError(
-                f"line {second}: {after.person} speaks from {after.start:g} s on, while line "
-                f"{first} lets {before.person} speak until {before.end:g} s",
+                f"{second}: {after.person} speaks from {after.start:g} s on, while {first} lets "
+                f"{before.person} speak until {before.end:g} s",
                 path=path,
                 remedy="let one person speak at a time",
             )
-    return tuple(turn for turn, _ in ordered)
+    return tuple(turn for _, turn in ordered)
 
 
-def _turn(row: dict[str, str | None], line: int, people: Sequence[Person], path: Path) -> Turn:
+def _turn(row: dict[str, str | None], line: int, path: Path) -> Turn:
     values = {str(name).strip(): (value or "").strip() for name, value in row.items() if name}
     try:
-        turn = Turn(float(values["start"]), float(values["end"]), values["person"])
+        return Turn(float(values["start"]), float(values["end"]), values["person"])
     except ValueError:
         raise InputError(
             f"line {line}: start and end are no seconds", path=path, remedy="write numbers"
         ) from None
-    if not 0 <= turn.start < turn.end < math.inf:
-        raise InputError(
-            f"line {line}: it ends before it starts", path=path, remedy="correct the line"
-        )
-    known = [person.called for person in people]
-    if turn.person not in known:
-        raise InputError(
-            f"line {line}: nobody is called '{turn.person}'",
-            path=path,
-            remedy=f"name one of {', '.join(known)}, as the entries of --person do",
-        )
-    return turn

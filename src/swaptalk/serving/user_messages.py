@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,23 +48,39 @@ def field_of(text: str) -> str | None:
     return None if found is None else found[1].replace("-", "_")
 
 
-def explain(error: SwapTalkError, inputs: Mapping[Path, tuple[str, str]]) -> dict[str, Any]:
+def explain(
+    error: SwapTalkError,
+    inputs: Mapping[Path, tuple[str, str]],
+    entries: Sequence[str] = (),
+) -> dict[str, Any]:
     """Convert an error to what a job stores: ``title``, ``detail``, ``remedy``, ``field``.
 
     Args:
         error: what was raised.
         inputs: field and user's name of each input file, by path.
+        entries: of ``--person``; users know them by their position.
     """
     field, name = (
         inputs.get(Path(error.path), (None, None)) if error.path is not None else (None, None)
     )
     if name is None:
         field = field_of(error.problem)
-    detail = in_words(f"“{name}”: {error.problem}" if name else error.problem)
+    for number, entry in enumerate(entries):
+        if error.problem.startswith(f'--person "{entry}"'):
+            field = f"people.{number}"
+
+    def told(text: str) -> str:
+        for number, entry in enumerate(entries, 1):
+            text = text.replace(f'--person "{entry}"', f"entry {number}")
+            text = text.replace(f'"{entry}"', f"entry {number}")
+        for path, (_, called) in inputs.items():
+            text = text.replace(str(path), f"“{called}”")
+        return sentence(in_words(text))
+
     said = {
         "title": "This could not be made",
-        "detail": sentence(detail),
-        "remedy": sentence(in_words(error.remedy)),
+        "detail": told(f"“{name}”: {error.problem}" if name else error.problem),
+        "remedy": told(error.remedy),
     }
     return said if field is None else {**said, "field": field}
 

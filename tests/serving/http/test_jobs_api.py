@@ -80,15 +80,18 @@ def test_what_was_done_to_the_inputs_is_told_in_the_users_names(
 
 
 def test_several_people(server, make_clip, make_wav, photo: Path, other_photo: Path) -> None:
-    """One of them is meant by a photo; the other is not there, which the job says of the entry."""
+    """One is meant by a photo; the other turns out to be the same, which the job says."""
     target, source = server.upload(make_clip(frames=6))["id"], server.upload(other_photo)["id"]
     first = {"like": server.upload(photo)["id"], "source": [source]}
     done = server.wait(server.submit(target=target, people=[first])["id"])
     assert done["state"] == "done", done["error"]
     assert done["result"]["changed"] == 6 and done["request"]["people"] == [first]
-    missing = {"face": "7", "source": [source]}
-    failed = server.wait(server.submit(target=target, people=[first, missing])["id"])
-    assert failed["state"] == "failed" and "there is no face 7" in failed["error"]["detail"]
+    same = {"face": "1", "source": [source]}
+    failed = server.wait(server.submit(target=target, people=[first, same])["id"])
+    assert failed["state"] == "failed"
+    assert failed["error"]["detail"] == "Entry 2: its face, number 1, is that of entry 1 too."
+    assert failed["error"]["field"] == "people.1"
+    assert str(server.data) not in json.dumps(failed)
 
 
 def test_inspection_finds_the_face_and_says_what_is_wrong_with_it(server, make_clip) -> None:

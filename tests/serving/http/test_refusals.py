@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from pathlib import Path
@@ -227,6 +228,9 @@ def clip(server, make_clip) -> str:
         ({"people": [{"face": "1"}], "source": []}, "people.0"),
         ({"people": [{"source": []}], "source": []}, "people.0.face"),
         ({"turns": [{"start": 0, "end": 1, "person": "1"}]}, "turns"),
+        ({"people": [{"face": "1", "source": ["TARGET"]}], "source": []}, "people.0.source.0"),
+        ({"people": [{"face": "1", "audio": "TARGET"}], "source": []}, "people.0.audio"),
+        ({"people": [{"like": "TARGET"}], "source": []}, "people.0.like"),
         ({"format": "webm", "options": {"codec": "h264"}}, "options.codec"),
         ({"options": {"crop": "9:16", "resolution": "90"}}, "options.crop"),
         ({"options": {"subtitles_as": "beside"}}, "options.subtitles_as"),
@@ -246,8 +250,7 @@ def test_a_wrong_job_names_the_field(
     server, clip: str, other_photo: Path, change: dict, field: str
 ) -> None:
     body = {"target": clip, "source": [server.upload(other_photo)["id"]], "consent": server.consent}
-    for name, value in change.items():
-        body[name] = [clip] if value == ["TARGET"] else clip if value == "TARGET" else value
+    body = json.loads(json.dumps(body | change).replace("TARGET", clip))
     assert problem(server.client.post("/api/v1/jobs", json=body), 422)["field"] == field
 
 
@@ -282,6 +285,35 @@ def test_what_is_known_to_fail_is_refused_at_once(
     assert said["field"] == field and said.get("limit") == limit, said
 
 
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        ({}, "people.1", "Another entry has the same face"),
+        ({"people": [{"face": "7"}]}, "people.0.face", "There is no person 7"),
+        ({"turns": [[0, 0.2, "anna"], [0.1, 0.3, "left"]]}, "turns.1", "Left speaks from 0.1 s"),
+        ({"turns": [[0, 0.2, "bob"]]}, "turns.0", "Nobody is called 'bob'"),
+        ({"turns": [[0, 0.2, "anna"], [0.3, 0.2, "anna"]]}, "turns.1", "It ends before it starts"),
+        ({"turns": [[9, 10, "anna"]]}, "turns.0.start", "The recording ends after 0.4 seconds"),
+    ],
+)
+def test_people_and_turns_that_are_wrong_are_refused_at_once(
+    server, clip: str, make_wav, other_photo: Path, change: dict, field: str, said: str
+) -> None:
+    source, words = server.upload(other_photo)["id"], server.upload(make_wav(0.4))["id"]
+    server.inspected(clip)
+    body = {"target": clip, "consent": server.consent}
+    if "turns" in change:
+        names = ("start", "end", "person")
+        body["turns"] = [dict(zip(names, turn, strict=True)) for turn in change["turns"]]
+        body["people"] = [{"face": "1", "name": "anna"}, {"face": "left"}]
+        body["audio"] = words
+    else:
+        body["people"] = change.get("people", [{"face": "1"}] * 2)
+        body["people"] = [{**one, "source": [source]} for one in body["people"]]
+    told = problem(server.client.post("/api/v1/jobs", json=body), 422)
+    assert told["field"] == field and told["detail"].startswith(said), told
+
+
 def test_scenes_and_photos_without_a_face_are_refused_at_once(
     server, clip: str, make_clip, other_photo: Path, tmp_path: Path
 ) -> None:
@@ -297,6 +329,13 @@ def test_scenes_and_photos_without_a_face_are_refused_at_once(
         server.inspected(upload)
     for target, source, field in ((nobody, person, "target"), (clip, wall, "source.0")):
         body = {"target": target, "source": [source], "consent": server.consent}
+        said = problem(server.client.post("/api/v1/jobs", json=body), 422)
+        assert said["field"] == field and "from the front" in said["remedy"]
+    for entry, field in (
+        ({"like": wall, "source": [person]}, "people.0.like"),
+        ({"face": "1", "source": [wall]}, "people.0.source.0"),
+    ):
+        body = {"target": clip, "people": [entry], "consent": server.consent}
         said = problem(server.client.post("/api/v1/jobs", json=body), 422)
         assert said["field"] == field and "from the front" in said["remedy"]
 

@@ -55,7 +55,7 @@ def people_tracks(plan: Plan, log: FaceLogReader, analyser: FaceAnalyser) -> lis
         if set(tracks) & set(others):
             assert before.entry is not None and after.entry is not None
             raise after.entry.error(
-                f'this is the same face as of "{before.entry.entry}", number {tracks[0] + 1}',
+                f'its face, number {tracks[0] + 1}, is that of "{before.entry.entry}" too',
                 "choose them by the numbers of --list-faces",
             )
     return found

@@ -118,7 +118,7 @@ class JobRequest(BaseModel):
     )
     turns: list[TurnRequest] = Field(
         default_factory=list,
-        max_length=10_000,
+        max_length=4_000,
         description="Who speaks when in `audio`, where the people share one recording.",
     )
     format: OutputKind = Field(
@@ -127,7 +127,7 @@ class JobRequest(BaseModel):
     subtitles: str | None = Field(
         None,
         min_length=1,
-        max_length=500_000,
+        max_length=200_000,
         description="Text of an .srt or .vtt file, timed from the beginning of the result.",
     )
     options: JobOptions = Field(default_factory=JobOptions)

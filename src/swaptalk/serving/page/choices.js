@@ -15,7 +15,7 @@ const CHOICES = [
   ["background", "Sound of the scene", () => select(["", "replaced by the words"], ["keep", "kept under the words"], ["duck", "lowered under the words"])],
   ["loudness", "Loudness of the words (LUFS)", () => make("input", { type: "number", min: -40, max: -8, step: "any", placeholder: "as recorded" })],
   ["region", "What is replaced", () => select(["", "automatic"], ["face", "the whole face"], ["mouth", "mouth only"])],
-  ["subtitles", "Subtitles (.srt, .vtt)", () => make("input", { type: "file", accept: ".srt,.vtt,text/vtt" })],
+  ["subtitles", "Subtitles (.srt, .vtt)", () => make("textarea", { rows: 3, maxLength: 200_000, placeholder: "00:00:00,000 --> 00:00:02,500\nHello!" })],
   ["subtitles_as", "Show the subtitles", () => select(["", "where players choose"], ["burn", "in the picture"])],
   ["keep_tracks", "Keep the scene’s further sound and subtitle tracks", () => make("input", { type: "checkbox" })],
   ["quality", "Quality", () => select(["", "high"], ["low", "low"], ["medium", "medium"], ["best", "best"])],
@@ -33,21 +33,29 @@ export class Choices {
   /** @param {() => void} changed */
   constructor(changed) {
     this.controls = new Map();
-    /** Contents of files. */
-    this.texts = new Map();
     this.place = byId("options");
     for (const [name, label, control] of CHOICES) {
       const made = control();
       made.name = name;
-      made.addEventListener("input", async () => {
-        if (made.type === "file") this.texts.set(name, (await made.files[0]?.text()) ?? "");
-        this.say();
-        changed();
-      });
+      made.addEventListener("input", () => { this.say(); changed(); });
       this.controls.set(name, made);
+      const wide = made.type === "textarea" ? " wide" : "";
       this.place.append(made.type === "checkbox" ? make("label", { className: "check wide" }, made, ` ${label}`)
-        : make("label", { className: "field" }, label, made));
+        : make("label", { className: `field${wide}` }, label, made));
+      if (wide) this.place.append(this.fromFile(made));
     }
+  }
+
+  /** A control that fills a text from a file. */
+  fromFile(text) {
+    const file = make("input", { type: "file", accept: ".srt,.vtt,text/vtt" });
+    file.addEventListener("change", async () => {
+      if (!file.files.length) return;
+      text.value = await file.files[0].text();
+      file.value = "";
+      text.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    return make("label", { className: "add wide" }, file, " Subtitles from a file");
   }
 
   /** The options that are not the usual ones, as the API takes them; `format` and `subtitles` have fields of their own there. */
@@ -55,8 +63,7 @@ export class Choices {
     const values = {};
     for (const [name, control] of this.controls) {
       if (control.type === "checkbox") { if (control.checked) values[name] = true; }
-      else if (control.type === "file") { if (this.texts.get(name)) values[name] = this.texts.get(name); }
-      else if (control.value !== "" && !(name === "strength" && control.value === "1")) values[name] = NUMBERS.has(name) ? Number(control.value) : control.value;
+      else if (control.value.trim() !== "" && !(name === "strength" && control.value === "1")) values[name] = NUMBERS.has(name) ? Number(control.value) : control.value;
     }
     return values;
   }
@@ -64,7 +71,6 @@ export class Choices {
   set values(values) {
     for (const [name, control] of this.controls) {
       if (control.type === "checkbox") control.checked = Boolean(values[name]);
-      else if (control.type === "file") { control.value = ""; this.texts.set(name, values[name] ?? ""); }
       else control.value = values[name] ?? (name === "strength" ? 1 : "");
     }
     this.say();

@@ -30,6 +30,8 @@ export class Input {
     this.card = byId(name);
     this.entries = [];  // {upload, name}
     this.picked = null;
+    /** Whether the person is found by a photo instead of a number. */
+    this.byPhoto = false;
     this.file = this.card.querySelector(".row input");
     this.problem = this.card.querySelector(".problem");
     this.title = this.card.querySelector("strong").textContent;
@@ -141,7 +143,7 @@ export class Input {
 
   get shown() {
     const view = this.upload?.inspection?.result?.view;
-    return this.picked ?? (view ? mainFace(view) : null);
+    return this.byPhoto ? null : this.picked ?? (view ? mainFace(view) : null);
   }
 
   draw() {
@@ -215,7 +217,7 @@ export class Input {
   /** The option that names the person picked; nothing where the program's own choice is meant. */
   get person() {
     const found = this.upload?.inspection?.result;
-    if (this.entries.length !== 1 || !found?.people || found.people.length < 2 || !found.view) return null;
+    if (this.byPhoto || this.entries.length !== 1 || !found?.people || found.people.length < 2 || !found.view) return null;
     if (this.name === "source") return String(found.left_to_right.indexOf(this.shown) + 1);
     return String(this.shown);
   }

@@ -6,6 +6,7 @@ import { byId, complain, settle, show } from "./dom.js";
 import { changes } from "./events.js";
 import { Input } from "./inputs.js";
 import { JobList, runs } from "./jobs.js";
+import { Likeness } from "./likeness.js";
 import { People } from "./people.js";
 import { setUpRecorder } from "./recorder.js";
 import { Stage } from "./stage.js";
@@ -28,7 +29,8 @@ const choices = new Choices(() => { settle(byId("more-choices").querySelector(".
 const list = new JobList({ open: (job) => stage.open(job), again, retry, failed: (problem) => complain(byId("jobs-problem"), problem), title: titleOf });
 const stage = new Stage({ source, target }, { moment, again, failed: refused, title: titleOf });
 const typed = new Typed(audio);
-const people = new People({ source, target, audio }, { keepsFace: () => keepsFace(), keepsWords: () => keepsWords(), changed: () => changed() });
+const likeness = new Likeness(target, () => changed());
+const people = new People({ source, target, audio, likeness }, { keepsFace: () => keepsFace(), keepsWords: () => keepsWords(), changed: () => changed() });
 
 const way = () => document.querySelector("input[name=way]:checked").value;
 const keepsFace = () => byId("keep-face").checked;
@@ -37,8 +39,10 @@ const consent = () => byId("consent").value.trim();
 
 /** What still has to be given: in words, and the control that takes it; null when all is there. */
 function missing(forRender) {
+  if (people.shares && !audio.id) return ["Still needed: the words.", audio.file];
+  if (people.shares && !byId("turns").value.trim()) return ["Say who speaks when.", byId("turns")];
   if (people.isTwice) return ["This person of the scene has an entry already: pick another one.", target.file];
-  if (people.entries.length && !people.current) return target.id ? consentMissing(forRender) : ["Still needed: a scene.", target.file];
+  if (people.shares || (people.entries.length && !people.current)) return target.id ? consentMissing(forRender) : ["Still needed: a scene.", target.file];
   if (keepsFace() && keepsWords()) return ["Choose a new person or new words: otherwise nothing would change.", byId("keep-face")];
   const wanted = [];
   if (!keepsFace() && !source.id) wanted.push(["a photo", source.file]);
@@ -55,7 +59,7 @@ function consentMissing(forRender) {
 
 function options() {
   const { format: _, subtitles: __, ...chosen } = choices.values;
-  if (people.entries.length) return chosen;
+  if (people.isAsked) return chosen;
   if (target.person) chosen.face = target.person;
   if (!keepsFace() && source.person) chosen.source_face = source.person;
   return chosen;
@@ -63,7 +67,7 @@ function options() {
 
 function request(kind) {
   const one = { source: keepsFace() ? [] : source.ids, audio: keepsWords() ? null : audio.id };
-  const who = people.entries.length ? { people: people.asked } : one;
+  const who = people.isAsked ? people.asked : one;
   return {
     kind, target: target.id, ...who,
     format: choices.values.format ?? "mp4", subtitles: choices.values.subtitles ?? null, options: options(), consent: kind === "render" ? consent() : null, title: kind === "render" ? titleFrom(names()) : null,
@@ -98,11 +102,13 @@ function changed() {
   }
   byId("missing").textContent = hint;
   people.draw();
+  likeness.draw();
   source.card.classList.toggle("off", keepsFace());
   const entries = (input) => input.entries.map((entry) => ({ id: entry.upload.id, name: entry.name }));
   sessionStorage.setItem(STORED, JSON.stringify({
     source: entries(source), target: entries(target), audio: entries(audio), picked: { source: source.picked, target: target.picked },
     keepsFace: keepsFace(), way: way(), consent: byId("consent").value, text: byId("text").value, voice: byId("voice").value, choices: choices.values, people: people.entries,
+    turns: people.shares ? byId("turns").value : "", like: likeness.id && { id: likeness.id, name: likeness.entry.name },
   }));
 }
 
@@ -115,9 +121,10 @@ async function restore() {
   const chosen = document.querySelector(`input[name=way][value="${stored.way ?? "file"}"]`);
   if (!chosen.parentElement.hidden) chosen.checked = true;
   choices.values = stored.choices ?? {};
-  people.restore(stored.people ?? []);
+  people.restore(stored.people ?? [], stored.turns);
   byId("more-choices").open = Object.keys(choices.values).length > 0;
   for (const input of [audio, source, target]) await input.restore(stored[input.name] ?? [], stored.picked?.[input.name] ?? null);
+  await likeness.restore(stored.like?.id, stored.like?.name);
   typed.terms();
   isRestored = true;
 }
@@ -143,10 +150,12 @@ function placeOf(field) {
     byId("more-choices").open = true;
     return [byId("more-choices").querySelector(".problem"), option];
   }
+  if (field.endsWith(".like")) return [target.problem, likeness.file];
   if (first === "source" || second === "source_face") return [source.problem, source.file];
   if (first === "target" || second === "face") return [target.problem, target.file];
   if (first === "audio") return [audio.problem, audio.file];
-  if (first === "people" || first === "turns") return [byId("people").querySelector(".problem"), byId("another")];
+  if (first === "turns") return [byId("people").querySelector(".problem"), byId("turns")];
+  if (first === "people") return [byId("people").querySelector(".problem"), byId("another")];
   if (first === "consent") return [byId("consent-card").querySelector(".problem"), byId("consent")];
   return [byId("form-problem"), null];
 }
@@ -191,12 +200,16 @@ function moment(seconds) { submit("preview", { at: seconds }); }
 
 /** Another photo or other words in the scene of an earlier job. */
 async function again(job) {
-  const { target: scene, source: photos, options: { face = null, source_face: _, ...rest }, names: known } = job.request;
-  await target.restore([{ id: scene, name: known?.target }], Number(face) || null);
+  const { target: scene, options: { face = null, source_face: _, ...rest }, names: known, format, subtitles, turns } = job.request;
+  // A single person is what the form is about; of several it begins with another one.
+  const [one, ...others] = job.request.people;
+  const only = one && !others.length && !turns.length ? one : null;
+  const photos = only?.source ?? job.request.source;
+  await target.restore([{ id: scene, name: known?.target }], Number(only?.face ?? face) || null);
   if (photos.length && photos.join() !== source.ids.join()) await source.restore(photos.map((id, index) => ({ id, name: known?.source?.[index] })));
-  people.restore(job.request.people ?? []);
+  await likeness.restore(only?.like);
+  people.restore(only ? [] : job.request.people, turns);
   byId("keep-face").checked = !photos.length && !people.entries.length;
-  const { format, subtitles } = job.request;
   choices.values = { ...rest, ...(format === "mp4" ? {} : { format }), ...(subtitles ? { subtitles } : {}) };
   audio.clear();
   if (job.consent) byId("consent").value = job.consent.statement;
@@ -211,8 +224,9 @@ async function again(job) {
 
 /** The same job once more. */
 async function retry(job) {
-  const { target: scene, source: people, audio: words, options: given } = job.request;
-  const anew = await send({ kind: job.kind, target: scene, source: people, audio: words, options: given, consent: job.consent?.statement ?? null, title: titleOf(job) });
+  const { target: scene, source: photos, audio: words, people: given, turns, format, subtitles, options: chosen } = job.request;
+  const same = { target: scene, source: photos, audio: words, people: given, turns, format, subtitles, options: chosen };
+  const anew = await send({ kind: job.kind, ...same, consent: job.consent?.statement ?? null, title: titleOf(job) });
   list.heard(anew);
   await stage.open(anew);
 }
@@ -279,7 +293,7 @@ async function learnEarlier() {
 }
 
 function heard(job) {
-  for (const input of [source, target, audio]) input.heard(job);
+  for (const input of [source, target, audio, likeness]) input.heard(job);
   list.heard(job);
   stage.heard(job);
   if (runs(job)) return;

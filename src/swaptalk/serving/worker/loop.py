@@ -86,7 +86,7 @@ class Worker:
         except CancelledError:
             self._end(job, space, lambda: self._claims.cancelled(job))
         except SwapTalkError as error:
-            said = explain(error, self._tasks.inputs(job))
+            said = explain(error, self._tasks.inputs(job), self._tasks.entries(job))
             self._end(job, space, lambda: self._claims.fail(job, said))
         except Exception:
             traceback.print_exc()

@@ -128,6 +128,10 @@ class Tasks:
                     continue
         return found
 
+    def entries(self, job: Job) -> tuple[str, ...]:
+        """The entries of ``--person`` of a job."""
+        return person_entries(job.request.get("people", []), self._uploads.path)
+
     def _options(self, job: Job, **more: Any) -> GenerateOptions:
         request = job.request
         values = {
@@ -135,7 +139,7 @@ class Tasks:
             "target": self._target(job),
             "source": tuple(self._uploads.path(upload) for upload in request["source"]),
             "audio": None if request["audio"] is None else self._uploads.path(request["audio"]),
-            "person": person_entries(request.get("people", []), self._uploads.path),
+            "person": self.entries(job),
             "certificate": self._settings.certificate,
             "key": self._settings.key,
         }

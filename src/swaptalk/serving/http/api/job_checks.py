@@ -13,6 +13,7 @@ from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.people import LIKE
 from swaptalk.provenance.label import VisibleLabel
 from swaptalk.provenance.policy import load_policy
+from swaptalk.serving.http.api.people_checks import PERSON, check_faces, check_turns, find_people
 from swaptalk.serving.http.api.uploads import find_upload
 from swaptalk.serving.http.context import Context
 from swaptalk.serving.http.problems import invalid
@@ -37,31 +38,26 @@ def find_inputs(body: JobRequest, owner: str, server: Context) -> list[tuple[str
         raise invalid("target", "The scene must be a video or a photo; this file holds only sound.")
     found = [("target", target)]
     for index, source in enumerate(body.source):
-        upload = find_upload(server, owner, source, f"source.{index}")
-        if upload.kind != "photo":
-            raise invalid(
-                f"source.{index}",
-                "The person must be given as a photo.",
-                remedy="Save a frame of the video as a picture and send that.",
-            )
-        found.append(("source", upload))
+        found.append(("source", _photo(server, owner, source, f"source.{index}")))
     if body.audio is not None:
         found.append(("audio", _recording(server, owner, body.audio, "audio")))
-    for number, person in enumerate(body.people):
-        place = f"people.{number}"
-        if (person.face is None) == (person.like is None):
-            raise invalid(
-                f"{place}.face", "It must say whose face.", remedy="Give either face or like."
-            )
-        for name, asked in (("like", person.like), *(("source", one) for one in person.source)):
-            if asked is not None:
-                photo = find_upload(server, owner, asked, f"{place}.{name}")
-                if photo.kind != "photo":
-                    raise invalid(f"{place}.{name}", "This must be a photo.")
-                found.append(("person", photo))
-        if person.audio is not None:
-            found.append(("person", _recording(server, owner, person.audio, f"{place}.audio")))
+    found += find_people(
+        body.people,
+        lambda upload, field: _photo(server, owner, upload, field),
+        lambda upload, field: _recording(server, owner, upload, field),
+    )
     return found
+
+
+def _photo(server: Context, owner: str, upload: str, field: str) -> Upload:
+    photo = find_upload(server, owner, upload, field)
+    if photo.kind != "photo":
+        raise invalid(
+            field,
+            "The person must be given as a photo.",
+            remedy="Save a frame of the video as a picture and send that.",
+        )
+    return photo
 
 
 def _recording(server: Context, owner: str, upload: str, field: str) -> Upload:
@@ -96,7 +92,10 @@ def check_job(
             "options.background", "The scene has no sound.", remedy="Leave this choice out."
         )
     _check_times(body, options, uploads)
+    spoken = [upload.media.get("seconds") for field, upload in uploads if field == "audio"]
+    check_turns(body, next(iter(spoken), None))
     _check_people(options, uploads, server)
+    check_faces(body, target, lambda upload: _inspected(server, target.owner, upload))
 
 
 def _check_options(
@@ -130,7 +129,7 @@ def _check_options(
             raise InputError("--label is missing, which this server demands", remedy="set it")
     except InputError as error:
         name = field_of(error.problem) or field_of(error.remedy)
-        for number, entry in enumerate(entries):
+        for number, entry in reversed(list(enumerate(entries))):
             if f'"{entry}"' in error.problem:
                 problem = error.problem.partition(f'"{entry}": ')[2]
                 raise invalid(f"people.{number}", sentence(problem)) from None
@@ -210,10 +209,10 @@ def _check_people(
     """People that are not there, as far as the uploads have been looked at."""
     position = -1
     for field, upload in uploads:
-        if field in ("audio", "person"):
+        if field in ("audio", PERSON):
             continue
         position += field == "source"
-        found = _inspected(server, upload)
+        found = _inspected(server, upload.owner, upload.id)
         if found is None:
             continue
         name = "target" if field == "target" else f"source.{position}"
@@ -237,8 +236,8 @@ def _check_people(
             raise invalid(f"options.{option}", "This person's face can be changed nowhere.")
 
 
-def _inspected(server: Context, upload: Upload) -> InspectResult | None:
-    job = server.data.store.for_upload(upload.owner, upload.id, "inspect")
+def _inspected(server: Context, owner: str, upload: str) -> InspectResult | None:
+    job = server.data.store.for_upload(owner, upload, "inspect")
     if job is None or job.state != "done":
         return None
     return InspectResult.model_validate(job.result)

@@ -32,13 +32,13 @@ def rasterise(
     the camera.
     """
     cells = grid_cells(size, step)
-    corner = vertices[triangles] / step  # (T, 3, 2)
-    a, b, c = corner[:, 0], corner[:, 1], corner[:, 2]
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    low = np.clip(np.ceil(corner.min(axis=1) - 1e-4), 0, cells).astype(np.intp)
-    high = np.clip(np.floor(corner.max(axis=1) + 1e-4) + 1, 0, cells).astype(np.intp)
-    extent = np.maximum(high - low, 0)
-    count = extent[:, 0] * extent[:, 1]
+    corner = (vertices / step).T.take(triangles.T, axis=1)  # (2, 3, T)
+    low = np.maximum(np.ceil(corner.min(axis=1) - 1e-4), 0).astype(np.intp)
+    high = np.minimum(np.floor(corner.max(axis=1) + 1e-4) + 1, cells).astype(np.intp)
+    (ax, bx, cx), (ay, by, cy) = corner
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    width, height = np.maximum(high - low, 0)
+    count = width * height
     count[np.abs(area) < 1e-4] = 0
     # Triangles to the fixed frame lie behind the face.
     frame = (triangles >= POINT_COUNT).any(axis=1)
@@ -49,23 +49,20 @@ def rasterise(
         nearness[~frame] = -depth[triangles[~frame]].mean(axis=1)
         order = np.lexsort((nearness, ~frame))
     order = order[count[order] > 0]
+    # Every sample of each triangle's box, triangle by triangle.
     count = count[order]
+    owner = np.repeat(order, count)
+    rank = np.arange(owner.size) - np.repeat(np.cumsum(count) - count, count)
+    row = rank // width[owner]
+    x = rank - row * width[owner] + low[0][owner]
+    y = row + low[1][owner]
     # Barycentric weights are affine in (x, y): w1 = p1 x + q1 y + r1, likewise w2.
-    a, b, c, divisor = a[order], b[order], c[order], area[order]
-    p1, q1 = (c[:, 1] - a[:, 1]) / divisor, (a[:, 0] - c[:, 0]) / divisor
-    p2, q2 = (a[:, 1] - b[:, 1]) / divisor, (b[:, 0] - a[:, 0]) / divisor
-    affine = np.stack(
-        [p1, q1, -(p1 * a[:, 0] + q1 * a[:, 1]), p2, q2, -(p2 * a[:, 0] + q2 * a[:, 1])], axis=1
-    ).astype(np.float32)
-    position = np.repeat(np.arange(order.size), count)
-    rank = np.arange(position.size) - np.repeat(np.cumsum(count) - count, count)
-    row = rank // extent[order, 0][position]
-    x = rank - row * extent[order, 0][position] + low[order, 0][position]
-    y = row + low[order, 1][position]
-    plane = affine[position]
-    w1 = plane[:, 0] * x + plane[:, 1] * y + plane[:, 2]
-    w2 = plane[:, 3] * x + plane[:, 4] * y + plane[:, 5]
+    ax, ay, bx, by, cx, cy, area = (one[order] for one in (ax, ay, bx, by, cx, cy, area))
+    w1, w2 = (
+        np.repeat(p, count) * x + np.repeat(q, count) * y - np.repeat(p * ax + q * ay, count)
+        for p, q in (((cy - ay) / area, (ax - cx) / area), ((ay - by) / area, (bx - ax) / area))
+    )
     w0 = 1 - w1 - w2
-    inside = np.flatnonzero(np.minimum(np.minimum(w0, w1), w2) >= -1e-4)
+    inside = np.flatnonzero((w0 >= -1e-4) & (w1 >= -1e-4) & (w2 >= -1e-4))
     weights = np.stack([w0[inside], w1[inside], w2[inside]], axis=1).astype(np.float32)
-    return (y * cells + x)[inside], order[position[inside]], weights
+    return (y * cells + x)[inside], owner[inside], weights

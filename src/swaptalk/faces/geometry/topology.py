@@ -117,13 +117,14 @@ def canonical_crop_mesh() -> NDArray[np.float32]:
     return estimate_alignment(CANONICAL_MESH[:, :2]).to_crop(CANONICAL_MESH[:, :2])
 
 
+@lru_cache(maxsize=4)
 def border_points(size: int = CROP_SIZE) -> NDArray[np.float32]:
     """Fixed points (16, 2) on a square frame around a crop of ``size`` pixels."""
     low, high = -BORDER_MARGIN * size, (1 + BORDER_MARGIN) * size
     run = np.linspace(low, high, _BORDER_PER_SIDE + 1, dtype=np.float32)[:-1]
     back = low + high - run
     constant_low, constant_high = np.full_like(run, low), np.full_like(run, high)
-    return np.concatenate(
+    points = np.concatenate(
         [
             np.stack([run, constant_low], axis=1),
             np.stack([constant_high, run], axis=1),
@@ -131,6 +132,8 @@ def border_points(size: int = CROP_SIZE) -> NDArray[np.float32]:
             np.stack([constant_low, back], axis=1),
         ]
     )
+    points.flags.writeable = False
+    return points
 
 
 def delaunay(points: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -161,6 +164,13 @@ def crop_triangles() -> NDArray[np.int32]:
     crop.
     """
     return delaunay(np.concatenate([canonical_crop_mesh(), border_points()]))
+
+
+@lru_cache(maxsize=1)
+def face_triangles() -> NDArray[np.int32]:
+    """Those of `crop_triangles` (T, 3) that lie between points of the mesh."""
+    triangles = crop_triangles()
+    return triangles[(triangles < POINT_COUNT).all(axis=1)]
 
 
 def mouth_openness(points: NDArray[np.floating]) -> float:

@@ -103,6 +103,23 @@ def test_a_speaking_mouth_gets_none(sharp, soft) -> None:
     assert not np.array_equal(spoken[upper], plain[upper])
 
 
+def test_larger_faces_get_it_at_the_same_places(sharp, soft) -> None:
+    picture, photo = sharp
+    detail = PhotoDetail([photo])
+    plain, made = (pasted(picture, soft, photo.mesh, one) for one in (None, detail))
+    height, width = picture.shape[:2]
+    double = np.asarray(cv2.resize(picture, (2 * width, 2 * height)), np.uint8)
+    linear = ALIGNMENT.matrix[:, :2]
+    offset = ALIGNMENT.matrix[:, 2] - linear @ [0.25, 0.25]  # resize keeps pixel edges
+    twice = Alignment(np.concatenate([linear / 2, offset[:, None]], axis=1))
+    frame = detail(photo.mesh, twice)
+    large = Compositor()(double, soft, twice, photo.mesh, frame)
+    small = cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)
+    skin = cv2.resize(face_mask(photo.mesh), (512, 512)) > 0.9
+    of_small, of_plain, of_made = (high_pass(x[INSIDE])[skin] for x in (small, plain, made))
+    assert np.corrcoef(of_small, of_made)[0, 1] > 0.9 > np.corrcoef(of_plain, of_made)[0, 1]
+
+
 def test_off_where_there_is_nothing_to_gain(sharp, soft) -> None:
     picture, photo = sharp
     detail = PhotoDetail([photo])

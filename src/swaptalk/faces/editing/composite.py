@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import cv2
@@ -16,7 +16,7 @@ from swaptalk.faces.editing.colour import (
     colour_gain,
     film_tone,
 )
-from swaptalk.faces.editing.detail import FrameDetail
+from swaptalk.faces.editing.detail import FaceGain, FrameDetail
 from swaptalk.faces.editing.exposure import Exposure
 from swaptalk.faces.editing.mask import face_mask, mouth_mask
 from swaptalk.faces.editing.occlusion import OcclusionNetwork
@@ -131,7 +131,7 @@ class Compositor:
         sharpened = self._match_sharpness(matched, crop, mask)
         gain = None if detail is None else self._detail_gain(detail, sharpened, picture, alignment)
         if gain is not None and exposure.veil:
-            gain = 1 + (gain - 1) * np.float32(1 - exposure.veil)
+            gain = gain._replace(values=1 + (gain.values - 1) * np.float32(1 - exposure.veil))
         return paste(picture, exposure.undo(sharpened), mask, alignment, gain)
 
     def _detail_gain(
@@ -140,7 +140,7 @@ class Compositor:
         face: NDArray[np.uint8],
         picture: NDArray[np.uint8],
         alignment: Alignment,
-    ) -> NDArray[np.float32] | None:
+    ) -> FaceGain | None:
         """Gain that gives the face the photo's detail, as much of it as the target shows."""
         compared = detail.compare(face)
         wanted, before = compared.wanted(picture, alignment), self._detail
@@ -245,7 +245,7 @@ def paste(
     face: NDArray[np.uint8],
     mask: NDArray[np.float32],
     alignment: Alignment,
-    gain: NDArray[np.float32] | None = None,
+    gain: FaceGain | None = None,
 ) -> NDArray[np.uint8]:
     """Blend a crop into a copy of the picture.
 
@@ -254,7 +254,7 @@ def paste(
         face: RGB (256, 256, 3) uint8.
         mask: (256, 256) float32 in 0..1; where it is 0 the picture does not change.
         alignment: how the crop lies in the picture.
-        gain: (512, 512) float32 of the enlarged crop's brightness.
+        gain: of the face's brightness, where it is enlarged.
     """
     result = picture.copy()
     rows, columns = (np.flatnonzero((mask > _NEGLIGIBLE).any(axis=axis)) for axis in (1, 0))
@@ -278,11 +278,10 @@ def paste(
     kind, mask_kind = (cv2.INTER_AREA,) * 2 if shrinks else (cv2.INTER_CUBIC, cv2.INTER_LINEAR)
     share = cv2.resize(cv2.convertScaleAbs(mask, alpha=255), side.tolist(), interpolation=mask_kind)
     enlarged = cv2.resize(face, side.tolist(), interpolation=kind)
-    if gain is not None:
-        fine = slice(2 * first[0], 2 * last[0]), slice(2 * first[1], 2 * last[1])
-        finer = cv2.resize(gain[fine], side.tolist(), interpolation=kind)
-        enlarged = cv2.multiply(enlarged, cv2.merge([finer] * 3), dtype=cv2.CV_8U)
-    layers = cv2.merge([*cv2.split(enlarged), share])
+    planes = [np.asarray(plane, np.uint8) for plane in cv2.split(enlarged)]
+    if gain is not None and not shrinks:
+        _brighten(planes, gain, first, int(factor))
+    layers = cv2.merge([*planes, share])
     ratio = (side / mask.shape[::-1])[:, None]
     matrix = alignment.matrix.copy()
     matrix[:, 2] -= first[::-1]
@@ -299,6 +298,32 @@ def paste(
         new, cv2.multiply(np.ascontiguousarray(box), cv2.bitwise_not(alpha), scale=1 / 255)
     )
     return result
+
+
+def _brighten(
+    planes: Sequence[NDArray[np.uint8]], gain: FaceGain, first: NDArray[np.intp], factor: int
+) -> None:
+    """Multiply the planes (h, w) of a part of the enlarged crop by a gain, in place.
+
+    Args:
+        planes: red, green and blue.
+        gain: at two pixels per crop pixel.
+        first: first row and column of the part in the crop.
+        factor: 2 or 4 pixels of the planes per crop pixel.
+    """
+    values = gain.values
+    if factor > 2:
+        side = (values.shape[1] * factor // 2, values.shape[0] * factor // 2)
+        values = np.asarray(cv2.resize(values, side, interpolation=cv2.INTER_CUBIC), np.float32)
+    start = np.array([gain.top, gain.left]) * factor // 2 - factor * first
+    low, high = np.maximum(start, 0), np.minimum(start + values.shape, planes[0].shape)
+    if (high <= low).any():
+        return
+    place = slice(low[0], high[0]), slice(low[1], high[1])
+    low, high = low - start, high - start
+    values = values[low[0] : high[0], low[1] : high[1]]
+    for plane in planes:
+        plane[place] = cv2.multiply(plane[place], values, dtype=cv2.CV_8U)
 
 
 def _enlargement(scale: float) -> int:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.face_composite import FacePhoto, glasses_zone, photo_shares
-from swaptalk.faces.editing.mask import mouth_mask
-from swaptalk.faces.editing.mesh_warp import MAP_STEP, dense_map
+from swaptalk.faces.editing.mask import FACE_FADE, inner_fade, mouth_mask
+from swaptalk.faces.editing.mesh_warp import MAP_STEP, coarse_map, dense
 from swaptalk.faces.geometry.align import CROP_SIZE, Alignment
 from swaptalk.faces.geometry.topology import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 
@@ -52,12 +52,15 @@ HOLE_SIGMA = 2.0
 _FLOOR = 8.0
 #: Maps, weights and agreement are smooth: they are computed on every second pixel of the crop.
 _COARSE = CROP_SIZE // 2
-#: Detail is measured in the middle of the face: rows and columns of the fine crop, and of the
+#: Fine pixels per coarse one, a side.
+_FINER = FINE // _COARSE
+#: Detail is measured in the middle of the face: first and last row, first and last column of the
 #: coarse fields.
-_MIDDLE_FINE = slice(128, 448), slice(128, 384)
-_MIDDLE_COARSE = slice(32, 112), slice(32, 96)
-#: Shares below this change no 8-bit pixel.
+_MIDDLE = 32, 112, 32, 96
+#: Amounts below this change no 8-bit pixel.
 _NEGLIGIBLE = 1 / 64
+#: Detail is looked for in the box of places that may show more of it than this share.
+_LEAST_SHARE = 0.1
 #: Detail is carried in 8 bits: 128 is none, and so many steps are all of the brightness.
 _STEPS = 127 / LARGEST_DETAIL
 
@@ -83,9 +86,63 @@ def _band(low: NDArray[np.float32]) -> NDArray[np.float32]:
     return small / lower - 1
 
 
-def _moved(image: NDArray[Any], field: NDArray[np.float32]) -> NDArray[Any]:
-    x, y = cv2.split(field)
+def _moved(image: NDArray[Any], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[Any]:
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+class Box(NamedTuple):
+    """Rows from ``top`` to before ``bottom`` and columns from ``left`` to before ``right``."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.right - self.left, self.bottom - self.top
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def finer(self, factor: int) -> Box:
+        """The same box in pixels that are ``factor`` times as fine."""
+        return Box(*(factor * side for side in self))
+
+    def grown(self, pixels: int, side: int) -> Box:
+        """Larger by so many pixels, within a square of this side."""
+        return Box(
+            max(self.top - pixels, 0),
+            min(self.bottom + pixels, side),
+            max(self.left - pixels, 0),
+            min(self.right + pixels, side),
+        )
+
+    def common(self, other: Box) -> Box:
+        """What lies in both, perhaps nothing."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
+        return Box(top, max(top, bottom), left, max(left, right))
+
+    def within(self, other: Box) -> Box:
+        """This box as seen from another's corner."""
+        return Box(
+            self.top - other.top,
+            self.bottom - other.top,
+            self.left - other.left,
+            self.right - other.left,
+        )
+
+
+def _enlarged(field: NDArray[np.float32], box: Box, factor: int, kind: int) -> NDArray[np.float32]:
+    """A box of a field (S, S), enlarged as the whole would be."""
+    around = box.grown(3, len(field))
+    width, height = around.size
+    large = cv2.resize(field[around.slices], (factor * width, factor * height), interpolation=kind)
+    return np.asarray(large[box.within(around).finer(factor).slices], np.float32)
 
 
 @dataclass(frozen=True)
@@ -138,15 +195,31 @@ class PhotoDetail:
         share = self._strength * size * min(1.0, 2 * (float(shares[first]) - second))
         if photo is None or share <= 0:
             return None
+        zone = self._zone(mesh, photo.face.has_glasses)
+        box = _box(zone, mesh)
+        if box is None:
+            return None
+        zone[: box.top], zone[box.bottom :] = 0, 0
+        zone[:, : box.left], zone[:, box.right :] = 0, 0
         # At pixel centres of the fine crop, from the two meshes in its pixels.
         source, target = (2 * points[:, :2] + 0.5 for points in (photo.face.mesh, mesh))
-        field = dense_map(source, target, FINE, MAP_STEP * FINE // CROP_SIZE)
+        step = MAP_STEP * FINE // CROP_SIZE
+        field = coarse_map(source, target, FINE, step)
+        # One pixel more, since weights are interpolated.
+        box = box.grown(1, _COARSE)
+        fine = box.finer(_FINER)
+        x, y = (dense(plane, step, fine.size, (fine.left, fine.top)) for plane in field)
         # Linear: what it softens, the match with the target's sharpness brings back.
-        detail = _moved(photo.detail, field)
-        # From pixels of the fine crop to those of the coarse fields.
-        band = _moved(photo.band, (_halved(field) - np.float32(1.5)) / np.float32(4))
-        zone = self._zone(mesh, photo.face.has_glasses)
-        return FrameDetail(detail, band, np.float32(share) * zone)
+        detail = _moved(photo.detail, x, y)
+        # The band from fine pixels to those of the coarse fields, in their middles.
+        middle = (_FINER - 1) / 2
+        x, y = (
+            (dense(plane, step, (_COARSE, _COARSE), (middle, middle), _FINER) - np.float32(middle))
+            / np.float32(_FINER)
+            for plane in field
+        )
+        band = _moved(photo.band, x, y)
+        return FrameDetail(detail, box, band, np.float32(share) * zone)
 
     def _zone(self, mesh: NDArray[np.float32], glasses: bool) -> NDArray[np.float32]:
         """Where detail may be, (128, 128) in 0..1."""
@@ -164,6 +237,16 @@ class PhotoDetail:
         return np.asarray(zone, np.float32)
 
 
+def _box(zone: NDArray[np.float32], mesh: NDArray[np.float32]) -> Box | None:
+    """The coarse pixels in which detail is seen, if there are any: in the zone and on the face."""
+    face = inner_fade((mesh[:, :2] + 0.5) / 2 - 0.5, FACE_FADE / 2, _COARSE)
+    shown = face * zone > _LEAST_SHARE
+    rows, columns = (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return None
+    return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+
+
 def large_enough(alignment: Alignment) -> float:
     """How much detail the size of the face in the picture allows, 0..1."""
     low, high = TARGET_SIZE
@@ -174,11 +257,12 @@ def large_enough(alignment: Alignment) -> float:
 class FrameDetail:
     """A photo's detail, moved into a frame.
 
-    ``detail`` (512, 512) uint8 is 128 where there is none; ``band`` (128, 128) the photo's next
-    lower band; ``zone`` (128, 128) in 0..1 where detail may be.
+    ``detail`` (h, w) uint8, 128 where there is none, fills ``box`` of the coarse fields; ``band``
+    (128, 128) is the photo's next lower band; ``zone`` (128, 128) in 0..1 where detail may be.
     """
 
     detail: NDArray[np.uint8]
+    box: Box
     band: NDArray[np.float32]
     zone: NDArray[np.float32]
 
@@ -186,24 +270,33 @@ class FrameDetail:
         """Find out where a new face (256, 256, 3) uint8 RGB agrees with the photo."""
         luma = _luma(face)
         low = _blur(luma, DETAIL_SIGMA)
-        own = cv2.resize(luma / low, (FINE, FINE), interpolation=cv2.INTER_CUBIC)
+        own = _enlarged(luma / low, self.box.finer(_FINER // 2), 2, cv2.INTER_CUBIC)
         band, sigma = _band(low), AGREEMENT_SIGMA / 2
         both = _blur(2 * band * self.band, sigma) + FLAT_BAND
         power = _blur(band * band + self.band * self.band, sigma) + FLAT_BAND
         least, full = AGREEMENT
         weight = self.zone * np.clip((both / power - least) / (full - least), 0, 1)
-        return ComparedDetail(
-            self.detail, np.asarray(own, np.float32), np.asarray(weight, np.float32)
-        )
+        return ComparedDetail(self.detail, self.box, own, np.asarray(weight, np.float32))
+
+
+class FaceGain(NamedTuple):
+    """Gain of the brightness in a part of the enlarged crop (512, 512): ``values`` (h, w) float32
+    from row ``top`` and column ``left`` on.
+    """
+
+    values: NDArray[np.float32]
+    top: int
+    left: int
 
 
 @dataclass(frozen=True)
 class ComparedDetail:
-    """A photo's ``detail`` (512, 512) uint8 beside the new face's own (512, 512), and its
+    """A photo's ``detail`` (h, w) uint8 in ``box`` beside the new face's own (h, w), and its
     ``weight`` (128, 128) in 0..1.
     """
 
     detail: NDArray[np.uint8]
+    box: Box
     own: NDArray[np.float32]
     weight: NDArray[np.float32]
 
@@ -220,13 +313,14 @@ class ComparedDetail:
             (2,) for `gain`, of which means can be taken; None where face and photo agree too little
             to measure anything.
         """
-        rows, columns = _MIDDLE_FINE
-        weight = cv2.resize(self.weight[_MIDDLE_COARSE], (_width(columns), _width(rows)))
-        total = float(weight.sum())
-        if total < weight.size / 100:
+        looked = Box(*_MIDDLE).common(self.box)
+        weight = _enlarged(self.weight, looked, _FINER, cv2.INTER_LINEAR)
+        width, height = Box(*_MIDDLE).finer(_FINER).size
+        if float(weight.sum()) < width * height / 100:
             return None
-        photo = self.detail[_MIDDLE_FINE].astype(np.float32) / _STEPS - 128 / _STEPS
-        details = photo, self.own[_MIDDLE_FINE] - 1, _detail_of(picture, alignment)
+        part = looked.within(self.box).finer(_FINER).slices
+        photo = self.detail[part].astype(np.float32) / _STEPS - 128 / _STEPS
+        details = photo, self.own[part] - 1, _detail_of(picture, alignment, looked.finer(_FINER))
         photos, own, target = (
             max(cv2.norm(one, cv2.NORM_L1), 1e-6)
             for one in (cv2.multiply(detail, weight) for detail in details)
@@ -235,38 +329,35 @@ class ComparedDetail:
         replaced = np.clip((target / own - low) / (high - low), 0, 1)
         return np.array([replaced, replaced * min(LEVEL * target / photos, LARGEST_LEVEL)])
 
-    def gain(self, amount: NDArray[np.float64]) -> NDArray[np.float32] | None:
-        """Gain (512, 512) of the enlarged face's brightness; None changes nothing.
+    def gain(self, amount: NDArray[np.float64]) -> FaceGain | None:
+        """Gain of the enlarged face's brightness; None changes nothing.
 
         Args:
             amount: share of the face's own detail that goes, and of the photo's that comes, (2,).
         """
         if amount[0] < _NEGLIGIBLE:
             return None
-        weight = cv2.resize(self.weight, (FINE, FINE), interpolation=cv2.INTER_LINEAR)
         goes, comes = (float(share) for share in amount)
         # 1 + weight * ((goes + comes * photo) / own - goes)
         level = self.detail.astype(np.float32) * np.float32(comes / _STEPS)
         level += np.float32(goes - comes * 128 / _STEPS)
         level /= self.own
         level -= np.float32(goes)
-        level *= weight
+        level *= _enlarged(self.weight, self.box, _FINER, cv2.INTER_LINEAR)
         level += np.float32(1)
-        return level
+        fine = self.box.finer(_FINER)
+        return FaceGain(level, fine.top, fine.left)
 
 
-def _width(part: slice) -> int:
-    return int(part.stop - part.start)
-
-
-def _detail_of(picture: NDArray[np.uint8], alignment: Alignment) -> NDArray[np.float32]:
-    """Detail of the middle of a picture's face (320, 256), in shares of the brightness."""
-    rows, columns = _MIDDLE_FINE
+def _detail_of(picture: NDArray[np.uint8], alignment: Alignment, box: Box) -> NDArray[np.float32]:
+    """Detail of a box of the fine crop in a picture, in shares of the brightness."""
+    sigma = DETAIL_SIGMA * FINE / CROP_SIZE
+    around = box.grown(round(4 * sigma), FINE)
     matrix = alignment.enlarged(FINE / CROP_SIZE).matrix
-    matrix[:, 2] -= (columns.start, rows.start)
-    size = _width(columns), _width(rows)
+    matrix[:, 2] -= (around.left, around.top)
+    width, height = around.size
     corners = Alignment(matrix).to_image(
-        np.array([[x, y] for x in (0, size[0]) for y in (0, size[1])], np.float32)
+        np.array([[x, y] for x in (0, width) for y in (0, height)], np.float32)
     )
     limit = picture.shape[1::-1]
     left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - 2, 0, np.subtract(limit, 1))
@@ -275,8 +366,12 @@ def _detail_of(picture: NDArray[np.uint8], alignment: Alignment) -> NDArray[np.f
     grey = cv2.cvtColor(np.ascontiguousarray(picture[top:bottom, left:right]), cv2.COLOR_RGB2GRAY)
     luma = np.asarray(
         cv2.warpAffine(
-            grey, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+            grey,
+            matrix,
+            around.size,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REFLECT_101,
         ),
         np.float32,
     ) + np.float32(_FLOOR)
-    return luma / _blur(luma, DETAIL_SIGMA * FINE / CROP_SIZE) - 1
+    return (luma / _blur(luma, sigma) - 1)[box.within(around).slices]

@@ -8,6 +8,8 @@ sides. `transfer_light` then matches what is left: overall colour, broad shading
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from swaptalk.faces.geometry.topology import (
     LIPS,
     POINT_COUNT,
     RIGHT_EYE,
-    crop_triangles,
+    face_triangles,
 )
 
 #: Light is transferred at this scale (standard deviation, share of the crop): shading, not
@@ -61,12 +63,15 @@ def mesh_normals(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     """Unit normals (468, 3) of a mesh (468, 3), pointing out of the face (towards -z where it looks
     at the camera).
     """
-    triangles = crop_triangles()
-    triangles = triangles[(triangles < POINT_COUNT).all(axis=1)]
-    a, b, c = (np.asarray(mesh, np.float32)[triangles[:, k]] for k in range(3))
-    face = np.cross(c - a, b - a)
+    triangles = face_triangles()
+    a, b, c = np.asarray(mesh, np.float32)[triangles.T]
+    (ux, uy, uz), (vx, vy, vz) = (c - a).T, (b - a).T
+    corners = triangles.ravel()
     normals = np.stack(
-        [np.bincount(triangles.ravel(), np.repeat(face[:, k], 3), POINT_COUNT) for k in range(3)],
+        [
+            np.bincount(corners, np.repeat(one, 3), POINT_COUNT)
+            for one in (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
+        ],
         axis=1,
     )
     return np.asarray(
@@ -149,72 +154,90 @@ def transfer_light(
     """
     size = target.shape[0]
     small = (size // SHADING_STEP, size // SHADING_STEP)
-    weight = np.asarray(cv2.resize(skin, small, interpolation=cv2.INTER_AREA), np.float32)[
-        ..., None
-    ] + np.float32(1e-4)
+    shown = Skin.of(skin)
     weighted = [
-        np.asarray(cv2.resize(x, small, interpolation=cv2.INTER_AREA), np.float32) * weight
+        np.asarray(cv2.resize(x, small, interpolation=cv2.INTER_AREA), np.float32)
+        * shown.weight[..., None]
         for x in (warped, target)
     ]
     moved, wanted = (x.reshape(-1, 3).sum(axis=0) for x in weighted)
     overall = np.clip((wanted + 1) / (moved + 1), *COLOUR_GAIN)
-    blurred = [
-        np.asarray(cv2.GaussianBlur(x, (0, 0), LIGHT_SIGMA * small[0]), np.float32)
-        for x in weighted
-    ]
-    floor = 3 * np.asarray(cv2.GaussianBlur(weight, (0, 0), LIGHT_SIGMA * small[0]), np.float32)
+    before, after = (_around(x.sum(axis=-1)) for x in (weighted[0] * overall, weighted[1]))
     # One grey level a channel is added, so that black divides safely; shading has the light's
     # colour already.
-    local = (blurred[1].sum(axis=-1) + floor) / ((blurred[0] * overall).sum(axis=-1) + floor)
+    local = (after + 3 * shown.around) / (before + 3 * shown.around)
     gain = cv2.resize(
         overall * np.clip(local, *LIGHT_GAIN)[..., None],
         (size, size),
         interpolation=cv2.INTER_LINEAR,
     )
     lit = np.asarray(warped * gain, np.float32)
-    return np.asarray(
-        np.clip(lit * _contrast_gain(lit, target, skin)[..., None] + 0.5, 0, 255), np.uint8
-    )
+    lit *= _contrast_gain(lit, target, shown)[..., None]
+    lit += np.float32(0.5)
+    return np.clip(lit, 0, 255, out=lit).astype(np.uint8)
+
+
+class Skin(NamedTuple):
+    """The pixels of a face's skin, in full size and small.
+
+    ``shown`` (S, S) bool; ``weight`` (S / 4, S / 4), 0..1, and ``around``, its mean over the
+    surroundings of each place.
+    """
+
+    shown: NDArray[np.bool_]
+    weight: NDArray[np.float32]
+    around: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, skin: NDArray[np.float32]) -> Skin:
+        """Of weights (S, S)."""
+        side = len(skin) // SHADING_STEP
+        small = cv2.resize(skin, (side, side), interpolation=cv2.INTER_AREA)
+        weight = np.asarray(small, np.float32) + np.float32(1e-4)
+        return cls(skin > 0, weight, _around(weight))
+
+
+def _around(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weighted mean over the surroundings of each place of a small picture (s, s)."""
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), LIGHT_SIGMA * len(small)), np.float32)
 
 
 def _contrast_gain(
-    lit: NDArray[np.float32], target: NDArray[np.uint8], skin: NDArray[np.float32]
+    lit: NDArray[np.float32], target: NDArray[np.uint8], skin: Skin
 ) -> NDArray[np.float32]:
     """Gain (S, S) that gives a relit face the highlights and shadows of the target's skin, within
     limits.
 
-    Both are quantiles of the luma relative to its surroundings, in logarithms.
+    Both are quantiles of the luma relative to its surroundings, in logarithms, on every second
+    pixel.
     """
-    shown = skin > 0
-    if not shown.any():
-        return np.ones(skin.shape, np.float32)
-    own, wanted = (_relief(x, skin) for x in (lit, np.asarray(target, np.float32)))
+    if not skin.shown.any():
+        return np.ones(skin.shown.shape, np.float32)
+    own = _relief(lit, skin)
+    wanted = _relief(np.asarray(target, np.float32), skin, 2)
+    counted = skin.shown[::2, ::2]
     (dark, bright), (wanted_dark, wanted_bright) = (
-        np.quantile(x[::2, ::2][shown[::2, ::2]], CONTRAST_QUANTILES) for x in (own, wanted)
+        np.quantile(x[counted], CONTRAST_QUANTILES) for x in (own[::2, ::2], wanted)
     )
     least = 1e-3  # a flat face has no contrast to change
     shadows = np.clip(min(wanted_dark, -least) / min(dark, -least), *SHADOW_CONTRAST)
     highlights = np.clip(max(wanted_bright, least) / max(bright, least), *HIGHLIGHT_CONTRAST)
-    return np.asarray(np.exp(own * (np.where(own < 0, shadows, highlights) - 1)), np.float32)
+    change = np.where(own < 0, np.float32(shadows - 1), np.float32(highlights - 1))
+    change *= own
+    return np.exp(change, out=change)
 
 
-def _relief(picture: NDArray[np.float32], skin: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logarithm (S, S) of a picture's luma over that of the skin around each place."""
-    size = len(skin)
-    small = (size // SHADING_STEP, size // SHADING_STEP)
+def _relief(picture: NDArray[np.float32], skin: Skin, step: int = 1) -> NDArray[np.float32]:
+    """Logarithm of a picture's luma over that of the skin around each place, at every ``step``-th
+    pixel, (S / step, S / step).
+    """
+    size = picture.shape[0]
     brightness = luma(picture)
-    weight = np.asarray(
-        cv2.resize(skin, small, interpolation=cv2.INTER_AREA), np.float32
-    ) + np.float32(1e-4)
-    sigma = LIGHT_SIGMA * small[0]
-    weighted = cv2.resize(brightness, small, interpolation=cv2.INTER_AREA) * weight
-    around = np.asarray(
-        cv2.GaussianBlur(weighted, (0, 0), sigma) / cv2.GaussianBlur(weight, (0, 0), sigma)
+    weighted = cv2.resize(brightness, skin.weight.shape, interpolation=cv2.INTER_AREA) * skin.weight
+    around = cv2.resize(
+        _around(weighted) / skin.around, (size, size), interpolation=cv2.INTER_LINEAR
     )
-    return np.asarray(
-        np.log(brightness / cv2.resize(around, (size, size), interpolation=cv2.INTER_LINEAR)),
-        np.float32,
-    )
+    return np.asarray(np.log(brightness[::step, ::step] / around[::step, ::step]), np.float32)
 
 
 def luma(picture: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:

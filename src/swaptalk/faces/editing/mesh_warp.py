@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -24,6 +25,7 @@ from swaptalk.faces.geometry.topology import (
     border_points,
     canonical_crop_mesh,
     crop_triangles,
+    face_triangles,
 )
 
 #: The map is computed on every fourth pixel and interpolated: it is piecewise affine with triangles
@@ -63,8 +65,11 @@ class MeshRaster(NamedTuple):
     """
 
     sample: NDArray[np.intp]
-    corners: NDArray[np.int32]
+    """Flat index (K,) in the grid."""
+    corners: NDArray[np.intp]
+    """Vertices (3, K) of the triangle."""
     weights: NDArray[np.float32]
+    """Barycentric weights (3, K)."""
 
 
 def mesh_raster(
@@ -74,43 +79,79 @@ def mesh_raster(
     triangles = crop_triangles()
     depth = mesh[:, 2] if mesh.shape[1] == 3 else None
     sample, owner, weights = rasterise(_with_border(mesh, size), triangles, size, step, depth)
-    return MeshRaster(sample, triangles[owner], weights)
+    corners = np.ascontiguousarray(triangles[owner].T, np.intp)
+    return MeshRaster(sample, corners, np.ascontiguousarray(weights.T))
 
 
-def _spread(
-    values: list[NDArray[np.float32]], raster: MeshRaster, size: int, step: int
-) -> list[NDArray[np.float32]]:
-    """Interpolate vertex values (468 + 16, D) over a mesh's triangles to dense fields (size, size,
-    D).
+def _samples(
+    values: Sequence[NDArray[np.floating]], raster: MeshRaster, size: int, step: int
+) -> NDArray[np.float32]:
+    """Interpolate vertex values (468 + 16, D), all of them side by side, over a mesh's triangles:
+    (sum of D, cells, cells) at the samples of the coarse grid.
     """
     cells = grid_cells(size, step)
-    corners, weights = (np.ascontiguousarray(one.T) for one in (raster.corners, raster.weights))
+    # Long rows are quicker than many of two or three.
+    columns = np.ascontiguousarray(np.concatenate(values, axis=1).T, np.float32)
+    # Samples in no triangle (a mesh that reaches beyond the fixed frame) keep the last border
+    # point's value.
+    coarse = np.repeat(columns[:, -1:], cells * cells, axis=1)
+    inside = columns.take(raster.corners[0], axis=1) * raster.weights[0]
+    for corner in (1, 2):
+        inside += columns.take(raster.corners[corner], axis=1) * raster.weights[corner]
+    coarse[:, raster.sample] = inside
+    return coarse.reshape(-1, cells, cells)
+
+
+def dense(
+    coarse: NDArray[np.float32],
+    step: int,
+    size: tuple[int, int],
+    first: tuple[float, float] = (0.0, 0.0),
+    pitch: float = 1.0,
+) -> NDArray[np.float32]:
+    """Interpolate a coarse grid (cells, cells) or (cells, cells, D), whose samples lie ``step``
+    pixels apart.
+
+    Args:
+        coarse: the grid.
+        step: of its samples.
+        size: width W and height H of the result.
+        first: x and y of the result's first value in pixels.
+        pitch: pixels between its values.
+
+    Returns:
+        (H, W) or (H, W, D).
+    """
     # Coarse sample i lies at pixel i * step, which is not how cv2.resize aligns its grids.
-    inverse = np.array([[1 / step, 0, 0], [0, 1 / step, 0]])
-    fields = []
-    for value in values:
-        columns = np.ascontiguousarray(value.T)  # long rows are quicker than many of two or three
-        # Samples in no triangle (a mesh that reaches beyond the fixed frame) keep the last border
-        # point's value.
-        coarse = np.repeat(columns[:, -1:], cells * cells, axis=1)
-        coarse[:, raster.sample] = (
-            columns[:, corners[0]] * weights[0]
-            + columns[:, corners[1]] * weights[1]
-            + columns[:, corners[2]] * weights[2]
-        )
-        dense = cv2.warpAffine(
-            np.ascontiguousarray(coarse.T).reshape(cells, cells, -1),
-            inverse,
-            (size, size),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        fields.append(np.asarray(dense, np.float32))
-    return fields
+    matrix = np.array([[pitch, 0, first[0]], [0, pitch, first[1]]]) / step
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(coarse, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE),
+        np.float32,
+    )
 
 
 def _with_border(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
     return np.concatenate([np.asarray(mesh[:, :2], np.float32), border_points(size)])
+
+
+def coarse_map(
+    source_mesh: NDArray[np.floating],
+    target_mesh: NDArray[np.floating],
+    size: int = CROP_SIZE,
+    step: int = MAP_STEP,
+) -> NDArray[np.float32]:
+    """Where every ``step``-th pixel of the target comes from in the source: (2, cells, cells), x
+    and y in source pixels, for `dense`.
+
+    Args:
+        source_mesh: (468, 2 or 3) points in the source crop, pixels.
+        target_mesh: (468, 2 or 3) points in the target crop, pixels.
+        size: side of both crops.
+        step: of the samples.
+    """
+    raster = mesh_raster(target_mesh, size, step)
+    return _samples([_with_border(source_mesh, size)], raster, size, step)
 
 
 def dense_map(
@@ -119,17 +160,9 @@ def dense_map(
     size: int = CROP_SIZE,
     step: int = MAP_STEP,
 ) -> NDArray[np.float32]:
-    """Where each pixel of the target comes from in the source: (size, size, 2) x, y in source
-    pixels.
-
-    Args:
-        source_mesh: (468, 2 or 3) points in the source crop, pixels.
-        target_mesh: (468, 2 or 3) points in the target crop, pixels.
-        size: side of both crops.
-        step: the map is exact on every ``step``-th pixel and bilinear in between.
-    """
-    raster = mesh_raster(target_mesh, size, step)
-    return _spread([_with_border(source_mesh, size)], raster, size, step)[0]
+    """`coarse_map` at every pixel: (2, size, size), bilinear between the samples."""
+    coarse = coarse_map(source_mesh, target_mesh, size, step)
+    return np.stack([dense(plane, step, (size, size)) for plane in coarse])
 
 
 def visibility(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -138,8 +171,7 @@ def visibility(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     Returns (468,): about 1 seen from the front, 0 edge-on, negative where the mesh folds away from
     the camera.
     """
-    triangles = crop_triangles()
-    triangles = triangles[(triangles < POINT_COUNT).all(axis=1)]
+    triangles = face_triangles()
     areas = []
     for points in (np.asarray(mesh[:, :2], np.float32), canonical_crop_mesh()):
         a, b, c = (points[triangles[:, k]] for k in range(3))
@@ -160,8 +192,10 @@ def hidden_weight(source_mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(hidden * better, np.float32)
 
 
-def _sample(image: NDArray[np.uint8], field: NDArray[np.float32]) -> NDArray[np.uint8]:
-    x, y = cv2.split(field)
+def _sample(image: NDArray[np.uint8], coarse: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Warp an image (S, S, 3) by the samples (2, cells, cells) of a map."""
+    size = image.shape[1::-1]
+    x, y = (dense(plane, MAP_STEP, size) for plane in coarse)
     return np.asarray(
         cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), np.uint8
     )
@@ -197,16 +231,24 @@ def mesh_warp(
     if gain is not None:
         around = np.broadcast_to(gain.mean(axis=0), (len(values[0]) - POINT_COUNT, 3))
         values.append(np.concatenate([gain, around]).astype(np.float32))
-    fields = _spread(values, raster or mesh_raster(target_mesh, size), size, MAP_STEP)
-    warped = _sample(source_crop, fields[0])
+    coarse = _samples(values, raster or mesh_raster(target_mesh, size), size, MAP_STEP)
+    warped = _sample(source_crop, coarse[:2])
     if turned:
-        other = _sample(source_crop, fields[1])
-        share = cv2.GaussianBlur(fields[2], (0, 0), HIDDEN_BLUR * size)
+        other = _sample(source_crop, coarse[2:4])
+        share = _smooth(coarse[4], HIDDEN_BLUR * size, size)
         warped = np.asarray(cv2.blendLinear(other, warped, share, 1 - share), np.uint8)
     if gain is not None:
-        smooth = cv2.GaussianBlur(fields[-1], (0, 0), GAIN_BLUR * size)
+        # Four channels are interpolated faster than three.
+        layers = cv2.merge([*coarse[-3:], coarse[-1]])
+        smooth = cv2.cvtColor(_smooth(layers, GAIN_BLUR * size, size), cv2.COLOR_RGBA2RGB)
         warped = np.asarray(cv2.multiply(warped, smooth, dtype=cv2.CV_8U), np.uint8)
     return warped
+
+
+def _smooth(coarse: NDArray[np.float32], sigma: float, size: int) -> NDArray[np.float32]:
+    """As `dense`, blurred with a standard deviation of ``sigma`` pixels while it is small."""
+    blurred = np.asarray(cv2.GaussianBlur(coarse, (0, 0), sigma / MAP_STEP), np.float32)
+    return dense(blurred, MAP_STEP, (size, size))
 
 
 def warp_quality(source_mesh: NDArray[np.floating], target_mesh: NDArray[np.floating]) -> float:

@@ -43,7 +43,7 @@ def turn_face(
         if estimate_pose(wanted).within_range and warp_quality(mesh, wanted) >= LEAST_QUALITY:
             # Nothing is taken from the mirror image: a face must not appear twice beside one that
             # is turned already.
-            x, y = cv2.split(dense_map(mesh, wanted, picture.shape[0]))
+            x, y = dense_map(mesh, wanted, picture.shape[0])
             turned = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
             return np.asarray(turned, np.uint8), wanted
         share /= 2

@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from swaptalk.serving.http.request_guard import BODY_BYTES
+
 
 def incoming(server) -> list[str]:
     return [path.name for path in (server.data / "uploads" / "incoming").iterdir()]
@@ -258,7 +260,8 @@ def test_a_wrong_job_names_the_field(
 def test_a_consent_of_blanks_is_none(server, clip: str, other_photo: Path, blank: str) -> None:
     body = {"target": clip, "source": [server.upload(other_photo)["id"]], "consent": blank}
     said = problem(server.client.post("/api/v1/jobs", json=body), 422)
-    assert said["field"] == "consent" and "10 characters that can be seen" in said["detail"]
+    assert said["detail"] == "consent: At least 10 characters that can be seen are needed"
+    assert said["field"] == "consent"
 
 
 @pytest.mark.parametrize(
@@ -358,7 +361,10 @@ def test_bodies_that_are_no_job(server, body: bytes) -> None:
 
 
 def test_large_bodies_and_unknown_things(server) -> None:
-    problem(server.client.post("/api/v1/jobs", content=b"[" * 300_000), 413)
+    subtitles = "1\n00:00:00,000 --> 00:00:02,500\n" + "語" * 199_000
+    body = {"target": "0" * 64, "subtitles": subtitles, "consent": server.consent}
+    assert problem(server.client.post("/api/v1/jobs", json=body), 404)["field"] == "target"
+    problem(server.client.post("/api/v1/jobs", content=b"[" * (BODY_BYTES + 1)), 413)
     problem(server.client.get("/api/v1/jobs/" + "0" * 20), 404)
     problem(server.client.get("/api/v1/uploads/" + "0" * 64), 404)
     problem(server.client.get("/api/v1/nothing"), 404)

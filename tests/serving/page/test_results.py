@@ -222,7 +222,7 @@ def test_choices_survive_a_reload_and_faults_are_said_at_their_field(
     page.locator("#more-choices summary").click()
     page.get_by_label("From second").fill("99")
     page.get_by_label("Codec").select_option("vp9")
-    page.get_by_label("Show a label").check()
+    page.get_by_label("Show “AI-generated”").check()
     page.reload()
     ready(page)
     expect(page.locator("#chosen")).to_have_text("from 1 min 39 s, VP9, visible label")
@@ -274,6 +274,8 @@ def test_the_example_with_one_click_and_a_failed_job_again(page, server) -> None
     expect(page.locator("#source .row")).to_contain_text("Example person.jpg")
     expect(page.locator("#audio .row")).to_contain_text("Example words.opus")
     expect(page.locator("#stage-title")).to_have_text("Preview")
+    # The scene can be seen before the server has looked at it.
+    assert page.locator("#meanwhile > *").evaluate("one => one.tagName") in ("VIDEO", "IMG")
     page.get_by_role("button", name="Cancel", exact=True).click()
     expect(page.locator("#failure")).to_contain_text("Cancelled")
     page.get_by_role("button", name="Make the video").click()

@@ -147,7 +147,10 @@ def _fault(error: Mapping[str, Any]) -> dict[str, str]:
         said = str(error.get("ctx", {}).get("error", "it cannot be read"))[:200]
         place = error["loc"][-1]
         return {"field": "body", "detail": f"This is no JSON: {said} at character {place}."}
-    return {"field": _place(error["loc"])[:200], "detail": str(error["msg"])[:300]}
+    if error["type"] == "extra_forbidden":
+        return {"field": _place(error["loc"])[:200], "detail": "There is no such field."}
+    detail = str(error["msg"]).removeprefix("Value error, ")[:300]
+    return {"field": _place(error["loc"])[:200], "detail": detail[:1].upper() + detail[1:]}
 
 
 def _validation(request: Request, error: Exception) -> JSONResponse:

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swaptalk.serving.http.problems import ProblemError
 from swaptalk.serving.settings import LOOPBACK_NAMES, ServeOptions
 
-#: Largest request that is not an upload, in bytes, and the seconds within which it must have
-#: arrived.
-BODY_BYTES, BODY_SECONDS = 256 * 1024, 20.0
+#: Largest request that is not an upload, in bytes (subtitles of any script are the largest part of
+#: one), and the seconds within which it must have arrived.
+BODY_BYTES, BODY_SECONDS = 1024 * 1024, 20.0
 #: What an upload may be called; the form of links is what curl says of any body.
 _FILE_TYPES = (
     "image/",

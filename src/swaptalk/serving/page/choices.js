@@ -12,12 +12,9 @@ const CHOICES = [
   ["end", "To second", () => number("end")],
   ["length", "Length", () => select(["", "as the words"], ["video", "as the scene"], ["shortest", "the shorter"])],
   ["extend", "If the words are longer", () => select(["", "back and forth"], ["freeze", "last frame held"])],
-  ["background", "Sound of the scene", () => select(["", "replaced by the words"], ["keep", "kept under the words"], ["duck", "lowered under the words"])],
-  ["loudness", "Loudness of the words (LUFS)", () => make("input", { type: "number", min: -40, max: -8, step: "any", placeholder: "as recorded" })],
+  ["background", "Sound of the scene", () => select(["", "left out"], ["keep", "kept"], ["duck", "lowered"])],
+  ["loudness", "Loudness (LUFS)", () => make("input", { type: "number", min: -40, max: -8, step: "any", placeholder: "as recorded" })],
   ["region", "What is replaced", () => select(["", "automatic"], ["face", "the whole face"], ["mouth", "mouth only"])],
-  ["subtitles", "Subtitles (.srt, .vtt)", () => make("textarea", { rows: 3, maxLength: 200_000, placeholder: "00:00:00,000 --> 00:00:02,500\nHello!" })],
-  ["subtitles_as", "Show the subtitles", () => select(["", "where players choose"], ["burn", "in the picture"])],
-  ["keep_tracks", "Keep the scene’s further sound and subtitle tracks", () => make("input", { type: "checkbox" })],
   ["quality", "Quality", () => select(["", "high"], ["low", "low"], ["medium", "medium"], ["best", "best"])],
   ["resolution", "Height in pixels", () => make("input", { inputMode: "numeric", placeholder: "as the scene" })],
   ["fps", "Frames a second", () => make("input", { inputMode: "decimal", placeholder: "as the scene" })],
@@ -25,7 +22,10 @@ const CHOICES = [
   ["format", "Kind of file", () => select(["", "MP4"], ["webm", "WebM"], ["mov", "MOV (ProRes)"], ["gif", "GIF, no sound"], ["webp", "animated WebP, no sound"])],
   ["codec", "Codec", () => select(["", "the usual one"], ["h264", "H.264"], ["hevc", "HEVC"], ["vp9", "VP9"], ["av1", "AV1"], ["prores", "ProRes"])],
   ["strength", "Likeness of the face", () => make("input", { type: "range", min: 0, max: 1, step: 0.05, value: 1 })],
-  ["label", "Show a label “AI-generated” in the picture", () => make("input", { type: "checkbox" })],
+  ["subtitles", "Subtitles (.srt, .vtt)", () => make("textarea", { rows: 3, maxLength: 200_000, placeholder: "00:00:00,000 --> 00:00:02,500\nHello!" })],
+  ["subtitles_as", "Show the subtitles", () => select(["", "in the player"], ["burn", "in the picture"])],
+  ["keep_tracks", "Keep the scene’s further tracks", () => make("input", { type: "checkbox" })],
+  ["label", "Show “AI-generated” in the picture", () => make("input", { type: "checkbox" })],
 ];
 const NUMBERS = new Set(["start", "end", "strength", "loudness"]);
 

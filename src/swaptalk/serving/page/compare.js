@@ -50,7 +50,7 @@ export class Comparison {
     this.isClose = false;
     this.tools = [];
     if (!this.isPicture) this.tools.push(make("div", { className: "tools" }, ...this.controls()));
-    if (this.before) this.tools.push(make("div", { className: "tools" }, ...this.looks()));
+    if (this.before) this.tools.push(make("div", { className: "tools looks" }, ...this.looks()));
     new ResizeObserver(() => this.place()).observe(this.stage);
     for (const pane of [this.after, this.before]) for (const kind of ["loadedmetadata", "load"]) pane?.addEventListener(kind, () => this.place());
   }

@@ -163,9 +163,11 @@ export class Input {
     else thumbs.innerHTML = this.empty;
     if (this.entries.length > 1) thumbs.append(make("span", { className: "count", textContent: this.entries.length }));
     const { media } = this.upload;
-    const facts = [this.entries.length > 1 ? `${this.entries.length} photos` : this.entries[0].name];
+    const facts = [];
     if (this.name !== "source" && media.seconds != null) facts.push(duration(media.seconds));
     if (this.name === "target" && this.upload.kind === "video") facts.push(media.sound ? "with sound" : "no sound");
+    // The name comes last: it is what may be cut off on a narrow screen.
+    facts.push(this.entries.length > 1 ? `${this.entries.length} photos` : this.entries[0].name);
     hint.textContent = facts.join(" · ");
     hint.title = this.entries.map((entry) => entry.name).join(", ");
     if (this.name === "audio") this.drawSound();

@@ -2,7 +2,7 @@
 
 import { Problem, call } from "./api.js";
 import { button, byId, make } from "./dom.js";
-import { chosen, duration, size, stateOf } from "./words.js";
+import { chosen, duration, stateOf } from "./words.js";
 
 export const runs = (job) => ["queued", "running"].includes(job.state);
 
@@ -65,9 +65,9 @@ export class JobList {
   }
 
   state(job) {
-    const weight = job.state === "done" ? [duration(job.result.duration ?? 0), size(job.result.bytes)] : [];
-    const when = new Date(job.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-    return [stateOf(job), ...weight, when].join(" · ");
+    const length = job.state === "done" ? [duration(job.result.duration ?? 0)] : [];
+    const when = new Date(job.created).toLocaleString([], { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+    return [stateOf(job), ...length, when].join(" · ");
   }
 
   /** Only how far it is has changed. */

@@ -20,7 +20,6 @@ export class Stage {
     this.spokenTenth = -1;
     this.has = { photo: false, scene: false, preview: false, result: false };
     this.preview = new Preview(byId("view-preview"), (seconds) => on.moment(seconds));
-    byId("meanwhile").addEventListener("error", () => byId("meanwhile").removeAttribute("src"));  // not looked at yet
     byId("cancel").addEventListener("click", () => call("POST", `/api/v1/jobs/${this.job.id}/cancel`).then((job) => this.heard(job), on.failed));
   }
 
@@ -105,6 +104,23 @@ export class Stage {
     if (box.top < 0 || box.top > innerHeight * 0.3) byId("stage").scrollIntoView({ block: "start" });
   }
 
+  get looksForFaces() {
+    return Object.values(this.inputs).some((input) => input.entries.some(({ upload }) => upload.inspection && runs(upload.inspection)));
+  }
+
+  /** The scene while something is made of it; as long as the server has not looked at it, its own beginning. */
+  drawMeanwhile(id) {
+    const { upload } = this.inputs.target;
+    const content = upload?.id === id && !upload.inspection?.result?.view ? upload.content : null;
+    const source = content ?? `/api/v1/uploads/${id}/picture`;
+    const place = byId("meanwhile");
+    if (place.dataset.shown === source) return;
+    place.dataset.shown = source;
+    const picture = content && upload.kind === "video" ? make("video", { src: source, muted: true, playsInline: true, preload: "metadata" }) : make("img", { src: source, alt: "" });
+    picture.addEventListener("error", () => picture.remove());
+    place.replaceChildren(picture);
+  }
+
   /** Title, bar and reason of the job. */
   progress() {
     const job = this.job;
@@ -112,17 +128,14 @@ export class Stage {
     byId("running").hidden = !running;
     byId("running").classList.toggle("slim", this.view !== "none");
     this.preview.isBusy = running && job.kind === "preview";
-    if (running) {
-      const picture = `/api/v1/uploads/${job.request.target}/picture`;
-      if (byId("meanwhile").getAttribute("src") !== picture) byId("meanwhile").src = picture;
-    }
+    if (running) this.drawMeanwhile(job.request.target);
     const failed = Boolean(job) && this.view === "none" && ["failed", "cancelled"].includes(job.state);
     const ended = job?.state === "cancelled" ? { title: "Cancelled", detail: "Nothing was kept of it." } : job?.error;
     show(byId("failure"), failed ? ended : null);
     if (!job || !(this.view === "none" || this.isShown(job))) return;
     byId("stage-title").textContent = job.kind === "preview" ? "Preview" : running ? "Making your video" : this.on.title(job);
     byId("bar").value = job.progress;
-    byId("status").textContent = stateOf(job);
+    byId("status").textContent = job.state === "queued" && this.looksForFaces ? "Looking for faces first" : stateOf(job);
     byId("cancel").disabled = job.cancelling;
     const tenth = Math.floor(job.progress * 10);
     if (running && tenth !== this.spokenTenth) {

@@ -6,6 +6,7 @@ import sqlite3
 import time
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from swaptalk.pipeline.job import version
@@ -95,7 +96,7 @@ def get_health(server: Server) -> Health:
     return Health(status="ok", workers=int(row[0]))
 
 
-@router.get("/metrics", responses={200: {"content": {"text/plain": {}}}, **documented(401)})
+@router.get("/metrics", response_class=PlainTextResponse, responses=documented(401))
 def get_metrics(owner: Owner, server: Server) -> Response:
     """Metrics in Prometheus's text format."""
     return Response(server.metrics.text(), media_type="text/plain; version=0.0.4")

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
+from textwrap import wrap
 
 import httpx
 import numpy as np
@@ -161,6 +162,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8718)
     parser.add_argument("--report", type=Path, help="write the tables to this Markdown file, too")
     given = parser.parse_args()
+    busyness = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         watch = Watch(folder / "clients.json")
@@ -187,7 +189,8 @@ def main() -> None:
         [
             f"{given.clients} clients that ask once a second each, {given.jobs} renders queued, "
             f"{os.cpu_count()} cores "
-            f"(load average at the end {os.getloadavg()[0]:.1f}): {took:.0f} s; jobs done: "
+            f"(load average {busyness:.1f} before, {os.getloadavg()[0]:.1f} at the end): {took:.0f} s; "
+            f"jobs done: "
             f"{states.count('done')}; "
             f"failed requests: {len(failures)}.",
             busy.table("while rendering"),
@@ -204,11 +207,10 @@ def main() -> None:
         print(f"{name} stood still (when, seconds): {one['late']}", file=sys.stderr)
     print(log, file=sys.stderr)
     if given.report is not None:
-        given.report.write_text(
-            f"# Load\n\nWritten by `python {' '.join(sys.argv)}`; what it means is in "
-            f"[serving.md](serving.md).\n\n{text}\n",
-            encoding="utf-8",
-        )
+        made = f"Written by `python {' '.join(sys.argv)}`; what it means is in [serving.md](serving.md)."
+        parts = ["# Load", made, *text.split("\n\n")]
+        wrapped = [part if part[0] in "#|" else "\n".join(wrap(part, 120)) for part in parts]
+        given.report.write_text("\n\n".join(wrapped) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

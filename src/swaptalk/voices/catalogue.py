@@ -17,16 +17,19 @@ LONGEST_TEXT = 2000
 
 
 def installed_voices() -> list[Voice]:
-    """Every voice of every engine."""
-    return [voice for engine in ENGINES for voice in engine.voices()]
+    """Every voice of every engine; last those whose terms rule out some uses, so that none of them
+    is taken unless it is asked for by name.
+    """
+    voices = [voice for engine in ENGINES for voice in engine.voices()]
+    return sorted(voices, key=lambda voice: voice.restricted)
 
 
 def find_voice(wanted: str) -> Voice:
     """The voice with this id or name, or the first that speaks this language.
 
     Args:
-        wanted: ``piper:en_US-joe-medium``, ``en_US-joe-medium``, ``en`` or ``en-US``; ``en`` also
-            takes a voice for ``en-GB``.
+        wanted: ``piper:en_US-ljspeech-medium``, ``en_US-ljspeech-medium``, ``en`` or ``en-US``;
+            ``en`` also takes a voice for ``en-GB``.
 
     Raises:
         InputError: no such voice is installed.
@@ -48,7 +51,8 @@ def find_voice(wanted: str) -> Voice:
     if not voices:
         raise InputError(
             "no speech program is installed",
-            remedy="record the words, or install 'swaptalk[voices]' or espeak-ng",
+            remedy="record the words, or install espeak-ng, or 'swaptalk[voices]' and a voice "
+            "(swaptalk voices --install)",
         )
     raise InputError(
         f"no installed voice is called '{wanted[:60]}' or speaks it",

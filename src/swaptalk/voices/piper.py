@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,9 @@ from swaptalk.voices.voice import Voice, run_speaker
 
 _PACKAGES = "_piper_voice"
 #: Lines of a model card that say what a voice may be used for.
-_TERMS = ("license", "licence", "finetuned from", "fine-tuned from")
+_TERMS = ("license", "licence", "finetuned from", "fine-tuned from", "trained from scratch")
+#: Words in them by which a voice may not be used for everything.
+_RESTRICTED = re.compile(r"lessac|blizzard|research|non-?commercial|\bnc\b", re.IGNORECASE)
 #: What model cards leave out: many voices, whatever their own recordings' licence, were made from
 #: ``lessac``, whose recordings have the licence of the Blizzard Challenge 2013.
 _LESSAC = (
@@ -78,7 +81,7 @@ class Piper:
             rest.replace("-", ", ").capitalize() or model.stem,
             str(code).replace("_", "-"),
             self.name,
-            _terms(model),
+            *_terms(model),
         )
 
 
@@ -90,15 +93,22 @@ def _package_folders() -> Iterator[Path]:
                 yield Path(folder) / "data"
 
 
-def _terms(model: Path) -> str:
-    """What the model card beside a voice says of licences and of the voice it was made from."""
+def _terms(model: Path) -> tuple[str, bool]:
+    """What the model card beside a voice says of licences and of the voice it was made from, and
+    whether that rules out some uses.
+    """
     for card in (model.with_name("MODEL_CARD"), model.with_name(f"{model.stem}.MODEL_CARD")):
         if card.exists():
             lines = card.read_text(encoding="utf-8", errors="replace").splitlines()
-            told = [line.strip(" *-") for line in lines]
-            said = [line.rstrip(".") for line in told if line.lower().startswith(_TERMS)]
-            if any("lessac" in line.lower() for line in [model.stem, *said]):
+            stripped = [line.strip(" *-") for line in lines]
+            said = [line.rstrip(".") for line in stripped if line.lower().startswith(_TERMS)]
+            told = " ".join([model.stem, *said])
+            if "lessac" in told.lower():
                 said.append(_LESSAC)
             if said:
-                return f"{'. '.join(said)}. See its model card before you publish."
-    return "Its files do not say what it may be used for; ask whoever made it before you publish."
+                terms = f"{'. '.join(said)}. See its model card before you publish."
+                return terms, _RESTRICTED.search(told) is not None
+    unknown = (
+        "Its files do not say what it may be used for; ask whoever made it before you publish."
+    )
+    return unknown, "lessac" in model.stem.lower()

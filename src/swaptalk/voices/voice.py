@@ -26,6 +26,8 @@ class Voice:
     engine: str
     terms: str
     """What it may be used for, as far as its files say."""
+    restricted: bool = False
+    """Whether its terms, or those of the voice it was made from, rule out some uses."""
 
 
 class SlowVoiceError(InputError):

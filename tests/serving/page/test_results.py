@@ -295,8 +295,10 @@ def test_record_in_the_browser(page) -> None:
     expect(page.locator("#audio .remarks .good")).to_have_text("Sound found.")
 
 
-def test_type_the_words(page) -> None:
+def test_type_the_words(page, server) -> None:
     page.get_by_role("radio", name="Type").check()
+    listed = {one["id"]: one for one in server.client.get("/api/v1/voices").json()["voices"]}
+    assert not listed[page.get_by_label("Voice").input_value()]["restricted"]
     expect(page.locator("#voice-terms")).not_to_be_empty()
     page.get_by_label("Text").fill("Good morning, dear audience")
     page.get_by_role("button", name="Speak it").click()

@@ -34,10 +34,14 @@ export class Typed {
     }
     byId("voice").replaceChildren(...[...groups].sort((a, b) => a[0].localeCompare(b[0])).map(([name, voices]) => {
       const group = make("optgroup", { label: name });
-      group.append(...voices.map((voice) => new Option(`${voice.name} (${voice.engine})`, voice.id)));
+      group.append(...voices.map((voice) => new Option(`${voice.name} (${voice.engine}${voice.restricted ? ", not for every use" : ""})`, voice.id)));
       return group;
     }));
-    const own = this.voices.find((voice) => voice.engine !== "espeak-ng") ?? this.voices.find((voice) => voice.language.startsWith(navigator.language.slice(0, 2)));
+    const speaks = (voice) => voice.language.startsWith(navigator.language.slice(0, 2));
+    const isNatural = (voice) => voice.engine !== "espeak-ng";
+    // The server names those last whose terms rule out some uses: none of them is taken by itself.
+    const free = this.voices.filter((voice) => !voice.restricted);
+    const own = free.find((voice) => speaks(voice) && isNatural(voice)) ?? free.find(speaks) ?? free.find(isNatural);
     if (own) byId("voice").value = own.id;
     this.terms();
   }

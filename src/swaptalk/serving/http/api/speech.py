@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from functools import lru_cache
+
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,10 +16,12 @@ from swaptalk.serving.http.schemas import UploadView
 from swaptalk.serving.user_messages import in_words, sentence
 from swaptalk.storage.hashing import sha256_of
 from swaptalk.voices.catalogue import LONGEST_TEXT, find_voice, installed_voices, speak
-from swaptalk.voices.voice import SlowVoiceError
+from swaptalk.voices.voice import SlowVoiceError, Voice
 
 #: Seconds after which a client may try again while the voices are busy.
 RETRY_SECONDS = 5
+#: Seconds for which the list of voices is kept: to make it, programs are run.
+LIST_SECONDS = 15
 router = APIRouter(tags=["speech"])
 
 
@@ -47,6 +52,10 @@ class VoiceView(BaseModel):
     language: str
     engine: str
     terms: str = Field(description="What it may be used for, as far as its files say.")
+    restricted: bool = Field(
+        description="Its terms, or those of the voice it was made from, rule out some uses; such a "
+        "voice is not taken for a language."
+    )
 
 
 class VoiceList(BaseModel):
@@ -55,10 +64,20 @@ class VoiceList(BaseModel):
     voices: list[VoiceView]
 
 
+def known_voices() -> list[Voice]:
+    """The voices that are installed, as of a few seconds ago."""
+    return _voices_at(int(time.monotonic() // LIST_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def _voices_at(period: int) -> list[Voice]:
+    return installed_voices()
+
+
 @router.get("/api/v1/voices", responses=documented(401))
 def list_voices(owner: Owner) -> VoiceList:
     """The voices that text can be spoken with; none where no speech program is installed."""
-    return VoiceList(voices=[VoiceView(**vars(voice)) for voice in installed_voices()])
+    return VoiceList(voices=[VoiceView(**vars(voice)) for voice in known_voices()])
 
 
 @router.post("/api/v1/speech", status_code=201, responses=documented(400, 401, 415, 422, 503, 507))

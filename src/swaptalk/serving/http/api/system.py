@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from swaptalk.pipeline.job import version
 from swaptalk.serving.http.api.example import example_folder
+from swaptalk.serving.http.api.speech import known_voices
 from swaptalk.serving.http.context import SESSION_COOKIE, Owner, Server
 from swaptalk.serving.http.problems import ProblemError, documented
 from swaptalk.serving.http.request_guard import needs_key
 from swaptalk.serving.store.claims import WORKER_SECONDS
 from swaptalk.serving.store.keys import SESSION_SECONDS
-from swaptalk.voices.catalogue import LONGEST_TEXT, installed_voices
+from swaptalk.voices.catalogue import LONGEST_TEXT
 
 router = APIRouter(tags=["server"])
 
@@ -74,7 +75,7 @@ def get_about(owner: Owner, server: Server) -> About:
             disk_bytes=limits.disk_bytes,
             keep_days=limits.keep_days,
         ),
-        speech=bool(installed_voices()),
+        speech=bool(known_voices()),
         speech_characters=LONGEST_TEXT,
         example=example_folder() is not None,
         sessions=needs_key(limits),

@@ -189,9 +189,8 @@ def main() -> None:
         [
             f"{given.clients} clients that ask once a second each, {given.jobs} renders queued, "
             f"{os.cpu_count()} cores "
-            f"(load average {busyness:.1f} before, {os.getloadavg()[0]:.1f} at the end): {took:.0f} s; "
-            f"jobs done: "
-            f"{states.count('done')}; "
+            f"(load average {busyness:.1f} before, {os.getloadavg()[0]:.1f} at the end): "
+            f"{took:.0f} s; jobs done: {states.count('done')}; "
             f"failed requests: {len(failures)}.",
             busy.table("while rendering"),
             idle.table("while idle"),
@@ -207,8 +206,8 @@ def main() -> None:
         print(f"{name} stood still (when, seconds): {one['late']}", file=sys.stderr)
     print(log, file=sys.stderr)
     if given.report is not None:
-        made = f"Written by `python {' '.join(sys.argv)}`; what it means is in [serving.md](serving.md)."
-        parts = ["# Load", made, *text.split("\n\n")]
+        command = f"Written by `python {' '.join(sys.argv)}`; what it means is in "
+        parts = ["# Load", f"{command}[serving.md](serving.md).", *text.split("\n\n")]
         wrapped = [part if part[0] in "#|" else "\n".join(wrap(part, 120)) for part in parts]
         given.report.write_text("\n\n".join(wrapped) + "\n", encoding="utf-8")
 

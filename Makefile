@@ -37,7 +37,7 @@ bench-watermark: $(VENV)/.development
 	$(BIN)/python -m benchmarks.watermark cost
 	$(BIN)/python -m benchmarks.watermark report
 
-# Mutated files of all kinds: 40 s are part of `test`, this takes as long as is asked for.
+# Mutated files of all kinds: a few of each are part of `test`, this takes as long as is asked for.
 MINUTES ?= 60
 fuzz: $(VENV)/.development
 	$(BIN)/python tests/fuzz/harness.py --minutes $(MINUTES) --report runs/fuzz.md

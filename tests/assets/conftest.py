@@ -8,7 +8,6 @@ import json
 import os
 import tarfile
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,7 +64,7 @@ class Registry:
         self.files: dict[str, bytes] = {}
         self.taken: list[str] = []
         self.stall = False
-        self.stalled = threading.Event()
+        self.stalled, self.closing = threading.Event(), threading.Event()
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -114,7 +113,7 @@ class Registry:
             request.wfile.write(body[: len(body) // 2])
             request.wfile.flush()
             self.stalled.set()
-            time.sleep(30)
+            self.closing.wait()
         else:
             request.wfile.write(body)
 
@@ -152,6 +151,7 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Regist
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     yield registry
+    registry.closing.set()
     registry.server.shutdown()
     registry.server.server_close()
 

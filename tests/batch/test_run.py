@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +21,8 @@ from swaptalk.inference.bundle import default_directory
 from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.pipeline.options import EngineOptions
+
+from ..waiting import until, until_ended
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="kills processes with signals"),
@@ -129,13 +129,6 @@ def test_a_killed_worker_costs_one_attempt(table: Path) -> None:
         assert all(np.array_equal(x, y) for x, y in zip(a.frames(), b.frames(), strict=True))
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def test_a_killed_batch_goes_on(table: Path) -> None:
     command = [
         sys.executable,
@@ -149,7 +142,7 @@ def test_a_killed_batch_goes_on(table: Path) -> None:
         "1",
     ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    wait_for(
+    until(
         lambda: any(
             state.state == "running"
             for name, state in states(table).items()
@@ -161,8 +154,7 @@ def test_a_killed_batch_goes_on(table: Path) -> None:
     process.kill()
     process.wait()
     pid = int(worker.rpartition(":")[2])
-    # It leaves with the batch.
-    wait_for(lambda: not Path(f"/proc/{pid}").exists() or not Path("/proc").exists(), 20)
+    until_ended(pid)  # it leaves with the batch
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "4 of 4 rows done, 0 failed" in done.stdout

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import av
@@ -18,6 +17,8 @@ from swaptalk.inference.bundle import default_directory
 from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.media.image import read_image
 from swaptalk.media.probe import probe
+
+from ..waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -180,9 +181,7 @@ def started_sync(target: Path, audio: Path, output: Path, *options: str) -> subp
         command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
     )
     parts = Path(f"{output}.job") / "chunks"
-    deadline = time.monotonic() + 120
-    while not list(parts.glob("*.mp4")) and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.02)
+    until(lambda: bool(list(parts.glob("*.mp4"))) or process.poll() is not None)
     return process
 
 
@@ -193,7 +192,7 @@ def test_ctrl_c_leaves_no_half_file_and_says_how_to_resume(
     output = tmp_path / "out.mp4"
     process = started_sync(make_clip(frames=4), make_wav(60), output, *weights)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate()
     assert process.returncode == 130, said
     assert "continue with the same command and --resume" in said
     assert not output.exists() and not list(tmp_path.rglob("*.part"))
@@ -238,7 +237,7 @@ def test_an_input_that_changed_is_one_line_without_advice_to_resume(
     target, output = make_clip(frames=4), tmp_path / "out.mp4"
     process = started_sync(target, make_wav(32), output, "--fps", "2", *weights)
     target.write_bytes(target.read_bytes()[:-1] + b"x")
-    said = process.communicate(timeout=120)[1]
+    said = process.communicate()[1]
     assert process.returncode == 2 and not output.exists()
     assert said.splitlines()[-1].endswith(
         "changed while the job was reading it; let nobody write to it, and start the "

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +20,8 @@ from swaptalk.media.probe import probe
 from swaptalk.media.sandbox import pool
 from swaptalk.media.sandbox.usage import peak_resident_bytes
 from swaptalk.media.video_reader import VideoReader
+
+from ..waiting import until_ended
 
 Make = Callable[..., Path]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX signals and limits")
@@ -117,12 +118,10 @@ def test_a_decoder_that_hangs_is_ended(make_video: Make, monkeypatch: pytest.Mon
     monkeypatch.setenv("SWAPTALK_DECODER_SECONDS", "1")
     with VideoReader(path) as reader:
         os.kill(process_of(reader), signal.SIGSTOP)
-        begin = time.monotonic()
         refused(
             "more than 1 s without a result; .*SWAPTALK_DECODER_SECONDS",
             lambda: list(reader.frames()),
         )
-        assert time.monotonic() - begin < 10
 
 
 @LINUX
@@ -145,7 +144,7 @@ def test_the_process_ends_with_its_program(make_video: Make) -> None:
         f"import sys, time; sys.path[:] = {sys.path!r}; from swaptalk.media.video_reader import "
         "VideoReader\n"
         "reader = VideoReader(sys.argv[1]); print(reader._process.process_id, flush=True); "
-        "time.sleep(60)"
+        "time.sleep(3600)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(make_video(frames=5))], stdout=subprocess.PIPE, text=True
@@ -154,10 +153,7 @@ def test_the_process_ends_with_its_program(make_video: Make) -> None:
         decoder = int(program.stdout.readline())
         assert Path(f"/proc/{decoder}").exists()
         program.kill()
-    end = time.monotonic() + 20
-    while Path(f"/proc/{decoder}").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{decoder}").exists()
+    until_ended(decoder)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from swaptalk.client import Client
 from swaptalk.inference.bundle import default_directory
 from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.voices.espeak import Espeak
+
+from .. import waiting
 
 CONSENT = "The person in the photo and the speaker agreed to this video. (A test.)"
 
@@ -62,7 +63,7 @@ class RunningServer:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait()
 
     def upload(self, path: Path, name: str | None = None) -> dict[str, Any]:
         return dict(self.api.upload(path, name).data)
@@ -74,18 +75,17 @@ class RunningServer:
         return self.client.get(f"/api/v1/jobs/{job}").json()
 
     def wait(
-        self,
-        job: str,
-        seconds: float = 120,
-        until: Callable[[dict[str, Any]], bool] | None = None,
+        self, job: str, until: Callable[[dict[str, Any]], bool] | None = None
     ) -> dict[str, Any]:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            now = self.job(job)
-            if until(now) if until else now["state"] in ("done", "failed", "cancelled"):
-                return now
-            time.sleep(0.1)
-        raise AssertionError(f"job is still {now}")
+        """The job, once it has ended or ``until`` is true of it."""
+        found: dict[str, Any] = {}
+
+        def reached() -> bool:
+            found.update(self.job(job))
+            return until(found) if until else found["state"] in ("done", "failed", "cancelled")
+
+        waiting.until(reached, f"a change of job {job}")
+        return found
 
     def inspected(self, upload: str) -> dict[str, Any]:
         return self.wait(self.client.get(f"/api/v1/uploads/{upload}").json()["inspection"]["id"])

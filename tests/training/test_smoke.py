@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from swaptalk.assets.catalogue import resolve  # noqa: E402
 from swaptalk.cli.main import main  # noqa: E402
 from swaptalk.media.probe import probe  # noqa: E402
 
+from ..waiting import until_line  # noqa: E402
 from .footage import FRAMES, make_footage  # noqa: E402
 
 #: The lip network's teacher, which no package carries.
@@ -92,25 +92,22 @@ def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
 
 
 def kill_somewhere(arguments: list[str], out: Path) -> int:
-    """Start a training that saves after each step, and kill it (SIGKILL) at a random moment;
-    returns the steps logged.
+    """Start a training that saves after each step, and kill it (SIGKILL) once it has told of one
+    of them; returns the steps logged.
 
     On a busy machine the training may end before the blow falls; then it is tried again, earlier.
     """
-    log = out / "log.csv"
     for latest in range(STEPS - 1, 0, -1):
         shutil.rmtree(out, ignore_errors=True)
-        steps, deadline = random.randint(1, latest), time.monotonic() + 200
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "swaptalk", *arguments, "--save-every", "0"]
-        process = subprocess.Popen(command, env=environment)
-        while process.poll() is None and (not log.exists() or len(rows(log)) < steps):
-            assert time.monotonic() < deadline, "the training does not get on"
-            time.sleep(0.005)
-        time.sleep(random.uniform(0, 0.1))
-        process.kill()
-        if process.wait() == -signal.SIGKILL:
-            return len(rows(log))
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, text=True
+        ) as process:
+            until_line(process, f"{random.randint(1, latest)}: ")
+            process.kill()
+        if process.returncode == -signal.SIGKILL:
+            return len(rows(out / "log.csv"))
     pytest.fail("the training cannot be killed in time")
 
 

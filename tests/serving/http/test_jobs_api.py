@@ -233,7 +233,7 @@ def test_cancel_while_it_waits_and_while_it_runs(server, make_clip, make_wav, ph
     refused = server.client.delete(f"/api/v1/jobs/{running['id']}")
     assert refused.status_code == 409
     assert server.client.post(f"/api/v1/jobs/{running['id']}/cancel").json()["cancelling"]
-    ended = server.wait(running["id"], 20)
+    ended = server.wait(running["id"])
     assert ended["state"] == "cancelled" and ended["output"] is None
     assert server.client.get(f"/api/v1/jobs/{running['id']}/output").status_code == 409
     assert not list((server.data / "jobs" / running["id"]).glob("attempt-*"))

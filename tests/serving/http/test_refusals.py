@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from swaptalk.serving.http.request_guard import BODY_BYTES
+
+from ...waiting import until
 
 
 def incoming(server) -> list[str]:
@@ -55,13 +56,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(server) -> None:
             f"POST /api/v1/uploads HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9999\r\n\r\n"
         )
         line.sendall(head.encode() + b"abc")
-        end = time.monotonic() + 10
-        while not incoming(server) and time.monotonic() < end:
-            time.sleep(0.02)
-        assert len(incoming(server)) == 1
-    while incoming(server) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert incoming(server) == []
+        until(lambda: len(incoming(server)) == 1)
+    until(lambda: incoming(server) == [])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from swaptalk.serving.store.housekeeping import tidy
 from swaptalk.serving.store.job import JobLabel
 from swaptalk.serving.store.uploads import DiskQuotaError, UploadNotFoundError
 
+from ...waiting import until
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> DataFolder:
@@ -172,9 +174,8 @@ def test_only_named_hosts_are_called(url: str, allowed: bool) -> None:
 
 
 def test_metrics_and_health(server) -> None:
-    end = time.monotonic() + 60
-    while server.client.get("/health").status_code == 503 and time.monotonic() < end:
-        time.sleep(0.2)  # the workers have not said yet that they live
+    # The workers may not have said yet that they live.
+    until(lambda: server.client.get("/health").status_code != 503)
     server.client.get("/health").raise_for_status()
     text = server.client.get("/metrics").text
     for name in (

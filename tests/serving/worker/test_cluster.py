@@ -7,12 +7,13 @@ import json
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from swaptalk.cli.main import main
+
+from ...waiting import until_ended
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="finds processes by /proc"
@@ -29,13 +30,6 @@ def actor(server, job: str) -> int:
     return pid
 
 
-def wait_until_gone(pid: int, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
-        assert time.monotonic() < end, "the actor still works"
-        time.sleep(0.05)
-
-
 def test_renders_and_templates_on_the_cluster(serve, cluster: str, make_clip, make_wav) -> None:
     server = serve("--ray", cluster, "--threads", "1")
     target = server.upload(make_clip(frames=6))["id"]
@@ -49,10 +43,10 @@ def test_renders_and_templates_on_the_cluster(serve, cluster: str, make_clip, ma
             list((server.data / "jobs" / job).glob("attempt-1/output.mp4.job/chunks/000000.mp4"))
         )
 
-    server.wait(job, until=has_chunk, seconds=240)
+    server.wait(job, until=has_chunk)
     assert max(shown) > 0.2 and shown == sorted(shown)  # how far the actor was is told here
     os.kill(actor(server, job), signal.SIGKILL)
-    done = server.wait(job, seconds=240)
+    done = server.wait(job)
     assert done["state"] == "done", done["error"]
     assert done["result"]["frames"] == 350 and done["result"]["resumed_frames"] >= 250
     assert (server.data / "jobs" / job / "output.mp4").stat().st_size == done["result"]["bytes"]
@@ -71,8 +65,8 @@ def test_renders_and_templates_on_the_cluster(serve, cluster: str, make_clip, ma
     server.wait(job, until=lambda now: now["stage"] == "generate")
     working = actor(server, job)
     server.client.post(f"/api/v1/jobs/{job}/cancel")
-    assert server.wait(job, seconds=20)["state"] == "cancelled"
-    wait_until_gone(working)
+    assert server.wait(job)["state"] == "cancelled"
+    until_ended(working)
 
     job = server.submit(target=target, audio=audio, options={"quality": "low", "strength": 0.4})[
         "id"
@@ -80,7 +74,7 @@ def test_renders_and_templates_on_the_cluster(serve, cluster: str, make_clip, ma
     server.wait(job, until=lambda now: now["stage"] == "generate")
     working = actor(server, job)
     server.kill()
-    wait_until_gone(working)  # nobody goes on with what the next server will begin again
+    until_ended(working)  # nobody goes on with what the next server will begin again
 
 
 def test_a_cluster_that_is_not_there(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -190,14 +189,15 @@ def _bounded(headers: Headers, receive: Receive) -> Receive:
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length[:20]) > BODY_BYTES:
         raise too_large
-    seen, is_complete, until = 0, False, time.monotonic() + BODY_SECONDS
+    clock = asyncio.get_running_loop().time
+    seen, is_complete, until = 0, False, clock() + BODY_SECONDS
 
     async def bounded() -> Message:
         nonlocal seen, is_complete
         if is_complete:  # what is left to come is that the client goes
             return await receive()
         try:
-            message = await asyncio.wait_for(receive(), until - time.monotonic())
+            message = await asyncio.wait_for(receive(), until - clock())
         except asyncio.TimeoutError:
             raise HTTPException(
                 408,

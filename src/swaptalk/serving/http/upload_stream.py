@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -60,7 +59,8 @@ async def receive_file(stream: AsyncIterator[bytes], part: Path, server: Context
     Raises:
         ProblemError: empty, too large, too slow, or broken off; nothing is left behind.
     """
-    digest, size, checked, begun = hashlib.sha256(), 0, 0, time.monotonic()
+    clock = asyncio.get_running_loop().time
+    digest, size, checked, begun = hashlib.sha256(), 0, 0, clock()
     try:
         with part.open("wb") as file:
             while chunk := await _next(stream):
@@ -70,7 +70,7 @@ async def receive_file(stream: AsyncIterator[bytes], part: Path, server: Context
                 if size - checked > _CHECK_BYTES:
                     server.check_room()
                     checked = size
-                elapsed = time.monotonic() - begun
+                elapsed = clock() - begun
                 if elapsed > PATIENCE_SECONDS and size / elapsed < SLOWEST_RATE:
                     raise _too_slow(
                         f"less than {SLOWEST_RATE} bytes a second arrived", SLOWEST_RATE

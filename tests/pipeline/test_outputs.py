@@ -54,8 +54,8 @@ def test_containers(maker: SwapTalk, make_clip, make_wav, tmp_path: Path, suffix
 @pytest.mark.parametrize(
     ("name", "settings", "problem"),
     [
-        ("out.webm", {"codec": "h264"}, "--codec h264 cannot be held by a WebM file"),
-        ("out.mp4", {"codec": "prores"}, "--codec prores cannot be held by a MP4 file"),
+        ("out.webm", {"codec": "h264"}, "--codec h264 cannot be held by WebM files"),
+        ("out.mp4", {"codec": "prores"}, "--codec prores cannot be held by MP4 files"),
         ("out.gif", {"codec": "h264"}, "--codec h264 for a GIF"),
         ("out.gif", {"quality": "23"}, "--quality 23 is unknown for an animated picture"),
         ("out.mov", {"quality": "23"}, "--quality 23 is unknown"),

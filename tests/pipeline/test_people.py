@@ -230,7 +230,7 @@ def test_faces_that_are_not_there_or_the_same_are_refused_before_the_rendering(
         ({"person": ["face=2,source=a.jpg"] * 2}, "another entry has the same face"),
         ({"person": ["face=2,source=a.jpg"], "source": "b.jpg"}, "--source beside --person"),
         ({"person": ["face=2,source=a.jpg"], "audio": "b.wav"}, "but no --turns"),
-        ({"person": ["face=2,audio=a.wav"], "turns": "t.csv"}, "has a recording where turns"),
+        ({"person": ["face=2,audio=a.wav"], "turns": "t.csv", "audio": "b.wav"}, "has a recording"),
         ({"turns": "t.csv", "audio": "b.wav"}, "--turns without --person"),
         ({"person": ["face=2,source=a.jpg,strength=2"]}, "2 is no number from 0 to 1"),
     ],
@@ -265,5 +265,34 @@ def test_wrong_turns_name_the_line(tmp_path: Path, rows: str, problem: str) -> N
     path.write_text(f"start,end,person\n{rows}")
     with pytest.raises(InputError, match=problem):
         read_turns(path, people)
-    path.write_text("start,end,person\n1,2,right\n0,1,left\n")
-    assert read_turns(path, people) == (Turn(0, 1, "left"), Turn(1, 2, "right"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "start,end,person\n1.5,2,right\n0,1,left\n",
+        "Start;End;Person;note\n0;1;left;\n\n1,5;2;right;laughs\n",  # as spreadsheets write it
+        "sep=\t\nSTART\tend\tperson \n0\t1\t left\n1.5\t2\tright\n",
+    ],
+)
+def test_turns_of_all_spreadsheets_are_read(tmp_path: Path, text: str) -> None:
+    people = (Person("left"), Person("right"))
+    path = tmp_path / "turns.csv"
+    path.write_text(text)
+    assert read_turns(path, people) == (Turn(0, 1, "left"), Turn(1.5, 2, "right"))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("start,end,person\n", "has no turns"),
+        ("from,to,who\n0,1,left\n", "is no table of turns"),
+        ("start,end,person\n0,1\n", "row 2 has another number of fields"),
+        ("\n", "has no header"),
+    ],
+)
+def test_other_tables_are_no_turns(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "turns.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=problem):
+        read_turns(path, (Person("left"),))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import types
 import typing
@@ -20,6 +18,7 @@ from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.output_form import subtitles_beside
 from swaptalk.pipeline.people import LIKE, like_photo, parse_person
 from swaptalk.pipeline.plan import Plan, make_plan, plan_faults
+from swaptalk.storage.csv_table import CsvTable, column_name
 from swaptalk.storage.files import check_input_file
 
 #: Largest table in bytes: a million rows of paths.
@@ -33,7 +32,6 @@ _DEFAULT_VOICE = "en"
 #: What parts several source photos in one CSV field.
 SEPARATOR = ";"
 #: What may part the fields of a line.
-_DELIMITERS = (",", ";", "\t")
 _PATH_COLUMNS = (
     "target",
     "source",
@@ -161,63 +159,15 @@ class TableError(InputError):
 
 
 def _csv_records(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    text, above = _without_excel_hint(text)
-    reader = csv.DictReader(
-        io.StringIO(text, newline=""),
-        strict=True,
-        skipinitialspace=True,
-        delimiter=_delimiter(text),
-    )
-    try:
-        names = [_column_name(name) for name in reader.fieldnames or ()]
-        if not names or len(set(names)) != len(names):
-            raise InputError(
-                "has no header, or columns twice",
-                path=path,
-                remedy=f"begin it with {_some_columns()}",
-            )
-        unknown = sorted(set(names) - set(columns()))
-        if unknown:
-            raise InputError(
-                f"column '{unknown[0]}' is unknown",
-                path=path,
-                remedy=f"known are {', '.join(columns())}",
-            )
-        reader.fieldnames = names
-        for record in reader:
-            number = reader.line_num + above
-            if None in record or None in record.values():
-                raise InputError(
-                    f"row {number} has another number of fields than the header",
-                    path=path,
-                    remedy="put fields with commas in quotes",
-                )
-            if any(value.strip() for value in record.values()):
-                yield number, record
-    except csv.Error as error:
+    table = CsvTable(text, path, _some_columns())
+    unknown = sorted(set(table.names) - set(columns()))
+    if unknown:
         raise InputError(
-            f"line {reader.line_num + above} is no CSV ({error})",
+            f"column '{unknown[0]}' is unknown",
             path=path,
-            remedy="save it as CSV with commas or semicolons",
-        ) from error
-
-
-def _without_excel_hint(text: str) -> tuple[str, int]:
-    """The text without a first line such as ``sep=;``, and how many lines that took away."""
-    first, _, rest = text.partition("\n")
-    is_hint = first.strip("\r ").lower() in {f"sep={one}" for one in _DELIMITERS}
-    return (rest, 1) if is_hint else (text, 0)
-
-
-def _delimiter(text: str) -> str:
-    """What parts the fields of the header; spreadsheets of many countries write semicolons."""
-    header = text.partition("\n")[0]
-    return max(_DELIMITERS, key=header.count)
-
-
-def _column_name(text: str) -> str:
-    """A column's name as it may be written in a header: ``Source Face``, ``--source-face``."""
-    return text.strip().lstrip("-").lower().replace(" ", "_").replace("-", "_")
+            remedy=f"known are {', '.join(columns())}",
+        )
+    return table.rows()
 
 
 def _some_columns() -> str:
@@ -249,7 +199,7 @@ def _checked(
     values: dict[str, Any] = {}
     faults = []
     for written, value in record.items():
-        name = _column_name(written)
+        name = column_name(written)
         try:
             converted = _value(name, value, table.parent)
         except InputError as error:

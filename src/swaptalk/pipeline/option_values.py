@@ -61,7 +61,7 @@ def check_codec(output: Path | None, codec: str | None, quality: str) -> None:
     rate_factor(quality, codec or form.codecs[0])
     if codec is not None and codec not in form.codecs:
         raise InputError(
-            f"--codec {codec} cannot be held by a {form.name} file",
+            f"--codec {codec} cannot be held by {form.name} files",
             remedy=f"give {', '.join(form.codecs)}, or another ending of --output",
         )
 

@@ -251,6 +251,12 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
             if self.turns is not None:
                 yield InputError("--turns without --person", remedy="give an entry for each person")
             return
+        if (self.audio is None) != (self.turns is None):
+            one, other = ("--turns", "--audio") if self.audio is None else ("--audio", "--turns")
+            yield InputError(
+                f"{one} with --person, but no {other}",
+                remedy=f"give {other}, or each person an audio= of their own",
+            )
         yield from people_faults(people, self.turns is not None)
         for option, given in (
             ("--face", self.face is not None),
@@ -261,12 +267,6 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
                 yield InputError(
                     f"{option} beside --person", remedy="put it into the entry of the person"
                 )
-        if (self.audio is None) != (self.turns is None):
-            one, other = ("--turns", "--audio") if self.audio is None else ("--audio", "--turns")
-            yield InputError(
-                f"{one} with --person, but no {other}",
-                remedy=f"give {other}, or each person an audio= of their own",
-            )
         if self.order != "swap-first":
             yield InputError(f"--order {self.order} for several people", remedy="leave out --order")
 

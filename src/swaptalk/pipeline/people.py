@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swaptalk.errors import InputError
+from swaptalk.storage.csv_table import CsvTable
 from swaptalk.storage.files import check_input_file
 
 #: Who a face option means: by size, by side, by number, or by a photo.
@@ -174,14 +175,19 @@ def read_turns(path: Path, people: Sequence[Person]) -> tuple[Turn, ...]:
     """
     check_input_file(path)
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except (UnicodeDecodeError, csv.Error):
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
         raise InputError("is no CSV table", path=path, remedy="save it as CSV in UTF-8") from None
-    if not rows or not set(_TURN_COLUMNS) <= {str(name).strip() for name in rows[0]}:
+    table = CsvTable(text, path, ",".join(_TURN_COLUMNS))
+    if not set(_TURN_COLUMNS) <= set(table.names):
         raise InputError(
             "is no table of turns", path=path, remedy="give the columns start,end,person"
         )
-    turns = [(f"line {line}", _turn(row, line, path)) for line, row in enumerate(rows, 2)]
+    # Where commas do not part fields they may part whole seconds from the rest.
+    comma = "." if table.delimiter != "," else ","
+    turns = [(f"line {line}", _turn(row, line, path, comma)) for line, row in table.rows()]
+    if not turns:
+        raise InputError("has no turns", path=path, remedy="write one a line: 0,4.2,left")
     return ordered_turns(turns, people, path)
 
 
@@ -222,10 +228,10 @@ def ordered_turns(
     return tuple(turn for _, turn in ordered)
 
 
-def _turn(row: dict[str, str | None], line: int, path: Path) -> Turn:
-    values = {str(name).strip(): (value or "").strip() for name, value in row.items() if name}
+def _turn(row: dict[str, str], line: int, path: Path, comma: str) -> Turn:
+    start, end = (row[name].strip().replace(",", comma) for name in ("start", "end"))
     try:
-        return Turn(float(values["start"]), float(values["end"]), values["person"])
+        return Turn(float(start), float(end), row["person"].strip())
     except ValueError:
         raise InputError(
             f"line {line}: start and end are no seconds", path=path, remedy="write numbers"

@@ -93,11 +93,9 @@ def _most_alike(plan: Plan, log: FaceLogReader, analyser: FaceAnalyser, photo: P
     }
     best = max(likeness, key=lambda track: likeness[track], default=None)
     if best is None or likeness[best] < SAME_PERSON:
-        nearest = (
-            "" if best is None else f" (the nearest, number {best + 1}, is by {likeness[best]:.2f})"
-        )
+        nearest = "" if best is None else f"; nearest is number {best + 1}, by {likeness[best]:.2f}"
         raise InputError(
-            f"nobody in the target looks like it{nearest}",
+            f"nobody in the target looks like it (cosine of {SAME_PERSON:g} at least{nearest})",
             path=photo,
             remedy="give a photo of the person as the target shows them, or choose by number",
         )

@@ -65,6 +65,7 @@ export class JobList {
   }
 
   state(job) {
+    if (runs(job)) return stateOf(job);
     const length = job.state === "done" ? [duration(job.result.duration ?? 0)] : [];
     const when = new Date(job.created).toLocaleString([], { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
     return [stateOf(job), ...length, when].join(" · ");

@@ -125,11 +125,13 @@ export class Stage {
   progress() {
     const job = this.job;
     const running = Boolean(job) && runs(job);
-    byId("running").hidden = !running;
-    byId("running").classList.toggle("slim", this.view !== "none");
-    this.preview.isBusy = running && job.kind === "preview";
-    if (running) this.drawMeanwhile(job.request.target);
     const failed = Boolean(job) && this.view === "none" && ["failed", "cancelled"].includes(job.state);
+    byId("running").hidden = !running && !failed;
+    byId("running").classList.toggle("slim", this.view !== "none");
+    byId("running").classList.toggle("over", failed);
+    byId("failure").classList.toggle("calm", job?.state === "cancelled");
+    this.preview.isBusy = running && job.kind === "preview";
+    if (running || failed) this.drawMeanwhile(job.request.target);
     const ended = job?.state === "cancelled" ? { title: "Cancelled", detail: "Nothing was kept of it." } : job?.error;
     show(byId("failure"), failed ? ended : null);
     if (!job || !(this.view === "none" || this.isShown(job))) return;

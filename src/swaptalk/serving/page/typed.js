@@ -41,7 +41,8 @@ export class Typed {
     const isNatural = (voice) => voice.engine !== "espeak-ng";
     // The server names those last whose terms rule out some uses: none of them is taken by itself.
     const free = this.voices.filter((voice) => !voice.restricted);
-    const own = free.find((voice) => speaks(voice) && isNatural(voice)) ?? free.find(speaks) ?? free.find(isNatural);
+    const own = free.find((voice) => speaks(voice) && isNatural(voice))
+      ?? free.find((voice) => voice.language.toLowerCase() === navigator.language.toLowerCase()) ?? free.find(speaks) ?? free.find(isNatural);
     if (own) byId("voice").value = own.id;
     this.terms();
   }

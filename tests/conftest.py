@@ -82,7 +82,8 @@ MakeClip = Callable[..., Path]
 def portrait(photo: Path) -> NDArray[np.uint8]:
     """Head and shoulders, WIDTH x HEIGHT with a margin for motion."""
     picture = read_image(photo)[20:380, 60:460]
-    return cv2.resize(picture, (WIDTH + 16, HEIGHT + 16), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture, (WIDTH + 16, HEIGHT + 16), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_gradient_is_finite_and_reduces_the_distance() -> None:
     soft.requires_grad_()
     before = distance(soft, face).sum()
     before.backward()
-    assert torch.isfinite(soft.grad).all()
+    assert soft.grad is not None and torch.isfinite(soft.grad).all()
     with torch.no_grad():
         after = distance(soft - 0.01 * soft.grad / soft.grad.abs().max(), face).sum()
     assert after < before

@@ -36,7 +36,8 @@ def test_round_trip(
         assert [frame_number(f) for f in reader.frames()] == list(range(frames))
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        assert stream.frames == frames
+        assert stream.frames == frames and stream.duration is not None
+        assert stream.time_base is not None
         assert abs(stream.duration * stream.time_base - frames / Fraction(fps)) < Fraction(1, 10000)
 
 

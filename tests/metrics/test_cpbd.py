@@ -37,7 +37,7 @@ def test_widths_agree_with_the_definition_pixel_by_pixel() -> None:
     grey = np.random.default_rng(3).integers(0, 12, (20, 40)).astype(np.float64)
     edges = np.random.default_rng(4).random(grey.shape) < 0.5
     fast = edge_widths(grey, edges)
-    gradient_y, gradient_x = np.gradient(grey)
+    gradient_y, gradient_x = (np.gradient(grey, axis=axis) for axis in (0, 1))
     for r in range(1, 19):
         for c in range(1, 39):
             angle = (

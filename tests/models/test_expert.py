@@ -47,6 +47,7 @@ def test_learns_which_belong_together_and_then_guides_lips() -> None:
     wrong = lips.roll(1, 0).requires_grad_()
     before = sync_loss(expert, wrong, sound)
     before.backward()
+    assert wrong.grad is not None
     after = sync_loss(expert, wrong.detach() - 20 * wrong.grad, sound)
     assert after < before
     assert all(p.grad is None for p in expert.parameters())

@@ -47,6 +47,7 @@ def test_the_upper_half_knows_nothing_of_the_lower_and_the_reverse(autoencoder: 
     assert not torch.allclose(a[:, :, 8:], b[:, :, 8:])
     x = faces().requires_grad_()
     autoencoder.encode(x)[:, :, 8:].abs().sum().backward()
+    assert x.grad is not None
     assert not x.grad[:, :, :128].any() and x.grad[:, :, 128:].any()
 
 

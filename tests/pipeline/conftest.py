@@ -51,7 +51,7 @@ class PoolingNetworks:
         return np.rint(latents * 255).astype(np.uint8)
 
     def embed(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return codes.astype(np.float32) / 255
+        return codes.astype(np.float32) / np.float32(255)
 
     def decode(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
         faces = [cv2.resize(one.transpose(1, 2, 0), (256, 256)) for one in latents]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_a_job_is_identified_by_what_changes_the_output() -> None:
         {"stats": Path("s.json")},
     ):
         assert fingerprinted(dataclasses.replace(job, **change)) == known
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"strength": 0.5},
         {"shape": 0.0},
         {"detail": False},
@@ -63,7 +64,8 @@ def test_a_job_is_identified_by_what_changes_the_output() -> None:
         {"extend": "freeze"},
         {"region": "mouth"},
         {"face": "left"},
-    ):
+    ]
+    for change in changes:
         assert fingerprinted(dataclasses.replace(job, **change)) != known
 
 

@@ -42,8 +42,8 @@ def speak(photo: NDArray[np.uint8], loudness: NDArray[np.float32], path: Path, s
         for index, loud in enumerate(loudness):
             drop = 0.35 * width * float(loud)
             drift = 1.5 * np.sin(index / 9)
-            moved = rows - (drop * near * below).astype(np.float32)
-            across = columns + np.float32(drift)
+            moved = np.asarray(rows - drop * near * below, np.float32)
+            across = np.asarray(columns + drift, np.float32)
             picture = cv2.remap(
                 photo, across, moved, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
             )
@@ -66,9 +66,8 @@ def syllables(seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     loudness = np.clip(loudness / 1.5, 0, 1).astype(np.float32)
     t = np.arange(FRAMES * 640) / 16000
     tone = np.sum([np.sin(2 * np.pi * 130 * k * t) / k for k in range(1, 15)], axis=0)
-    return loudness, (0.2 * tone * np.interp(t * 25, np.arange(FRAMES), loudness)).astype(
-        np.float32
-    )
+    voice = 0.2 * tone * np.interp(t * 25, np.arange(FRAMES), loudness)
+    return np.asarray(loudness, np.float32), np.asarray(voice, np.float32)
 
 
 def make_footage(folder: Path) -> None:

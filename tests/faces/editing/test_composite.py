@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from swaptalk.faces.editing.composite import Compositor, paste
 from swaptalk.faces.editing.mask import face_mask, mouth_mask
@@ -90,7 +91,8 @@ def test_colour_is_steady_in_time(scene):
     picture, alignment, points = scene
     crop = crop_face(picture, alignment)
     rng = np.random.default_rng(0)
-    compositor, levels = Compositor(), []
+    compositor = Compositor()
+    levels: list[float] = []
     for _ in range(25):
         flicker = np.clip(crop * rng.normal(1, 0.04), 0, 255).astype(np.uint8)
         result = (
@@ -181,7 +183,8 @@ def test_a_hand_that_comes_and_goes(scene):
     picture, alignment, points = scene
     green = np.full((256, 256, 3), (0, 255, 0), np.uint8)
     hand = [7 <= k < 12 for k in range(40)]
-    frame, stored = -1, {}
+    frame = -1
+    stored: dict[str, NDArray[np.float32]] = {}
 
     def find(crop, mesh, before):
         covered = np.zeros((256, 256), np.float32)

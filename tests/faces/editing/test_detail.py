@@ -30,7 +30,7 @@ def sharp(astronaut_face) -> tuple[np.ndarray, FacePhoto]:
     pores = cv2.GaussianBlur(rng.normal(0, 1, (512, 512)).astype(np.float32), (0, 0), 0.8)
     large = cv2.resize(crop, (512, 512), interpolation=cv2.INTER_CUBIC)
     large = np.clip(large * (1 + 0.12 * pores[..., None]), 0, 255).astype(np.uint8)
-    picture = cv2.copyMakeBorder(large, *[PLACE] * 4, cv2.BORDER_REFLECT_101)
+    picture = cv2.copyMakeBorder(large, PLACE, PLACE, PLACE, PLACE, cv2.BORDER_REFLECT_101)
     photo = FacePhoto(crop_face(picture, ALIGNMENT), mesh, crop_face(picture, ALIGNMENT, 2))
     return np.asarray(picture, np.uint8), photo
 

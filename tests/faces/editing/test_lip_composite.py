@@ -45,7 +45,7 @@ def test_a_reference_with_a_wrong_mesh_is_left_out(reference: LipReference) -> N
         )
         for mesh in (with_opening(reference.mesh, opening) for opening in (0.02, 0.1, 0.2))
     ]
-    wrong = LipReference(reference.crop, reference.mesh - np.float32([30, 45, 0]))
+    wrong = LipReference(reference.crop, reference.mesh - np.array([30, 45, 0], np.float32))
     assert all(
         a is b for a, b in zip(agreeing([mouths[0], wrong, *mouths[1:]]), mouths, strict=True)
     )

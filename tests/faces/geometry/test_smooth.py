@@ -31,7 +31,7 @@ def _trembling(alignments):
 
 def test_segments_break_at_gaps_and_cuts():
     np.testing.assert_array_equal(
-        segments([1, 1, 0, 1, 1, 1, 0], cuts=[4]), [0, 0, -1, 1, 2, 2, -1]
+        segments([True, True, False, True, True, True, False], cuts=[4]), [0, 0, -1, 1, 2, 2, -1]
     )
 
 
@@ -97,7 +97,8 @@ def test_stream_gives_the_same_values_late():
     walk = np.cumsum(rng.normal(0, 0.4, (300, 2)), axis=0)
     series = [None if 100 <= k < 105 else _similarity(*walk[k]) for k in range(300)]
     cuts = [180]
-    smoother, streamed = AlignmentSmoother(), []
+    smoother = AlignmentSmoother()
+    streamed: list[Alignment | None] = []
     for number, alignment in enumerate(series):
         streamed += smoother.push(alignment, cut=number in cuts)
         assert number + 1 - len(streamed) <= REACH + smoother.CHUNK

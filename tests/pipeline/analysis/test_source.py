@@ -72,7 +72,8 @@ def test_a_scenes_shape_stays_when_more_of_it_is_shown(tmp_path: Path) -> None:
     meshes = np.stack(
         [turned_mesh(crop_mesh(), Pose(yaw, 0.0, 0.0)) for yaw in np.linspace(-20, 30, 200)]
     )
-    meshes = meshes * np.linspace(1, 1.1, 200)[:, None, None] ** [1, 0, 0]
+    wider = np.linspace(1, 1.1, 200)[:, None, None] ** [1, 0, 0]
+    meshes = (meshes * wider).astype(np.float32)
     found = []
     for count in (100, 150, 200):
         folder, state = tmp_path / str(count), np.zeros(count, np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -35,7 +36,7 @@ def test_motion_is_that_of_the_whole_recording(networks, make_wav, voice, tmp_pa
     samples = np.concatenate([voice(1.0), np.zeros(16000, np.float32), voice(0.6)])
     write_motion(networks, InputFile(make_wav(samples=samples)), tmp_path)
     whole, live = MotionTrack(tmp_path, networks), LiveSpeech(networks)
-    compared = []
+    compared: list[tuple[float, float]] = []
     for begin in range(0, len(samples), CHUNK):
         live.push(samples[begin : begin + CHUNK])
         while len(compared) / 25 + LOOK_AHEAD <= live.seconds:
@@ -52,15 +53,20 @@ def test_frames_follow_the_sound_at_the_stated_distance(
     maker: SwapTalk, make_clip, voice, tmp_path: Path
 ) -> None:
     template = maker.build_template(make_clip(frames=6), tmp_path / "T.swaptalk").path
-    samples, pictures, starved = voice(1.3), [], []
+    samples = voice(1.3)
+    pictures: list[NDArray[np.uint8]] = []
+    starved: list[int] = []
     came = threading.Condition()
+
+    def enough(due: int) -> bool:
+        return len(pictures) >= due
 
     def microphone() -> Iterator[NDArray[np.float32]]:
         """Says nothing more before every frame has come that needs no more."""
         for begin in range(0, len(samples), CHUNK):
             due = sum(index / 25 + LOOK_AHEAD <= begin / 16000 + 1e-9 for index in range(33))
             with came:
-                if not came.wait_for(lambda due=due: len(pictures) >= due, timeout=20):
+                if not came.wait_for(partial(enough, due), timeout=20):
                     starved.append(begin)
             yield samples[begin : begin + CHUNK]
 

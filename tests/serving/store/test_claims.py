@@ -118,7 +118,8 @@ def test_attempts_are_limited_unless_they_get_further(
         release_worker(data.database, str(attempt))
     assert claims("last").claim(["render"]) is None
     ended = data.store.get("me", name)
-    assert ended.state == "failed" and "3 times without getting further" in ended.error["detail"]
+    assert ended.state == "failed" and ended.error is not None
+    assert "3 times without getting further" in ended.error["detail"]
 
 
 def test_a_released_job_is_free_at_once_and_it_was_no_attempt(

@@ -39,9 +39,8 @@ class SceneCutDetector:
         thumbnail = np.asarray(
             cv2.resize(sampled, _THUMBNAIL, interpolation=cv2.INTER_AREA), np.float32
         )
-        levels = (sampled >> 5).astype(np.uint16)
-        code = (levels[..., 0] * _BINS + levels[..., 1]) * _BINS + levels[..., 2]
-        histogram = np.bincount(code.ravel(), minlength=_BINS**3) / code.size
+        counts = cv2.calcHist([sampled], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3)
+        histogram = np.asarray(counts, np.float64).ravel() / (sampled.size // 3)
         before, self._thumbnail = self._thumbnail, thumbnail
         old_histogram, self._histogram = self._histogram, histogram
         if before is None or old_histogram is None or before.shape != thumbnail.shape:

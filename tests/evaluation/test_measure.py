@@ -9,9 +9,9 @@ from swaptalk.evaluation.measure import (
     Measurement,
     MetricSuite,
     Reference,
-    _measure_sync,
     face_view,
     measure,
+    measure_sync,
 )
 from swaptalk.evaluation.observe import ClipObservation
 from swaptalk.evaluation.protocols import Clip, Pair, Photo
@@ -74,7 +74,7 @@ def test_a_network_of_ours_is_named_as_ours_and_finds_own_audio(prepared: Prepar
     result = Measurement({"own_audio_first": 0.0})
     network = Lookup(late=3)
     for _ in range(2):  # the voices are the same for all rows of a pair
-        _measure_sync(result, network, prepared.target, prepared, reference, seen)
+        measure_sync(result, network, prepared.target, prepared, reference, seen)
     assert network.heard == 3
     assert set(result.values) == {"own_audio_first", "pixel_sync_confidence", "pixel_sync_distance"}
     assert result.values["own_audio_first"] == 100.0

@@ -132,7 +132,7 @@ class Fuzzer:
     def __init__(self, folder: Path) -> None:
         self.folder, self.counts = folder, Counts()
         self._good: dict[str, bytes] = {}
-        self._process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Fuzzer:
         return self
@@ -157,12 +157,12 @@ class Fuzzer:
 
     def ask(self, kind: str, path: Path) -> dict[str, Any]:
         """Let the reading process read a file."""
-        if self._process is None:
+        if self.process is None:
             limits = {
                 "SWAPTALK_DECODER_SECONDS": str(DECODER_SECONDS),
                 "SWAPTALK_DECODER_MEMORY_MB": str(DECODER_MB),
             }
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("worker.py"))],
                 text=True,
                 stdin=subprocess.PIPE,
@@ -170,7 +170,7 @@ class Fuzzer:
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **limits},
             )
-        process = self._process
+        process = self.process
         assert process.stdin is not None and process.stdout is not None
         try:
             process.stdin.write(f"{kind}\t{path}\n")
@@ -256,10 +256,10 @@ class Fuzzer:
             )
 
     def _end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
 
     def report(self) -> str:
         """The counts as Markdown."""

@@ -49,7 +49,7 @@ def test_a_reader_that_crashes_is_found(tmp_path: Path, monkeypatch: pytest.Monk
         path = tmp_path / "a.png"
         KINDS["PNG"].make(path)
         assert fuzzer.ask("PNG", path)["outcome"] == "read"
-        assert fuzzer._process is not None
-        os.kill(fuzzer._process.pid, signal.SIGSEGV)
+        assert fuzzer.process is not None
+        os.kill(fuzzer.process.pid, signal.SIGSEGV)
         assert fuzzer.ask("PNG", path)["outcome"] == "crash"
         assert fuzzer.ask("PNG", path)["outcome"] == "read"

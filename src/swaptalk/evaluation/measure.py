@@ -167,7 +167,7 @@ def measure(
     _measure_identity(result, seen, reference)
     _measure_pictures(result, generated, prepared, reference, suite, count)
     for scorer in suite.sync:
-        _measure_sync(result, scorer, generated, prepared, reference, seen)
+        measure_sync(result, scorer, generated, prepared, reference, seen)
     return result
 
 
@@ -344,7 +344,7 @@ def _measure_pictures(
         result.target_features = reference.target_features(network, [b for _, b in stacked])
 
 
-def _measure_sync(
+def measure_sync(
     result: Measurement,
     scorer: SyncScorer,
     generated: Path,
@@ -352,13 +352,16 @@ def _measure_sync(
     reference: Reference,
     seen: ClipObservation,
 ) -> None:
+    """Add one scorer's confidence, distance and curve to a result; nothing where the clip is too
+    short to be shifted.
+    """
     try:
         video = scorer.embed_faces(
             scorer.crops(_frames(generated, prepared, len(seen)), seen.meshes)
         )
         own, *foreign = reference.voices(scorer, prepared.samples())
         score = scorer.score(video, own)
-    except ValueError:  # too short to be shifted
+    except ValueError:
         return
     if scorer.name == "LSE":
         result.values |= {

@@ -80,8 +80,9 @@ def test_clip_frechet_equals_the_plain_distance_also_with_repeats() -> None:
         )
         assert frechet(np.array(chosen)) == pytest.approx(expected, rel=1e-6)
     # With more features than dimensions the other way of computing it is taken.
-    many = ClipFrechet([rng.normal(0.5, 2, (40, 8))], [rng.normal(0, 1, (50, 8))])
-    direct = frechet_distance(*(gaussian_statistics(s) for s in many._sets))
+    much, more = rng.normal(0.5, 2, (40, 8)), rng.normal(0, 1, (50, 8))
+    many = ClipFrechet([much], [more])
+    direct = frechet_distance(gaussian_statistics(much), gaussian_statistics(more))
     assert many(np.array([0])) == pytest.approx(direct)
     assert many.full_rank and not frechet.full_rank
 

@@ -100,12 +100,11 @@ def test_colour_is_steady_in_time(scene):
             if not levels
             else compositor(picture, flicker, alignment, points)
         )
-        gain = compositor._gain
-        levels.append(float(np.exp(gain).mean()))
+        levels.append(float(np.exp(compositor.state["gain"]).mean()))
     assert np.std(levels[5:]) < 0.02
     assert result.shape == picture.shape
     compositor.reset()
-    assert compositor._gain is None
+    assert "gain" not in compositor.state
 
 
 def test_soft_face_is_sharpened_towards_the_target(scene):

@@ -81,11 +81,17 @@ def test_frames_follow_the_sound_at_the_stated_distance(
 
 
 def test_scenes_of_templates_are_swapped_before_anybody_speaks(
-    maker: SwapTalk, make_clip, photo: Path, voice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    maker: SwapTalk,
+    networks,
+    make_clip,
+    photo: Path,
+    voice,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     template = maker.build_template(make_clip(frames=6), tmp_path / "T.swaptalk").path
     swapped: list[bool] = []
-    swap, heard = maker._networks.swap, False
+    swap, heard = networks.swap, False
 
     def noted(latents, *arguments):
         swapped.append(heard)
@@ -98,7 +104,7 @@ def test_scenes_of_templates_are_swapped_before_anybody_speaks(
 
     before = list(maker.stream(speech(), target=template, source=photo))
     heard = False
-    monkeypatch.setattr(maker._networks, "swap", noted)
+    monkeypatch.setattr(networks, "swap", noted)
     after = list(maker.stream(speech(), target=template, source=photo))
     assert swapped and not any(swapped)
     np.testing.assert_array_equal(np.stack(before), np.stack(after))

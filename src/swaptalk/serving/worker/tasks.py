@@ -244,7 +244,12 @@ class Tasks:
         space.clear(job.token)
 
     def _check_length(self, options: GenerateOptions) -> None:
-        """Headers may lie about the length; the plan has measured it."""
+        """Refuse a result above the server's limit. Headers may lie about the length; a plan has
+        measured it.
+
+        The maker plans once more, since it may be on another machine (`ClusterMaker`), to which no
+        plan can be sent. For a clip of some seconds that costs a tenth of a second.
+        """
         seconds, most = float(make_plan(options).seconds), self._settings.max_seconds
         if seconds > most:
             raise InputError(

@@ -16,10 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.media.audio import read_audio
-from swaptalk.media.image import read_image
-from swaptalk.media.video_reader import VideoReader
-from swaptalk.media.video_writer import VideoWriter
+from swaptalk import VideoReader, VideoWriter, read_audio, read_image
 
 Picture = NDArray[np.uint8]
 

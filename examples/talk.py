@@ -11,8 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from swaptalk import SwapTalk, SwapTalkError
-from swaptalk.provenance.verify import verify
+from swaptalk import SwapTalk, SwapTalkError, verify
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -44,7 +44,7 @@ def augment_mel(mel: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
 
 
 def shift_bands(mel: NDArray[np.float32], by: int) -> NDArray[np.float32]:
-    """Move the spectrum up by so many bands; the outermost band is repeated."""
+    """Move a log-mel (T, 80) up by so many bands; the outermost band is repeated."""
     index = np.clip(np.arange(mel.shape[1]) - by, 0, mel.shape[1] - 1)
     return np.asarray(mel[:, index], np.float32)
 

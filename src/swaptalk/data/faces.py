@@ -93,6 +93,9 @@ def held_out_faces(dataset: Dataset, count: int, maximum_scale: float = 1.6) -> 
     """Return up to ``count`` fixed faces of different validation people, uint8 (n, 256, 256, 3).
 
     Where a dataset has none (a smoke run), training people stand in.
+
+    Raises:
+        InputError: the dataset has no usable face at all.
     """
     chosen: dict[str, Item] = {}
     for item in dataset.judged():

@@ -181,6 +181,9 @@ def index_units(
         test_share: share of people for testing where the sources do not say.
         sources: labels and splits as they are given now, by name; items of other sources keep
             theirs.
+
+    Raises:
+        InputError: nothing can be used, with the most frequent reason.
     """
     known = {item.name: item for item in read_index(out)} if (out / "index.csv").exists() else {}
     excluded = Excluded(out)

@@ -76,6 +76,6 @@ def item_weight(item: Item, sharpness: float) -> float:
 
 
 def usable_frame(usable: NDArray[np.bool_], rng: np.random.Generator) -> int | None:
-    """Draw a usable frame; None if there is none."""
+    """Draw one of the frames (count,) that are usable; None if there is none."""
     good = np.flatnonzero(usable)
     return int(rng.choice(good)) if len(good) else None

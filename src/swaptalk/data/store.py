@@ -227,7 +227,11 @@ class Dataset:
         return Unit(pictures=np.memmap(folder / "pictures.bin", np.uint8, "r"), **parts)
 
     def picture(self, item: Item, frame: int) -> NDArray[np.uint8]:
-        """Aligned crop (256, 256, 3) uint8 RGB of a frame of an item, 0 .. count - 1."""
+        """Aligned crop (256, 256, 3) uint8 RGB of a frame of an item, 0 .. count - 1.
+
+        Raises:
+            InputError: the stored picture is damaged.
+        """
         unit = self.unit(item.unit)
         begin, end = unit.offsets[item.first + frame : item.first + frame + 2]
         try:
@@ -255,7 +259,7 @@ class Dataset:
         return speech[item.first : item.first + item.count]
 
     def audio(self, item: Item) -> NDArray[np.float32]:
-        """Samples at 16 kHz, exactly 640 a frame, silence where the recording is shorter.
+        """Samples (640 * count,) at 16 kHz in [-1, 1]; silence where the recording is shorter.
 
         Raises:
             ValueError: the item has no sound.

@@ -80,7 +80,7 @@ def estimate_sync(
 
 
 def delay(audio: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
-    """Move sound later by so many samples (negative: earlier); silence comes in, the length
+    """Move sound (n,) later by so many samples (negative: earlier); silence comes in, the length
     stays.
     """
     moved = np.zeros_like(audio)

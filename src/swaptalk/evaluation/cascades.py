@@ -46,7 +46,9 @@ class Editor(Protocol):
 
 
 def sharpen(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Apply an unsharp mask: the restoration step of the ``-Restore`` methods."""
+    """Apply an unsharp mask to a frame (H, W, 3): the restoration step of the ``-Restore``
+    methods.
+    """
     soft = cv2.GaussianBlur(frame, (0, 0), _SHARPEN_SIGMA)
     return np.asarray(
         cv2.addWeighted(frame, 1 + _SHARPEN_AMOUNT, soft, -_SHARPEN_AMOUNT, 0), np.uint8

@@ -48,7 +48,7 @@ class PreparedPair:
         return self.frames / FPS
 
     def samples(self) -> NDArray[np.int16]:
-        """Return the words to be spoken, 16 kHz mono 16-bit."""
+        """Return the words to be spoken, (n,) 16-bit, 16 kHz mono."""
         return read_wav(self.audio)
 
 
@@ -116,6 +116,6 @@ def write_wav(path: Path, samples: NDArray[np.float32], length: int) -> None:
 
 
 def read_wav(path: Path) -> NDArray[np.int16]:
-    """Read what ``write_wav`` wrote."""
+    """Read the samples (n,) that `write_wav` wrote."""
     with wave.open(str(path), "rb") as file:
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int16)

@@ -65,15 +65,15 @@ class SyncScorer(Protocol):
         ...
 
     def embed_faces(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embeddings of windows of its crops."""
+        """Unit embeddings (W, D) of windows of its crops."""
         ...
 
     def embed_sound(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
-        """Embeddings of windows of 16 kHz mono sound."""
+        """Unit embeddings (W, D) of windows of sound (n,), 16 kHz mono."""
         ...
 
     def score(self, video: NDArray[np.float32], audio: NDArray[np.float32]) -> SyncScore:
-        """Distance, confidence and offset of two streams of embeddings."""
+        """Distance, confidence and offset of two streams of embeddings (W, D)."""
         ...
 
 
@@ -116,8 +116,8 @@ class Reference:
     def target_features(
         self, network: Features, batches: Sequence[NDArray[np.uint8]]
     ) -> NDArray[np.float32]:
-        """Features of the target's views, computed once for all methods (the views' number can
-        differ by the ends).
+        """Features (n, D) of the target's views, batches (b, H, W, 3), computed once for all
+        methods (the views' number can differ by the ends).
         """
         count = sum(map(len, batches))
         if count not in self._target_features:
@@ -125,7 +125,7 @@ class Reference:
         return self._target_features[count]
 
     def voices(self, scorer: SyncScorer, own: NDArray[np.int16]) -> list[NDArray[np.float32]]:
-        """Embeddings of the own words and of each foreign voice."""
+        """Embeddings (W, D) of the own words, samples (n,), and of each foreign voice."""
         if scorer.name not in self._voices:
             self._voices[scorer.name] = [
                 scorer.embed_sound(samples) for samples in (own, *self.foreign)

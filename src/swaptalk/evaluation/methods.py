@@ -253,8 +253,8 @@ class CommandMethod:
 def edit_frames(
     video: Path, audio: Path, output: Path, edit: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 ) -> None:
-    """Pass every frame of a video (25 fps) through a function, and put the sound under the
-    result.
+    """Pass every frame (H, W, 3) of a video (25 fps) through a function, and put the sound under
+    the result.
     """
     silent = output.with_suffix(".silent.mp4")
     try:

@@ -150,7 +150,11 @@ class Observer:
     def frames(
         self, frames: Iterable[NDArray[np.uint8]], path: Path, embed_every: int = 1
     ) -> ClipObservation:
-        """Observe RGB frames in order; see ``clip``."""
+        """Observe RGB frames (H, W, 3) in order; see `clip`.
+
+        Raises:
+            InputError: no frame shows a face; ``path`` is named.
+        """
         tracker = FaceTracker(self._detector, self._mesh)
         seen: list[tuple[TrackedFace, ...]] = []
         crops: dict[tuple[int, int], NDArray[np.uint8]] = {}

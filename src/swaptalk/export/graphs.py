@@ -28,7 +28,7 @@ class EncoderGraph(nn.Module):
         self.vqgan = vqgan
 
     def forward(self, faces: Tensor) -> Tensor:
-        """Scale to [-1, 1] and encode both halves."""
+        """Scale faces uint8 (N, 256, 256, 3) to [-1, 1] and encode both halves."""
         return self.vqgan.encode(faces.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
 
 
@@ -40,7 +40,7 @@ class DecoderGraph(nn.Module):
         self.vqgan = vqgan
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Decode, scale to 0..255 and round."""
+        """Decode latents (N, C, 16, 16), scale to 0..255 and round."""
         faces = self.vqgan.decode(latents) * 127.5 + 127.5
         return faces.round().clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8)
 
@@ -55,7 +55,7 @@ class IdentityGraph(nn.Module):
         self.swap = swap
 
     def forward(self, source: Tensor) -> tuple[Tensor, Tensor]:
-        """What the source contributes to every frame."""
+        """What the source's latents (K, C, 16, 16) contribute to every frame."""
         return self.swap.identity(source)
 
 

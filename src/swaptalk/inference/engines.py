@@ -70,6 +70,9 @@ class Engine(ABC):
     def use_threads(self, threads: int) -> None:
         """Compute with so many threads from the next run on; only where ``most_threads`` is more
         than ``threads``.
+
+        Raises:
+            NotImplementedError: there is no choice.
         """
         raise NotImplementedError
 
@@ -89,7 +92,15 @@ class Engine(ABC):
 
     @abstractmethod
     def run(self, path: Path, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """All outputs of the graph in the file, in the graph's order."""
+        """Run the graph in a file.
+
+        Args:
+            path: the graph.
+            inputs: arrays by the names, and of the shapes and types, that the graph declares.
+
+        Returns:
+            All outputs, in the graph's order.
+        """
 
 
 class OnnxRuntimeEngine(Engine):

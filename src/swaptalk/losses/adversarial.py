@@ -17,5 +17,5 @@ def discriminator_loss(real: Tensor, made: Tensor) -> Tensor:
 
 
 def generator_loss(made: Tensor) -> Tensor:
-    """Loss of the generator: minus the mean logit on its pictures."""
+    """Loss of the generator: minus the mean of the logits (N, 1, h, w) on its pictures."""
     return -made.float().mean()

@@ -50,7 +50,13 @@ def _openings(tokens: Tensor, known: Tensor) -> Tensor:
 
 
 def correlation_loss(made: Tensor, real: Tensor, known: Tensor) -> Tensor:
-    """One minus the correlation in time of the opening, averaged over the batch; 0..2."""
+    """One minus the correlation in time of the opening, averaged over the batch; 0..2.
+
+    Args:
+        made: predicted tokens (N, T, D).
+        real: measured tokens (N, T, D).
+        known: 1 where a token was measured, (N, T).
+    """
     a, b = _openings(made, known), _openings(real, known)
     power = ((a**2).sum(dim=1) * (b**2).sum(dim=1) + _EPSILON).sqrt()
     return (1 - (a * b).sum(dim=1) / power).mean()
@@ -58,7 +64,7 @@ def correlation_loss(made: Tensor, real: Tensor, known: Tensor) -> Tensor:
 
 def spread_loss(made: Tensor, real: Tensor, known: Tensor) -> Tensor:
     """How much less the opening varies than the real one does, in standard deviations; 0 where it
-    varies more.
+    varies more. Arguments as of `correlation_loss`.
     """
     count = known.sum(dim=1).clamp(min=1)
     a, b = (

@@ -68,6 +68,10 @@ def stream_channels(
     """Like :func:`stream_audio` with one or two channels: yields (block, channels) float32.
 
     ``track`` is the number of a stream in the file; None takes the sound that players choose.
+
+    Raises:
+        InputError: as :func:`stream_audio`.
+        ValueError: ``channels``, ``sample_rate`` or ``block`` is out of range.
     """
     path = Path(path)
     if channels not in (1, 2) or sample_rate <= 0 or block <= 0:

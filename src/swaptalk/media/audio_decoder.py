@@ -45,8 +45,10 @@ def decode_channels(
     block: int,
     track: int | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield (block, channels) float32 for :func:`swaptalk.media.audio.stream_channels`, whose
-    errors it shares.
+    """Yield (block, channels) float32 for :func:`swaptalk.media.audio.stream_channels`.
+
+    Raises:
+        InputError: as there.
     """
     path = Path(path)
     timeline = read_timeline(path)

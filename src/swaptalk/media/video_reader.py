@@ -125,7 +125,8 @@ class VideoReader:
             yield plane[: self.width * self.height].reshape(self.height, self.width)
 
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of the indices in their order (None: all of them), each a new array.
+        """Yield the frames (H, W, 3) uint8 RGB of the indices in their order (None: all of them),
+        each a new array.
 
         Rising indices are decoded straight through. For falling ones (ping-pong) some are taken in
         advance from ``indices``, as many as the buffer holds, and decoded as one chunk forwards

@@ -131,7 +131,7 @@ class OwnSyncScorer:
         return np.asarray(embedded[0].cpu().numpy(), np.float32)
 
     def score(self, video: NDArray[np.float32], audio: NDArray[np.float32]) -> SyncScore:
-        """Distance, confidence and offset of two streams of embeddings; the longer one is cut.
+        """Distance, confidence and offset of two streams of embeddings (W, D), the longer one cut.
 
         Raises:
             ValueError: they are not longer than the largest shift.

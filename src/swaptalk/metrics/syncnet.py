@@ -136,7 +136,11 @@ class SyncNetScorer:
         audio: NDArray[np.float32],
         maximum_shift: int = MAXIMUM_SHIFT,
     ) -> SyncScore:
-        """Compare two streams of embeddings by the protocol; the longer one is cut."""
+        """Compare two streams of embeddings (W, 1024) by the protocol; the longer one is cut.
+
+        Raises:
+            ValueError: they are empty.
+        """
         count = min(len(video), len(audio))
         return sync_score(video[:count], audio[:count], maximum_shift)
 

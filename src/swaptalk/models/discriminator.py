@@ -48,7 +48,7 @@ class PatchDiscriminator(nn.Module):
         self.head = _normed(before, 1, 3, 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Logits: positive where a patch looks real."""
+        """Logits (N, 1, h, w) of pictures (N, 3, H, W): positive where a patch looks real."""
         logits: Tensor = self.head(self.body(pictures))
         return logits
 
@@ -63,7 +63,8 @@ def _normed(width_in: int, width_out: int, kernel: int, stride: int) -> nn.Modul
 
 
 def frozen_logits(discriminator: nn.Module, pictures: Tensor) -> Tensor:
-    """Logits whose gradient reaches the pictures but not the discriminator's weights.
+    """Logits (N, 1, h, w) of pictures (N, 3, H, W) whose gradient reaches the pictures but not the
+    discriminator's weights.
 
     The weights' gradients would be thrown away, and under distributed training they would be
     exchanged first. So a network that the loop has wrapped is taken out of its wrapper.

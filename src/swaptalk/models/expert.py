@@ -95,7 +95,7 @@ class VQLipExpert(nn.Module):
         return F.normalize(self.sound(mel.transpose(1, 2)).float(), dim=1)
 
     def logit(self, cosine: Tensor) -> Tensor:
-        """Log-odds of "in sync" for a cosine."""
+        """Log-odds of "in sync" for cosines (N,)."""
         return cosine * self.log_scale.exp() + self.shift
 
     def forward(self, lips: Tensor, mel: Tensor) -> Tensor:

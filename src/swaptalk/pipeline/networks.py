@@ -80,7 +80,7 @@ class Networks(Protocol):
         ...
 
     def encode(self, crops: NDArray[np.uint8]) -> Latents:
-        """Aligned crops (N, 256, 256, 3) to latents before quantisation."""
+        """Aligned crops (N, 256, 256, 3) to latents (N, C, 16, 16) before quantisation."""
         ...
 
     def encode_upper(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -88,19 +88,21 @@ class Networks(Protocol):
         ...
 
     def quantize(self, latents: Latents) -> Codes:
-        """Latents to codes (N, heads, 16, 16)."""
+        """Latents (N, C, 16, 16) to the nearest codes (N, heads, 16, 16)."""
         ...
 
     def embed(self, codes: Codes) -> Latents:
-        """Codes to latents."""
+        """Codes (N, heads, 16, 16) to latents (N, C, 16, 16)."""
         ...
 
     def decode(self, latents: Latents) -> NDArray[np.uint8]:
-        """Latents to aligned crops (N, 256, 256, 3)."""
+        """Latents (N, C, 16, 16) to aligned crops (N, 256, 256, 3)."""
         ...
 
     def identity(self, source_latents: Latents) -> Any:
-        """Prepare the source's input of :meth:`swap` from latents of K photos of one person."""
+        """Prepare the source's input of :meth:`swap` from latents (K, C, 16, 16) of photos
+        of one person.
+        """
         ...
 
     def swap(

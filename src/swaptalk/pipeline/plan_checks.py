@@ -108,7 +108,11 @@ def check_outputs(
 
 
 def check_photo(photo: InputFile) -> None:
-    """Refuse a source that is no photo with an InputError."""
+    """Refuse a source that is no photo.
+
+    Raises:
+        InputError: naming the file.
+    """
     if not photo.is_photo:
         raise InputError(
             "the source must be a photo (.jpg, .png, .webp, .heic, .avif)",

@@ -331,5 +331,8 @@ def _soft_words(
 
 
 def bit_accuracy(soft: NDArray[np.floating], identifier: int) -> float:
-    """Return the share of code bits received correctly, before error correction."""
+    """Return the share, 0..1, of code bits received correctly, before error correction.
+
+    ``soft`` are the bits received, (n,), positive for 1.
+    """
     return float(((soft > 0) == (encode(identifier) > 0)).mean())

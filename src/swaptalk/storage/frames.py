@@ -68,7 +68,9 @@ class FrameStore:
         self._file.seek(self._start + _HEADER_BYTES + frame * (self._bytes + _CHECKSUM.size))
 
     def get(self, frame: int) -> NDArray[Any] | None:
-        """Return the record of a frame, or None if there is none."""
+        """Return the record of a frame, of the shape that was put; None if there is none or it is
+        damaged.
+        """
         if not self._bytes:
             return None
         self._seek(frame)
@@ -81,7 +83,7 @@ class FrameStore:
         return np.frombuffer(raw, self._dtype).reshape(self._shape)
 
     def put(self, frame: int, numbers: NDArray[Any]) -> None:
-        """Store the record of a frame.
+        """Store the record of a frame; all have one shape and type.
 
         Raises:
             OSError: the disk is full.

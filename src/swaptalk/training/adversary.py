@@ -23,7 +23,9 @@ def fooling_loss(discriminator: nn.Module, made: Tensor) -> Tensor:
 
 
 def judging_terms(discriminator: nn.Module, real: Tensor, made: Tensor) -> LossTerms:
-    """Loss of the discriminator on real and generated pictures; no gradient for the generator."""
+    """Loss of the discriminator on real and generated pictures (N, 3, H, W); no gradient for the
+    generator.
+    """
     terms = LossTerms({"discriminator": 1.0})
     logits = discriminator(torch.cat([real, made.detach()]))
     terms.add("discriminator", lambda: discriminator_loss(*logits.chunk(2)))

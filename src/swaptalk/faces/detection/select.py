@@ -149,7 +149,11 @@ class FaceSelector:
 
 
 def choose_tracks(faces: Sequence[FaceSummary], which: str) -> tuple[int, ...]:
-    """See :meth:`FaceSelector.choose`."""
+    """Choose as :meth:`FaceSelector.choose` does.
+
+    Raises:
+        InputError: ``which`` is no choice, or no face has that number.
+    """
     word = which.strip().lower()
     if word.isdecimal():
         return _choose_number(faces, int(word))

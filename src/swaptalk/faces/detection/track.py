@@ -312,7 +312,7 @@ def track_faces(
     mesh: FaceMesh,
     embed: Embed | None = None,
 ) -> Iterator[TrackedFrame]:
-    """Follow the faces of a clip, streaming; see ``FaceTracker``."""
+    """Follow the faces of a clip's frames (H, W, 3), streaming; see `FaceTracker`."""
     tracker = FaceTracker(detector, mesh, embed)
     for frame in frames:
         yield tracker.update(frame)

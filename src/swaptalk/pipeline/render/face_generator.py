@@ -166,7 +166,9 @@ class FaceGenerator:
         return self._stored.store.latents(frame, shape) if self._shaped_alike[scene] else None
 
     def codes(self, pictures: dict[int, NDArray[np.uint8]]) -> list[Codes]:
-        """Codes of usable target frames, encoded now from their pictures unless they are known."""
+        """Codes (heads, 16, 16) of usable target frames, encoded now from their pictures (H, W, 3)
+        unless they are known.
+        """
         codes = {frame: self._codes.get(frame) for frame in pictures}
         missing = [frame for frame, known in codes.items() if known is None]
         if missing:
@@ -266,8 +268,8 @@ class FaceGenerator:
         return self._references[places], motion
 
     def swapped_last(self, faces: Latents, frames: Sequence[Frame]) -> Latents:
-        """Swap faces that speak already, where the lip-sync comes first; else they are returned as
-        they are.
+        """Swap faces (N, C, 16, 16) that speak already, where the lip-sync comes first; else they
+        are returned as they are.
         """
         if not self._swap_last or self._swapper is None or self._lips is not None:
             return faces

@@ -129,8 +129,8 @@ def composite_frames(
     states: SmoothingStates | None = None,
     first: int = 0,
 ) -> Generator[NDArray[np.uint8], None, None]:
-    """Stage 4: the new faces into the full pictures, from frame ``first`` on, as ``states`` left
-    off there; smaller faces first, so that who is nearer covers who is behind.
+    """Stage 4: the new faces into the full pictures (H, W, 3), from frame ``first`` on, as
+    ``states`` left off there; smaller faces first, so that who is nearer covers who is behind.
     """
     occlusion = OcclusionNetwork()
     jobs = plan.people or (plan,)

@@ -130,8 +130,8 @@ def live_frames(
     audio: Iterable[NDArray[np.floating]],
     stopwatch: Stopwatch,
 ) -> Generator[NDArray[np.uint8], None, None]:
-    """The composited frames, each as soon as the speech up to ``LOOK_AHEAD`` after it has been
-    heard.
+    """The composited frames (H, W, 3), each as soon as the speech up to ``LOOK_AHEAD`` after it has
+    been heard.
 
     Sound is taken, faces are made and frames are decoded in threads of their own; the caller's
     composites. Of sound that comes faster than it is spoken ``QUEUE`` chunks wait at most, and as

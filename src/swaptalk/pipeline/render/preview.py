@@ -49,8 +49,8 @@ class PreviewFrame:
     changed."""
 
     def close_up(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The square around the face, of at most :data:`CLOSE_UP_SIDE` pixels; without a face the
-        square in the middle.
+        """The square around the face in a picture (H, W, 3), of at most :data:`CLOSE_UP_SIDE`
+        pixels; without a face the square in the middle.
         """
         height, width = picture.shape[:2]
         left, top, right, bottom = self.face or _square(

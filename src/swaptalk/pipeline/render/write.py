@@ -51,7 +51,9 @@ def finished_frames(plan: Plan, job: JobFolder) -> int:
 
 
 def photo_alpha(plan: Plan, view: View) -> NDArray[np.uint8] | None:
-    """How opaque the pixels of a photo's output are, None if it has no transparency."""
+    """How opaque the pixels of a photo's output are, (H, W) uint8; None if it is opaque as a
+    whole.
+    """
     if not plan.keeps_alpha:
         return None
     with plan.open_target() as target:
@@ -61,7 +63,8 @@ def photo_alpha(plan: Plan, view: View) -> NDArray[np.uint8] | None:
 def with_alpha(
     plan: Plan, view: View, frames: Iterator[NDArray[np.uint8]], first: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """Give the output's frames from ``first`` on the target's transparency: RGBA, straight alpha.
+    """Give the output's frames (H, W, 3) from ``first`` on the target's transparency: (H, W, 4),
+    straight alpha.
 
     Frames come with transparent parts laid on white; that white is taken out again.
     """
@@ -83,8 +86,8 @@ def write_chunks(
     stopwatch: Stopwatch,
     progress: Callable[[int], object],
 ) -> None:
-    """Encode the output's frames from ``first`` (a chunk's beginning) on, one durable file every
-    ten seconds.
+    """Encode the output's frames (H, W, 3 or 4) from ``first`` (a chunk's beginning) on, one
+    durable file every ten seconds.
 
     Raises:
         InputError: the disk is full.

@@ -165,7 +165,11 @@ class SwapStage(Stage):
         )
 
     def prepare(self) -> None:
-        """Triplets of training and validation people, and embeddings of their answers."""
+        """Triplets of training and validation people, and embeddings of their answers.
+
+        Raises:
+            InputError: the dataset gives no triplets to learn from.
+        """
         vqgan = self._vqgan.to(self.device)
         self._triplets.build(self.options.triplets, vqgan, self.device, announce("making triplets"))
         self._judged.build(JUDGED_TRIPLETS, vqgan, self.device)

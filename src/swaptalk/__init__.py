@@ -1,7 +1,7 @@
 """One photo, one video, one recording in; that person, in that scene, saying those words out.
 
-What is listed in ``__all__`` is the public interface, beside `swaptalk.client`, a client of the HTTP
-API; nothing else is promised to stay.
+What is listed in ``__all__`` is the public interface, beside `swaptalk.client`, a client of the
+HTTP API; nothing else is promised to stay.
 """
 
 from __future__ import annotations

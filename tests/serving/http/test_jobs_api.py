@@ -82,16 +82,56 @@ def test_what_was_done_to_the_inputs_is_told_in_the_users_names(
 def test_several_people(server, make_clip, make_wav, photo: Path, other_photo: Path) -> None:
     """One is meant by a photo; the other turns out to be the same, which the job says."""
     target, source = server.upload(make_clip(frames=6))["id"], server.upload(other_photo)["id"]
-    first = {"like": server.upload(photo)["id"], "source": [source]}
+    first = {"like": server.upload(photo, "Anna.jpg")["id"], "source": [source]}
     done = server.wait(server.submit(target=target, people=[first])["id"])
     assert done["state"] == "done", done["error"]
     assert done["result"]["changed"] == 6 and done["request"]["people"] == [first]
+    told = {"person": "Anna.jpg", "changed": 6, "passed_through": {}}
+    assert done["result"]["people"] == [told] and str(server.data) not in json.dumps(done)
     same = {"face": "1", "source": [source]}
     failed = server.wait(server.submit(target=target, people=[first, same])["id"])
     assert failed["state"] == "failed"
     assert failed["error"]["detail"] == "Entry 2: its face, number 1, is that of entry 1 too."
     assert failed["error"]["field"] == "people.1"
     assert str(server.data) not in json.dumps(failed)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        ({}, "people.1", "Another entry has the same face"),
+        ({"people": [{"face": "7"}]}, "people.0.face", "There is no person 7"),
+        ({"more": {"source": "SOURCE"}}, "source", "Source beside people"),
+        ({"more": {"audio": "WORDS"}}, "audio", "Audio with people, but no turns"),
+        ({"more": {"options": {"face": "1"}}}, "options.face", "Face beside people"),
+        ({"turns": [[0, 0.2, "anna"], [0.1, 0.3, "left"]]}, "turns.1", "Left speaks from 0.1 s"),
+        ({"turns": [[0, 0.2, "bob"]]}, "turns.0", "Nobody is called 'bob'"),
+        ({"turns": [[0, 0.2, "anna"], [0.3, 0.2, "anna"]]}, "turns.1", "It ends before it starts"),
+        ({"turns": [[9, 10, "anna"]]}, "turns.0.start", "The recording ends after 0.4 seconds"),
+    ],
+)
+def test_people_and_turns_that_are_wrong_are_refused_at_once(
+    server, make_clip, make_wav, other_photo: Path, change: dict, field: str, said: str
+) -> None:
+    source, words = server.upload(other_photo)["id"], server.upload(make_wav(0.4))["id"]
+    clip = server.upload(make_clip(frames=3))["id"]
+    server.inspected(clip)
+    body = {"target": clip, "consent": server.consent}
+    if "turns" in change:
+        names = ("start", "end", "person")
+        body["turns"] = [dict(zip(names, turn, strict=True)) for turn in change["turns"]]
+        body["people"] = [{"face": "1", "name": "anna"}, {"face": "left"}]
+        body["audio"] = words
+    else:
+        more = change.get("more", {})
+        asked = {"SOURCE": [source], "WORDS": words}
+        body |= {name: asked.get(str(value), value) for name, value in more.items()}
+        body["people"] = change.get("people", [{"face": "1"}] * (1 if more else 2))
+        body["people"] = [{**one, "source": [source]} for one in body["people"]]
+    answer = server.client.post("/api/v1/jobs", json=body)
+    told = answer.json()
+    assert answer.status_code == 422
+    assert told["field"] == field and told["detail"].startswith(said), told
 
 
 def test_inspection_finds_the_face_and_says_what_is_wrong_with_it(server, make_clip) -> None:

@@ -118,6 +118,14 @@ _RENDER_EXAMPLE: dict[str, Any] = {
 }
 
 
+class ChangedPerson(BaseModel):
+    """What became of one of several people."""
+
+    person: str = Field(description="Their name or face, or the photo that they were found by.")
+    changed: int = Field(description="Frames in which the face was changed.")
+    passed_through: dict[str, int] = Field(description="Why other frames were left as they were.")
+
+
 class RenderResult(BaseModel):
     """A finished video (or picture)."""
 
@@ -141,6 +149,7 @@ class RenderResult(BaseModel):
         description="What was done to the inputs without being asked for, a sentence each.",
     )
     photo_warnings: list[UsedPhotoWarning] = []
+    people: list[ChangedPerson] = Field(default=[], description="Of several people, each.")
     stages: dict[str, float] = Field(default={}, description="Seconds of each stage.")
 
 

@@ -270,6 +270,12 @@ class Tasks:
             said["notes"] = [note_in_words(note, quoted) for note in said.get("notes", [])]
             for warning in said.get("photo_warnings", []):
                 warning["photo"] = names.get(Path(warning["photo"]), "the photo")
+            asked = job.request.get("people", [])
+            for person, request in zip(said.get("people", []), asked, strict=True):
+                person.pop("entry", None)  # it holds paths of the server
+                like = Path() if "like" not in request else self._uploads.path(request["like"])
+                known = request.get("name") or request.get("face")
+                person["person"] = known or names.get(like, "by a photo")
         poster = output.with_name(POSTER).exists()
         return {**said, "file": output.name, "bytes": output.stat().st_size, "poster": poster}
 

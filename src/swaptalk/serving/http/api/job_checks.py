@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from swaptalk.errors import InputError
 from swaptalk.media.output_format import output_format
 from swaptalk.media.subtitles import parse_subtitles
-from swaptalk.pipeline.option_values import output_size, view_size
+from swaptalk.pipeline.option_values import output_size, parse_fps, view_size
 from swaptalk.pipeline.options import GenerateOptions
+from swaptalk.pipeline.output_form import check_form
 from swaptalk.pipeline.people import LIKE
+from swaptalk.pipeline.target import PHOTO_FPS
 from swaptalk.provenance.label import VisibleLabel
 from swaptalk.provenance.policy import load_policy
 from swaptalk.serving.http.api.people_checks import PERSON, check_faces, check_turns, find_people
 from swaptalk.serving.http.api.uploads import find_upload
 from swaptalk.serving.http.context import Context
-from swaptalk.serving.http.problems import invalid
+from swaptalk.serving.http.problems import ProblemError, invalid
 from swaptalk.serving.http.results import InspectResult
 from swaptalk.serving.http.schemas import JobRequest
 from swaptalk.serving.people import person_entries
@@ -108,14 +112,17 @@ def _check_options(
         )
     people = [person.model_dump() for person in body.people]
     entries = person_entries(people, Path)
+    output = Path(f"output.{body.format}")
     try:
         chosen = GenerateOptions(
             target=Path("target"),
             source=tuple(Path("source") for _ in body.source),
             audio=audio,
-            output=Path(f"output.{body.format}"),
+            output=output,
             person=entries,
             turns=Path("turns") if body.turns else None,
+            subtitles=None if body.subtitles is None else Path("subtitles"),
+            certificate=server.settings.certificate,
             **options,
         )
         chosen.check_values()
@@ -123,35 +130,42 @@ def _check_options(
             chosen.resolution, target.media["width"], target.media["height"]
         )
         shown = view_size(chosen.crop, width, height)
+        if target.kind == "video" or chosen.speaks:
+            own = Fraction(target.media.get("fps") or PHOTO_FPS)
+            check_form(chosen, output, Fraction(0), parse_fps(chosen.fps) or own)
         if chosen.label:
             VisibleLabel(chosen.label_text, *shown)
         elif load_policy().require_label:
             raise InputError("--label is missing, which this server demands", remedy="set it")
     except InputError as error:
-        name = field_of(error.problem) or field_of(error.remedy)
-        for number, entry in reversed(list(enumerate(entries))):
-            if f'"{entry}"' in error.problem:
-                problem = error.problem.partition(f'"{entry}": ')[2]
-                raise invalid(f"people.{number}", sentence(problem)) from None
-        if name in ("turns", "person"):
-            raise invalid(
-                "turns" if body.turns else "people", sentence(error.problem.replace("--", ""))
-            ) from None
-        if name in ("source", "audio"):
-            raise invalid(
-                name, "Give a person (source) or words (audio): without both nothing would change."
-            ) from None
-        raise invalid(
-            f"options.{name}" if name else "options",
-            sentence(error.problem.replace("--", "")),
-            remedy=sentence(error.remedy.replace("--", "")),
-        ) from None
+        raise _option_problem(error, body, entries) from None
     if width * height > server.settings.max_pixels:
         raise invalid(
             "options.resolution",
             f"At most {server.settings.max_pixels} pixels are allowed.",
             limit=server.settings.max_pixels,
         )
+
+
+def _option_problem(error: InputError, body: JobRequest, entries: Sequence[str]) -> ProblemError:
+    """What the command line says of its options, said of the request's fields."""
+
+    def said(text: str) -> str:
+        return sentence(text.replace("--person", "people").replace("--", ""))
+
+    for number, entry in reversed(list(enumerate(entries))):
+        if f'"{entry}"' in error.problem:
+            problem = error.problem.partition(f'"{entry}": ')[2]
+            return invalid(f"people.{number}", said(problem), remedy=said(error.remedy))
+    name = field_of(error.problem) or field_of(error.remedy)
+    if name in ("source", "audio") and not body.people:
+        return invalid(
+            name, "Give a person (source) or words (audio): without both nothing would change."
+        )
+    own = {"person": "people", "certificate": "format"}
+    own |= {one: one for one in ("source", "audio", "turns", "subtitles")}
+    field = own.get(str(name), f"options.{name}" if name else "options")
+    return invalid(field, said(error.problem), remedy=said(error.remedy))
 
 
 def _check_subtitles(body: JobRequest, options: dict[str, Any]) -> None:

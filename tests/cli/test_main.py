@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import ast
+import itertools
+import re
 import subprocess
 import sys
 import types
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import swaptalk
 from swaptalk.cli.main import VERBS, Verb, available, main
 from swaptalk.errors import InputError, SwapTalkError
 
@@ -126,3 +130,23 @@ def test_closed_pipe_is_no_traceback() -> None:
     command = f"{sys.executable} -m swaptalk models list | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+#: Where classes whose fields are options of the command line are, and what their names end with.
+WITH_OPTIONS = ("cli", "models", "pipeline", "serving", "training")
+OPTIONS = re.compile("(Options|Weights|Config|Command)$")
+
+
+def test_every_help_text_of_an_option_is_one_line() -> None:
+    """Line breaks in them would be shown as they are."""
+    found = []
+    package = Path(swaptalk.__file__).parent
+    for path in (p for folder in WITH_OPTIONS for p in (package / folder).rglob("*.py")):
+        for kind in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(kind, ast.ClassDef) or not OPTIONS.search(kind.name):
+                continue
+            for before, text in itertools.pairwise(kind.body):
+                if isinstance(before, ast.AnnAssign) and isinstance(text, ast.Expr):
+                    found.append(f"{path.name}: {ast.literal_eval(text.value)}")
+    assert len(found) > 150
+    assert [text for text in found if "\n" in text] == []

@@ -32,8 +32,7 @@ class GenerateCommand(ConsoleOptions, EngineOptions, GenerateOptions):
     """Options of ``swaptalk generate``."""
 
     person: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """One of several people, once for each: "face=2,source=photo.jpg,audio=words.wav"; also name,
-    source_face, strength and shape. Others stay as they are."""
+    """One of several people: "face=2,source=photo.jpg,audio=words.wav" (also name, shape, ...)."""
 
 
 @dataclass(frozen=True, kw_only=True)

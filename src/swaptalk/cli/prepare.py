@@ -35,7 +35,7 @@ class Options:
     test_share: float = 0.1
     """Share of people kept for testing where no index.csv says."""
     identities: bool = True
-    """Recognise people without a label. Needs the model file 'sface'."""
+    """Recognition of people without a label. Needs the model file 'sface'."""
     exclude: Path | None = None
     """CSV file (name, reason) of photos and clips to leave out."""
 

@@ -20,8 +20,7 @@ class Options:
     json: bool = False
     """Print JSON."""
     install: str | None = None
-    """Fetch a natural voice whose terms allow any use: en_US-ljspeech-medium or
-    en_GB-cori-medium."""
+    """Fetch a natural voice, free for any use: en_US-ljspeech-medium or en_GB-cori-medium."""
 
 
 def run(options: Options) -> int:

@@ -20,8 +20,7 @@ class AudioConfig:
     width: int = 256
     """Channels."""
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2)
-    """Dilations of the residual blocks at 25 tokens a second: together they see about 0.8 s to each
-    side."""
+    """Dilations of the residual blocks at 25 tokens a second; the default sees 0.8 s each way."""
     dropout: float = 0.1
     """Share of channels silenced in training; there is little synchronous speech."""
 

@@ -48,8 +48,7 @@ class SwapConfig:
     expansion: int = 2
     """Width of the feed-forward layers relative to ``width``."""
     mask: bool = True
-    """Whether the query knows the composite's mask: where it shows the source and where its seams
-    are."""
+    """Whether the query knows the composite's mask: where the source and the seams are."""
     source: bool = True
     """Whether the layers attend to the source; without it they only mix neighbouring positions."""
 

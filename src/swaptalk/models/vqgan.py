@@ -20,11 +20,9 @@ class VQGANConfig:
     """
 
     patch: int = 4
-    """Pixels a side that the first layer turns into channels, and the last layer back into
-    pixels."""
+    """Pixels a side that the first layer turns into channels, and the last layer back."""
     encoder_widths: tuple[int, ...] = (64, 128, 256)
-    """Channels of the encoder at each resolution, finest first; each further entry halves the
-    resolution."""
+    """Channels of the encoder, finest resolution first; each further entry halves it."""
     encoder_blocks: tuple[int, ...] = (1, 2, 2)
     """Residual blocks of the encoder at each resolution."""
     decoder_widths: tuple[int, ...] = (80, 160, 256)

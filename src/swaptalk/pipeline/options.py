@@ -65,8 +65,7 @@ class TargetOptions:
     target: Path = field(metadata=INPUT)
     """Video, photo or template: the scene, the head movement and the expression."""
     face: str | None = None
-    """Face to replace: largest (default), left, right, a number from --list-faces, or like:PHOTO
-    (who looks most like that photo)."""
+    """Face to replace: largest (default), left, right, a number of --list-faces, or like:PHOTO."""
     start: float = 0.0
     """Start at this time of the target video, in seconds."""
     end: float | None = None
@@ -107,8 +106,7 @@ class RenderOptions(TargetOptions):
     """Options of the output."""
 
     output: Path | None = field(default=None, metadata=INCIDENTAL)
-    """Video to write (.mp4, .webm, .mov; .gif or .webp up to 30 s; .png or .jpg for a photo). It
-    appears when all is finished."""
+    """Video to write (.mp4, .webm, .mov; .gif or .webp up to 30 s; .png or .jpg for a photo)."""
     list_faces: Path | None = field(default=None, metadata=INCIDENTAL)
     """Only find faces: write a numbered contact sheet (.png) here and stop."""
     preview: Path | None = field(default=None, metadata=INCIDENTAL)
@@ -156,8 +154,7 @@ class SourceOptions:
     """Options of the source: the person to put into the video."""
 
     source: tuple[Path, ...] = field(default=(), metadata=INPUT)
-    """Photo of the person to put into the video; of several the nearest in pose serves each
-    frame."""
+    """Photo of the person to put into the video; of several, each frame takes the nearest pose."""
     source_face: str | None = None
     """Face in a photo of several people: largest, left, right, or a number from the left."""
     strength: float = 1.0
@@ -165,7 +162,7 @@ class SourceOptions:
     shape: float = 1.0
     """Shape of the face: 1 takes the source's, 0 keeps the target's."""
     detail: bool = True
-    """Give large faces the fine detail of a sharp photo, beyond what the networks see."""
+    """Fine detail of a sharp photo on large faces, beyond what the networks see."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,12 +176,9 @@ class AudioOptions:
     extend: Extend = "pingpong"
     """If the audio is longer: play the video back and forth, or freeze its last frame."""
     lips: Lips = "latent"
-    """How the mouth is moved: latent (the embedding of a reference frame, by the lip-sync network),
-    or composite (reference frames warped in the picture; sharper, but it follows the words
-    less)."""
+    """How the mouth moves: latent (network) or composite (warped; sharper, less in step)."""
     background: Background = "none"
-    """Sound of the scene under the words: none, keep, or duck (lowered while somebody speaks).
-    Speech in it stays audible."""
+    """Scene's sound, with its speech, under the words: none, keep, or duck (lowered)."""
     background_gain: float = 0.0
     """Gain of the scene's sound in dB."""
     duck_gain: float = -15.0
@@ -198,8 +192,7 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
     """Options of a job. Without a source the face stays, without audio speech and mouth stay."""
 
     person: tuple[str, ...] = ()
-    """One of several people, once for each: "face=2,source=photo.jpg,audio=words.wav"; also name,
-    source_face, strength and shape. Others stay as they are."""
+    """One of several people: "face=2,source=photo.jpg,audio=words.wav" (also name, shape, ...)."""
     turns: Path | None = field(default=None, metadata=INPUT)
     """Who speaks when in --audio: a table (.csv) with the columns start, end, person."""
     order: Order = "swap-first"

@@ -74,7 +74,7 @@ class LoopOptions:
     save_every: float = 5.0
     """Minutes between checkpoints, besides those at evaluations and at the end."""
     tensorboard: bool = True
-    """Write TensorBoard files beside the CSV."""
+    """TensorBoard files beside the CSV."""
 
     def check(self) -> None:
         """Refuse values that cannot work.

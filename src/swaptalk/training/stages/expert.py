@@ -53,8 +53,7 @@ class ExpertOptions(LoopOptions):
     """Train the VQ-Lip expert on a finished autoencoder."""
 
     out: Path = Path("runs/expert")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
-    is resumed."""
+    """Folder of the run: checkpoint, CSV files, samples. A run found there is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     vqgan: Path = Path("runs/vqgan")
@@ -72,8 +71,7 @@ class ExpertOptions(LoopOptions):
     sharpness: float = 0.5
     """Preference for sharp clips; 0: none."""
     embed_frames: int = 0
-    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of
-    them is encoded before the first step, so hours of footage want some dozens a clip."""
+    """Frames of each clip to embed before the first step and learn from, spread over it; 0: all."""
 
 
 class ExpertStage(Stage):

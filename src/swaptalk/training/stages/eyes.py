@@ -51,8 +51,7 @@ class EyeOptions(PartPointOptions):
     """Distil the network that measures eyes."""
 
     out: Path = Path("runs/eyes")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
-    is resumed."""
+    """Folder of the run: checkpoint, CSV files, samples. A run found there is resumed."""
     model: EyeConfig = field(default_factory=EyeConfig)
     """Shape of the network."""
     weights: EyeWeights = field(default_factory=EyeWeights)

@@ -43,8 +43,7 @@ class LipOptions(PartPointOptions):
     """Distil the network that measures lips."""
 
     out: Path = Path("runs/lips")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
-    is resumed."""
+    """Folder of the run: checkpoint, CSV files, samples. A run found there is resumed."""
     model: LipConfig = field(default_factory=LipConfig)
     """Shape of the network."""
     weights: LipWeights = field(default_factory=LipWeights)

@@ -24,8 +24,7 @@ class LipSyncWeights:
     mouth_perceptual: float = 0.25
     """Decoded mouth, LPIPS."""
     adversarial: float = 0.0
-    """Patch discriminator, from adversarial_from on: sharper mouths, which at 0.05 opened less
-    (MODEL_CARD.md)."""
+    """Patch discriminator, from adversarial_from on: sharper mouths, which open less."""
     sync: float = 0.03
     """L_sync: the VQ-Lip expert."""
     geometry: float = 0.5
@@ -51,8 +50,7 @@ class LipSyncOptions(LoopOptions):
     """Train lip-sync module and mel encoder on a finished autoencoder and expert."""
 
     out: Path = Path("runs/lipsync")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
-    is resumed."""
+    """Folder of the run: checkpoint, CSV files, samples. A run found there is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     vqgan: Path = Path("runs/vqgan")
@@ -70,8 +68,7 @@ class LipSyncOptions(LoopOptions):
     speech: SpeechWeights = field(default_factory=SpeechWeights)
     """Weights of the sound side's losses."""
     batch_size: int = 8
-    """Samples of the picture side in each process's batch; with sync each is five consecutive
-    frames."""
+    """Picture samples in each process's batch; with sync each is five consecutive frames."""
     speech_batch: int = 16
     """Stretches of speech in each batch."""
     speech_tokens: int = 72
@@ -103,8 +100,6 @@ class LipSyncOptions(LoopOptions):
     sharpness: float = 0.5
     """Preference for sharp pictures; 0: none."""
     geometry_steps: int = 1500
-    """Batches that the geometry regressor is fitted to before the first step, once for a data
-    set."""
+    """Batches that the geometry regressor is fitted to, once for a dataset."""
     embed_frames: int = 0
-    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all. Each of
-    them is encoded before the first step, so hours of footage want some dozens a clip."""
+    """Frames of each clip to embed before the first step and learn from, spread over it; 0: all."""

@@ -65,8 +65,7 @@ class OcclusionOptions(LoopOptions):
     """Train the network that finds what lies in front of a face."""
 
     out: Path = Path("runs/occlusion")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
-    is resumed."""
+    """Folder of the run: checkpoint, CSV files, samples. A run found there is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     photo_sets: tuple[str, ...] = ()

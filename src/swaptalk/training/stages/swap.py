@@ -68,8 +68,7 @@ class SwapOptions(LoopOptions):
     """Train the face swapping module on a finished autoencoder."""
 
     out: Path = Path("runs/swap")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
-    is resumed."""
+    """Folder of the run: checkpoint, CSV files, samples. A run found there is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     vqgan: Path = Path("runs/vqgan")

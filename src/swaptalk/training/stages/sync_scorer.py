@@ -66,8 +66,7 @@ class SyncScorerOptions(LoopOptions):
     """Train the sync network that reports use."""
 
     out: Path = Path("runs/sync-scorer")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
-    is resumed."""
+    """Folder of the run: checkpoint, CSV files, samples. A run found there is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     model: SyncScorerConfig = field(default_factory=SyncScorerConfig)
@@ -81,9 +80,7 @@ class SyncScorerOptions(LoopOptions):
     learning_rate: float = 2e-3
     """Rate of Muon, or of AdamW where it trains everything."""
     align_by: Path | None = None
-    """An earlier run of this stage, which decides about every clip's sound: where it fits best, or
-    that it does not. Without one, clips are used whose sound needed no correction by its
-    loudness."""
+    """Earlier run that aligns each clip's sound; without it, clips that needed no correction."""
     sharpness: float = 0.3
     """Preference for sharp clips; 0: none."""
 

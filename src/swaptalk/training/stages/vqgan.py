@@ -58,8 +58,7 @@ class VQGANOptions(LoopOptions):
     """Train the face autoencoder: encoder, two codebooks, decoder."""
 
     out: Path = Path("runs/vqgan")
-    """Folder of the run: checkpoint, log.csv, metrics.csv, samples, TensorBoard. A run found there
-    is resumed."""
+    """Folder of the run: checkpoint, CSV files, samples. A run found there is resumed."""
     data: Path = Path("dataset")
     """Dataset of 'swaptalk prepare'."""
     model: VQGANConfig = field(default_factory=VQGANConfig)
@@ -75,15 +74,13 @@ class VQGANOptions(LoopOptions):
     identity_from: int = 600
     """Step at which the identity loss starts; earlier the pictures are no faces."""
     identity_share: float = 0.25
-    """Share of each batch that the identity loss looks at; the recogniser costs more than the
-    autoencoder."""
+    """Share of each batch that the identity loss looks at; the recogniser is expensive."""
     adversarial_from: int = 8000
     """Step at which the discriminator starts, once the other losses have done what they can."""
     adversarial_rise: int = 500
     """Steps over which its weight rises."""
     decoder_only: bool = False
-    """Leave encoder and codebooks as --start-from has them: what swap and lip-sync learned on them
-    stays valid."""
+    """Leave encoder and codebooks as --start-from has them, so that later stages stay valid."""
     perceptual_network: Literal["vgg", "alex"] = "vgg"
     """Network of the perceptual loss; the report's LPIPS is on AlexNet."""
     video_share: float = 0.35

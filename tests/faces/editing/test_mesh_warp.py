@@ -11,6 +11,7 @@ from swaptalk.faces.editing.mesh_warp import (
     visibility,
     warp_quality,
 )
+from swaptalk.faces.geometry.box import Box
 from swaptalk.faces.geometry.pose import Pose, rotate_mesh
 from swaptalk.faces.geometry.raster import grid_cells, rasterise
 from swaptalk.faces.geometry.region import CropRegion
@@ -80,6 +81,16 @@ def test_warp_moves_the_landmarks(astronaut_face, hopper_face, mesh):
     after = np.linalg.norm(found.xy - target[:, :2], axis=1).mean()
     assert found.presence > 0.9
     assert after < 0.7 * before
+
+
+def test_a_part_is_the_same_part_of_the_whole(astronaut_face, hopper_face):
+    (crop, points, _), target = hopper_face, astronaut_face[1]
+    gain = np.linspace(0.5, 1.5, 3 * len(target)).reshape(-1, 3).astype(np.float32)
+    hidden = np.linspace(0, 1, len(target)).astype(np.float32)
+    box = Box.around(target, 5, 256)
+    whole, part = (mesh_warp(crop, points, target, hidden, gain, box=one) for one in (None, box))
+    assert part.shape == (box.bottom - box.top, box.right - box.left, 3) != whole.shape
+    np.testing.assert_array_equal(part, whole[box.slices])
 
 
 def test_visibility_falls_on_the_far_side_of_a_turned_head():

@@ -19,6 +19,7 @@ from swaptalk.faces.editing.face_composite import FacePhoto, glasses_zone, photo
 from swaptalk.faces.editing.mask import FACE_FADE, inner_fade, mouth_mask
 from swaptalk.faces.editing.mesh_warp import MAP_STEP, coarse_map, dense
 from swaptalk.faces.geometry.align import CROP_SIZE, Alignment
+from swaptalk.faces.geometry.box import Box
 from swaptalk.faces.geometry.topology import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 
 #: Side of the crop that detail is taken from and given to, pixels.
@@ -88,53 +89,6 @@ def _band(low: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _moved(image: NDArray[Any], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[Any]:
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-
-
-class Box(NamedTuple):
-    """Rows from ``top`` to before ``bottom`` and columns from ``left`` to before ``right``."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height."""
-        return self.right - self.left, self.bottom - self.top
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Rows and columns."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    def finer(self, factor: int) -> Box:
-        """The same box in pixels that are ``factor`` times as fine."""
-        return Box(*(factor * side for side in self))
-
-    def grown(self, pixels: int, side: int) -> Box:
-        """Larger by so many pixels, within a square of this side."""
-        return Box(
-            max(self.top - pixels, 0),
-            min(self.bottom + pixels, side),
-            max(self.left - pixels, 0),
-            min(self.right + pixels, side),
-        )
-
-    def common(self, other: Box) -> Box:
-        """What lies in both, perhaps nothing."""
-        top, left = max(self.top, other.top), max(self.left, other.left)
-        bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
-        return Box(top, max(top, bottom), left, max(left, right))
-
-    def within(self, other: Box) -> Box:
-        """This box as seen from another's corner."""
-        return Box(
-            self.top - other.top,
-            self.bottom - other.top,
-            self.left - other.left,
-            self.right - other.left,
-        )
 
 
 def _enlarged(field: NDArray[np.float32], box: Box, factor: int, kind: int) -> NDArray[np.float32]:

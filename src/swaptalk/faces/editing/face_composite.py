@@ -38,6 +38,7 @@ from swaptalk.faces.editing.mesh_warp import (
     warp_quality,
 )
 from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.geometry.box import Box
 from swaptalk.faces.geometry.identity_shape import (
     identity_shape_model,
     normalised_shape,
@@ -52,6 +53,9 @@ from swaptalk.faces.geometry.topology import (
     mouth_openness,
 )
 
+#: The photo is moved onto the face and so many crop pixels around it: colours of its outline are
+#: compared with its surroundings'.
+FACE_MARGIN = 6
 #: The mask fades from the outline of the face inwards over about twice this share of the crop.
 MASK_FADE = 0.025
 #: Share of the difference of two faces' shapes that is taken over at the outline: the target's
@@ -234,7 +238,7 @@ def composite_face(
         if options.relight and target_light is None
         else target_light
     )
-    face = _warped(photos, mesh, eyes, raster, light if options.relight else None)
+    face = _warped(photos, ground, mesh, eyes, raster, light if options.relight else None)
     if options.relight:
         face = transfer_light(face, ground, skin_weight(mesh, CROP_SIZE))
     draw_lids(face, ground, shaped, eyes)
@@ -256,21 +260,26 @@ def composite_face(
 
 def _warped(
     photos: Sequence[FacePhoto],
+    ground: NDArray[np.uint8],
     mesh: NDArray[np.float32],
     eyes: NDArray[np.float32],
     raster: MeshRaster,
     light: NDArray[np.floating] | None,
 ) -> NDArray[np.uint8]:
     """The source's face (256, 256, 3) moved onto a mesh and its ``eyes`` (2, 21, 2), from the
-    photos that suit its pose.
+    photos that suit its pose; around it the ``ground`` (256, 256, 3).
     """
     shares = photo_shares(photos, mesh)
     used = [(photo, share) for photo, share in zip(photos, shares, strict=True) if share > 0]
     normals = mesh_normals(mesh)
+    box = Box.around(mesh, FACE_MARGIN, CROP_SIZE)
     warped = []
     for photo, _ in used:
         gain = None if light is None else light_change(photo.light, light, photo.normals, normals)
-        made = mesh_warp(photo.crop, photo.lidded_mesh, mesh, photo.hidden, gain, raster)
+        made = ground.copy()
+        made[box.slices] = mesh_warp(
+            photo.crop, photo.lidded_mesh, mesh, photo.hidden, gain, raster, box
+        )
         around = None if gain is None else gain[_EYES].mean(axis=0)
         draw_eyes(made, mesh, eyes, photo.crop, photo.eyeballs, around)
         warped.append(made)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.editing.light import luma
 from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.geometry.box import Box
 from swaptalk.faces.geometry.raster import grid_cells, rasterise
 from swaptalk.faces.geometry.topology import (
     CHEEKS,
@@ -192,10 +193,9 @@ def hidden_weight(source_mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(hidden * better, np.float32)
 
 
-def _sample(image: NDArray[np.uint8], coarse: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Warp an image (S, S, 3) by the samples (2, cells, cells) of a map."""
-    size = image.shape[1::-1]
-    x, y = (dense(plane, MAP_STEP, size) for plane in coarse)
+def _sample(image: NDArray[np.uint8], coarse: NDArray[np.float32], box: Box) -> NDArray[np.uint8]:
+    """Warp an image (S, S, 3) by the samples (2, cells, cells) of a map; a box of the result."""
+    x, y = (dense(plane, MAP_STEP, box.size, (box.left, box.top)) for plane in coarse)
     return np.asarray(
         cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), np.uint8
     )
@@ -208,16 +208,26 @@ def mesh_warp(
     hidden: NDArray[np.float32] | None = None,
     gain: NDArray[np.float32] | None = None,
     raster: MeshRaster | None = None,
+    box: Box | None = None,
 ) -> NDArray[np.uint8]:
-    """Move a source crop (S, S, 3) uint8 so that its mesh (468, 2) falls on the target's; same
-    shape back.
+    """Move a source crop (S, S, 3) uint8 so that its mesh (468, 2) falls on the target's.
 
     What a turned source face hides on its far side is taken from its near side, mirrored.
-    ``hidden`` (468,) is `hidden_weight` of the source, if it is known; ``gain`` (468, 3) multiplies
-    the colours at the points of the mesh and smoothly in between; ``raster`` is `mesh_raster` of
-    the target's mesh, if it is known.
+
+    Args:
+        source_crop: RGB.
+        source_mesh: (468, 2 or 3) in its pixels.
+        target_mesh: (468, 2 or 3) in pixels of the result.
+        hidden: (468,) `hidden_weight` of the source, if it is known.
+        gain: (468, 3) multiplies the colours at the points of the mesh and smoothly in between.
+        raster: `mesh_raster` of the target's mesh, if it is known.
+        box: the part of the result that is wanted; None is all of it.
+
+    Returns:
+        The part (h, w, 3) uint8, else (S, S, 3).
     """
     size = source_crop.shape[0]
+    box = box or Box(0, size, 0, size)
     if hidden is None:
         hidden = hidden_weight(source_mesh)
     values = [_with_border(source_mesh, size)]
@@ -232,23 +242,25 @@ def mesh_warp(
         around = np.broadcast_to(gain.mean(axis=0), (len(values[0]) - POINT_COUNT, 3))
         values.append(np.concatenate([gain, around]).astype(np.float32))
     coarse = _samples(values, raster or mesh_raster(target_mesh, size), size, MAP_STEP)
-    warped = _sample(source_crop, coarse[:2])
+    warped = _sample(source_crop, coarse[:2], box)
     if turned:
-        other = _sample(source_crop, coarse[2:4])
-        share = _smooth(coarse[4], HIDDEN_BLUR * size, size)
+        other = _sample(source_crop, coarse[2:4], box)
+        share = _smooth(coarse[4], HIDDEN_BLUR * size, box)
         warped = np.asarray(cv2.blendLinear(other, warped, share, 1 - share), np.uint8)
     if gain is not None:
         # Four channels are interpolated faster than three.
         layers = cv2.merge([*coarse[-3:], coarse[-1]])
-        smooth = cv2.cvtColor(_smooth(layers, GAIN_BLUR * size, size), cv2.COLOR_RGBA2RGB)
+        smooth = cv2.cvtColor(_smooth(layers, GAIN_BLUR * size, box), cv2.COLOR_RGBA2RGB)
         warped = np.asarray(cv2.multiply(warped, smooth, dtype=cv2.CV_8U), np.uint8)
     return warped
 
 
-def _smooth(coarse: NDArray[np.float32], sigma: float, size: int) -> NDArray[np.float32]:
-    """As `dense`, blurred with a standard deviation of ``sigma`` pixels while it is small."""
+def _smooth(coarse: NDArray[np.float32], sigma: float, box: Box) -> NDArray[np.float32]:
+    """A box of what `dense` makes, blurred with a standard deviation of ``sigma`` pixels while it
+    is small.
+    """
     blurred = np.asarray(cv2.GaussianBlur(coarse, (0, 0), sigma / MAP_STEP), np.float32)
-    return dense(blurred, MAP_STEP, (size, size))
+    return dense(blurred, MAP_STEP, box.size, (box.left, box.top))
 
 
 def warp_quality(source_mesh: NDArray[np.floating], target_mesh: NDArray[np.floating]) -> float:

@@ -36,7 +36,7 @@ EIGHT_BIT = ("encoder", "decoder")
 BATCH = 4
 #: Side of the square matrices, and channels and side of the convolution, that show the peak.
 PEAK_MATRIX, PEAK_CHANNELS, PEAK_PICTURE = 2048, 256, 64
-#: Convolutions one after the other: what goes in and comes out is converted, which shall not count.
+#: Convolutions one after the other: what goes in and comes out is converted, which does not count.
 PEAK_LAYERS = 8
 #: Precisions, and OpenVINO's name of each; eight bits are in the graph and computed as it says.
 PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": None}

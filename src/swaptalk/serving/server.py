@@ -16,6 +16,7 @@ from swaptalk.errors import InputError
 from swaptalk.serving.http.app import create_app
 from swaptalk.serving.http.connections import TimedProtocol
 from swaptalk.serving.http.request_guard import needs_key
+from swaptalk.serving.log import begin_log
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store.data_folder import DataFolder
 from swaptalk.serving.store.keys import KeyStore
@@ -65,6 +66,7 @@ def serve(settings: ServeOptions) -> int:
             needed and there is none.
     """
     settings.check_values()
+    begin_log(settings.log_level)
     # To refuse before anything is started; the workers join for themselves.
     cluster = connect(settings)
     if cluster is not None:

@@ -6,6 +6,7 @@ import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 
@@ -57,6 +58,9 @@ class Limits:
         return self.keep_days * 86400
 
 
+LogLevel = Literal["error", "warning", "info", "debug"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServeOptions(Limits):
     """Options of ``swaptalk serve``."""
@@ -91,6 +95,8 @@ class ServeOptions(Limits):
     """Address of the server for links in webhooks, such as https://video.example.org."""
     open: bool = False
     """Open the page in a browser."""
+    log_level: LogLevel = "warning"
+    """What the log on standard error tells: errors, warnings, each job (info), or debug."""
 
     @property
     def folder(self) -> Path:

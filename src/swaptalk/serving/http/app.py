@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -25,6 +25,9 @@ from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store import housekeeping
 from swaptalk.serving.store.data_folder import DataFolder
 from swaptalk.serving.store.keys import KeyStore
+
+log = logging.getLogger(__name__)
+
 
 #: Seconds between two looks for webhooks that are due.
 WEBHOOK_SECONDS = 1.0
@@ -88,9 +91,5 @@ async def _repeat(work: Callable[[], None], seconds: float) -> None:
         try:
             await asyncio.to_thread(work)
         except Exception as error:
-            print(
-                f"swaptalk: {getattr(work, '__name__', 'task')} failed: {error}",
-                file=sys.stderr,
-                flush=True,
-            )
+            log.error("%s failed: %s", getattr(work, "__name__", "task"), error)
         await asyncio.sleep(seconds)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 import threading
 import time
 from types import TracebackType
@@ -11,6 +11,9 @@ from types import TracebackType
 from swaptalk.pipeline.progress import Progress
 from swaptalk.serving.store.claims import Claims, LeaseLostError, Signal, Step
 from swaptalk.serving.store.job import Job
+
+log = logging.getLogger(__name__)
+
 
 #: Seconds between heartbeats, which also carry the progress; many fit into a lease.
 HEARTBEAT_SECONDS = 0.5
@@ -85,7 +88,7 @@ class Attempt(Progress):
         while not self._over.wait(HEARTBEAT_SECONDS):
             self._beat_once()
             if time.monotonic() - self._moved > STALL_SECONDS:
-                print(f"job {self._job.id} hangs; this worker ends", file=sys.stderr, flush=True)
+                log.error("job %s hangs; this worker ends", self._job.id)
                 os._exit(EXIT_STALLED)
 
     def _beat_once(self) -> None:
@@ -94,7 +97,7 @@ class Attempt(Progress):
         except (
             Exception
         ) as error:  # a full disk must not end the thread: the lease runs out if it stays full
-            print(f"job {self._job.id}: heartbeat failed: {error}", file=sys.stderr, flush=True)
+            log.warning("job %s: heartbeat failed: %s", self._job.id, error)
 
     def __enter__(self) -> Attempt:
         self._thread.start()

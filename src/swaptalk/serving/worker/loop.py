@@ -8,17 +8,18 @@ died.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from swaptalk.errors import SwapTalkError
+from swaptalk.serving.log import begin_log
 from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store.claims import Claims, LeaseLostError
 from swaptalk.serving.store.data_folder import DataFolder
@@ -30,6 +31,8 @@ from swaptalk.serving.worker.cluster import WorkerLostError
 from swaptalk.serving.worker.tasks import Tasks
 from swaptalk.workers.lifetime import end_with_input
 from swaptalk.workers.memory import limit_arenas
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two looks for a job.
 POLL_SECONDS = 0.4
@@ -74,22 +77,28 @@ class Worker:
     def _do(self, job: Job) -> None:
         space = Workspace(self._data.jobs, job.id)
         try:
+            log.info("job %s (%s) begins, claim %d", job.id, job.kind, job.token)
             with Attempt(self._claims, job, self.stopping) as attempt:
                 self._tasks.run(job, attempt)
+            log.info("job %s is done", job.id)
         except LeaseLostError:
+            log.info("job %s was taken over by another worker", job.id)
             space.clear(job.token)
         except StoppedError:
+            log.info("job %s is given back", job.id)
             self._claims.release(job)
         except WorkerLostError:
-            print(f"job {job.id}: its worker on the cluster is gone", file=sys.stderr, flush=True)
+            log.warning("job %s: its worker on the cluster is gone", job.id)
             self._claims.abandon(job)
         except CancelledError:
+            log.info("job %s is cancelled", job.id)
             self._end(job, space, lambda: self._claims.cancelled(job))
         except SwapTalkError as error:
+            log.info("job %s failed: %s", job.id, error)
             said = explain(error, self._tasks.inputs(job), self._tasks.entries(job))
             self._end(job, space, lambda: self._claims.fail(job, said))
         except Exception:
-            traceback.print_exc()
+            log.exception("job %s met a fault of the program", job.id)
             self._again(job)
 
     @staticmethod
@@ -130,15 +139,17 @@ def main() -> NoReturn:
     limit_arenas()
     code = 0
     try:
-        worker = Worker(said["name"], said["kinds"], ServeOptions(**settings))
+        options = ServeOptions(**settings)
+        begin_log(options.log_level)
+        worker = Worker(said["name"], said["kinds"], options)
         # Ray, once joined, had its own.
         signal.signal(signal.SIGTERM, lambda number, frame: worker.stopping.set())
         worker.run()
     except SwapTalkError as error:
-        print(f"swaptalk: a worker cannot work: {error}", file=sys.stderr)
+        log.error("a worker cannot work: %s", error)
         code = 1
     except BaseException:  # also then: the supervisor starts another as soon as this one is gone
-        traceback.print_exc()
+        log.exception("a worker ends")
         code = 1
     sys.stderr.flush()
     os._exit(code)  # the destructors of the engines' thread pools may wait for each other forever

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import secrets
 import subprocess
@@ -17,6 +18,9 @@ from swaptalk.serving.settings import ServeOptions
 from swaptalk.serving.store.claims import release_worker
 from swaptalk.serving.store.database import Database
 from swaptalk.serving.store.job import Kind
+
+log = logging.getLogger(__name__)
+
 
 #: Jobs that a user waits for at the screen have a process of their own, so that a long render does
 #: not hold them up.
@@ -94,11 +98,7 @@ class Supervisor:
             code = place.process.poll()
             if code is None:
                 return
-            print(
-                f"swaptalk: a worker ended with code {code}, another takes its place",
-                file=sys.stderr,
-                flush=True,
-            )
+            log.warning("a worker ended with code %d, another takes its place", code)
             release_worker(self._database, place.name)
             place.process = None
         if time.monotonic() - place.begun >= SHORT_LIFE or not place.begun:
@@ -119,6 +119,7 @@ class Supervisor:
             [sys.executable, "-m", "swaptalk.serving.worker", str(os.getpid())],
             stdin=subprocess.PIPE,
         )
+        log.info("worker %d starts, for %s", place.process.pid, ", ".join(place.kinds))
         assert place.process.stdin is not None
         try:
             place.process.stdin.write(json.dumps(order).encode() + b"\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from swaptalk.media.probe import probe
@@ -293,6 +295,26 @@ def test_record_in_the_browser(page) -> None:
     page.wait_for_timeout(700)
     page.get_by_role("button", name="Stop recording").click()
     expect(page.locator("#audio .remarks .good")).to_have_text("Sound found.")
+
+
+def test_a_silent_recording_and_a_scene_no_browser_plays_are_explained(
+    page, make_wav, make_clip, tmp_path: Path, give, chosen
+) -> None:
+    give(page, "audio", make_wav(name="muted.wav", samples=np.zeros(8000, np.float32)))
+    expect(page.locator("#audio .remarks .warn")).to_contain_text("Nothing is heard in it")
+    with (
+        av.open(make_clip(frames=6)) as source,
+        av.open(tmp_path / "old.avi", "w") as old,
+    ):
+        stream = old.add_stream("mpeg4", 25, width=160, height=144, pix_fmt="yuv420p")
+        for frame in source.decode(video=0):
+            old.mux(stream.encode(frame.reformat(format="yuv420p")))
+        old.mux(stream.encode())
+    give(page, "target", tmp_path / "old.avi")
+    chosen(page, "target")
+    page.get_by_role("button", name="Play the scene").click()
+    expect(page.locator("#view-scene [role=status]")).to_contain_text("can be used all the same")
+    expect(page.locator("#view-scene img")).to_be_visible()
 
 
 def test_type_the_words(page, server) -> None:

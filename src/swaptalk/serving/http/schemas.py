@@ -290,6 +290,9 @@ class SoundView(BaseModel):
 
     codec: str
     sample_rate: int
+    silent: bool | None = Field(
+        None, description="Nothing is heard in the first minute of a recording."
+    )
 
 
 class MediaView(BaseModel):

@@ -48,6 +48,8 @@ export class Comparison {
       this.track = this.trackOf(target.inspection?.result?.people ?? []);
     }
     this.isClose = false;
+    // A scene that the browser cannot play: the result is shown alone.
+    this.before?.addEventListener("error", () => { this.stage.querySelectorAll(".before, .edge").forEach((one) => one.remove()); this.tools.at(-1).remove(); });
     this.tools = [];
     if (!this.isPicture) this.tools.push(make("div", { className: "tools" }, ...this.controls()));
     if (this.before) this.tools.push(make("div", { className: "tools looks" }, ...this.looks()));

@@ -180,7 +180,7 @@ export class Input {
       detail.dataset.shown = this.id;
       detail.replaceChildren(make("audio", { controls: true, src: this.upload.content, preload: "metadata", attributes: { "aria-label": `The words: ${this.entries[0].name}` } }));
     }
-    this.remark([["good", "Sound found."]]);
+    this.remark([this.upload.media.sound.silent ? ["warn", "Nothing is heard in it: the mouth would stay closed. Was the microphone muted?"] : ["good", "Sound found."]]);
   }
 
   drawPictures() {

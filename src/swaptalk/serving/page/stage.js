@@ -81,6 +81,10 @@ export class Stage {
         const video = make("video", { src: upload.content, controls: true, playsInline: true, attributes: { "aria-label": `The scene: ${input.entries[0].name}` } });
         picture.replaceChildren(video);
         video.addEventListener("ended", () => this.drawScene(input, true));
+        video.addEventListener("error", () => {
+          this.drawScene(input, true);
+          place.querySelector(".tools button").replaceWith(make("p", { className: "facts", textContent: "This browser cannot play this kind of video; it can be used all the same.", attributes: { role: "status" } }));
+        });
         video.play().catch(() => {});
         tools.querySelector("button").remove();
         video.focus();

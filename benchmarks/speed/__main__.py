@@ -213,6 +213,12 @@ def part_length(bench: Bench) -> Rows:
     return rows
 
 
+def part_faces(bench: Bench) -> Rows:
+    """What is done with a face beside the networks, on one core; the quickest round counts."""
+    rows: Rows = _measured_by("faces", bench.rounds)
+    return rows
+
+
 def part_networks(bench: Bench) -> Rows:
     """Our networks by engine and precision, in milliseconds a frame."""
     return _measured_by("networks", bench.rounds)

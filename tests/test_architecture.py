@@ -44,3 +44,12 @@ def test_every_path_of_the_map_exists() -> None:
     named = re.findall(r"`([a-z_]+/[a-z_/]*(?:\.py|\.json)?)`", part)
     assert len(named) > 30
     assert [name for name in named if not (PACKAGE / name).exists()] == []
+
+
+def test_every_page_is_in_the_sites_menu_and_every_report_in_the_list() -> None:
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")]
+    assert [page for page in pages if f" {page}" not in menu] == []
+    reports = (ROOT / "docs" / "reports" / "index.md").read_text(encoding="utf-8")
+    names = [path.name for path in ROOT.glob("docs/reports/*.md") if path.name != "index.md"]
+    assert [name for name in names if f"]({name})" not in reports] == []

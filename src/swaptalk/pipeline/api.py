@@ -250,7 +250,7 @@ class SwapTalk:
         embed: bool = False,
         **settings: Unpack[TemplateSettings],
     ) -> Template:
-        """Compile a target once, for many jobs: its faces, alignments, looks and codes in one file.
+        """Compile a target once, for many jobs: its faces, alignments and codes in one file.
 
         With ``source`` the swap of every frame is in it too: jobs with the same photos and
         ``strength`` need not make it again. A job without a source keeps the target's own face, as

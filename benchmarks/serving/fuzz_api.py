@@ -10,6 +10,50 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import time
+from pathlib import Path
+
+import httpx
+
+#: What the fuzzer takes for names in paths: things that exist. What deletes them gets other names,
+#: so that they stay.
+_SETTINGS = """
+[parameters]
+"path.upload" = "{upload}"
+"path.job" = "{job}"
+
+[[operations]]
+include-name = "DELETE /api/v1/uploads/{{upload}}"
+parameters = {{ "path.upload" = "{nobody}" }}
+
+[[operations]]
+include-name = "DELETE /api/v1/jobs/{{job}}"
+parameters = {{ "path.job" = "{nothing}" }}
+"""
+
+
+def settings(address: str) -> str:
+    """Make an upload and a finished preview; the settings that name them."""
+    with httpx.Client(base_url=address, timeout=120) as client:
+        given = client.post("/api/v1/example").raise_for_status().json()
+        job = {
+            "kind": "preview",
+            "at": 0.5,
+            "target": given["target"]["id"],
+            "source": [given["source"]["id"]],
+            "audio": given["audio"]["id"],
+        }
+        path = (
+            f"/api/v1/jobs/{client.post('/api/v1/jobs', json=job).raise_for_status().json()['id']}"
+        )
+        while client.get(path).json()["state"] != "done":
+            time.sleep(0.5)
+    return _SETTINGS.format(
+        upload=given["target"]["id"],
+        job=path.rsplit("/", 1)[1],
+        nobody="0" * 64,
+        nothing="0" * 20,
+    )
 
 
 def main() -> int:
@@ -18,7 +62,8 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=60, help="for each operation and phase")
     parser.add_argument("--seed", type=int, default=7)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as data:
+    with tempfile.TemporaryDirectory() as folder:
+        data = str(Path(folder) / "data")
         command = [
             sys.executable,
             "-m",
@@ -29,18 +74,22 @@ def main() -> int:
             "--data",
             data,
             "--max-upload-mb",
-            "1",
+            "2",
         ]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             assert server.stdout is not None
             address = server.stdout.readline().split()[-1]
+            config = Path(data).with_suffix(".toml")
+            config.write_text(settings(address), encoding="utf-8")
             # The event stream of all jobs does not end, so a fuzzer would wait for ever. That data
             # of the right form is refused is right here: bytes that are no video, names of uploads
             # that do not exist.
             return subprocess.run(
                 [
                     "schemathesis",
+                    "--config-file",
+                    str(config),
                     "run",
                     f"{address}api/openapi.json",
                     "--checks",

@@ -99,7 +99,7 @@ class FaceGenerator:
         self._stored = stored
         self._shaped_alike: dict[int, bool] = {}
         self._swap_last = order == "sync-first" and motion is not None
-        self._lips = self._lip_composer() if warps_lips else None
+        self._warps_lips = warps_lips
         self._codes = CodeStore(analysis.folder / CODES)
         keeps = repeats and swapper is not None and not warps_lips
         self._swaps = SwapStore(analysis.folder / SWAPPED) if keeps else None
@@ -280,8 +280,11 @@ class FaceGenerator:
         ]
         return self._swapper.correct(composites)
 
-    def _lip_composer(self) -> LipComposer:
-        """What moves mouths in the picture."""
+    @cached_property
+    def _lips(self) -> LipComposer | None:
+        """What moves mouths in the picture; None where the network moves them."""
+        if not self._warps_lips:
+            return None
 
         def references() -> dict[int, FaceComposite]:
             crops = self.analysis.mouth_crops

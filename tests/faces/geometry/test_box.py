@@ -29,5 +29,7 @@ def test_common_pixels_are_those_of_both() -> None:
 def test_growth_stays_inside_and_finer_boxes_keep_their_place() -> None:
     assert Box(1, 6, 2, 11).grown(2, 12) == (0, 8, 0, 12)
     assert Box(1, 6, 2, 11).finer(4) == (4, 24, 8, 44)
+    assert Box(1, 6, 4, 11).aligned(4) == (0, 8, 4, 12)
+    assert Box(4, 24, 8, 44).coarser(4) == (1, 6, 2, 11)
     assert Box(4, 6, 5, 9).within(Box(3, 8, 2, 11)) == (1, 3, 3, 7)
     assert Box(4, 6, 5, 9).size == (4, 2)

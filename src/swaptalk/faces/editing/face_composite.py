@@ -238,9 +238,10 @@ def composite_face(
         if options.relight and target_light is None
         else target_light
     )
-    face = _warped(photos, ground, mesh, eyes, raster, light if options.relight else None)
+    box = Box.around(mesh, FACE_MARGIN, CROP_SIZE)
+    face = _warped(photos, ground, mesh, eyes, raster, box, light if options.relight else None)
     if options.relight:
-        face = transfer_light(face, ground, skin_weight(mesh, CROP_SIZE))
+        face = transfer_light(face, ground, skin_weight(mesh, CROP_SIZE), box)
     draw_lids(face, ground, shaped, eyes)
     face = match_film(face, target)
     points = BELOW_HAIRLINE if options.points is None else options.points
@@ -264,15 +265,15 @@ def _warped(
     mesh: NDArray[np.float32],
     eyes: NDArray[np.float32],
     raster: MeshRaster,
+    box: Box,
     light: NDArray[np.floating] | None,
 ) -> NDArray[np.uint8]:
     """The source's face (256, 256, 3) moved onto a mesh and its ``eyes`` (2, 21, 2), from the
-    photos that suit its pose; around it the ``ground`` (256, 256, 3).
+    photos that suit its pose; around its box the ``ground`` (256, 256, 3).
     """
     shares = photo_shares(photos, mesh)
     used = [(photo, share) for photo, share in zip(photos, shares, strict=True) if share > 0]
     normals = mesh_normals(mesh)
-    box = Box.around(mesh, FACE_MARGIN, CROP_SIZE)
     warped = []
     for photo, _ in used:
         gain = None if light is None else light_change(photo.light, light, photo.normals, normals)

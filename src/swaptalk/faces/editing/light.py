@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.geometry.box import Box
 from swaptalk.faces.geometry.topology import (
     FACE_OVAL,
     LEFT_EYE,
@@ -140,7 +141,10 @@ def light_change(
 
 
 def transfer_light(
-    warped: NDArray[np.uint8], target: NDArray[np.uint8], skin: NDArray[np.float32]
+    warped: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    skin: NDArray[np.float32],
+    box: Box | None = None,
 ) -> NDArray[np.uint8]:
     """Give a warped face the light and the contrast of the target's skin.
 
@@ -151,10 +155,13 @@ def transfer_light(
         warped: (S, S, 3) uint8 RGB, the source in the target's pose.
         target: (S, S, 3) uint8 RGB.
         skin: (S, S) weights of the pixels to compare.
+        box: holds all of the skin; outside the face stays as it is. None is the whole picture.
     """
     size = target.shape[0]
+    box = (box or Box(0, size, 0, size)).aligned(SHADING_STEP)
+    part = box.slices
     small = (size // SHADING_STEP, size // SHADING_STEP)
-    shown = Skin.of(skin)
+    shown = Skin.of(skin, box)
     weighted = [
         np.asarray(cv2.resize(x, small, interpolation=cv2.INTER_AREA), np.float32)
         * shown.weight[..., None]
@@ -171,30 +178,33 @@ def transfer_light(
         (size, size),
         interpolation=cv2.INTER_LINEAR,
     )
-    lit = np.asarray(warped * gain, np.float32)
-    lit *= _contrast_gain(lit, target, shown)[..., None]
+    lit = np.asarray(warped[part] * gain[part], np.float32)
+    lit *= _contrast_gain(lit, target[part], shown)[..., None]
     lit += np.float32(0.5)
-    return np.clip(lit, 0, 255, out=lit).astype(np.uint8)
+    made = warped.copy()
+    made[part] = np.clip(lit, 0, 255, out=lit)
+    return made
 
 
 class Skin(NamedTuple):
-    """The pixels of a face's skin, in full size and small.
+    """The pixels of a face's skin.
 
-    ``shown`` (S, S) bool; ``weight`` (S / 4, S / 4), 0..1, and ``around``, its mean over the
-    surroundings of each place.
+    ``shown`` (h, w) bool in ``box``; of the whole picture, small, ``weight`` (S / 4, S / 4), 0..1,
+    and ``around``, its mean over the surroundings of each place.
     """
 
+    box: Box
     shown: NDArray[np.bool_]
     weight: NDArray[np.float32]
     around: NDArray[np.float32]
 
     @classmethod
-    def of(cls, skin: NDArray[np.float32]) -> Skin:
+    def of(cls, skin: NDArray[np.float32], box: Box) -> Skin:
         """Of weights (S, S)."""
         side = len(skin) // SHADING_STEP
         small = cv2.resize(skin, (side, side), interpolation=cv2.INTER_AREA)
         weight = np.asarray(small, np.float32) + np.float32(1e-4)
-        return cls(skin > 0, weight, _around(weight))
+        return cls(box, skin[box.slices] > 0, weight, _around(weight))
 
 
 def _around(small: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -205,8 +215,8 @@ def _around(small: NDArray[np.float32]) -> NDArray[np.float32]:
 def _contrast_gain(
     lit: NDArray[np.float32], target: NDArray[np.uint8], skin: Skin
 ) -> NDArray[np.float32]:
-    """Gain (S, S) that gives a relit face the highlights and shadows of the target's skin, within
-    limits.
+    """Gain (h, w) that gives a relit face the highlights and shadows of the target's skin, within
+    limits, in the skin's box.
 
     Both are quantiles of the luma relative to its surroundings, in logarithms, on every second
     pixel.
@@ -229,14 +239,16 @@ def _contrast_gain(
 
 def _relief(picture: NDArray[np.float32], skin: Skin, step: int = 1) -> NDArray[np.float32]:
     """Logarithm of a picture's luma over that of the skin around each place, at every ``step``-th
-    pixel, (S / step, S / step).
+    pixel, (h / step, w / step); picture (h, w, 3) and result fill the skin's box.
     """
-    size = picture.shape[0]
-    brightness = luma(picture)
-    weighted = cv2.resize(brightness, skin.weight.shape, interpolation=cv2.INTER_AREA) * skin.weight
+    brightness, place = luma(picture), skin.box.coarser(SHADING_STEP)
+    weighted = np.zeros_like(skin.weight)
+    weighted[place.slices] = cv2.resize(brightness, place.size, interpolation=cv2.INTER_AREA)
+    weighted *= skin.weight
+    side = SHADING_STEP * len(weighted)
     around = cv2.resize(
-        _around(weighted) / skin.around, (size, size), interpolation=cv2.INTER_LINEAR
-    )
+        _around(weighted) / skin.around, (side, side), interpolation=cv2.INTER_LINEAR
+    )[skin.box.slices]
     return np.asarray(np.log(brightness[::step, ::step] / around[::step, ::step]), np.float32)
 
 

@@ -34,6 +34,19 @@ class Box(NamedTuple):
         """Rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    def aligned(self, step: int) -> Box:
+        """Larger until every side lies on a multiple of so many pixels."""
+        return Box(
+            self.top - self.top % step,
+            self.bottom + -self.bottom % step,
+            self.left - self.left % step,
+            self.right + -self.right % step,
+        )
+
+    def coarser(self, factor: int) -> Box:
+        """An `aligned` box in pixels that are ``factor`` times as large."""
+        return Box(*(side // factor for side in self))
+
     def finer(self, factor: int) -> Box:
         """The same box in pixels that are ``factor`` times as fine."""
         return Box(*(factor * side for side in self))

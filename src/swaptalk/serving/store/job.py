@@ -18,8 +18,9 @@ ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 #: Finding faces takes this share of the time that making the frames takes, as long as nothing is
 #: measured.
 _SURVEY_SHARE = 0.35
-#: Seconds of a stage before its speed is believed.
-_SETTLING = 1.5
+#: Seconds of a stage before its speed is believed, and frames, or a tenth of them if that is less:
+#: before the first ones networks are loaded.
+_SETTLING, _SETTLING_FRAMES = 1.5, 25
 #: Stages in which every frame is visited, in order.
 FIND_FACES, GENERATE = "find faces", "generate"
 
@@ -82,7 +83,7 @@ class Job:
         if (
             self.state != "running"
             or self.stage_begun is None
-            or made <= 0
+            or made < max(1, min(_SETTLING_FRAMES, self.stage_total // 10))
             or now - self.stage_begun < _SETTLING
         ):
             return None

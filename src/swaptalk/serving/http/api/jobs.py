@@ -58,9 +58,18 @@ _MEDIA_TYPES = {
 }
 JobId = Annotated[str, InPath(pattern=JOB_PATTERN)]
 LastEvent = Annotated[str | None, Header(pattern=r"^[0-9]{1,15}$")]
+#: What each event has.
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["job", "removed"]},
+        "id": {"type": "string", "pattern": "^[0-9]+$", "description": "For `Last-Event-ID`."},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
         "description": "Events `job` (a job as JSON) and `removed`.",
     }
 }

@@ -51,6 +51,8 @@ CONTAINERS = (
     ("out.webp", ()),
     ("alpha.mov", ()),
 )
+#: Frame of the cut.
+CUT = FRAMES // 2
 #: Runs of the jobs whose cost is measured; the cheapest counts.
 ROUNDS = 3
 Frame = NDArray[np.uint8]
@@ -70,14 +72,18 @@ def squares(path: Path) -> Iterator[Frame]:
 
 
 def write_scenes(left: Path, right: Path, folder: Path) -> None:
-    """Write ``couple.mp4`` and ``cross.mp4``; in the latter the left clip passes in front."""
-    couple, cross, half = folder / "couple.mp4", folder / "cross.mp4", SIDE // 2
+    """Write ``couple.mp4``, ``cut.mp4`` and ``cross.mp4``: side by side, the same with a cut in the
+    middle after which they have changed places, and the left clip passing in front.
+    """
+    half = SIDE // 2
     with (
-        VideoWriter(couple, 2 * SIDE, SIDE, FPS) as beside,
-        VideoWriter(cross, 2 * SIDE, SIDE, FPS) as passing,
+        VideoWriter(folder / "couple.mp4", 2 * SIDE, SIDE, FPS) as beside,
+        VideoWriter(folder / "cut.mp4", 2 * SIDE, SIDE, FPS) as changing,
+        VideoWriter(folder / "cross.mp4", 2 * SIDE, SIDE, FPS) as passing,
     ):
         for index, pair in enumerate(zip(squares(left), squares(right), strict=True)):
             beside.write(np.concatenate(pair, axis=1))
+            changing.write(np.concatenate(pair if index < CUT else pair[::-1], axis=1))
             scene = np.full((SIDE, 2 * SIDE, 3), 96, np.uint8)
             x = round((2 * SIDE - SIDE) * index / (FRAMES - 1))
             scene[:, SIDE - x : 2 * SIDE - x] = pair[1]
@@ -211,6 +217,21 @@ def crossing_table(
     ]
 
 
+def cut_table(
+    watcher: Watcher, path: Path, photos: Sequence[NDArray[np.float32]]
+) -> list[dict[str, Any]]:
+    """Who is who before and after a cut with which two people change places."""
+    seen: dict[int, list[NDArray[np.float32]]] = {0: [], 1: []}
+    for index, faces in enumerate(watcher.faces(path)):
+        for middle, vector, _ in faces:
+            seen[int((middle > SIDE) != (index >= CUT))].append(vector)
+    return [
+        {"person": ("left first", "right first")[who], "frames": len(vectors)}
+        | likeness(vectors, photos[who], photos[1 - who])
+        for who, vectors in seen.items()
+    ]
+
+
 def offset(written: NDArray[np.float32], recording: NDArray[np.float32]) -> int:
     """Samples by which a written sound is late, from the peak of the cross-correlation."""
     size = 1 << (len(written) + len(recording)).bit_length()
@@ -310,15 +331,17 @@ def people_tables(folder: Path, photos: Sequence[Path]) -> dict[str, Any]:
     named = ("--person", "name=anna,face=left", "--person", f"face=right,source={ben}")
     shared = ("--audio", mixed, "--turns", folder / "turns.csv")
     swaptalk(*target, *named, *shared, "--output", turns)
-    crossed = folder / "crossed.mp4"
-    faces = ("--person", f"face=1,source={anna}", "--person", f"face=2,source={ben}")
-    swaptalk("generate", "--target", folder / "cross.mp4", *consent, *faces, "--output", crossed)
+    faces = ("--person", f"face=1,source={anna}", "--person", f"face=2,source={ben}", *consent)
+    for scene in ("cross", "cut"):
+        output = ("--output", folder / f"{scene}-made.mp4")
+        swaptalk("generate", "--target", folder / f"{scene}.mp4", *faces, *output)
     watcher = Watcher()
     first, second = (watcher.photo(photo) for photo in photos)
     return {
         "two": beside_table(watcher, two, [first, second]),
         "turns": beside_table(watcher, turns, [None, second]),
-        "crossing": crossing_table(watcher, crossed, [first, second]),
+        "crossing": crossing_table(watcher, folder / "cross-made.mp4", [first, second]),
+        "cut": cut_table(watcher, folder / "cut-made.mp4", [first, second]),
         "sound of two": sound_row(two, mixed),
         "processor seconds": cost,
     }

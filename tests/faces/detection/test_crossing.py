@@ -113,6 +113,20 @@ def test_half_a_face_is_recognised_when_it_is_whole(people, detector, mesh, embe
     assert {number for faces in numbers for number in faces.values()} == {0}
 
 
+@pytest.mark.parametrize("tight", [True, False])
+def test_people_who_change_places_in_a_cut_keep_their_numbers(people, detector, mesh, embed, tight):
+    """The colours of the picture stay the same: by them alone it is no cut."""
+    places = [(110, 560)] * 6 + [(560, 110)] * 14
+    frames = [_scene(people[:2], where, k) for k, where in enumerate(places)]
+    if tight:  # little else is seen than the two
+        frames = [np.concatenate([f[:, 110:300], f[:, 560:750]], axis=1) for f in frames]
+        places = [(0, 190)] * 6 + [(190, 0)] * 14
+    found = list(track_faces(frames, detector, mesh, embed))
+    assert [frame.cut for frame in found] == [tight and k == 6 for k in range(20)]
+    seen = _check(_numbers(found), lambda k: places[k], 2)
+    assert seen.tolist() == [20, 20]
+
+
 def test_numbers_that_were_exchanged_are_exchanged_back():
     corrections = [Renumbering(2, 0, 5, 9), Renumbering(0, 1, 4, 12), Renumbering(1, 0, 6, 12)]
     tracks, frames = np.array([2, 2, 0, 1, 1, 0, 2]), np.array([5, 9, 4, 6, 5, 12, 4])

@@ -43,6 +43,11 @@ class FollowedFace:
             self.doubt_since, self.provisional = frame, provisional
         self.reviews, self.next_review = 0, frame + REVIEW_EVERY
 
+    def doubt_anew(self, frame: int) -> None:
+        """Ask for the identity to be checked from this frame on, whatever was in doubt before."""
+        self.doubt_since, self.provisional = frame, False
+        self.reviews, self.next_review = 0, frame + REVIEW_EVERY
+
     @property
     def centre(self) -> NDArray[np.float32]:
         """Mean of the mesh (2,) in pixels."""

@@ -133,6 +133,10 @@ class FaceTracker:
             self._remember()
         self._last_frame = frame
         lost_now = self._follow(frame)
+        if self._cuts.sudden:
+            for track in self._tracks:
+                if track.lost_for == 0:  # a mesh also fits whoever is where the face was
+                    track.doubt_anew(self._index)
         self._since_detection += 1
         searching = any(t.lost_for for t in self._tracks) or not self._tracks
         interval = DETECT_EVERY_WHEN_LOST if searching else DETECT_EVERY

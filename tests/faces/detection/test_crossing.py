@@ -87,6 +87,27 @@ def test_a_person_who_was_passed_is_the_same_one(people, detector, mesh, embed):
     assert seen[1] >= 50 and seen[0] >= 34  # the one behind is hidden for some frames
 
 
+def test_a_face_half_hidden_is_reported_where_it_is(astronaut, detector, mesh, embed):
+    """A mesh slips to the face in front before it is lost."""
+    demo = np.asarray(Image.open(DEMO).convert("RGB"))[:750, 50:700]
+    behind = cv2.resize(astronaut[:260, 90:350], (360, 360), interpolation=cv2.INTER_AREA)
+    front = cv2.resize(demo, (208, 240), interpolation=cv2.INTER_AREA)[:, 34:174]
+    away = []
+
+    def frame(k):
+        scene = np.full((380, 960, 3), 110, np.uint8)
+        scene[10:370, 560 - 8 * k : 920 - 8 * k] = behind
+        scene[80:320, 70 + 8 * k : 210 + 8 * k] = front
+        noise = np.random.default_rng(k).normal(0, 2, scene.shape)
+        return np.clip(scene + noise, 0, 255).astype(np.uint8)
+
+    for k, found in enumerate(track_faces((frame(k) for k in range(70)), detector, mesh, embed)):
+        for face in found.faces:
+            middle = float(face.landmarks.xy[:, 0].mean())
+            away.append(min(abs(middle - 740 + 8 * k), abs(middle - 140 - 8 * k)))
+    assert len(away) > 110 and max(away) < 15
+
+
 def test_three_people_crossing(people, detector, mesh, embed):
     def places(k):
         return 10 + 12 * k, 335, 660 - 12 * k

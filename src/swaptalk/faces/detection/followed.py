@@ -18,6 +18,11 @@ from swaptalk.faces.geometry.align import crop_face, estimate_alignment
 REVIEW_EVERY = 5
 
 
+#: Distance from where its motion leads, in widths of the mesh, by which it has slipped. Faces that
+#: nobody hides stay below 0.05.
+SLIP = 0.08
+
+
 @dataclass
 class FollowedFace:
     """One face: ``number`` of the person, mesh and motion (pixels a frame) when it was last seen,
@@ -36,6 +41,9 @@ class FollowedFace:
     provisional: bool = False
     reviews: int = 0
     next_review: int = 0
+    #: Frames for which it is not reported yet: half behind another face, its mesh is still moving
+    #: to its place.
+    unsettled: int = 0
 
     def doubt(self, frame: int, provisional: bool = False) -> None:
         """Ask for the identity to be checked again."""
@@ -52,6 +60,12 @@ class FollowedFace:
     def centre(self) -> NDArray[np.float32]:
         """Mean of the mesh (2,) in pixels."""
         return np.asarray(self.landmarks.xy.mean(axis=0), np.float32)
+
+    def slips_to(self, landmarks: Landmarks) -> bool:
+        """Whether the mesh of the next frame is elsewhere than its motion leads."""
+        away = landmarks.xy.mean(axis=0) - self.centre - self.velocity
+        width = float(np.ptp(self.landmarks.xy[:, 0]))
+        return float(np.linalg.norm(away)) > SLIP * width
 
     def follow(self, landmarks: Landmarks) -> None:
         """Take the face's mesh in the next frame."""

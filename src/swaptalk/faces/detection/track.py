@@ -4,7 +4,7 @@ they are needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,8 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.detection.detect import FaceDetector, intersection_over_union
-from swaptalk.faces.detection.followed import FollowedFace, mesh_box, thumbnail
-from swaptalk.faces.detection.identity_review import LIKENESS_MARGIN, Embed, IdentityReview
+from swaptalk.faces.detection.followed import FollowedFace, mesh_box, overlapping, thumbnail
+from swaptalk.faces.detection.identity_review import (
+    HIDING_IOU,
+    LIKENESS_MARGIN,
+    Embed,
+    IdentityReview,
+)
 from swaptalk.faces.detection.landmarks import FaceMesh, Landmarks
 from swaptalk.faces.detection.people import SAME_PERSON_COSINE, People, Renumbering, unit
 from swaptalk.faces.detection.scene import SceneCutDetector
@@ -45,6 +50,9 @@ TWIN_IOU = 0.5
 MAXIMUM_JUMP = 1.5
 #: Detectors get a picture of at most this many pixels a side; their networks see 256.
 DETECTION_SIDE = 512
+#: Frames for which a face beside another one is not reported after its mesh has slipped or was
+#: found: it slips to the face in front, and from its edge back to the one that comes out.
+SETTLING_FRAMES = 3
 #: Share of the last motion that is expected to go on.
 _MOMENTUM = 0.7
 
@@ -141,7 +149,10 @@ class FaceTracker:
         searching = any(t.lost_for for t in self._tracks) or not self._tracks
         interval = DETECT_EVERY_WHEN_LOST if searching else DETECT_EVERY
         if cut or lost_now or not self._index or self._since_detection >= interval:
+            known = [t for t in self._tracks if t.lost_for == 0]
             self._detect(frame, cut)
+            found = [t for t in self._tracks if not (t.lost_for or any(t is k for k in known))]
+            self._wait_with(found, known)
             self._since_detection = 0
         renumbered: tuple[Renumbering, ...] = ()
         if self._review is not None:
@@ -149,11 +160,22 @@ class FaceTracker:
             lost = [t for t in self._tracks if t.lost_for]
             renumbered = tuple(self._review(frame, self._index, followed, lost))
             self._tracks = followed + lost
-        faces = tuple(self._report(t, frame) for t in self._tracks if t.lost_for == 0)
+        seen = [t for t in self._tracks if t.lost_for == 0]
+        faces = tuple(self._report(t, frame) for t in seen if not t.unsettled)
+        for track in seen:
+            track.unsettled = max(0, track.unsettled - 1)
         ordered = tuple(sorted(faces, key=lambda f: f.track))
         result = TrackedFrame(self._index, cut, ordered, renumbered)
         self._index += 1
         return result
+
+    @staticmethod
+    def _wait_with(faces: Sequence[FollowedFace], others: Sequence[FollowedFace]) -> None:
+        """Report faces later that are partly behind one of the others."""
+        for face in faces:
+            around = [other for other in others if other is not face]
+            if any(hidden is face for hidden in overlapping([face, *around], HIDING_IOU)):
+                face.unsettled = SETTLING_FRAMES
 
     def _remember(self) -> None:
         """Stop following all faces but keep their last positions: after a jump cut or a flash the
@@ -168,7 +190,7 @@ class FaceTracker:
 
     def _follow(self, frame: NDArray[np.uint8]) -> bool:
         """Run the mesh where each face should be; True if one got lost in this frame."""
-        lost_now = False
+        lost_now, slipped = False, list[FollowedFace]()
         for track in self._tracks:
             if track.lost_for == 0:
                 region = CropRegion.around_points(track.landmarks.xy)
@@ -176,6 +198,7 @@ class FaceTracker:
                 if not self._believable(track, found):
                     found = self._mesh(frame, region)
                 if self._believable(track, found):
+                    slipped += [track] if track.slips_to(found) else []
                     track.follow(found)
                     continue
                 lost_now = True
@@ -183,6 +206,7 @@ class FaceTracker:
             track.velocity *= _MOMENTUM
         self._tracks = [t for t in self._tracks if t.lost_for <= RELINK_WITHIN]
         self._drop_twins(frame)
+        self._wait_with(slipped, [t for t in self._tracks if t.lost_for == 0])
         return lost_now
 
     @staticmethod

@@ -105,6 +105,7 @@ def test_sync_keeps_the_face_and_silence_closes_the_mouth(
         length="audio",
         extend="freeze",
         lips="latent",
+        restoration=False,
     )
     made = read(tmp_path / "out.mp4")
     assert networks.swapped == 0 and len(made) == 40

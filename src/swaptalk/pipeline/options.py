@@ -113,6 +113,9 @@ class RenderOptions(TargetOptions):
     """Write a picture of a few target frames above their results; stop without --output."""
     region: Region | None = None
     """Replace the face (default with a source), or mouth and jaw only (default without)."""
+    restoration: bool = True
+    """Give new faces back what the decoder loses: lashes, brows and pores of the photo, lips and
+    teeth of the target."""
     quality: str = "high"
     """Video quality: low, medium, high, best, or a constant rate factor (lower is better)."""
     codec: str | None = None

@@ -51,6 +51,7 @@ class LiveSettings(TemplateSettings, total=False):
     target: _Path
     person: str | Sequence[str]
     detail: bool
+    restoration: bool
     extend: Extend
     order: Order
     region: Region | None

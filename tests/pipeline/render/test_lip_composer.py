@@ -3,43 +3,20 @@ open."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from swaptalk.faces.editing.face_composite import FaceComposite
-from swaptalk.faces.geometry.align import crop_face, estimate_alignment
-from swaptalk.faces.geometry.lip_shape import face_shape, lip_shape_model, openings
-from swaptalk.media.image import read_image
-from swaptalk.pipeline.render.lip_composer import HEARD, SEEN, LipComposer
+from swaptalk.faces.geometry.lip_shape import face_shape, openings
+from swaptalk.pipeline.render.lip_composer import LipComposer
+from swaptalk.pipeline.render.lip_motion import LipMotion
 
 from ..conftest import PoolingNetworks
-
-MODEL = lip_shape_model()
-
-
-@pytest.fixture
-def face(analyser, other_photo: Path) -> FaceComposite:
-    image = read_image(other_photo)
-    landmarks = analyser.tracker().update(image).faces[0].landmarks
-    alignment = estimate_alignment(landmarks.xy)
-    mesh = alignment.to_crop(landmarks.points)
-    return FaceComposite(crop_face(image, alignment), np.zeros((256, 256), np.float32), mesh)
-
-
-def with_opening(face: FaceComposite, opening: float) -> FaceComposite:
-    mesh = MODEL.move(face.mesh, MODEL.neutral(face_shape(face.mesh)), MODEL.opened(opening))
-    return FaceComposite(face.picture, face.mask, mesh)
+from .conftest import lip_references, with_opening
 
 
 def composer(networks: PoolingNetworks, *references: FaceComposite) -> LipComposer:
-    return LipComposer(
-        networks,
-        lambda: dict(enumerate(references)),
-        lambda faces: networks.encode(np.stack([one.picture for one in faces])),
-        references[0].mesh,
-    )
+    return LipComposer(lip_references(networks, *references), LipMotion(networks.motion_scale))
 
 
 def test_lips_touch_in_silence_and_open_with_the_motion(networks, face: FaceComposite) -> None:
@@ -61,16 +38,3 @@ def test_a_swap_is_shown_around_the_lips_but_not_between_them(
     assert made.mask.max() == pytest.approx(0.8)
     middle = made.mesh[[13, 14], :2].mean(axis=0).round().astype(int)
     assert made.mask[middle[1], middle[0]] < 0.1
-
-
-def test_where_all_mouths_are_closed_the_network_opens_one(networks, face: FaceComposite) -> None:
-    closed, opened = (with_opening(face, opening) for opening in (0.0, 0.2))
-    assert [one.real for one in composer(networks, closed).references] == [True, False]
-    assert [one.real for one in composer(networks, closed, opened).references] == [True, True]
-
-
-def test_small_openings_are_heard_as_closing_lips() -> None:
-    heard = np.linspace(0, 0.2, 201)
-    seen = np.interp(heard, HEARD, SEEN)
-    assert (np.diff(seen) > 0).all() and (seen <= heard + 1e-12).all()
-    np.testing.assert_allclose(seen[heard >= 0.07], heard[heard >= 0.07])

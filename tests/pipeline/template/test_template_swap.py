@@ -36,6 +36,13 @@ class Unneeded(FaceAnalyser):
     detector = mesh = recogniser = property(lambda self: pytest.fail("faces were looked for"))  # type: ignore[assignment]
 
 
+class OfPhotos(FaceAnalyser):
+    """Looks at photos only."""
+
+    def tracker(self):  # type: ignore[no-untyped-def]
+        pytest.fail("faces of the target were looked for")
+
+
 @pytest.fixture
 def job(make_clip, make_wav, other_photo: Path) -> dict:
     return {
@@ -80,11 +87,23 @@ def assert_same(maker: SwapTalk, job: dict, template: Path) -> None:
 def test_neither_face_finding_nor_swap_is_needed(
     maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, settings: dict
 ) -> None:
-    job = {**job, **settings}
+    job = {**job, "restoration": False, **settings}
     without = list(maker.frames(**job))
     encoded, swapped = networks.encoded, networks.swapped
     with_template = list(SwapTalk(networks, Unneeded()).frames(**{**job, "target": template.path}))
     assert (networks.encoded, networks.swapped) == (encoded, swapped)
+    assert len(with_template) == len(without) >= 30
+    for a, b in zip(with_template, without, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_faces_are_restored_from_the_photo(
+    maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict
+) -> None:
+    without = list(maker.frames(**job))
+    swapped = networks.swapped
+    with_template = list(SwapTalk(networks, OfPhotos()).frames(**{**job, "target": template.path}))
+    assert networks.swapped == swapped
     assert len(with_template) == len(without) >= 30
     for a, b in zip(with_template, without, strict=True):
         assert np.array_equal(a, b)
@@ -201,7 +220,7 @@ def test_live_frames_come_from_it(
     chunks = np.split(voice(1.6), 32)
     without = list(maker.stream(chunks, target=plain.path, source=job["source"]))
     live = list(
-        SwapTalk(networks, Unneeded()).stream(chunks, target=template.path, source=job["source"])
+        SwapTalk(networks, OfPhotos()).stream(chunks, target=template.path, source=job["source"])
     )
     assert len(live) == len(without) == 40
     assert all(np.array_equal(a, b) for a, b in zip(live, without, strict=True))
@@ -213,7 +232,7 @@ def test_what_is_recorded_is_the_same(
     manifests, seen = [], []
     for name, engine, target in (
         ("a", maker, job["target"]),
-        ("b", SwapTalk(networks, Unneeded()), template.path),
+        ("b", SwapTalk(networks, OfPhotos()), template.path),
     ):
         output = tmp_path / f"{name}.mp4"
         report = engine.generate(**{**job, "target": target}, output=output)

@@ -172,16 +172,34 @@ def composite_lips(
     around = mesh_warp(
         ground, even_lips(ground_mesh), mesh, _NOTHING_HIDDEN, raster=raster
     )  # the neck gives way to the chin
-    there = measure_light(ground, ground_mesh) if light else None
+    face = warped_mouth(references, mesh, measure_light(ground, ground_mesh) if light else None)
+    mask = mouth_mask(mesh)
+    picture = np.asarray(cv2.blendLinear(face, around, mask, 1 - mask), np.uint8)
+    return FaceComposite(picture, mask, mesh)
+
+
+def warped_mouth(
+    references: Sequence[LipReference],
+    mesh: NDArray[np.float32],
+    light: NDArray[np.float32] | None,
+) -> NDArray[np.uint8]:
+    """References moved onto a mesh and mixed: a face (256, 256, 3) whose mouth can be used.
+
+    Args:
+        references: of the same person, one or more.
+        mesh: (468, 3) with the lower face as wanted.
+        light: `measure_light` (4, 3) of the face that the mouth is for; None leaves each reference
+            its own.
+    """
+    raster, normals = mesh_raster(mesh), mesh_normals(mesh)
     skin, inside = reference_shares(references, mesh)
-    normals = mesh_normals(mesh)
     warped: dict[int, NDArray[np.uint8]] = {}
 
     def mixed(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
         used = [int(k) for k in np.flatnonzero(shares)]
         for k in used:
             if k not in warped:
-                warped[k] = _warped(references[k], mesh, raster, there, normals)
+                warped[k] = _warped(references[k], mesh, raster, light, normals)
         if len(used) == 1:
             return warped[used[0]]
         a, b = used
@@ -193,9 +211,7 @@ def composite_lips(
     if mouth_openness(mesh) > 0:
         share = mouth_inside(mesh)
         face = np.asarray(cv2.blendLinear(mixed(inside), face, share, 1 - share), np.uint8)
-    mask = mouth_mask(mesh)
-    picture = np.asarray(cv2.blendLinear(face, around, mask, 1 - mask), np.uint8)
-    return FaceComposite(picture, mask, mesh)
+    return face
 
 
 def covering_mesh(

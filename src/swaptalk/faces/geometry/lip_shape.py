@@ -28,6 +28,7 @@ from swaptalk.faces.geometry.pose import rotation_matrix
 from swaptalk.faces.geometry.topology import (
     CANONICAL_MESH,
     INNER_LIPS,
+    LIPS,
     NOSE,
     OUTER_LIPS,
     POINT_COUNT,
@@ -58,6 +59,33 @@ def _follow() -> NDArray[np.float32]:
 _FOLLOW = _follow()
 #: Points that the map moves.
 MOVED: NDArray[np.intp] = np.flatnonzero(_FOLLOW)
+
+
+#: Distance from the lips over which the skin around follows them, eye distances (standard
+#: deviation), and the canonical mesh's distances of lips that count as none, in its own unit.
+_SKIN_REACH, _TOUCHING = 0.35, 0.02
+
+
+def _lip_shares() -> NDArray[np.float32]:
+    """Shares (468, 40) of the movements of `LIPS` that each point follows."""
+    flat = CANONICAL_MESH[:, :2]
+    apart = np.linalg.norm(flat[:, None] - flat[None, LIPS], axis=2)
+    share = 1 / (apart + _TOUCHING) ** 3
+    share /= share.sum(axis=1, keepdims=True)
+    reach = _SKIN_REACH * np.linalg.norm(
+        CANONICAL_MESH[EYE_CORNERS[0]] - CANONICAL_MESH[EYE_CORNERS[1]]
+    )
+    share *= np.exp(-((apart.min(axis=1, keepdims=True) / reach) ** 2)) * _FOLLOW[:, None]
+    share[LIPS] = np.eye(len(LIPS))
+    return np.asarray(share, np.float32)
+
+
+_LIP_SHARES = _lip_shares()
+
+
+def follow_lips(mesh: NDArray[np.floating], moved: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Mesh (468, 3) whose lips are those of ``moved``, and whose skin around them follows."""
+    return np.asarray(mesh + _LIP_SHARES @ (moved[LIPS] - mesh[LIPS]), np.float32)
 
 
 def _ring_shares() -> list[tuple[NDArray[np.intp], NDArray[np.float32]]]:

@@ -119,9 +119,14 @@ class Analysis:
         return crops
 
     @property
-    def mouth_crops(self) -> dict[int, NDArray[np.uint8]]:
-        """Aligned crops (256, 256, 3) of the frames whose mouths are warped, by frame."""
-        crops = np.load(self.folder / MOUTH_CROPS)
+    def mouth_crops(self) -> dict[int, NDArray[np.uint8]] | None:
+        """Aligned crops (256, 256, 3) of the frames whose mouths are warped, by frame, if the first
+        pass kept them.
+        """
+        path = self.folder / MOUTH_CROPS
+        if not path.exists():
+            return None
+        crops = np.load(path)
         return dict(zip(self.mouths.tolist(), crops, strict=True))
 
     def reference(self, frame: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap, OrderedDict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
 from typing import TypeVar
@@ -14,16 +14,21 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.editing.face_composite import FaceComposite
 from swaptalk.faces.editing.lip_composite import covering_mesh
-from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.editing.mask import mouth_mask
 from swaptalk.pipeline.analysis.result import CODES, Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.networks import GRID, Codes, Latents, Networks
 from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.render.detail_track import DetailTrack
-from swaptalk.pipeline.render.face_swapper import FaceSwapper, shape_digest
+from swaptalk.pipeline.render.face_swapper import FaceSwapper, TargetPictures, shape_digest
+from swaptalk.pipeline.render.frame import Frame
+from swaptalk.pipeline.render.ground_faces import GroundFaces
 from swaptalk.pipeline.render.lip_composer import LipComposer
+from swaptalk.pipeline.render.lip_motion import LipMotion
+from swaptalk.pipeline.render.lip_references import LipReferences
 from swaptalk.pipeline.render.motion_track import Motion
+from swaptalk.pipeline.render.restoration import MouthRestorer, Restoration
 from swaptalk.pipeline.render.swapped import SWAPPED, StoredSwaps, SwapStore
 from swaptalk.storage.frames import CodeStore
 
@@ -35,26 +40,6 @@ BATCH = 4
 #: Faces ready for the lip-sync kept for frames that come again soon: a photo, a frozen frame, the
 #: turn of a ping-pong.
 CACHED_FACES = 4 * BATCH
-
-_NOT_SWAPPED = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
-
-
-@dataclass
-class Frame:
-    """One output frame on its way through the stages."""
-
-    index: int
-    """Number in the output."""
-    target: int
-    """Number in the target."""
-    picture: NDArray[np.uint8]
-    """The target's picture (H, W, 3), later the result."""
-    face: NDArray[np.uint8] | None = None
-    """The new face (256, 256, 3); None lets the picture pass as it is."""
-    composite: FaceComposite | None = None
-    """The classical swap of its face, where it was made ahead."""
-    mesh: NDArray[np.float32] | None = None
-    """Mesh (468, 3) that covers the target's face and the new one, where they differ."""
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -73,6 +58,7 @@ class FaceGenerator:
         analysis: first pass of the target.
         swapper: gives faces the source's identity; None keeps the target's own face.
         motion: mouth motion over time; None keeps the target's own mouth.
+        pictures: decodes target frames, for crops that the first pass did not keep.
         order: which of the two steps comes first where there are both.
         stored: the swapped faces of a template.
         repeats: whether frames come again (a target played back and forth), so that their swapped
@@ -80,6 +66,7 @@ class FaceGenerator:
         detail: of the source's photos, for the composites of its faces; None adds none.
         warps_lips: whether mouths are moved in the picture before it is encoded, rather than in the
             embedding.
+        restores: whether decoded faces get back what the decoder lost, see `Restoration`.
     """
 
     def __init__(
@@ -88,18 +75,21 @@ class FaceGenerator:
         analysis: Analysis,
         swapper: FaceSwapper | None,
         motion: Motion | None,
+        pictures: TargetPictures,
         order: Order = "swap-first",
         stored: StoredSwaps | None = None,
         repeats: bool = False,
         detail: DetailTrack | None = None,
         warps_lips: bool = False,
+        restores: bool = True,
     ) -> None:
         self.networks, self.analysis, self.detail = networks, analysis, detail
         self._swapper, self._motion = swapper, motion
         self._stored = stored
         self._shaped_alike: dict[int, bool] = {}
         self._swap_last = order == "sync-first" and motion is not None
-        self._warps_lips = warps_lips
+        self._warps_lips, self._restores = warps_lips, restores
+        self._pictures = pictures
         self._codes = CodeStore(analysis.folder / CODES)
         keeps = repeats and swapper is not None and not warps_lips
         self._swaps = SwapStore(analysis.folder / SWAPPED) if keeps else None
@@ -220,7 +210,10 @@ class FaceGenerator:
         that is played again and again. Frames without a usable face are left out.
         """
         if self._motion is not None:
-            _ = self._references  # so that nothing is left to be made when somebody speaks
+            # So that nothing is left to be made when somebody speaks.
+            _ = self._references
+            if self._restores:
+                _ = self._lip_references.found
         usable = (frame for frame in frames if self.analysis.usable(frame.target))
         for batch in batched(usable, BATCH):
             if self.detail is not None and not self._kept:
@@ -263,7 +256,11 @@ class FaceGenerator:
         """
         if self._motion is None or self._lips is not None:
             return None
+        if self._restores:
+            _ = self._lip_references.found  # made by the thread of the networks
         motion = np.stack([self._motion.at(time) for time in times])
+        for frame, tokens in zip(frames, motion, strict=True):
+            frame.tokens = tokens
         places = [self.analysis.reference(frame.target) for frame in frames]
         return self._references[places], motion
 
@@ -274,43 +271,75 @@ class FaceGenerator:
         if not self._swap_last or self._swapper is None or self._lips is not None:
             return faces
         spoken = self.networks.decode(faces)
-        composites = [
-            self._swapper.compose(face, frame.target)
-            for face, frame in zip(spoken, frames, strict=True)
-        ]
+        composites = []
+        for face, frame in zip(spoken, frames, strict=True):
+            if self._mouth is not None and frame.tokens is not None:
+                mesh, shape = self.analysis.mesh(frame.target), self._ground.shape(frame.target)
+                face = self._mouth(face, mesh, shape, frame.tokens)
+            frame.composite, frame.tokens = self._swapper.compose(face, frame.target), None
+            composites.append(frame.composite)
         return self._swapper.correct(composites)
+
+    @cached_property
+    def _ground(self) -> GroundFaces:
+        """Faces before their mouths move."""
+        first = None if self._swap_last else self._swapper
+        return GroundFaces(self.networks, self.analysis, first, self._pictures)
+
+    @cached_property
+    def _lip_motion(self) -> LipMotion:
+        """Where motion moves the lips."""
+        return LipMotion(self.networks.motion_scale)
+
+    @cached_property
+    def _lip_references(self) -> LipReferences:
+        """Frames that show the mouth."""
+        return LipReferences(
+            self.networks,
+            self._lip_motion,
+            self._mouth_faces,
+            self._mouth_latents,
+            lambda: self._ground.shape(0),
+        )
 
     @cached_property
     def _lips(self) -> LipComposer | None:
         """What moves mouths in the picture; None where the network moves them."""
-        if not self._warps_lips:
+        return LipComposer(self._lip_references, self._lip_motion) if self._warps_lips else None
+
+    @cached_property
+    def _mouth(self) -> MouthRestorer | None:
+        """What restores mouths before faces are swapped."""
+        return MouthRestorer(self._lip_references, self._lip_motion) if self._restores else None
+
+    def restoration(self) -> Restoration | None:
+        """What restores decoded faces, opened for another thread; None where nothing does."""
+        if not self._restores:
             return None
+        spoken = self._motion is not None and self._lips is None
+        mouth = MouthRestorer(self._lip_references, self._lip_motion) if spoken else None
+        composes = self._swaps_first and self._lips is None
+        swapper = self._swapper.reopened() if self._swapper is not None and composes else None
+        return Restoration(self.analysis.reopened(), swapper, mouth)
 
-        def references() -> dict[int, FaceComposite]:
-            crops = self.analysis.mouth_crops
-            return {frame: self._ground(frame, crop) for frame, crop in crops.items()}
+    def _mouth_faces(self) -> Mapping[int, FaceComposite]:
+        """Faces that show the mouth: before the decoder where it is moved in the picture, else as
+        in the result.
+        """
+        if self._lips is not None:
+            return self._ground.mouths()
+        return self._ground.finished_mouths(
+            lambda faces: self._swapped(list(faces), lambda frame: faces[frame])
+        )
 
-        return LipComposer(self.networks, references, self._embedded, self._shape(0))
-
-    def _shape(self, frame: int) -> NDArray[np.float32]:
-        """Mean shape (468, 3) of the face whose mouth is moved, in the scene of a frame."""
-        scene = self.analysis.scene(frame)
-        if self._swapper is None or self._swap_last:
-            return self.analysis.scene_shape(scene)
-        return self._swapper.scene_shape(scene)
-
-    def _ground(self, frame: int, crop: NDArray[np.uint8]) -> FaceComposite:
-        """The face of a target frame's crop (256, 256, 3) before its mouth is moved."""
-        if self._swapper is None or self._swap_last:
-            return FaceComposite(crop, _NOT_SWAPPED, self.analysis.mesh(frame))
-        return self._swapper.compose(crop, frame)
-
-    def _embedded(self, composites: Sequence[FaceComposite]) -> Latents:
-        """Latents (N, C, 16, 16) of composites: corrected where they show a source."""
-        if self._swapper is not None and not self._swap_last:
-            return self._swapper.correct(composites)
-        pictures = np.stack([composite.picture for composite in composites])
-        return self.networks.embed(self.networks.quantize(self.networks.encode(pictures)))
+    def _mouth_latents(self, frame: int, face: FaceComposite) -> Latents:
+        """Latents (1, C, 16, 16) of one of `_mouth_faces`."""
+        if self._lips is not None:
+            return self._ground.correct([face])
+        if self._swaps_first:
+            crops = self._ground.mouth_crops
+            return self._swapped([frame], lambda frame: self._ground.compose(frame, crops[frame]))
+        return self._ground.embed([face])
 
     def _spoken(self, frames: Sequence[Frame], times: Sequence[float]) -> Latents:
         """Faces of frames whose mouths are moved in the picture, encoded once."""
@@ -320,16 +349,19 @@ class FaceGenerator:
             ground = frame.composite
             if ground is None:
                 crop = self.analysis.crop(frame.target, frame.picture)
-                ground = self._ground(frame.target, crop)
-            shape = self._shape(frame.target)
+                ground = self._ground.compose(frame.target, crop)
+            shape = self._ground.shape(frame.target)
             made = self._lips.compose(ground, shape, self._motion.at(time))
             frame.mesh = covering_mesh(self.analysis.mesh(frame.target), ground.mesh, made.mesh)
             if self._swap_last and self._swapper is not None:
                 made = self._swapper.compose(made.picture, frame.target, made.mesh)
             composites.append(made)
+            # Skin, lips and teeth that were moved are as real as a source's.
+            shown = np.maximum(made.mask, mouth_mask(made.mesh))
+            frame.composite = replace(made, mask=shown)
         if self._swapper is not None:
             return self._swapper.correct(composites)
-        return self._embedded(composites)
+        return self._ground.embed(composites)
 
 
 def face_generator(
@@ -343,8 +375,8 @@ def face_generator(
     """The generator for a plan and its finished first pass; close it."""
     options = plan.options
     swapper = detail = None
+    pictures = partial(target_pictures, plan)
     if source is not None:
-        pictures = partial(target_pictures, plan)
         swapper = FaceSwapper(networks, analysis, source, options.strength, options.shape, pictures)
         spoken = motion is not None
         # Of a mouth that speaks nothing is the photo's.
@@ -356,11 +388,13 @@ def face_generator(
         analysis,
         swapper,
         motion,
+        pictures,
         options.order,
         stored,
         repeats,
         detail,
-        plan.options.warps_lips,
+        options.warps_lips,
+        options.restoration,
     )
 
 

@@ -17,11 +17,12 @@ from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.render.detail_track import DetailTrack
 from swaptalk.pipeline.render.face_generator import (
     BATCH,
-    Frame,
     batched,
 )
 from swaptalk.pipeline.render.face_swapper import FaceSwapper
+from swaptalk.pipeline.render.frame import Frame
 from swaptalk.pipeline.render.people_faces import Part, PeopleFaces, faces_together
+from swaptalk.pipeline.render.restoration import Restoration
 from swaptalk.pipeline.render.smoothing import SmoothingStates
 from swaptalk.pipeline.render.thread_tuning import ThreadTuner
 from swaptalk.pipeline.render.view import View
@@ -98,6 +99,7 @@ class _Painter:
 
     analysis: Analysis
     detail: DetailTrack | None
+    restoration: Restoration | None
     compositor: Compositor
     scene: int = -1
 
@@ -111,9 +113,10 @@ class _Painter:
     def __call__(self, picture: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
         """Paste a frame's face into its picture."""
         assert frame.face is not None
+        face = frame.face if self.restoration is None else self.restoration(frame)
         return self.compositor(
             picture,
-            frame.face,
+            face,
             self.analysis.alignment(frame.target),
             self.analysis.mesh(frame.target) if frame.mesh is None else frame.mesh,
             None if self.detail is None else self.detail.at(self.analysis, frame.target),
@@ -138,6 +141,7 @@ def composite_frames(
         _Painter(
             person.analysis.reopened(),
             person.detail,
+            person.restoration(),
             Compositor(job.options.replaced_region, occlusion),
         )
         for person, job in zip(faces.people, jobs, strict=True)
@@ -150,6 +154,8 @@ def composite_frames(
     with ExitStack() as opened:
         for painter in painters:
             opened.enter_context(closing(painter.analysis))
+            if painter.restoration is not None:
+                opened.enter_context(closing(painter.restoration))
         for views in frames:
             seen = []
             for painter, frame in zip(painters, views, strict=True):

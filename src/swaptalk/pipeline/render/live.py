@@ -22,7 +22,8 @@ from swaptalk.media.mel import (
 from swaptalk.media.voice_activity import level, speech_weight
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.plan import Plan
-from swaptalk.pipeline.render.face_generator import BATCH, Frame, batched
+from swaptalk.pipeline.render.face_generator import BATCH, batched
+from swaptalk.pipeline.render.frame import Frame
 from swaptalk.pipeline.render.generate import QUEUE, composite_frames, generate_faces
 from swaptalk.pipeline.render.people_faces import PeopleFaces
 from swaptalk.pipeline.report import Stopwatch

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.networks import Networks
-from swaptalk.pipeline.render.face_generator import FaceGenerator, Frame
+from swaptalk.pipeline.render.face_generator import FaceGenerator
+from swaptalk.pipeline.render.frame import Frame
 
 #: A person's faces: their generator, frames with a usable face, and the times in the recording.
 Part = tuple[FaceGenerator, Sequence[Frame], Sequence[float]]

@@ -1,0 +1,97 @@
+"""The mouth that the lip-sync network made, drawn again with the person's own pixels.
+
+The network decides where lips, jaw and cheeks are, and how light each place is; skin, lips and
+teeth are taken from reference frames, warped to where a look at the network's picture finds the
+lips. So the mouth follows the sound as the network's does, and is as sharp as the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.light import luma
+from swaptalk.faces.editing.lip_composite import LipReference, warped_mouth
+from swaptalk.faces.editing.mask import mouth_mask
+from swaptalk.faces.editing.mesh_warp import skin_weight
+from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.geometry.lip_shape import even_lips, follow_lips
+from swaptalk.faces.geometry.topology import mouth_openness
+
+#: The light of what is coarser than this is the network's, crop pixels (standard deviation).
+SIGMA = 6.0
+#: A place is made lighter or darker by this factor at most: where references and network disagree
+#: more, the references show something else.
+LARGEST_GAIN = 1.5
+#: Opening (share of the mouth's width) that the motion wants, up to which the lips are where it
+#: wants them, and from which they are where they are seen: closed lips in a soft picture are seen
+#: restless.
+SEEN_FROM = (0.03, 0.1)
+#: Skin is tinted by this factor at most.
+LARGEST_TINT = 1.25
+#: Added to brightness, and to a channel's share of it, so that black places have a ratio.
+_FLOOR, _LEAST_COLOUR = 8.0, 0.05
+#: Light is coarse: it is compared on every second pixel.
+_COARSE = CROP_SIZE // 2
+
+
+def restore_mouth(
+    references: Sequence[LipReference],
+    face: NDArray[np.uint8],
+    mesh: NDArray[np.float32],
+    seen: NDArray[np.float32],
+) -> NDArray[np.uint8]:
+    """Draw the mouth of a face again.
+
+    Args:
+        references: of the same person, one or more.
+        face: (256, 256, 3) uint8 RGB, as the decoder gives it.
+        mesh: (468, 3) of the face, with jaw and cheeks where the motion wants them.
+        seen: (468, 3), the same with the lips where ``face`` shows them.
+
+    Returns:
+        (256, 256, 3) uint8 RGB.
+    """
+    least, full = SEEN_FROM
+    share = np.clip((mouth_openness(mesh) - least) / (full - least), 0, 1)
+    shaped = even_lips(follow_lips(mesh, mesh + np.float32(share) * (seen - mesh)))
+    mouth = warped_mouth(references, shaped, None)
+    mask = mouth_mask(shaped)
+    gain = cv2.resize(_gain(face, mouth), (CROP_SIZE, CROP_SIZE))[..., None] * _tint(
+        face, mouth, skin_weight(shaped, CROP_SIZE) * mask
+    )
+    lit = cv2.multiply(mouth, np.asarray(gain, np.float32), dtype=cv2.CV_8U)
+    return np.asarray(cv2.blendLinear(lit, face, mask, 1 - mask), np.uint8)
+
+
+def _gain(face: NDArray[np.uint8], mouth: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the brightness of ``mouth`` is multiplied by, (128, 128)."""
+    made, real = (
+        cv2.GaussianBlur(
+            cv2.resize(luma(one), (_COARSE, _COARSE), interpolation=cv2.INTER_AREA),
+            (0, 0),
+            SIGMA / 2,
+        )
+        for one in (face, mouth)
+    )
+    return np.asarray(
+        np.clip((made + _FLOOR) / (real + _FLOOR), 1 / LARGEST_GAIN, LARGEST_GAIN), np.float32
+    )
+
+
+def _tint(
+    face: NDArray[np.uint8], mouth: NDArray[np.uint8], skin: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What each channel (3,) of ``mouth`` is multiplied by so that its skin has the colour of the
+    face's, at the same brightness.
+    """
+    where = np.asarray(skin > 0.5, np.uint8)
+    made, real = (
+        np.array(cv2.mean(one, where)[:3]) / max(cv2.mean(luma(one), where)[0], 1.0)
+        for one in (face, mouth)
+    )
+    tint = (made + _LEAST_COLOUR) / (real + _LEAST_COLOUR)
+    return np.asarray(np.clip(tint, 1 / LARGEST_TINT, LARGEST_TINT), np.float32)

@@ -1,0 +1,77 @@
+"""Mouths drawn again with the person's own pixels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from swaptalk.faces.editing.lip_composite import LipReference, composite_lips
+from swaptalk.faces.editing.mask import mouth_mask
+from swaptalk.faces.editing.mouth_restoration import restore_mouth
+from swaptalk.faces.geometry.topology import LIPS
+
+from .test_lip_composite import with_opening
+
+
+@pytest.fixture(scope="module")
+def reference(astronaut_face) -> LipReference:
+    return LipReference(astronaut_face[0], astronaut_face[1])
+
+
+def softened(picture: np.ndarray, sigma: float = 3.0) -> np.ndarray:
+    return cv2.GaussianBlur(picture, (0, 0), sigma)
+
+
+def difference(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
+    return float(np.abs(a.astype(int) - b)[where].mean())
+
+
+def test_a_soft_mouth_becomes_the_references(reference: LipReference) -> None:
+    soft = softened(reference.crop)
+    made = restore_mouth([reference], soft, reference.mesh, reference.mesh)
+    inside = mouth_mask(reference.mesh) > 0.95
+    assert difference(made, reference.crop, inside) < 0.5 * difference(soft, reference.crop, inside)
+    outside = mouth_mask(reference.even_mesh) == 0
+    np.testing.assert_array_equal(made[outside], soft[outside])
+
+
+def test_the_mouth_goes_where_the_network_put_the_lips(reference: LipReference) -> None:
+    """The network's picture shows an open mouth; mesh and references know a closed one."""
+    opened = with_opening(reference.mesh, 0.2)
+    sharp = composite_lips([reference], reference.crop, reference.mesh, opened).picture
+    seen = reference.mesh.copy()
+    seen[LIPS] = opened[LIPS]
+    made = restore_mouth([reference], softened(sharp), reference.mesh, seen)
+    lips = np.zeros((256, 256), np.uint8)
+    cv2.fillConvexPoly(lips, cv2.convexHull(opened[LIPS, :2].round().astype(np.int32)), (255,))
+    still = softened(reference.crop)
+    assert difference(made, sharp, lips > 0) < 0.5 * difference(still, sharp, lips > 0)
+
+
+def test_the_light_is_the_networks(reference: LipReference) -> None:
+    dark = softened(cv2.convertScaleAbs(reference.crop, alpha=0.75))
+    made = restore_mouth([reference], dark, reference.mesh, reference.mesh)
+    inside = mouth_mask(reference.mesh) > 0.95
+    low = softened(made, 8).astype(int) - softened(dark, 8)
+    assert np.abs(low[inside]).mean() < 4
+
+
+def test_a_tint_of_lips_alone_is_not_taken_over(reference: LipReference) -> None:
+    """The network's lips are blue, its skin is right: lips come from the reference."""
+    lips = np.zeros((256, 256), np.uint8)
+    cv2.fillConvexPoly(
+        lips, cv2.convexHull(reference.mesh[LIPS, :2].round().astype(np.int32)), (255,)
+    )
+    blue = reference.crop.copy()
+    grey = cv2.cvtColor(reference.crop, cv2.COLOR_RGB2GRAY)
+    blue[lips > 0] = np.stack([grey // 2, grey, np.minimum(grey.astype(int) * 2, 255)], -1)[
+        lips > 0
+    ]
+    made = restore_mouth([reference], softened(blue), reference.mesh, reference.mesh)
+
+    def redness(picture: np.ndarray) -> float:
+        red, _, blue = (picture[lips > 0][:, k].astype(float).mean() for k in range(3))
+        return red / blue
+
+    assert redness(made) > 0.85 * redness(reference.crop) > 1.2 * redness(blue)

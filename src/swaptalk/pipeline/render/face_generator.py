@@ -89,7 +89,16 @@ class FaceGenerator:
         self._shaped_alike: dict[int, bool] = {}
         self._swap_last = order == "sync-first" and motion is not None
         self._warps_lips, self._restores = warps_lips, restores
-        self._pictures = pictures
+        first = None if self._swap_last else swapper
+        self._ground = GroundFaces(networks, analysis, first, pictures)
+        self._lip_motion = LipMotion(networks.motion_scale)
+        self._lip_references = LipReferences(
+            networks,
+            self._lip_motion,
+            self._mouth_faces,
+            self._mouth_latents,
+            lambda: self._ground.shape(0),
+        )
         self._codes = CodeStore(analysis.folder / CODES)
         keeps = repeats and swapper is not None and not warps_lips
         self._swaps = SwapStore(analysis.folder / SWAPPED) if keeps else None
@@ -279,28 +288,6 @@ class FaceGenerator:
             frame.composite, frame.tokens = self._swapper.compose(face, frame.target), None
             composites.append(frame.composite)
         return self._swapper.correct(composites)
-
-    @cached_property
-    def _ground(self) -> GroundFaces:
-        """Faces before their mouths move."""
-        first = None if self._swap_last else self._swapper
-        return GroundFaces(self.networks, self.analysis, first, self._pictures)
-
-    @cached_property
-    def _lip_motion(self) -> LipMotion:
-        """Where motion moves the lips."""
-        return LipMotion(self.networks.motion_scale)
-
-    @cached_property
-    def _lip_references(self) -> LipReferences:
-        """Frames that show the mouth."""
-        return LipReferences(
-            self.networks,
-            self._lip_motion,
-            self._mouth_faces,
-            self._mouth_latents,
-            lambda: self._ground.shape(0),
-        )
 
     @cached_property
     def _lips(self) -> LipComposer | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.geometry.lip_shape import face_shape, lip_shape_model
+from swaptalk.faces.geometry.lip_shape import LipShapeModel, face_shape, lip_shape_model
 from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS
 
 #: Mean openings that the audio encoder hears, and those seen at the same quantiles of training
@@ -25,8 +27,11 @@ class LipMotion:
     def __init__(self, scale: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
         mean, self._spread = scale
         self._mean = np.where(np.arange(len(mean)) < ABSOLUTE_CHANNELS, mean, 0)
-        self._model = lip_shape_model()
         self._neutral: dict[bytes, NDArray[np.float32]] = {}
+
+    @cached_property
+    def _model(self) -> LipShapeModel:
+        return lip_shape_model()
 
     def opened(self, opening: float) -> NDArray[np.float32]:
         """Raw motion (D,) of a mouth with this mean opening, eye distances."""

@@ -25,7 +25,8 @@ from swaptalk.faces.editing.mesh_warp import (
     mesh_warp,
     polygon_mask,
 )
-from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.geometry.align import CROP_SIZE, HALF_ROW
+from swaptalk.faces.geometry.box import Box
 from swaptalk.faces.geometry.lip_shape import even_lips
 from swaptalk.faces.geometry.pose import estimate_pose, eye_distance
 from swaptalk.faces.geometry.topology import (
@@ -56,6 +57,9 @@ LEAST_AGREEMENT = 0.25
 _COMPARED_STEP = 4
 #: Blur of the edge of the mouth's inside, crop pixels (standard deviation).
 INSIDE_SIGMA = 1.0
+#: Part of a crop that mouths are made for: where `mouth_mask` is, and room to compare it with
+#: its surroundings.
+MOUTH_BOX = Box(HALF_ROW - 16, CROP_SIZE, 0, CROP_SIZE)
 _NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
 
 
@@ -174,8 +178,23 @@ def composite_lips(
     )  # the neck gives way to the chin
     face = warped_mouth(references, mesh, measure_light(ground, ground_mesh) if light else None)
     mask = mouth_mask(mesh)
-    picture = np.asarray(cv2.blendLinear(face, around, mask, 1 - mask), np.uint8)
-    return FaceComposite(picture, mask, mesh)
+    return FaceComposite(blended_mouth(face, around, mask), mask, mesh)
+
+
+def blended_mouth(
+    mouth: NDArray[np.uint8], face: NDArray[np.uint8], mask: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """A face (256, 256, 3) with another mouth.
+
+    Args:
+        mouth: the part `MOUTH_BOX` of a face, (144, 256, 3).
+        face: (256, 256, 3).
+        mask: `mouth_mask` (256, 256).
+    """
+    picture = face.copy()
+    share = mask[MOUTH_BOX.slices]
+    picture[MOUTH_BOX.slices] = cv2.blendLinear(mouth, face[MOUTH_BOX.slices], share, 1 - share)
+    return picture
 
 
 def warped_mouth(
@@ -183,7 +202,7 @@ def warped_mouth(
     mesh: NDArray[np.float32],
     light: NDArray[np.float32] | None,
 ) -> NDArray[np.uint8]:
-    """References moved onto a mesh and mixed: a face (256, 256, 3) whose mouth can be used.
+    """References moved onto a mesh and mixed: the part `MOUTH_BOX` of a face, (144, 256, 3).
 
     Args:
         references: of the same person, one or more.
@@ -209,7 +228,7 @@ def warped_mouth(
 
     face = mixed(skin)
     if mouth_openness(mesh) > 0:
-        share = mouth_inside(mesh)
+        share = mouth_inside(mesh)[MOUTH_BOX.slices]
         face = np.asarray(cv2.blendLinear(mixed(inside), face, share, 1 - share), np.uint8)
     return face
 
@@ -238,10 +257,10 @@ def _warped(
     light: NDArray[np.float32] | None,
     normals: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
-    """A reference (256, 256, 3) moved onto a mesh, in this light."""
+    """The part `MOUTH_BOX` of a reference moved onto a mesh, in this light."""
     gain = None
     if light is not None:
         gain = light_change(reference.light, light, reference.normals, normals)
     turned = abs(reference.pose.yaw - estimate_pose(mesh).yaw) > MIRRORED_FROM
     hidden = reference.hidden if turned else _NOTHING_HIDDEN
-    return mesh_warp(reference.crop, reference.even_mesh, mesh, hidden, gain, raster)
+    return mesh_warp(reference.crop, reference.even_mesh, mesh, hidden, gain, raster, MOUTH_BOX)

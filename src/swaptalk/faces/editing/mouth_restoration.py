@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.light import luma
-from swaptalk.faces.editing.lip_composite import LipReference, warped_mouth
+from swaptalk.faces.editing.lip_composite import (
+    MOUTH_BOX,
+    LipReference,
+    blended_mouth,
+    warped_mouth,
+)
 from swaptalk.faces.editing.mask import mouth_mask
 from swaptalk.faces.editing.mesh_warp import skin_weight
 from swaptalk.faces.geometry.align import CROP_SIZE
@@ -34,8 +39,6 @@ SEEN_FROM = (0.03, 0.1)
 LARGEST_TINT = 1.25
 #: Added to brightness, and to a channel's share of it, so that black places have a ratio.
 _FLOOR, _LEAST_COLOUR = 8.0, 0.05
-#: Light is coarse: it is compared on every second pixel.
-_COARSE = CROP_SIZE // 2
 
 
 def restore_mouth(
@@ -58,20 +61,20 @@ def restore_mouth(
     least, full = SEEN_FROM
     share = np.clip((mouth_openness(mesh) - least) / (full - least), 0, 1)
     shaped = even_lips(follow_lips(mesh, mesh + np.float32(share) * (seen - mesh)))
-    mouth = warped_mouth(references, shaped, None)
+    mouth, made = warped_mouth(references, shaped, None), face[MOUTH_BOX.slices]
     mask = mouth_mask(shaped)
-    gain = cv2.resize(_gain(face, mouth), (CROP_SIZE, CROP_SIZE))[..., None] * _tint(
-        face, mouth, skin_weight(shaped, CROP_SIZE) * mask
-    )
+    skin = (skin_weight(shaped, CROP_SIZE) * mask)[MOUTH_BOX.slices]
+    gain = cv2.resize(_gain(made, mouth), MOUTH_BOX.size)[..., None] * _tint(made, mouth, skin)
     lit = cv2.multiply(mouth, np.asarray(gain, np.float32), dtype=cv2.CV_8U)
-    return np.asarray(cv2.blendLinear(lit, face, mask, 1 - mask), np.uint8)
+    return blended_mouth(np.asarray(lit, np.uint8), face, mask)
 
 
 def _gain(face: NDArray[np.uint8], mouth: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the brightness of ``mouth`` is multiplied by, (128, 128)."""
+    """What the brightness of ``mouth`` is multiplied by, on every second pixel."""
+    height, width = face.shape[0] // 2, face.shape[1] // 2  # light is coarse
     made, real = (
         cv2.GaussianBlur(
-            cv2.resize(luma(one), (_COARSE, _COARSE), interpolation=cv2.INTER_AREA),
+            cv2.resize(luma(one), (width, height), interpolation=cv2.INTER_AREA),
             (0, 0),
             SIGMA / 2,
         )

@@ -114,8 +114,7 @@ class RenderOptions(TargetOptions):
     region: Region | None = None
     """Replace the face (default with a source), or mouth and jaw only (default without)."""
     restoration: bool = True
-    """Give new faces back what the decoder loses: lashes, brows and pores of the photo, lips and
-    teeth of the target."""
+    """Give back what the decoder loses: lashes and pores of the photo, lips of the target."""
     quality: str = "high"
     """Video quality: low, medium, high, best, or a constant rate factor (lower is better)."""
     codec: str | None = None
@@ -179,7 +178,7 @@ class AudioOptions:
     extend: Extend = "pingpong"
     """If the audio is longer: play the video back and forth, or freeze its last frame."""
     lips: Lips = "latent"
-    """How the mouth moves: latent (network) or composite (warped; sharper, less in step)."""
+    """How the mouth moves: latent (network) or composite (warped before it; less in step)."""
     background: Background = "none"
     """Scene's sound, with its speech, under the words: none, keep, or duck (lowered)."""
     background_gain: float = 0.0

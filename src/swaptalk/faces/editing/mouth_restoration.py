@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.agreement import Agreement
 from swaptalk.faces.editing.light import luma
 from swaptalk.faces.editing.lip_composite import (
     MOUTH_BOX,
@@ -27,14 +28,17 @@ from swaptalk.faces.geometry.lip_shape import even_lips, follow_lips
 from swaptalk.faces.geometry.topology import mouth_openness
 
 #: The light of what is coarser than this is the network's, crop pixels (standard deviation).
-SIGMA = 6.0
+SIGMA = 4.0
 #: A place is made lighter or darker by this factor at most: where references and network disagree
 #: more, the references show something else.
 LARGEST_GAIN = 1.5
+#: Where network and references show something else, the network's picture stays: it is soft, but
+#: says what is said.
+AGREEMENT = Agreement(fine=2.0, coarse=8.0, reach=5.0, least=-0.2, full=0.3, flat=4.0)
 #: Opening (share of the mouth's width) that the motion wants, up to which the lips are where it
 #: wants them, and from which they are where they are seen: closed lips in a soft picture are seen
 #: restless.
-SEEN_FROM = (0.03, 0.1)
+SEEN_FROM = (0.08, 0.16)
 #: Skin is tinted by this factor at most.
 LARGEST_TINT = 1.25
 #: Added to brightness, and to a channel's share of it, so that black places have a ratio.
@@ -64,9 +68,12 @@ def restore_mouth(
     mouth, made = warped_mouth(references, shaped, None), face[MOUTH_BOX.slices]
     mask = mouth_mask(shaped)
     skin = (skin_weight(shaped, CROP_SIZE) * mask)[MOUTH_BOX.slices]
-    gain = cv2.resize(_gain(made, mouth), MOUTH_BOX.size)[..., None] * _tint(made, mouth, skin)
-    lit = cv2.multiply(mouth, np.asarray(gain, np.float32), dtype=cv2.CV_8U)
-    return blended_mouth(np.asarray(lit, np.uint8), face, mask)
+    half = (cv2.resize(_gain(made, mouth), MOUTH_BOX.size)[..., None] - 1) / 2
+    coloured = mouth * _tint(made, mouth, skin)
+    # Half of the light is multiplied, half is added: colours become neither glaring nor grey.
+    lit = np.clip(coloured + half * (coloured + luma(mouth)[..., None]), 0, 255).astype(np.uint8)
+    mask[MOUTH_BOX.slices] *= AGREEMENT(made, lit)
+    return blended_mouth(lit, face, mask)
 
 
 def _gain(face: NDArray[np.uint8], mouth: NDArray[np.uint8]) -> NDArray[np.float32]:

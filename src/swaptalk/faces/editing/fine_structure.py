@@ -23,7 +23,7 @@ SIGMA = 3.0
 #: given: what the network removed, it removed there too.
 AGREEMENT = Agreement(fine=1.2, coarse=4.8, reach=4.0, least=0.4, full=0.8, flat=2.0)
 #: The composite's fine structure is at most so many times as strong as the target's.
-SHARPEST = 1.0
+SHARPEST = 0.8
 #: Fine structure weaker than this, in grey levels, says nothing about a picture's sharpness.
 LEAST_STRENGTH = 0.5
 #: Triangles of the mesh that keep less of their frontal area are seen edge-on: the composite's

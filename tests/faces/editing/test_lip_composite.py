@@ -93,6 +93,21 @@ def test_shares_change_smoothly_and_at_most_two_show(reference: LipReference) ->
     assert shares[1][2] > 0.9
 
 
+def test_a_wide_mouth_is_not_pressed_shut(reference: LipReference) -> None:
+    """The closed mouth shows, though the wide one's head points the same way."""
+    turned = rotate_mesh(CANONICAL_MESH, Pose(6, 6, 0)) * 62 + [128, 100, 0]
+    straight = rotate_mesh(CANONICAL_MESH, Pose(0, 0, 0)) * 62 + [128, 100, 0]
+    closed, wide = (
+        LipReference(reference.crop, with_opening(mesh.astype(np.float32), opening))
+        for mesh, opening in ((turned, 0.03), (straight, 0.3))
+    )
+    assert wide.opening > 0.45 and closed.opening < 0.1
+    for opening, least in ((0.0, 0.95), (0.3, 0.0)):
+        mesh = with_opening(straight.astype(np.float32), opening)
+        skin, _ = reference_shares([closed, wide], mesh)
+        assert least <= skin[0] <= least + 0.05
+
+
 def test_the_light_of_the_frame_is_kept(reference: LipReference) -> None:
     dark = (reference.crop * 0.6).astype(np.uint8)
     made = composite_lips([reference], dark, reference.mesh, reference.even_mesh)

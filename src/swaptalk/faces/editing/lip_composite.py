@@ -42,6 +42,9 @@ from swaptalk.faces.geometry.topology import (
 POSE_SCALE, OPENING_SCALE, WIDTH_SCALE = 5.0, 0.12, 0.06
 #: For the skin the opening matters less: its texture stretches well.
 SKIN_OPENING = 0.35
+#: But a mouth that is more open than wanted by more than this (in `OPENING_SCALE`) weighs so much
+#: more for each unit beyond: pressed shut it shows its teeth and tongue on lips and chin.
+SQUEEZED_FROM, SQUEEZED = 1.0, 0.7
 #: A mouth less open than wanted is stretched, which shows more than one that is squeezed.
 STRETCHED = 3.0
 #: Distances over which one reference gives way to another, for skin and for the inside of the
@@ -148,7 +151,8 @@ def reference_shares(
     apart = np.where(more < 0, -STRETCHED * more, more)
     apart += np.array([abs(r.width - width) for r in references], np.float32) / WIDTH_SCALE
     made = np.array([not r.real for r in references])
-    skin = _shares(np.where(made, np.inf, turn + SKIN_OPENING * np.abs(more)), SKIN_SOFTNESS)
+    look = turn + SKIN_OPENING * np.abs(more) + SQUEEZED * np.maximum(more - SQUEEZED_FROM, 0)
+    skin = _shares(np.where(made, np.inf, look), SKIN_SOFTNESS)
     return skin, _shares(turn + apart, INSIDE_SOFTNESS)
 
 

@@ -25,8 +25,10 @@ def error(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
 
 
 def test_a_softened_face_becomes_sharp_inside_the_mask(composite: FaceComposite) -> None:
+    """In a target that is sharper than the composite, so that all may be given."""
     soft = softened(composite.picture)
-    made = restore_fine_structure(soft, composite, composite.picture)
+    sharp = cv2.addWeighted(composite.picture, 1.5, softened(composite.picture, 3.0), -0.5, 0)
+    made = restore_fine_structure(soft, composite, sharp)
     inside = composite.mask > 0.9
     # Four fifths of the fine structure come back.
     assert error(made, composite.picture, inside) < 0.65 * error(soft, composite.picture, inside)

@@ -77,7 +77,7 @@ def test_the_inside_is_the_open_reference_and_the_skin_the_one_in_the_same_pose(
     assert made.picture[skin][:, 0].mean() > made.picture[skin][:, 1].mean()
 
 
-def test_shares_change_smoothly_and_at_most_two_show(reference: LipReference) -> None:
+def test_shares_change_smoothly_and_at_most_three_show(reference: LipReference) -> None:
     references = [
         LipReference(reference.crop, with_opening(reference.mesh, o)) for o in (0.0, 0.1, 0.25)
     ]
@@ -85,7 +85,7 @@ def test_shares_change_smoothly_and_at_most_two_show(reference: LipReference) ->
     for opening in np.linspace(0.0, 0.25, 126):
         shares = reference_shares(references, with_opening(reference.mesh, float(opening)))
         for share in shares:
-            assert share.sum() == pytest.approx(1) and (share > 0).sum() <= 2
+            assert share.sum() == pytest.approx(1) and (share > 0).sum() <= 3
         if before is not None:
             skin, inside = (np.abs(a - b).max() for a, b in zip(shares, before, strict=True))
             assert skin < 0.05 and inside < 0.25

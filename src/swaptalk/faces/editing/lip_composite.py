@@ -1,7 +1,7 @@
 """The classical lip-sync: lips, jaw and cheeks of reference frames warped to where the sound wants
 them, blended into a frame.
 
-Skin and lips come from the one or two references whose head points the same way, the inside of
+Skin and lips come from the up to three references whose head points the same way, the inside of
 the mouth from those that are open as far: a closed mouth's lips are never stretched over teeth.
 """
 
@@ -47,9 +47,11 @@ SKIN_OPENING = 0.35
 SQUEEZED_FROM, SQUEEZED = 1.0, 0.7
 #: A mouth less open than wanted is stretched, which shows more than one that is squeezed.
 STRETCHED = 3.0
+#: References that show at the same time: of fewer one flips to another where several are as near.
+MOST_SHOWN = 3
 #: Distances over which one reference gives way to another, for skin and for the inside of the
 #: mouth, and the least share that still shows.
-SKIN_SOFTNESS, INSIDE_SOFTNESS, LEAST_SHARE = 0.8, 0.35, 0.12
+SKIN_SOFTNESS, INSIDE_SOFTNESS, LEAST_SHARE = 1.0, 0.7, 0.12
 #: Where the head turns by less than this (degrees) between reference and frame, nothing is
 #: mirrored.
 MIRRORED_FROM = 10.0
@@ -123,15 +125,15 @@ def mouth_width(mesh: NDArray[np.floating]) -> float:
 
 
 def _shares(distance: NDArray[np.float32], softness: float) -> NDArray[np.float32]:
-    """Shares (R,) of references by distance, at most two of them above 0, changing smoothly with
-    the distances; sum 1.
+    """Shares (R,) of references by distance, at most `MOST_SHOWN` of them above 0, changing
+    smoothly with the distances; sum 1.
     """
     order = np.argsort(distance, kind="stable")
     near = np.exp(-(distance[order] - distance[order[0]]) / softness)
-    # Both fade out before the third takes a place: so nothing jumps where the order changes.
-    least = max(float(near[2]) if len(near) > 2 else 0.0, LEAST_SHARE)
+    # All fade out before the next takes a place: so nothing jumps where the order changes.
+    least = max([LEAST_SHARE, *near[MOST_SHOWN : MOST_SHOWN + 1].tolist()])
     share = np.zeros(len(distance), np.float32)
-    share[order[:2]] = np.maximum(near[:2] - least, 0)
+    share[order[:MOST_SHOWN]] = np.maximum(near[:MOST_SHOWN] - least, 0)
     share[order[0]] += 1e-6
     return np.asarray(share / share.sum(), np.float32)
 
@@ -225,10 +227,8 @@ def warped_mouth(
                 warped[k] = _warped(references[k], mesh, raster, light, normals)
         if len(used) == 1:
             return warped[used[0]]
-        a, b = used
-        return np.asarray(
-            cv2.addWeighted(warped[a], float(shares[a]), warped[b], float(shares[b]), 0), np.uint8
-        )
+        sums = sum(float(shares[k]) * warped[k].astype(np.float32) for k in used)
+        return np.asarray(np.round(sums), np.uint8)
 
     face = mixed(skin)
     if mouth_openness(mesh) > 0:

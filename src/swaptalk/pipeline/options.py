@@ -241,6 +241,11 @@ class GenerateOptions(RenderOptions, AudioOptions, SourceOptions):
         """Whether mouths are moved in the picture, before the swap and before faces are encoded."""
         return self.audio is not None and self.lips == "composite"
 
+    @property
+    def shows_mouths(self) -> bool:
+        """Whether mouths of the target are shown in others of its frames."""
+        return self.audio is not None and (self.restoration or self.lips == "composite")
+
     def _faults_of_people(self, people: tuple[Person, ...]) -> Iterator[InputError]:
         if not people:
             if self.turns is not None:

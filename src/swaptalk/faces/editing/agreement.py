@@ -36,9 +36,28 @@ class Agreement(NamedTuple):
             sharp = cv2.GaussianBlur(small.astype(np.float32), (0, 0), self.fine / 2)
             bands.append(sharp - cv2.GaussianBlur(sharp, (0, 0), self.coarse / 2))
         x, y = bands
-        both, power = (
-            cv2.GaussianBlur(one, (0, 0), self.reach / 2) + self.flat
-            for one in (2 * x * y, x * x + y * y)
-        )
-        similar = np.clip((both / power - self.least) / (self.full - self.least), 0, 1)
-        return np.asarray(cv2.resize(np.asarray(similar, np.float32), (width, height)), np.float32)
+        agreed = agreement_of_bands(x, y, self.reach / 2, self.flat, (self.least, self.full))
+        return np.asarray(cv2.resize(agreed, (width, height)), np.float32)
+
+
+def agreement_of_bands(
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    reach: float,
+    flat: float,
+    limits: tuple[float, float],
+) -> NDArray[np.float32]:
+    """Agreement (H, W) in 0..1 of one band of two pictures, each (H, W).
+
+    Args:
+        a: of the one.
+        b: of the other.
+        reach: of the neighbourhood in which they are compared, pixels (standard deviation).
+        flat: mean square up to which a band is flat: flat places agree.
+        limits: similarity up to which they do not agree, and from which they agree fully.
+    """
+    both, power = (
+        cv2.GaussianBlur(one, (0, 0), reach) + flat for one in (2 * a * b, a * a + b * b)
+    )
+    least, full = limits
+    return np.asarray(np.clip((both / power - least) / (full - least), 0, 1), np.float32)

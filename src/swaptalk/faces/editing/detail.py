@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.agreement import agreement_of_bands
 from swaptalk.faces.editing.face_composite import FacePhoto, glasses_zone, photo_shares
 from swaptalk.faces.editing.mask import FACE_FADE, inner_fade, mouth_mask
 from swaptalk.faces.editing.mesh_warp import MAP_STEP, coarse_map, dense
@@ -225,12 +226,10 @@ class FrameDetail:
         luma = _luma(face)
         low = _blur(luma, DETAIL_SIGMA)
         own = _enlarged(luma / low, self.box.finer(_FINER // 2), 2, cv2.INTER_CUBIC)
-        band, sigma = _band(low), AGREEMENT_SIGMA / 2
-        both = _blur(2 * band * self.band, sigma) + FLAT_BAND
-        power = _blur(band * band + self.band * self.band, sigma) + FLAT_BAND
-        least, full = AGREEMENT
-        weight = self.zone * np.clip((both / power - least) / (full - least), 0, 1)
-        return ComparedDetail(self.detail, self.box, own, np.asarray(weight, np.float32))
+        agreed = agreement_of_bands(
+            _band(low), self.band, AGREEMENT_SIGMA / 2, FLAT_BAND, AGREEMENT
+        )
+        return ComparedDetail(self.detail, self.box, own, self.zone * agreed)
 
 
 class FaceGain(NamedTuple):

@@ -15,7 +15,7 @@ from swaptalk.faces.editing.agreement import Agreement
 from swaptalk.faces.editing.face_composite import FaceComposite
 from swaptalk.faces.editing.mesh_warp import visibility
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.faces.geometry.topology import POINT_COUNT, crop_triangles
+from swaptalk.faces.geometry.topology import face_triangles
 
 #: Structure finer than this is the composite's, crop pixels (standard deviation).
 SIGMA = 3.0
@@ -78,14 +78,11 @@ def _strength(picture: NDArray[np.uint8], weight: NDArray[np.float32]) -> float:
     return float((cv2.absdiff(grey, cv2.GaussianBlur(grey, (0, 0), SIGMA)) * weight).sum())
 
 
-_TRIANGLES = crop_triangles()
-_TRIANGLES = _TRIANGLES[(_TRIANGLES < POINT_COUNT).all(axis=1)]
-
-
 def _facing(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
     """Where a mesh (468, 3) is not seen edge-on, (256, 256) in 0..1."""
-    edge_on = visibility(mesh)[_TRIANGLES].min(axis=1) < EDGE_ON
-    corners = (mesh[_TRIANGLES[edge_on], :2] + 0.5) / 2 - 0.5
+    triangles = face_triangles()
+    edge_on = visibility(mesh)[triangles].min(axis=1) < EDGE_ON
+    corners = (mesh[triangles[edge_on], :2] + 0.5) / 2 - 0.5
     canvas = np.zeros((_COARSE, _COARSE), np.uint8)
     for triangle in np.round(corners * 16).astype(np.int32):
         cv2.fillConvexPoly(canvas, triangle, (255,), cv2.LINE_AA, shift=4)

@@ -61,8 +61,8 @@ _FOLLOW = _follow()
 MOVED: NDArray[np.intp] = np.flatnonzero(_FOLLOW)
 
 
-#: Distance from the lips over which the skin around follows them, eye distances (standard
-#: deviation), and the canonical mesh's distances of lips that count as none, in its own unit.
+#: Distance from the lips, in eye distances, at which the skin follows them by a factor e less than
+#: at the lips; distance that counts as none, in units of the canonical mesh.
 _SKIN_REACH, _TOUCHING = 0.35, 0.02
 
 

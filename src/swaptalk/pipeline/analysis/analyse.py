@@ -196,7 +196,7 @@ def arrange(
             if plan.options.source and not plan.stored_swap:
                 crops = _reference_crops(plan, folder, log, log_folder, tracks, references.tolist())
                 np.save(folder / REFERENCE_CROPS, crops)
-            if plan.options.audio is not None:
+            if plan.options.shows_mouths:
                 crops = _reference_crops(plan, folder, log, log_folder, tracks, mouths.tolist())
                 np.save(folder / MOUTH_CROPS, crops)
     record = {

@@ -168,6 +168,8 @@ class OpenVINOEngine(Engine):
         self._config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": self.threads,
+            # Else every process and every engine computes on the same first cores.
+            "ENABLE_CPU_PINNING": False,
         }
         if exact:
             self._config["INFERENCE_PRECISION_HINT"] = "f32"

@@ -19,7 +19,8 @@ Part = tuple[FaceGenerator, Sequence[Frame], Sequence[float]]
 
 def faces_together(networks: Networks, parts: Sequence[Part]) -> list[NDArray[np.uint8]]:
     """New faces (N, 256, 256, 3) of each person in the usual light; lip-sync and decoder get all
-    of them at once.
+    of them at once. Encoder and swap network run once a person: the swap network's graph takes the
+    keys and values of one source.
     """
     faces = [generator.ready(frames, times) for generator, frames, times in parts]
     speech = [generator.speech(frames, times) for generator, frames, times in parts]

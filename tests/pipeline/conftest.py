@@ -31,6 +31,7 @@ class PoolingNetworks:
         np.where(np.arange(41) < 7, 0.2, 1e-3).astype(np.float32),
     )
     fingerprint, numerics = "pooling", "numpy"
+    restores = False
 
     def __init__(self) -> None:
         self.swapped = 0

@@ -64,12 +64,22 @@ def test_recipes_of_the_repository_survive_json(name: str) -> None:
 def test_each_run_builds_on_the_ones_before() -> None:
     folder = RECIPES / "tiny"
     recipe = read_recipe(folder)
-    lipsync: Any = run_options(recipe, recipe.runs[-1], folders(folder))
+    (last,) = (run for run in recipe.runs if run.stage == "lipsync")
+    lipsync: Any = run_options(recipe, last, folders(folder))
     assert (lipsync.vqgan, lipsync.expert) == (Path("out/vqgan"), Path("out/expert"))
-    vqgan, *_, last = recipe.runs
-    early = dataclasses.replace(recipe, runs=(vqgan, last))
+    early = dataclasses.replace(recipe, runs=(recipe.runs[0], last))
     with pytest.raises(InputError, match=r"recipe\.json: lipsync needs a run of expert"):
         run_options(early, last, folders(folder))
+
+
+def test_the_eighth_weights_restore_faces_of_the_package() -> None:
+    folder = RECIPES / "eighth-weights"
+    recipe = read_recipe(folder)
+    check_base(recipe, default_directory())
+    restoration: Any = run_options(recipe, recipe.runs[0], folders(folder))
+    assert (restoration.bundle, restoration.clips) == (default_directory(), Path("out/clips"))
+    listed = (folder / "clips.csv").read_text().splitlines()
+    assert listed[0] == "name" and len(set(listed)) == len(listed) > 200
 
 
 def test_the_seventh_weights_build_on_the_package() -> None:

@@ -36,7 +36,7 @@ TEACHER = Path(os.environ.get("SWAPTALK_SHARED", Path(__file__).parents[3] / "sh
     "models/face_landmarks_detector.tflite"
 )
 RECIPE = Path(__file__).parents[2] / "recipes" / "tiny"
-STAGES = ("vqgan", "expert", "swap", "sync-scorer", "lipsync", "lips", "eyes")
+STAGES = ("vqgan", "expert", "swap", "sync-scorer", "lipsync", "restoration", "lips", "eyes")
 #: Stages that learn from a teacher's file.
 TAUGHT = ("lips", "eyes")
 STEPS = 4
@@ -73,9 +73,8 @@ def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
     assert train_all("--footage", footage, "--out", home, "--data", home / "data") == 0
 
     def arguments(stage: str, out: Path) -> list[str]:
-        needed = (
-            [] if stage in ("vqgan", "sync-scorer", *TAUGHT) else ["--vqgan", str(train("vqgan"))]
-        )
+        alone = ("vqgan", "sync-scorer", "restoration", *TAUGHT)
+        needed = [] if stage in alone else ["--vqgan", str(train("vqgan"))]
         needed += ["--teacher", str(TEACHER)] if stage in TAUGHT else []
         needed += ["--expert", str(train("expert"))] if stage == "lipsync" else []
         options = ["--config", str(RECIPE / f"{stage}.json"), *needed, "--data", str(home / "data")]
@@ -205,7 +204,10 @@ def test_a_recipe_skips_what_is_done_and_goes_on_with_the_rest(
     said = capsys.readouterr().out
     assert [line for line in said.splitlines() if "already" in line] == [
         f"{home / 'data'}: prepared already",
-        *(f"{name}: finished already" for name in ("vqgan", "expert", "swap", "lipsync")),
+        *(
+            f"{name}: finished already"
+            for name in ("vqgan", "expert", "swap", "lipsync", "restoration")
+        ),
         f"{out / 'bundle'}: exported already",
     ]
     assert {p: p.stat().st_mtime_ns for p in before} == before
@@ -240,7 +242,8 @@ def test_export_and_generate(run: Callable[..., Path], footage: Path, tmp_path: 
         described["stages"]["vqgan"]["steps"] == 4
         and "l1" in described["stages"]["vqgan"]["validation"]
     )
-    assert described["parity"]["decode"] <= 1
+    assert described["parity"]["decode"] <= 1 and described["parity"]["restore"] <= 1
+    assert described["stages"]["restoration"]["steps"] == 4
     output = tmp_path / "out.mp4"
     assert (
         main(

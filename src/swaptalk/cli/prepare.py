@@ -38,6 +38,8 @@ class Options:
     """Recognition of people without a label. Needs the model file 'sface'."""
     exclude: Path | None = None
     """CSV file (name, reason) of photos and clips to leave out."""
+    only: Path | None = None
+    """CSV file (name) of the photos and clips to use; none: all."""
 
 
 def run(options: Options) -> int:
@@ -58,6 +60,7 @@ def run(options: Options) -> int:
         options.identities,
         options.moments,
         options.exclude,
+        options.only,
     )
     bar: Any = tqdm(desc="prepare", unit="unit", file=sys.stderr, disable=not sys.stderr.isatty())
 

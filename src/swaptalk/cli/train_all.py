@@ -33,7 +33,7 @@ from swaptalk.training.recipe import (
     run_options,
 )
 from swaptalk.training.record import MetricTable
-from swaptalk.training.registry import BUNDLED, create_stage, options_of
+from swaptalk.training.registry import BUNDLED, OPTIONAL, create_stage, options_of
 from swaptalk.training.schedule import progress
 
 #: Written into a dataset when it is complete: with what it was prepared.
@@ -89,46 +89,55 @@ def run(options: Options) -> int:
     planned = [(run, run_options(recipe, run, folders, options.minutes)) for run in recipe.runs]
     for entry, chosen in planned:
         check_same_options(entry, chosen)
-    prepare_data(recipe, folders)
+    prepare_data(recipe.prepare, folders.data, folders)
+    if recipe.clips:
+        prepare_data(recipe.clips, folders.runs / "clips", folders)
     for entry, chosen in planned:
         train_run(entry, chosen)
     export(recipe, folders, planned)
     return 0
 
 
-def prepare_data(recipe: Recipe, folders: RecipeFolders) -> None:
-    """Prepare the recipe's dataset, if that is not done.
+def prepare_data(wanted: dict[str, Any], data: Path, folders: RecipeFolders) -> None:
+    """Prepare a dataset of a recipe, if that is not done.
+
+    Args:
+        wanted: arguments of ``prepare`` by name, with placeholders.
+        data: the dataset.
+        folders: of the recipe.
 
     Raises:
         InputError: the arguments are wrong, the footage is not given, or the dataset was prepared
             in another way.
     """
-    file, marker = folders.recipe / RECIPE_NAME, folders.data / PREPARED_NAME
-    wanted = _prepared_with(recipe, folders)
+    file, marker = folders.recipe / RECIPE_NAME, data / PREPARED_NAME
+    record = _prepared_with(wanted, folders)
     if marker.exists():
-        if read_json(marker) != wanted:
+        if read_json(marker) != record:
             raise InputError(
                 "was prepared in another way than the recipe says",
-                path=folders.data,
-                remedy="name another folder as --data, or use the recipe as it was",
+                path=data,
+                remedy="name another folder as --data and --out, or use the recipe as it was",
             )
-        print(f"{folders.data}: prepared already", flush=True)
+        print(f"{data}: prepared already", flush=True)
         return
-    arguments = fill(recipe.prepare, folders.words(), file)
-    prepare.run(from_dict(prepare.Options, {**arguments, "out": str(folders.data)}, file))
+    arguments = fill(wanted, folders.words(), file)
+    prepare.run(from_dict(prepare.Options, {**arguments, "out": str(data)}, file))
     with AtomicFile(marker) as target:
-        target.part.write_text(json.dumps(wanted, indent=1) + "\n")
+        target.part.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def _prepared_with(recipe: Recipe, folders: RecipeFolders) -> dict[str, Any]:
-    """The recipe's arguments of ``prepare``, and a hash of its list of what to leave out."""
-    record: dict[str, Any] = {"prepare": recipe.prepare}
-    excluded = recipe.prepare.get("exclude")
-    if isinstance(excluded, str):
-        path = Path(fill(excluded, folders.words(), folders.recipe / RECIPE_NAME))
-        if not path.is_file():
-            raise InputError("is not there", path=path, remedy="correct 'exclude' of the recipe")
-        record["excluded"] = hashlib.sha256(path.read_bytes()).hexdigest()
+def _prepared_with(wanted: dict[str, Any], folders: RecipeFolders) -> dict[str, Any]:
+    """The arguments of ``prepare``, and hashes of the lists of what to use and to leave out."""
+    record: dict[str, Any] = {"prepare": wanted}
+    for argument, name in (("exclude", "excluded"), ("only", "only")):
+        listed = wanted.get(argument)
+        if isinstance(listed, str):
+            path = Path(fill(listed, folders.words(), folders.recipe / RECIPE_NAME))
+            if not path.is_file():
+                remedy = f"correct '{argument}' of the recipe"
+                raise InputError("is not there", path=path, remedy=remedy)
+            record[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return record
 
 
@@ -194,8 +203,8 @@ def export(
     recipe: Recipe, folders: RecipeFolders, planned: Sequence[tuple[RecipeRun, LoopOptions]]
 ) -> None:
     """Export the last run of each stage of the bundle, if that is not done."""
-    runs = {entry.stage: options.out for entry, options in planned}
-    bundled = {stage: folder for stage, folder in runs.items() if stage in BUNDLED}
+    runs, exported = {entry.stage: options.out for entry, options in planned}, (*BUNDLED, *OPTIONAL)
+    bundled = {stage: folder for stage, folder in runs.items() if stage in exported}
     if bundled:
         base, bundle = folders.base if recipe.base else None, folders.runs / "bundle"
         stages = {**{stage: folders.base for stage in recipe.base}, **bundled}

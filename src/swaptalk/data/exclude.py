@@ -7,7 +7,7 @@ is added.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from swaptalk.data.sources import Source
@@ -27,7 +27,24 @@ def read_excluded(path: Path) -> dict[str, str]:
     return {row["name"]: row["reason"] for row in _rows(path)}
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def only_listed(sources: Sequence[Source], path: Path) -> list[Source]:
+    """Of some sources those that a CSV file names in its column ``name``.
+
+    Raises:
+        InputError: it cannot be read, a row has no name, or no source has one of the names.
+    """
+    wanted = {row["name"] for row in _rows(path, ("name",))}
+    missing = sorted(wanted - {source.name for source in sources})
+    if missing:
+        raise InputError(
+            f"names {missing[0]}, which the footage does not have",
+            path=path,
+            remedy="remove the row, or give the footage that has it",
+        )
+    return [source for source in sources if source.name in wanted]
+
+
+def _rows(path: Path, columns: Sequence[str] = ("name", "reason")) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -36,11 +53,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
             f"is not a readable table ({error})", path=path, remedy="save it as CSV in UTF-8"
         ) from error
     for line, row in enumerate(rows, 2):
-        if not (row.get("name") and row.get("reason")):
+        if not all(row.get(column) for column in columns):
             raise InputError(
-                f"line {line} has no name or no reason",
+                f"line {line} has no {' or no '.join(columns)}",
                 path=path,
-                remedy="give the columns name and reason, and fill them in",
+                remedy=f"give the columns {' and '.join(columns)}, and fill them in",
             )
     return rows
 

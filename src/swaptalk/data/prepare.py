@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from swaptalk.data.exclude import Excluded
+from swaptalk.data.exclude import Excluded, only_listed
 from swaptalk.data.extract import Extraction, Extractor, unit_name
 from swaptalk.data.identities import Candidate, assign
 from swaptalk.data.sources import Source, find_sources
@@ -44,6 +44,7 @@ class PrepareSettings:
     identities: bool = True
     moments: int = 0
     exclude: Path | None = None
+    only: Path | None = None
 
 
 @dataclass
@@ -91,6 +92,8 @@ def prepare(
         InputError: a path is wrong, or nothing could be used.
     """
     found = find_sources(paths)
+    if settings.only is not None:
+        found = only_listed(found, settings.only)
     units = settings.out / "units"
     units.mkdir(parents=True, exist_ok=True)
     excluded = Excluded(settings.out)

@@ -90,12 +90,19 @@ class Triplet:
 
 
 @dataclass(frozen=True)
-class _Made:
+class MadeTriplet:
+    """A triplet as pictures."""
+
     role: Role
     source: Frame
+    """Picture A."""
     answer: Frame
+    """Picture B; the clean target of a role pair."""
     composite: FaceComposite
     photo: NDArray[np.uint8]
+    """A (256, 256, 3) as the composite used it."""
+    target: NDArray[np.uint8]
+    """The pseudo target (256, 256, 3), or the clean one."""
 
 
 class TripletMaker:
@@ -116,7 +123,7 @@ class TripletMaker:
                 "no person has two pictures", path=frames.dataset.folder, remedy="prepare more data"
             )
 
-    def __call__(self, number: int) -> _Made:
+    def __call__(self, number: int) -> MadeTriplet:
         """Draw the pictures of triplet ``number`` and make its composites."""
         rng = np.random.default_rng([self._seed, number])
         role: Role = ROLES[int(rng.choice(len(ROLES), p=ROLE_SHARES))]
@@ -135,7 +142,7 @@ class TripletMaker:
             picture, mesh = self._pseudo_target(answer, rng)
             photo = self._photo(source, mesh, rng, turn=role == "self" or rng.random() < 0.2)
         composite = self._composite(photo, picture, mesh, rng)
-        return _Made(role, source, answer, composite, photo.crop)
+        return MadeTriplet(role, source, answer, composite, photo.crop, picture)
 
     def _face(self, frame: Frame) -> FacePhoto:
         dataset = self._frames.dataset
@@ -279,7 +286,7 @@ class TripletCache:
         return self._path(chunk, "rows").exists()
 
     def _make(
-        self, chunk: int, made: list[_Made], vqgan: VQGAN, device: torch.device | str
+        self, chunk: int, made: list[MadeTriplet], vqgan: VQGAN, device: torch.device | str
     ) -> None:
         pictures = [picture for one in made for picture in (one.composite.picture, one.photo)]
         latents = []

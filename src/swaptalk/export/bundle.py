@@ -22,11 +22,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from swaptalk.export.graphs import GraphSpec, graph_specs
+from swaptalk.export.graphs import GraphSpec, graph_specs, restoration_spec
 from swaptalk.faces.geometry.mouth_motion import MotionStatistics
 from swaptalk.inference.validate import BUNDLE_FORMAT, BUNDLE_NAME
 from swaptalk.models.audio import MelEncoder
 from swaptalk.models.lipsync import LipSync
+from swaptalk.models.restoration import RestorationNetwork
 from swaptalk.models.swap import SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.models.weights import save_weights
@@ -149,6 +150,7 @@ def export_bundle(
     audio: MelEncoder,
     statistics: MotionStatistics,
     description: dict[str, Any] | None = None,
+    restoration: RestorationNetwork | None = None,
 ) -> None:
     """Write a complete bundle into ``directory`` (made if absent; files of an older bundle are
     replaced).
@@ -161,6 +163,8 @@ def export_bundle(
         audio: the mel encoder.
         statistics: scale of the motion tokens, and the token of silence.
         description: what else the config records (training data, commit, measured numbers).
+        restoration: the network that restores faces; None leaves them as they are restored without
+            one.
     """
     directory.mkdir(parents=True, exist_ok=True)
     modules: dict[str, nn.Module] = {
@@ -169,10 +173,13 @@ def export_bundle(
         "lipsync": lipsync,
         "audio": audio,
     }
+    specs = graph_specs(vqgan, swap, lipsync, audio)
+    if restoration is not None:
+        modules["restoration"], specs["restoration"] = restoration, restoration_spec()
     for name, module in modules.items():
         module.eval()
         save_weights(module, directory / f"{name}.safetensors")
-    for name, spec in graph_specs(vqgan, swap, lipsync, audio).items():
+    for name, spec in specs.items():
         graph_module = spec.build(modules[spec.weights]).eval()
         prefix = "" if graph_module is modules[spec.weights] else f"{spec.weights}."
         model = _trace(graph_module, spec)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from swaptalk.models.audio import MelEncoder
 from swaptalk.models.lipsync import LipSync
+from swaptalk.models.restoration import RestorationNetwork
 from swaptalk.models.swap import MASK_DETAIL, SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 
@@ -71,6 +72,39 @@ class SwapGraph(nn.Module):
     ) -> Tensor:
         """Correct; ``strength`` 0 leaves the composite, 1 is the full change."""
         return composite + strength * (self.swap.swap(composite, mask, keys, values) - composite)
+
+
+class RestorationGraph(nn.Module):
+    """Decoded, restored and real faces uint8 (N, 256, 256, 3), mask uint8 (N, 256, 256) -> faces
+    uint8.
+    """
+
+    def __init__(self, restoration: RestorationNetwork) -> None:
+        super().__init__()
+        self.restoration = restoration
+
+    def forward(self, face: Tensor, restored: Tensor, guide: Tensor, mask: Tensor) -> Tensor:
+        """Scale to [-1, 1] and the mask to 0..1, restore, scale back and round."""
+        pictures = [
+            one.permute(0, 3, 1, 2).float() / 127.5 - 1.0 for one in (face, restored, guide)
+        ]
+        made: Tensor = self.restoration(*pictures, mask[:, None].float() / 255.0) * 127.5 + 127.5
+        return made.round().clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8)
+
+
+def restoration_spec() -> GraphSpec:
+    """The graph of the restoration network."""
+    faces = torch.randint(0, 256, (2, 256, 256, 3), dtype=torch.uint8)
+    batch = {0: "batch"}
+    inputs = {
+        "face": faces,
+        "restored": faces.clone(),
+        "guide": faces.clone(),
+        "mask": faces[..., 0],
+    }
+    return GraphSpec(
+        "restoration", RestorationGraph, inputs, ("faces",), dict.fromkeys(inputs, batch)
+    )
 
 
 @dataclass(frozen=True)

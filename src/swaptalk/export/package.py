@@ -33,14 +33,15 @@ from swaptalk.training.checkpoint import load_checkpoint, read_config
 from swaptalk.training.options import read_json
 from swaptalk.training.pretrained import load_network, motion_statistics
 from swaptalk.training.record import MetricTable
-from swaptalk.training.registry import BUNDLED
+from swaptalk.training.registry import BUNDLED, OPTIONAL
 
 
 def export_runs(runs: Sequence[Path], out: Path, base: Path | None = None) -> dict[str, float]:
     """Write a bundle from runs; the folder changes only if all is well.
 
     Args:
-        runs: folders of the stages `BUNDLED`, in any order; others are ignored.
+        runs: folders of the stages `BUNDLED` and, if wanted, `OPTIONAL`, in any order; others are
+            ignored.
         out: the bundle.
         base: bundle that supplies the stages of which no run is given.
 
@@ -66,6 +67,8 @@ def export_runs(runs: Sequence[Path], out: Path, base: Path | None = None) -> di
             ("audio", "lipsync"),
         )
     }
+    if "restoration" in folders:
+        networks["restoration"] = load_network("restoration", folders["restoration"])
     channels = networks["vqgan"].config.latent_channels
     for name in ("swap", "lipsync"):
         if networks[name].config.latent_channels != channels:
@@ -86,6 +89,7 @@ def export_runs(runs: Sequence[Path], out: Path, base: Path | None = None) -> di
                 networks["audio"],
                 motion_statistics(folders["lipsync"]),
                 describe(folders, base),
+                networks.get("restoration"),
             )
         differences = measure_parity(part)
         wrong = {name: value for name, value in differences.items() if value > TOLERANCE[name]}
@@ -192,7 +196,8 @@ def _by_stage(runs: Sequence[Path], base: Path | None) -> dict[str, Path]:
             )
         folders[stage] = run
     if base is not None:
-        folders = {**dict.fromkeys(BUNDLED, base), **folders}
+        held = [stage for stage in OPTIONAL if (base / f"{stage}.safetensors").exists()]
+        folders = {**dict.fromkeys((*BUNDLED, *held), base), **folders}
     missing = [stage for stage in BUNDLED if stage not in folders]
     if missing:
         raise InputError(

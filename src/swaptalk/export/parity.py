@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from swaptalk.inference.bundle import ModelBundle
+from swaptalk.models.restoration import RestorationNetwork
 from swaptalk.models.swap import MASK_DETAIL
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.training.pretrained import load_network
@@ -24,6 +25,7 @@ TOLERANCE = {
     "swap": 1e-3,
     "motion": 1e-3,
     "lipsync": 1e-3,
+    "restore": 1.0,
 }
 #: Motion windows, mel frames and strength of the comparison.
 _MEL_FRAMES, _STRENGTH = 40, 0.7
@@ -70,7 +72,7 @@ def measure_parity(directory: Path, seed: int = 0) -> dict[str, float]:
         np.float32
     )
     reference = np.ascontiguousarray(latents[::-1])
-    return {
+    differences = {
         "encode": _largest(vqgan.encode(faces).numpy(), latents),
         "decode": _largest(decoded.numpy(), bundle.decode(latents)),
         "quantize": float(
@@ -86,3 +88,19 @@ def measure_parity(directory: Path, seed: int = 0) -> dict[str, float]:
             bundle.lipsync(latents, reference, motion),
         ),
     }
+    if bundle.restores:
+        network = load_network("restoration", directory)
+        differences["restore"] = _restored_apart(bundle, network, rng)
+    return differences
+
+
+def _restored_apart(
+    bundle: ModelBundle, network: RestorationNetwork, rng: np.random.Generator
+) -> float:
+    """Largest difference of restored faces, which are 0..255 and rounded."""
+    pictures = rng.integers(0, 256, (3, 2, 256, 256, 3)).astype(np.uint8)
+    mask = rng.integers(0, 256, (2, 256, 256)).astype(np.uint8)
+    tensors = torch.from_numpy(pictures).permute(0, 1, 4, 2, 3) / 127.5 - 1
+    made = network(*tensors, torch.from_numpy(mask)[:, None] / 255)
+    made = made.mul(127.5).add(127.5).round().clamp(0, 255).permute(0, 2, 3, 1)
+    return _largest(made.numpy(), bundle.restore(pictures[0], pictures[1], pictures[2], mask))

@@ -30,7 +30,7 @@ class SourceIdentity:
 
 
 class ModelBundle:
-    """The four networks. Arrays are NumPy; latents are (N, C, 16, 16) float32, rows 0..7 the upper
+    """The networks. Arrays are NumPy; latents are (N, C, 16, 16) float32, rows 0..7 the upper
     half of the face.
 
     Use `from_pretrained`. Sessions may be called from several threads.
@@ -144,6 +144,29 @@ class ModelBundle:
     def decode(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Aligned faces uint8 (N, 256, 256, 3) RGB of latents."""
         return self._run("decoder", {"latents": latents})[0]
+
+    @property
+    def restores(self) -> bool:
+        """Whether there is a network for `restore`."""
+        return "restoration" in self._config["networks"]
+
+    def restore(
+        self,
+        face: NDArray[np.uint8],
+        restored: NDArray[np.uint8],
+        guide: NDArray[np.uint8],
+        mask: NDArray[np.uint8],
+    ) -> NDArray[np.uint8]:
+        """Faces (N, 256, 256, 3) nearer to real pictures; only where `restores`.
+
+        Args:
+            face: (N, 256, 256, 3), as decoded.
+            restored: the same, restored without a network.
+            guide: (N, 256, 256, 3), real pixels of the person where they belong.
+            mask: (N, 256, 256), 255 where the guide shows the person.
+        """
+        inputs = {"face": face, "restored": restored, "guide": guide, "mask": mask}
+        return self._run("restoration", inputs)[0]
 
     def quantize(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Codes uint8 (N, heads, 16, 16): each sub-vector's nearest entry in its half's

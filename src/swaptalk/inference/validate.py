@@ -28,6 +28,8 @@ BUNDLE_NAME = "bundle.json"
 WEIGHTS = ("vqgan", "swap", "lipsync", "audio")
 GRAPHS = ("encoder", "decoder", "identity", "swap", "lipsync", "motion")
 FORMER_GRAPHS = ("quantizer",)
+#: Weights and graph, of the same name, that a bundle may do without.
+OPTIONAL = ("restoration",)
 #: Bytes: a config is 5 kB and a graph without its weights 0.6 MB; the largest network imaginable
 #: here is far below.
 MAX_CONFIG_BYTES, MAX_GRAPH_BYTES, MAX_WEIGHTS_BYTES = 1 << 20, 16 << 20, 512 << 20
@@ -80,7 +82,7 @@ def validated_config(directory: Path) -> dict[str, Any]:
     try:
         _check_config(config)
         sizes = _check_files(directory, config["sha256"])
-        for name in (*GRAPHS, *FORMER_GRAPHS):
+        for name in (*GRAPHS, *FORMER_GRAPHS, *OPTIONAL):
             part = directory / f"{name}.onnx"
             if part.name in sizes:
                 _check_graph(name, onnx_file.parse(part.read_bytes()), config, sizes)
@@ -120,12 +122,16 @@ def _no_bundle(path: Path) -> InputError:
 
 def _check_config(config: dict[str, Any]) -> None:
     hashes, motion = config.get("sha256"), config.get("motion")
-    known = {f"{name}.safetensors" for name in WEIGHTS} | {
-        f"{name}.onnx" for name in (*GRAPHS, *FORMER_GRAPHS)
+    known = {f"{name}.safetensors" for name in (*WEIGHTS, *OPTIONAL)} | {
+        f"{name}.onnx" for name in (*GRAPHS, *FORMER_GRAPHS, *OPTIONAL)
     }
     if not isinstance(hashes, dict) or not set(hashes) <= known:
         raise _WrongError("names files that no bundle has")
-    needed = {f"{name}.safetensors" for name in WEIGHTS} | {f"{name}.onnx" for name in GRAPHS}
+    networks = config.get("networks")
+    held = tuple(name for name in OPTIONAL if isinstance(networks, dict) and name in networks)
+    needed = {f"{name}.safetensors" for name in (*WEIGHTS, *held)} | {
+        f"{name}.onnx" for name in (*GRAPHS, *held)
+    }
     if not needed <= set(hashes):
         raise _WrongError(f"names no {', '.join(sorted(needed - set(hashes)))}")
     if not all(isinstance(value, str) and len(value) == 64 for value in hashes.values()):
@@ -251,7 +257,9 @@ def _interface(config: dict[str, Any]) -> dict[str, tuple[list[Tensor], list[Ten
         return Tensor(name, "float32", (None, 1, heads, None, width // heads))
 
     faces = Tensor("faces", "uint8", (None, 256, 256, 3))
+    restored = [Tensor(name, "uint8", faces.shape) for name in ("face", "restored", "guide")]
     return {
+        "restoration": ([*restored, Tensor("mask", "uint8", (None, 256, 256))], [faces]),
         "encoder": ([faces], [latents("latents")]),
         "decoder": ([latents("latents")], [faces]),
         "quantizer": ([latents("latents")], [Tensor("codes", "uint8", (None, None, 16, 16))]),

@@ -75,7 +75,7 @@ class Networks(Protocol):
 
         Args:
             *graphs: of ``encoder``, ``identity``, ``swap``, ``motion``, ``lipsync``, ``decoder``,
-                in this order.
+                ``restoration``, in this order.
         """
         ...
 
@@ -119,6 +119,23 @@ class Networks(Protocol):
 
     def motion(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mel frames (M, 80) to mouth motion tokens (ceil(M / 4), D) at 25 a second."""
+        ...
+
+    @property
+    def restores(self) -> bool:
+        """Whether there is a network for `restore`."""
+        ...
+
+    def restore(
+        self,
+        face: NDArray[np.uint8],
+        restored: NDArray[np.uint8],
+        guide: NDArray[np.uint8],
+        mask: NDArray[np.uint8],
+    ) -> NDArray[np.uint8]:
+        """Decoded faces, the same restored without a network, and real pixels of the person, each
+        (N, 256, 256, 3), where the masks (N, 256, 256) are 255, to faces nearer to real ones.
+        """
         ...
 
     def lipsync(self, target: Latents, reference: Latents, motion: NDArray[np.float32]) -> Latents:

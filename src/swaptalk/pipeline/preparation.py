@@ -45,6 +45,7 @@ class Preparation:
             *(["motion"] if speaks else []),
             *(["lipsync"] if speaks and not plan.options.warps_lips else []),
             "decoder",
+            *(["restoration"] if plan.options.restoration and self._networks.restores else []),
         ]
         executor = ThreadPoolExecutor(1, "load")
         loading = executor.submit(self._networks.load, *wanted)

@@ -24,6 +24,7 @@ from swaptalk.models.eyes import EyeConfig, EyeModel
 from swaptalk.models.lips import LipConfig, LipModel
 from swaptalk.models.lipsync import LipSync, LipSyncConfig
 from swaptalk.models.occlusion import OcclusionConfig, OcclusionModel
+from swaptalk.models.restoration import RestorationConfig, RestorationNetwork
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.sync_scorer import SyncScorerConfig, SyncScorerNetwork
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
@@ -39,6 +40,7 @@ NETWORKS: dict[str, tuple[str, str, type, type[nn.Module]]] = {
     "swap": ("swap", "model", SwapConfig, SwapTransformer),
     "lipsync": ("lipsync", "model", LipSyncConfig, LipSync),
     "audio": ("lipsync", "audio", AudioConfig, MelEncoder),
+    "restoration": ("restoration", "model", RestorationConfig, RestorationNetwork),
     "lips": ("lips", "model", LipConfig, LipModel),
     "eyes": ("eyes", "model", EyeConfig, EyeModel),
     "occlusion": ("occlusion", "model", OcclusionConfig, OcclusionModel),

@@ -22,7 +22,7 @@ from typing import Any
 
 from swaptalk.errors import InputError
 from swaptalk.training.options import LoopOptions, from_dict, read_json
-from swaptalk.training.registry import BUNDLED, STAGES, options_of
+from swaptalk.training.registry import BUNDLED, OPTIONAL, STAGES, options_of
 
 RECIPE_NAME = "recipe.json"
 #: Options that ``train all`` sets, so that no file of a recipe may.
@@ -51,6 +51,8 @@ class Recipe:
     """What the recipe makes, in a line."""
     prepare: dict[str, Any] = field(default_factory=dict)
     """Arguments of 'swaptalk prepare' by name; 'sources' is needed."""
+    clips: dict[str, Any] = field(default_factory=dict)
+    """The same for a second dataset, of whole clips; empty: none. '{runs}/clips' names it."""
     base: dict[str, str] = field(default_factory=dict)
     """Stages taken unchanged from a bundle, each with the SHA-256 of its weights' file."""
     minutes: float = 0.0
@@ -103,6 +105,8 @@ def _problem(recipe: Recipe) -> str | None:
         return "has no runs"
     if not recipe.prepare.get("sources"):
         return "does not say what to prepare: 'prepare' has no 'sources'"
+    if recipe.clips and not recipe.clips.get("sources"):
+        return "does not say of what to prepare the clips: 'clips' has no 'sources'"
     if recipe.minutes < 0 or any(run.share <= 0 for run in recipe.runs):
         return "'minutes' must not be negative, and each 'share' must be above 0"
     for run in recipe.runs:
@@ -118,7 +122,7 @@ def _problem(recipe: Recipe) -> str | None:
             return f"a bundle has no stage {stage}"
     trained = {run.stage for run in recipe.runs}
     missing = [stage for stage in BUNDLED if stage not in trained | set(recipe.base)]
-    if trained & set(BUNDLED) and missing:
+    if trained & {*BUNDLED, *OPTIONAL} and missing:
         return f"no run of {', '.join(missing)}, and 'base' does not have it"
     return None
 

@@ -45,6 +45,12 @@ STAGES: dict[str, StageEntry] = {
         "LipSyncOptions",
         "LipSyncStage",
     ),
+    "restoration": StageEntry(
+        "the network that restores decoded faces; needs a bundle",
+        "swaptalk.training.stages.restoration",
+        "RestorationOptions",
+        "RestorationStage",
+    ),
     "lips": StageEntry(
         "the network that measures lips",
         "swaptalk.training.stages.lips",
@@ -73,6 +79,8 @@ STAGES: dict[str, StageEntry] = {
 
 #: Stages whose networks make a bundle.
 BUNDLED = ("vqgan", "swap", "lipsync")
+#: Stages whose networks a bundle may do without.
+OPTIONAL = ("restoration",)
 
 
 def options_of(stage: str) -> type[LoopOptions]:

@@ -8,7 +8,7 @@ import pytest
 
 from swaptalk.faces.editing.lip_composite import LipReference, composite_lips
 from swaptalk.faces.editing.mask import mouth_mask
-from swaptalk.faces.editing.mouth_restoration import restore_mouth
+from swaptalk.faces.editing.mouth_restoration import mouth_guide, restore_mouth
 from swaptalk.faces.geometry.topology import LIPS
 
 from .test_lip_composite import with_opening
@@ -27,9 +27,15 @@ def difference(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
     return float(np.abs(a.astype(int) - b)[where].mean())
 
 
+def drawn_again(
+    references: list[LipReference], face: np.ndarray, mesh: np.ndarray, seen: np.ndarray
+) -> np.ndarray:
+    return restore_mouth(face, mouth_guide(references, face, mesh, seen))
+
+
 def test_a_soft_mouth_becomes_the_references(reference: LipReference) -> None:
     soft = softened(reference.crop)
-    made = restore_mouth([reference], soft, reference.mesh, reference.mesh)
+    made = drawn_again([reference], soft, reference.mesh, reference.mesh)
     inside = mouth_mask(reference.mesh) > 0.95
     assert difference(made, reference.crop, inside) < 0.5 * difference(soft, reference.crop, inside)
     outside = mouth_mask(reference.even_mesh) == 0
@@ -42,16 +48,24 @@ def test_the_mouth_goes_where_the_network_put_the_lips(reference: LipReference) 
     sharp = composite_lips([reference], reference.crop, reference.mesh, opened).picture
     seen = reference.mesh.copy()
     seen[LIPS] = opened[LIPS]
-    made = restore_mouth([reference], softened(sharp), reference.mesh, seen)
+    made = drawn_again([reference], softened(sharp), reference.mesh, seen)
     lips = np.zeros((256, 256), np.uint8)
     cv2.fillConvexPoly(lips, cv2.convexHull(opened[LIPS, :2].round().astype(np.int32)), (255,))
     still = softened(reference.crop)
     assert difference(made, sharp, lips > 0) < 0.5 * difference(still, sharp, lips > 0)
 
 
+def test_the_guide_shows_the_references_where_the_mask_is(reference: LipReference) -> None:
+    grey = np.full_like(reference.crop, 128)
+    guide = mouth_guide([reference], softened(reference.crop), reference.mesh, reference.mesh)
+    made = guide.on(grey)
+    np.testing.assert_array_equal(made[guide.mask == 0], 128)
+    assert difference(made, reference.crop, guide.mask > 0.95) < 4
+
+
 def test_the_light_is_the_networks(reference: LipReference) -> None:
     dark = softened(cv2.convertScaleAbs(reference.crop, alpha=0.75))
-    made = restore_mouth([reference], dark, reference.mesh, reference.mesh)
+    made = drawn_again([reference], dark, reference.mesh, reference.mesh)
     inside = mouth_mask(reference.mesh) > 0.95
     low = softened(made, 8).astype(int) - softened(dark, 8)
     assert np.abs(low[inside]).mean() < 4
@@ -68,7 +82,7 @@ def test_a_tint_of_lips_alone_is_not_taken_over(reference: LipReference) -> None
     blue[lips > 0] = np.stack([grey // 2, grey, np.minimum(grey.astype(int) * 2, 255)], -1)[
         lips > 0
     ]
-    made = restore_mouth([reference], softened(blue), reference.mesh, reference.mesh)
+    made = drawn_again([reference], softened(blue), reference.mesh, reference.mesh)
 
     def redness(picture: np.ndarray) -> float:
         red, _, blue = (picture[lips > 0][:, k].astype(float).mean() for k in range(3))

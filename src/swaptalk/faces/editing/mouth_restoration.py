@@ -8,6 +8,7 @@ lips. So the mouth follows the sound as the network's does, and is as sharp as t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -45,22 +46,32 @@ LARGEST_TINT = 1.25
 _FLOOR, _LEAST_COLOUR = 8.0, 0.05
 
 
-def restore_mouth(
+class MouthGuide(NamedTuple):
+    """The person's own pixels for a mouth."""
+
+    pixels: NDArray[np.uint8]
+    """The part `MOUTH_BOX` of a face, (144, 256, 3) RGB, in the network's brightness."""
+    mask: NDArray[np.float32]
+    """(256, 256) in 0..1, where they belong."""
+
+    def on(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A picture (256, 256, 3) with these pixels."""
+        return blended_mouth(self.pixels, picture, self.mask)
+
+
+def mouth_guide(
     references: Sequence[LipReference],
     face: NDArray[np.uint8],
     mesh: NDArray[np.float32],
     seen: NDArray[np.float32],
-) -> NDArray[np.uint8]:
-    """Draw the mouth of a face again.
+) -> MouthGuide:
+    """Warp references to where a face's lips are, in its light.
 
     Args:
         references: of the same person, one or more.
         face: (256, 256, 3) uint8 RGB, as the decoder gives it.
         mesh: (468, 3) of the face, with jaw and cheeks where the motion wants them.
         seen: (468, 3), the same with the lips where ``face`` shows them.
-
-    Returns:
-        (256, 256, 3) uint8 RGB.
     """
     least, full = SEEN_FROM
     share = np.clip((mouth_openness(mesh) - least) / (full - least), 0, 1)
@@ -72,8 +83,14 @@ def restore_mouth(
     coloured = mouth * _tint(made, mouth, skin)
     # Half of the light is multiplied, half is added: colours become neither glaring nor grey.
     lit = np.clip(coloured + half * (coloured + luma(mouth)[..., None]), 0, 255).astype(np.uint8)
-    mask[MOUTH_BOX.slices] *= AGREEMENT(made, lit)
-    return blended_mouth(lit, face, mask)
+    return MouthGuide(lit, mask)
+
+
+def restore_mouth(face: NDArray[np.uint8], guide: MouthGuide) -> NDArray[np.uint8]:
+    """The face (256, 256, 3), as the decoder gives it, with its mouth drawn again."""
+    mask = guide.mask.copy()
+    mask[MOUTH_BOX.slices] *= AGREEMENT(face[MOUTH_BOX.slices], guide.pixels)
+    return blended_mouth(guide.pixels, face, mask)
 
 
 def _gain(face: NDArray[np.uint8], mouth: NDArray[np.uint8]) -> NDArray[np.float32]:

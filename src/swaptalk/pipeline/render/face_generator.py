@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from swaptalk.faces.editing.face_composite import FaceComposite
 from swaptalk.faces.editing.lip_composite import covering_mesh
 from swaptalk.faces.editing.mask import mouth_mask
+from swaptalk.faces.editing.mouth_restoration import restore_mouth
 from swaptalk.pipeline.analysis.result import CODES, Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.networks import GRID, Codes, Latents, Networks
@@ -284,7 +285,7 @@ class FaceGenerator:
         for face, frame in zip(spoken, frames, strict=True):
             if self._mouth is not None and frame.tokens is not None:
                 mesh, shape = self.analysis.mesh(frame.target), self._ground.shape(frame.target)
-                face = self._mouth(face, mesh, shape, frame.tokens)
+                face = restore_mouth(face, self._mouth(face, mesh, shape, frame.tokens))
             frame.composite, frame.tokens = self._swapper.compose(face, frame.target), None
             composites.append(frame.composite)
         return self._swapper.correct(composites)
@@ -307,7 +308,7 @@ class FaceGenerator:
         mouth = MouthRestorer(self._lip_references, self._lip_motion) if spoken else None
         composes = self._swaps_first and self._lips is None
         swapper = self._swapper.reopened() if self._swapper is not None and composes else None
-        return Restoration(self.analysis.reopened(), swapper, mouth)
+        return Restoration(self.networks, self.analysis.reopened(), swapper, mouth)
 
     def _mouth_faces(self) -> Mapping[int, FaceComposite]:
         """Faces that show the mouth: before the decoder where it is moved in the picture, else as

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from swaptalk.faces.detection.lips import LipNetwork
 from swaptalk.faces.editing.face_composite import FaceComposite
 from swaptalk.faces.editing.fine_structure import restore_fine_structure
-from swaptalk.faces.editing.mask import mouth_mask
-from swaptalk.faces.editing.mouth_restoration import restore_mouth
+from swaptalk.faces.editing.mouth_restoration import MouthGuide, mouth_guide, restore_mouth
 from swaptalk.pipeline.analysis.result import Analysis
+from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.render.face_swapper import FaceSwapper
 from swaptalk.pipeline.render.frame import Frame
 from swaptalk.pipeline.render.lip_motion import LipMotion
@@ -42,23 +42,24 @@ class MouthRestorer:
         mesh: NDArray[np.float32],
         shape: NDArray[np.float32],
         tokens: NDArray[np.float32],
-    ) -> NDArray[np.uint8]:
-        """The face (256, 256, 3) with its mouth drawn again.
+    ) -> MouthGuide:
+        """The person's own pixels for the mouth of a face.
 
         Args:
-            face: as decoded.
+            face: (256, 256, 3), as decoded.
             mesh: (468, 3) of the face before its mouth moved.
             shape: mean shape (468, 3) of such faces in their scene.
             tokens: motion tokens (W, D) that the mouth was made of.
         """
         meant = self._motion.move(mesh, shape, self._motion.heard(tokens))
-        return restore_mouth(self._references.found, face, meant, self._lips(face, meant))
+        return mouth_guide(self._references.found, face, meant, self._lips(face, meant))
 
 
 class Restoration:
     """Restores faces of one person, in one thread; close it.
 
     Args:
+        networks: one of them goes over what is restored, if they have it.
         analysis: first pass of the target, opened for this thread.
         swapper: opened for this thread; None where faces are not swapped, or composed before they
             come here.
@@ -66,8 +67,13 @@ class Restoration:
     """
 
     def __init__(
-        self, analysis: Analysis, swapper: FaceSwapper | None, mouth: MouthRestorer | None
+        self,
+        networks: Networks,
+        analysis: Analysis,
+        swapper: FaceSwapper | None,
+        mouth: MouthRestorer | None,
     ) -> None:
+        self._networks = networks
         self._analysis, self._swapper, self._mouth = analysis, swapper, mouth
         self._composites: OrderedDict[int, FaceComposite] = OrderedDict()
 
@@ -80,22 +86,34 @@ class Restoration:
     def __call__(self, frame: Frame) -> NDArray[np.uint8]:
         """The restored face (256, 256, 3) of a frame that has one."""
         assert frame.face is not None
-        face, analysis = frame.face, self._analysis
-        composite = self._composite(frame)
-        spoken = frame.tokens is not None and self._mouth is not None
+        composite, face = self._composite(frame), frame.face
+        mouth = self._guide(frame, composite)
+        crop = self._analysis.crop(frame.target, frame.picture)
+        guide, mask = crop, np.zeros(crop.shape[:2], np.float32)
         if composite is not None:
-            share = 1 - mouth_mask(composite.mesh) if spoken else None
-            crop = analysis.crop(frame.target, frame.picture)
+            guide, mask = composite.picture, composite.mask
+            share = None if mouth is None else 1 - mouth.mask
             face = restore_fine_structure(face, composite, crop, share)
-        if spoken:
-            assert self._mouth is not None and frame.tokens is not None
-            scene = analysis.scene(frame.target)
-            if composite is not None and self._swapper is not None:
-                mesh, shape = composite.mesh, self._swapper.scene_shape(scene)
-            else:
-                mesh, shape = analysis.mesh(frame.target), analysis.scene_shape(scene)
-            face = self._mouth(face, mesh, shape, frame.tokens)
-        return face
+        if mouth is not None:
+            face = restore_mouth(face, mouth)
+            guide, mask = mouth.on(guide), mask * (1 - mouth.mask) + mouth.mask
+        if not self._networks.restores or not mask.any():
+            return face
+        whole = np.round(255 * mask).astype(np.uint8)
+        made = self._networks.restore(frame.face[None], face[None], guide[None], whole[None])
+        return np.asarray(made[0])
+
+    def _guide(self, frame: Frame, composite: FaceComposite | None) -> MouthGuide | None:
+        """Pixels for the mouth of a frame; None where it is not made by the lip-sync network."""
+        if frame.tokens is None or self._mouth is None:
+            return None
+        assert frame.face is not None
+        scene = self._analysis.scene(frame.target)
+        if composite is not None and self._swapper is not None:
+            mesh, shape = composite.mesh, self._swapper.scene_shape(scene)
+        else:
+            mesh, shape = self._analysis.mesh(frame.target), self._analysis.scene_shape(scene)
+        return self._mouth(frame.face, mesh, shape, frame.tokens)
 
     def _composite(self, frame: Frame) -> FaceComposite | None:
         """The composite that a frame's face was made of; composed again where only the swapped

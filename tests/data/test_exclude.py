@@ -83,3 +83,15 @@ def test_bad_lists_are_refused(tmp_path: Path, content: bytes, said: str) -> Non
     with pytest.raises(InputError, match=said) as error:
         read_excluded(file)
     assert error.value.path == file
+
+
+def test_only_what_is_listed_is_used(footage: Path, tmp_path: Path) -> None:
+    two = next(footage.glob("two.*")).name
+    file, data = tmp_path / "only.csv", tmp_path / "data"
+    file.write_text(f"name\nfootage/{two}\n")
+    settings = PrepareSettings(data, workers=1, identities=False, test_share=0.0, only=file)
+    prepare([footage], settings)
+    assert names(data) == ["two"]
+    file.write_text(f"name\nfootage/{two}\nfootage/nowhere.png\n")
+    with pytest.raises(InputError, match="nowhere.png, which the footage does not have"):
+        prepare([footage], settings)

@@ -65,3 +65,16 @@ def test_the_number_of_threads_changes_no_bit() -> None:
     bundle.use_threads(max(2, available_cores()))
     assert bundle.threads == max(2, available_cores())
     assert all(np.array_equal(a, b) for a, b in zip(made(), alone, strict=True))
+
+
+def test_faces_are_restored_one_by_one_as_together(bundle: ModelBundle) -> None:
+    face, restored, guide = (pictures(2) // shade for shade in (1, 2, 3))
+    mask = np.zeros((2, 256, 256), np.uint8)
+    mask[:, 64:192, 64:192] = 255
+    made = bundle.restore(face, restored, guide, mask)
+    assert made.shape == face.shape and made.dtype == np.uint8
+    one = slice(1, 2)
+    alone = bundle.restore(face[one], restored[one], guide[one], mask[one])
+    assert np.array_equal(alone, made[one])
+    # It corrects, and does not draw anew.
+    assert np.abs(made.astype(int) - restored).mean() < np.abs(guide.astype(int) - restored).mean()

@@ -248,3 +248,21 @@ def test_the_command_line_refuses_in_one_line(
     )
     said = capsys.readouterr().err
     assert code == 2 and said.count("\n") == 1 and "points at weights outside of the bundle" in said
+
+
+def test_the_network_that_restores_may_be_left_out_but_not_half_of_it(bundle: Path) -> None:
+    assert "restoration" in validated_config(bundle)["networks"]
+    (bundle / "restoration.onnx").unlink()
+
+    def without_graph(config: dict[str, Any]) -> None:
+        del config["sha256"]["restoration.onnx"]
+
+    sign(bundle, without_graph)
+    refused(bundle, "names no restoration.onnx")
+    (bundle / "restoration.safetensors").unlink()
+
+    def without_network(config: dict[str, Any]) -> None:
+        del config["sha256"]["restoration.safetensors"], config["networks"]["restoration"]
+
+    sign(bundle, without_network)
+    assert "restoration" not in validated_config(bundle)["networks"]

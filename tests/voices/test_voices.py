@@ -171,7 +171,7 @@ def test_piper_speaks_and_its_terms_are_told(tmp_path: Path) -> None:
 
 def test_espeak_knows_many_languages(tmp_path: Path) -> None:
     voices = Espeak().voices()
-    if not voices:
+    if len(voices) < 2:  # the server's tests bring a speaker of one voice where there is none
         pytest.skip("espeak-ng is not installed")
     german = find_voice("espeak:de")
     assert len(voices) > 50 and german.name == "German"

@@ -22,6 +22,8 @@ from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.people import Person, Turn, parse_person, read_turns
 
+from .conftest import PoolingNetworks
+
 DEMO = Path(__file__).parents[2] / "demo"
 SIDE = 192
 LEFT, RIGHT = slice(0, SIDE), slice(SIDE, 2 * SIDE)
@@ -117,6 +119,45 @@ def test_each_mouth_follows_its_own_recording_and_both_are_heard(
     sound = read_audio(output, 16000)
     loud = [np.abs(part).mean() for part in (sound[:9600], sound[9600:19200], sound[19200:])]
     assert loud[0] > 10 * loud[1] and loud[2] > 10 * loud[1]
+
+
+class CountingNetworks(PoolingNetworks):
+    """Notes the size of every batch that the encoder gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.batches.append(len(crops))
+        return super().encode(crops)
+
+
+def batches(analyser: FaceAnalyser, target: Path, *people: str, lips: str = "latent") -> list[int]:
+    """How many faces at a time went through the encoder."""
+    networks = CountingNetworks()
+    maker = SwapTalk(networks, analyser, unmarked=True)
+    assert len(list(maker.frames(target=target, person=people, lips=lips))) == 6
+    return networks.batches
+
+
+def test_swapped_faces_of_all_people_are_encoded_together(
+    analyser: FaceAnalyser, couple, photo: Path, other_photo: Path
+) -> None:
+    people = f"face=left,source={other_photo}", f"face=right,source={photo}"
+    # A photo of each, then four frames of both and two.
+    assert sorted(batches(analyser, couple(6), *people)) == [1, 1, 4, 8]
+
+
+# Of the latter the first pass has encoded a frame of each, as a reference.
+@pytest.mark.parametrize(("lips", "first"), [("composite", 8), ("latent", 6)])
+def test_speaking_faces_of_all_people_are_encoded_together(
+    analyser: FaceAnalyser, couple, make_wav, lips: str, first: int
+) -> None:
+    words = make_wav(0.24)
+    people = f"face=left,audio={words}", f"face=right,audio={words}"
+    found = batches(analyser, couple(6), *people, lips=lips)
+    assert [size for size in found if size > 1] == [first, 4]
 
 
 def test_several_people_over_a_template(

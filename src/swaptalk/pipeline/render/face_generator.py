@@ -18,11 +18,12 @@ from swaptalk.faces.editing.mask import mouth_mask
 from swaptalk.faces.editing.mouth_restoration import restore_mouth
 from swaptalk.pipeline.analysis.result import CODES, Analysis
 from swaptalk.pipeline.analysis.source import AnySource
-from swaptalk.pipeline.networks import GRID, Codes, Latents, Networks
+from swaptalk.pipeline.networks import Codes, Latents, Networks
 from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.render.detail_track import DetailTrack
-from swaptalk.pipeline.render.face_swapper import FaceSwapper, TargetPictures, shape_digest
+from swaptalk.pipeline.render.encoding import Encoding
+from swaptalk.pipeline.render.face_swapper import FaceSwapper, TargetPictures
 from swaptalk.pipeline.render.frame import Frame
 from swaptalk.pipeline.render.ground_faces import GroundFaces
 from swaptalk.pipeline.render.lip_composer import LipComposer
@@ -30,7 +31,7 @@ from swaptalk.pipeline.render.lip_motion import LipMotion
 from swaptalk.pipeline.render.lip_references import LipReferences
 from swaptalk.pipeline.render.motion_track import Motion
 from swaptalk.pipeline.render.restoration import MouthRestorer, Restoration
-from swaptalk.pipeline.render.swapped import SWAPPED, StoredSwaps, SwapStore
+from swaptalk.pipeline.render.swapped import KnownSwaps, StoredSwaps
 from swaptalk.storage.frames import CodeStore
 
 T = TypeVar("T")
@@ -51,8 +52,9 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 class FaceGenerator:
-    """Makes one person's new face in a target frame at a moment of the recording, up to the last
-    networks, which `swaptalk.pipeline.render.people_faces` runs for all people at once.
+    """Makes one person's new face in a target frame at a moment of the recording: says what is to
+    be encoded, spoken and swapped, which `swaptalk.pipeline.render.people_faces` does for all
+    people at once.
 
     Args:
         networks: the models.
@@ -86,8 +88,7 @@ class FaceGenerator:
     ) -> None:
         self.networks, self.analysis, self.detail = networks, analysis, detail
         self._swapper, self._motion = swapper, motion
-        self._stored = stored
-        self._shaped_alike: dict[int, bool] = {}
+        self._over_template = stored is not None
         self._swap_last = order == "sync-first" and motion is not None
         self._warps_lips, self._restores = warps_lips, restores
         first = None if self._swap_last else swapper
@@ -102,7 +103,7 @@ class FaceGenerator:
         )
         self._codes = CodeStore(analysis.folder / CODES)
         keeps = repeats and swapper is not None and not warps_lips
-        self._swaps = SwapStore(analysis.folder / SWAPPED) if keeps else None
+        self._swaps = KnownSwaps(analysis, networks.latent_channels, stored, keeps)
         self._known: OrderedDict[int, Latents] = OrderedDict()
         self._kept: dict[int, Latents] = {}
 
@@ -110,10 +111,7 @@ class FaceGenerator:
         """Release the files that are read from."""
         self.analysis.close()
         self._codes.close()
-        if self._swaps is not None:
-            self._swaps.close()
-        if self._stored is not None:
-            self._stored.store.close()
+        self._swaps.close()
         if self._motion is not None:
             self._motion.close()
 
@@ -129,80 +127,68 @@ class FaceGenerator:
         swapper = self._swapper
         return self._swapped(
             frames, lambda frame: swapper.compose(swapper.reference_crops[frame], frame)
-        )
+        ).alone(self.networks)
 
     @property
     def _swaps_first(self) -> bool:
         return self._swapper is not None and not self._swap_last
 
-    def _swapped(self, frames: Sequence[int], composite: Callable[[int], FaceComposite]) -> Latents:
+    def _swapped(
+        self, frames: Sequence[int], composite: Callable[[int], FaceComposite]
+    ) -> Encoding[Latents]:
         """Swapped faces of target frames: stored ones, and those made now from their
         ``composite``.
         """
         assert self._swapper is not None
-        faces = [self._stored_face(frame) for frame in frames]
+        faces = [self._swaps.get(frame) for frame in frames]
         missing = [place for place, face in enumerate(faces) if face is None]
-        if missing:
-            composites = [composite(frames[place]) for place in missing]
-            for place, face in zip(missing, self._swapper.correct(composites), strict=True):
-                faces[place] = face
-                if self._swaps is not None:
-                    self._swaps.put(frames[place], face.astype(np.float16))
-        return np.stack([face for face in faces if face is not None])
 
-    def _stored_face(self, frame: int) -> NDArray[np.float32] | None:
-        """Swapped face of a frame that was made before, or of a template's frame if its crop and
-        the shape of its scene are what they were.
-        """
-        shape = (self.networks.latent_channels, GRID, GRID)
-        if self._swaps is not None and (known := self._swaps.latents(frame, shape)) is not None:
-            return known
-        if self._stored is None or not self.analysis.compiled(frame):
-            return None
-        scene = self.analysis.scene(frame)
-        if scene not in self._shaped_alike:
-            digest = shape_digest(self.analysis.scene_shape(scene))
-            self._shaped_alike[scene] = digest == self._stored.shapes[scene]
-        return self._stored.store.latents(frame, shape) if self._shaped_alike[scene] else None
+        def filled(made: Latents) -> Latents:
+            for place, face in zip(missing, made, strict=True):
+                faces[place] = face
+                self._swaps.put(frames[place], face)
+            return np.stack([face for face in faces if face is not None])
+
+        composites = [composite(frames[place]) for place in missing]
+        return self._swapper.correction(composites).then(filled)
 
     def codes(self, pictures: dict[int, NDArray[np.uint8]]) -> list[Codes]:
         """Codes (heads, 16, 16) of usable target frames, encoded now from their pictures (H, W, 3)
         unless they are known.
         """
+        return self._coded(pictures).alone(self.networks)
+
+    def _coded(self, pictures: dict[int, NDArray[np.uint8]]) -> Encoding[list[Codes]]:
+        """The same, still to be encoded. Where a mouth is made anew the upper half is enough: the
+        lip-sync reads no more.
+        """
         codes = {frame: self._codes.get(frame) for frame in pictures}
         missing = [frame for frame, known in codes.items() if known is None]
-        if missing:
-            crops = np.stack([self.analysis.crop(frame, pictures[frame]) for frame in missing])
-            for frame, new in zip(
-                missing, self.networks.quantize(self._encoded(crops)), strict=True
-            ):
-                # In memory as the store gives them: sums round alike.
-                codes[frame] = np.ascontiguousarray(new)
-                self._codes.put(frame, new)
-        return [known for known in codes.values() if known is not None]
 
-    def _encoded(self, crops: NDArray[np.uint8]) -> Latents:
-        """Latents of crops. Below a mouth that is made anew they are 0: the lip-sync reads the
-        upper half only.
-        """
-        if self._motion is None:
-            return self.networks.encode(crops)
-        upper = self.networks.encode_upper(crops)
-        return np.concatenate([upper, np.zeros_like(upper)], axis=2)
+        def filled(latents: Latents) -> list[Codes]:
+            if missing:
+                for frame, new in zip(missing, self.networks.quantize(latents), strict=True):
+                    # In memory as the store gives them: sums round alike.
+                    codes[frame] = np.ascontiguousarray(new)
+                    self._codes.put(frame, new)
+            return [known for known in codes.values() if known is not None]
 
-    def swapped(
-        self,
-        pictures: dict[int, NDArray[np.uint8]],
-        composites: Mapping[int, FaceComposite] | None = None,
-    ) -> Latents:
-        """Swapped faces (N, C, 16, 16) of usable target frames, some of which may be composed
-        already.
-        """
+        crops = [self.analysis.crop(frame, pictures[frame]) for frame in missing]
+        return Encoding(crops, filled, upper=self._motion is not None)
+
+    def swapped(self, pictures: dict[int, NDArray[np.uint8]]) -> Latents:
+        """Swapped faces (N, C, 16, 16) of usable target frames from their pictures (H, W, 3)."""
+        return self._composed(pictures, {}).alone(self.networks)
+
+    def _composed(
+        self, pictures: dict[int, NDArray[np.uint8]], composites: Mapping[int, FaceComposite]
+    ) -> Encoding[Latents]:
+        """The same, still to be encoded; some may be composed already."""
         assert self._swapper is not None
-        swapper, known = self._swapper, composites or {}
+        swapper = self._swapper
 
         def composite(frame: int) -> FaceComposite:
-            found = known.get(frame)
+            found = composites.get(frame)
             return found or swapper.compose(self.analysis.crop(frame, pictures[frame]), frame)
 
         return self._swapped(list(pictures), composite)
@@ -211,7 +197,7 @@ class FaceGenerator:
         """The swapper, opened for another thread, which may compose faces ahead of this one; None
         where there is nothing to compose.
         """
-        if self._swapper is None or self._swap_last or self._stored is not None:
+        if self._swapper is None or self._swap_last or self._over_template:
             return None
         return self._swapper.reopened()
 
@@ -229,32 +215,38 @@ class FaceGenerator:
             if self.detail is not None and not self._kept:
                 self.detail.at(self.analysis, batch[0].target)  # so that the photos are read now
             pictures = {frame.target: frame.picture for frame in batch}
-            self._kept.update(zip(pictures, self._ready(pictures, {}), strict=True))
+            made = self._ready(pictures, {}).alone(self.networks)
+            self._kept.update(zip(pictures, made, strict=True))
 
     def _ready(
         self, pictures: dict[int, NDArray[np.uint8]], composites: Mapping[int, FaceComposite]
-    ) -> Latents:
+    ) -> Encoding[Latents]:
         """What the lip-sync network, or without speech the decoder, gets to see of target
         frames.
         """
         if self._swaps_first:
-            return self.swapped(pictures, composites)
-        return self.networks.embed(np.stack(self.codes(pictures)))
+            return self._composed(pictures, composites)
+        return self._coded(pictures).then(lambda codes: self.networks.embed(np.stack(codes)))
 
-    def _faces(self, frames: Sequence[Frame]) -> Latents:
+    def _faces(self, frames: Sequence[Frame]) -> Encoding[Latents]:
         known = ChainMap(self._known, self._kept)
         new = {frame.target: frame.picture for frame in frames if frame.target not in known}
-        if new:
-            composed = {f.target: f.composite for f in frames if f.composite is not None}
-            self._known.update(zip(new, self._ready(new, composed), strict=True))
-        faces = np.stack([known[frame.target] for frame in frames])
-        while len(self._known) > CACHED_FACES:
-            self._known.popitem(last=False)
-        return faces
 
-    def ready(self, frames: Sequence[Frame], times: Sequence[float]) -> Latents:
-        """Faces (N, C, 16, 16) of frames, ready for the lip-sync or the decoder; with the mouth of
-        these ``times`` where it is moved in the picture.
+        def gathered(made: Latents) -> Latents:
+            self._known.update(zip(new, made, strict=True))
+            faces = np.stack([known[frame.target] for frame in frames])
+            while len(self._known) > CACHED_FACES:
+                self._known.popitem(last=False)
+            return faces
+
+        if not new:
+            return Encoding((), gathered)
+        composed = {f.target: f.composite for f in frames if f.composite is not None}
+        return self._ready(new, composed).then(gathered)
+
+    def ready(self, frames: Sequence[Frame], times: Sequence[float]) -> Encoding[Latents]:
+        """Faces (N, C, 16, 16) of frames, ready for the lip-sync or the decoder once they are
+        encoded; with the mouth of these ``times`` where it is moved in the picture.
         """
         return self._faces(frames) if self._lips is None else self._spoken(frames, times)
 
@@ -276,7 +268,7 @@ class FaceGenerator:
 
     def swapped_last(self, faces: Latents, frames: Sequence[Frame]) -> Latents:
         """Swap faces (N, C, 16, 16) that speak already, where the lip-sync comes first; else they
-        are returned as they are.
+        are returned as they are. A job with several people has no such order.
         """
         if not self._swap_last or self._swapper is None or self._lips is not None:
             return faces
@@ -288,7 +280,7 @@ class FaceGenerator:
                 face = restore_mouth(face, self._mouth(face, mesh, shape, frame.tokens))
             frame.composite, frame.tokens = self._swapper.compose(face, frame.target), None
             composites.append(frame.composite)
-        return self._swapper.correct(composites)
+        return self._swapper.correction(composites).alone(self.networks)
 
     @cached_property
     def _lips(self) -> LipComposer | None:
@@ -317,19 +309,23 @@ class FaceGenerator:
         if self._lips is not None:
             return self._ground.mouths()
         return self._ground.finished_mouths(
-            lambda faces: self._swapped(list(faces), lambda frame: faces[frame])
+            lambda faces: self._swapped(list(faces), lambda frame: faces[frame]).alone(
+                self.networks
+            )
         )
 
     def _mouth_latents(self, frame: int, face: FaceComposite) -> Latents:
         """Latents (1, C, 16, 16) of one of `_mouth_faces`."""
         if self._lips is not None:
-            return self._ground.correct([face])
-        if self._swaps_first:
+            wanted = self._ground.correction([face])
+        elif self._swaps_first:
             crops = self._ground.mouth_crops
-            return self._swapped([frame], lambda frame: self._ground.compose(frame, crops[frame]))
-        return self._ground.embed([face])
+            wanted = self._swapped([frame], lambda frame: self._ground.compose(frame, crops[frame]))
+        else:
+            wanted = self._ground.embedding([face])
+        return wanted.alone(self.networks)
 
-    def _spoken(self, frames: Sequence[Frame], times: Sequence[float]) -> Latents:
+    def _spoken(self, frames: Sequence[Frame], times: Sequence[float]) -> Encoding[Latents]:
         """Faces of frames whose mouths are moved in the picture, encoded once."""
         assert self._lips is not None and self._motion is not None
         composites = []
@@ -348,8 +344,8 @@ class FaceGenerator:
             shown = np.maximum(made.mask, mouth_mask(made.mesh))
             frame.composite = replace(made, mask=shown)
         if self._swapper is not None:
-            return self._swapper.correct(composites)
-        return self._ground.embed(composites)
+            return self._swapper.correction(composites)
+        return self._ground.embedding(composites)
 
 
 def face_generator(

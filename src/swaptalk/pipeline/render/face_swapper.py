@@ -24,6 +24,7 @@ from swaptalk.faces.geometry.identity_shape import with_shape
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.networks import MASK_SIZE, Latents, Networks
+from swaptalk.pipeline.render.encoding import Encoding
 
 #: Decodes the pictures (H, W, 3) of target frames.
 TargetPictures = Callable[[Sequence[int]], Iterable[NDArray[np.uint8]]]
@@ -130,16 +131,20 @@ class FaceSwapper:
             options=CompositeOptions(strength=self._strength),
         )
 
-    def correct(self, composites: Sequence[FaceComposite]) -> Latents:
-        """Encode composites and let the swap network correct them.
+    def correction(self, composites: Sequence[FaceComposite]) -> Encoding[Latents]:
+        """Let the swap network correct composites once they are encoded.
 
-        Returns:
-            Latents (N, C, 16, 16), exact in half precision, so that templates store them without
-            loss.
+        The result is latents (N, C, 16, 16), exact in half precision, so that templates store them
+        without loss.
         """
+        pictures = [one.picture for one in composites]
+        return Encoding(pictures, lambda latents: self._corrected(latents, composites))
+
+    def _corrected(self, latents: Latents, composites: Sequence[FaceComposite]) -> Latents:
+        if not composites:
+            return latents
         size = (MASK_SIZE, MASK_SIZE)
         masks = [cv2.resize(one.mask, size, interpolation=cv2.INTER_AREA) for one in composites]
-        latents = self._networks.encode(np.stack([one.picture for one in composites]))
         mask = np.asarray(np.stack(masks)[:, None], np.float32)
         swapped = self._networks.swap(latents, mask, self._identity, self._strength)
         return swapped.astype(np.float16).astype(np.float32)

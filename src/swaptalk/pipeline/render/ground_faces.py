@@ -15,6 +15,7 @@ from swaptalk.faces.editing.fine_structure import restore_fine_structure
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.networks import Latents, Networks
+from swaptalk.pipeline.render.encoding import Encoding
 from swaptalk.pipeline.render.face_swapper import FaceSwapper, TargetPictures
 
 _NOT_SWAPPED = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
@@ -53,16 +54,16 @@ class GroundFaces:
             return FaceComposite(crop, _NOT_SWAPPED, self._analysis.mesh(frame))
         return self._swapper.compose(crop, frame)
 
-    def correct(self, composites: Sequence[FaceComposite]) -> Latents:
+    def correction(self, composites: Sequence[FaceComposite]) -> Encoding[Latents]:
         """Latents (N, C, 16, 16) of composites: corrected where they show a source."""
         if self._swapper is not None:
-            return self._swapper.correct(composites)
-        return self.embed(composites)
+            return self._swapper.correction(composites)
+        return self.embedding(composites)
 
-    def embed(self, faces: Sequence[FaceComposite]) -> Latents:
+    def embedding(self, faces: Sequence[FaceComposite]) -> Encoding[Latents]:
         """Latents (N, C, 16, 16) of finished faces."""
-        pictures = np.stack([face.picture for face in faces])
-        return self._networks.embed(self._networks.quantize(self._networks.encode(pictures)))
+        quantised = Encoding([face.picture for face in faces], self._networks.quantize)
+        return quantised.then(self._networks.embed)
 
     def mouths(self) -> dict[int, FaceComposite]:
         """The reference frames that show the mouth, by number."""

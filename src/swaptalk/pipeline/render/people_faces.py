@@ -1,15 +1,15 @@
-"""The new faces of all people of a job: their lip-sync and decoder run together."""
+"""The new faces of all people of a job: encoder, lip-sync and decoder get them together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.networks import Networks
+from swaptalk.pipeline.render.encoding import encode_together, parted
 from swaptalk.pipeline.render.face_generator import FaceGenerator
 from swaptalk.pipeline.render.frame import Frame
 
@@ -18,11 +18,13 @@ Part = tuple[FaceGenerator, Sequence[Frame], Sequence[float]]
 
 
 def faces_together(networks: Networks, parts: Sequence[Part]) -> list[NDArray[np.uint8]]:
-    """New faces (N, 256, 256, 3) of each person in the usual light; lip-sync and decoder get all
-    of them at once. Encoder and swap network run once a person: the swap network's graph takes the
-    keys and values of one source.
+    """New faces (N, 256, 256, 3) of each person in the usual light; encoder, lip-sync and decoder
+    get all of them at once. The swap network gets each person's on their own: one call of it has
+    one identity and one strength.
     """
-    faces = [generator.ready(frames, times) for generator, frames, times in parts]
+    faces = encode_together(
+        networks, [generator.ready(frames, times) for generator, frames, times in parts]
+    )
     speech = [generator.speech(frames, times) for generator, frames, times in parts]
     speaking = [place for place, one in enumerate(speech) if one is not None]
     if speaking:
@@ -32,17 +34,13 @@ def faces_together(networks: Networks, parts: Sequence[Part]) -> list[NDArray[np
             np.concatenate([one[1] for one in speech if one is not None]),
         )
         counts = [len(faces[place]) for place in speaking]
-        for place, own in zip(speaking, _parted(spoken, counts), strict=True):
+        for place, own in zip(speaking, parted(spoken, counts), strict=True):
             faces[place] = own
     faces = [
         generator.swapped_last(own, frames)
         for own, (generator, frames, _) in zip(faces, parts, strict=True)
     ]
-    return _parted(networks.decode(np.concatenate(faces)), [len(own) for own in faces])
-
-
-def _parted(whole: NDArray[Any], counts: Sequence[int]) -> list[NDArray[Any]]:
-    return np.split(whole, np.cumsum(counts)[:-1])
+    return parted(networks.decode(np.concatenate(faces)), [len(own) for own in faces])
 
 
 class PeopleFaces:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.pipeline.analysis.result import Analysis
+from swaptalk.pipeline.networks import GRID
+from swaptalk.pipeline.render.face_swapper import shape_digest
 from swaptalk.storage.frames import FrameStore
 
 #: File with the swapped latents of the frames.
@@ -43,3 +46,48 @@ class StoredSwaps:
 
     store: SwapStore
     shapes: list[str]
+
+
+class KnownSwaps:
+    """Swapped faces of one person that need not be made: a template's, and those made before.
+
+    Args:
+        analysis: first pass of the target.
+        channels: width C of an embedding.
+        stored: of a template.
+        keeps: whether faces that are made are kept beside the analysis.
+    """
+
+    def __init__(
+        self, analysis: Analysis, channels: int, stored: StoredSwaps | None, keeps: bool
+    ) -> None:
+        self._analysis, self._stored = analysis, stored
+        self._shape = (channels, GRID, GRID)
+        self._made = SwapStore(analysis.folder / SWAPPED) if keeps else None
+        self._shaped_alike: dict[int, bool] = {}
+
+    def close(self) -> None:
+        """Release the files that are read from."""
+        if self._made is not None:
+            self._made.close()
+        if self._stored is not None:
+            self._stored.store.close()
+
+    def get(self, frame: int) -> NDArray[np.float32] | None:
+        """Swapped face (C, 16, 16) of a frame that was made before, or of a template's frame if its
+        crop and the shape of its scene are what they were; else None.
+        """
+        if self._made is not None and (known := self._made.latents(frame, self._shape)) is not None:
+            return known
+        if self._stored is None or not self._analysis.compiled(frame):
+            return None
+        scene = self._analysis.scene(frame)
+        if scene not in self._shaped_alike:
+            digest = shape_digest(self._analysis.scene_shape(scene))
+            self._shaped_alike[scene] = digest == self._stored.shapes[scene]
+        return self._stored.store.latents(frame, self._shape) if self._shaped_alike[scene] else None
+
+    def put(self, frame: int, face: NDArray[np.float32]) -> None:
+        """Keep a frame's swapped face (C, 16, 16) where they are kept."""
+        if self._made is not None:
+            self._made.put(frame, face.astype(np.float16))

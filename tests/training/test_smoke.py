@@ -238,12 +238,10 @@ def test_a_recipe_refuses_runs_made_otherwise(
 def test_export_and_generate(run: Callable[..., Path], footage: Path, tmp_path: Path) -> None:
     bundle = run.home / "bundle"  # type: ignore[attr-defined]
     described = json.loads((bundle / "bundle.json").read_text())["description"]
-    assert (
-        described["stages"]["vqgan"]["steps"] == 4
-        and "l1" in described["stages"]["vqgan"]["validation"]
-    )
+    stages = described["stages"]
+    assert stages["vqgan"]["steps"] == stages["restoration"]["steps"] == 4
+    assert "l1" in stages["vqgan"]["validation"]
     assert described["parity"]["decode"] <= 1 and described["parity"]["restore"] <= 1
-    assert described["stages"]["restoration"]["steps"] == 4
     output = tmp_path / "out.mp4"
     assert (
         main(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from swaptalk.data import restoration_samples  # noqa: E402
 from swaptalk.data.restoration_samples import RestorationSamples, SampleRecipe  # noqa: E402
 from swaptalk.data.store import Dataset  # noqa: E402
 from swaptalk.errors import InputError  # noqa: E402
@@ -64,6 +66,23 @@ def test_answers_are_real_pictures_or_count_nothing(recipe: SampleRecipe) -> Non
         assert not np.array_equal(face, guide)
         assert np.isfinite(sample.identity).all()
     assert weights == {0.0, 1.0}
+
+
+def test_more_can_be_made_later(recipe: SampleRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restoration_samples, "CHUNK", 4)
+    RestorationSamples(recipe).build(3, workers=1)
+    more = RestorationSamples(recipe)
+    more.build(5, workers=1)
+    assert len(more) == 3 + 4
+    found = [more[k].pictures for k in range(7)]
+    assert all(not np.array_equal(a, b) for a, b in itertools.pairwise(found))
+
+
+def test_samples_of_another_recipe_are_not_taken(recipe: SampleRecipe) -> None:
+    folder = RestorationSamples(recipe).folder
+    for change in ({"excluded": frozenset({"a1"})}, {"sharpness": 1.0}, {"judged": True}):
+        other = dataclasses.replace(recipe, **change)  # type: ignore[arg-type]
+        assert RestorationSamples(other).folder != folder
 
 
 def test_excluded_pictures_are_not_used(recipe: SampleRecipe) -> None:

@@ -203,8 +203,8 @@ def export(
     recipe: Recipe, folders: RecipeFolders, planned: Sequence[tuple[RecipeRun, LoopOptions]]
 ) -> None:
     """Export the last run of each stage of the bundle, if that is not done."""
-    runs, exported = {entry.stage: options.out for entry, options in planned}, (*BUNDLED, *OPTIONAL)
-    bundled = {stage: folder for stage, folder in runs.items() if stage in exported}
+    runs = {entry.stage: options.out for entry, options in planned}
+    bundled = {stage: folder for stage, folder in runs.items() if stage in (*BUNDLED, *OPTIONAL)}
     if bundled:
         base, bundle = folders.base if recipe.base else None, folders.runs / "bundle"
         stages = {**{stage: folders.base for stage in recipe.base}, **bundled}

@@ -4,8 +4,10 @@ that it should become.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.data.frames import FrameSampler
+from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable
 from swaptalk.data.mouth_restorations import MouthRestorationMaker
 from swaptalk.data.restoration_sample import RestorationSample
@@ -24,6 +28,8 @@ from swaptalk.workers.pool import map_unordered
 
 #: Samples in one file of the cache: 60 MB.
 CHUNK = 64
+#: Share of swapped faces taken from clips, where mouths speak; in photos they smile.
+VIDEO_SHARE = 0.3
 #: To be raised whenever samples are made in another way.
 _VERSION = 1
 #: Arrays of a chunk; the last one written completes it.
@@ -50,12 +56,15 @@ class SampleRecipe:
     excluded: frozenset[str] = field(default_factory=frozenset)
     seed: int = 0
 
-    @property
     def name(self) -> str:
-        """Name of the folder of the samples."""
-        whose = "judged" if self.judged else "train"
-        print_of_weights = ModelBundle.from_pretrained(self.bundle, 1).fingerprint[:16]
-        return f"restoration{_VERSION}-{print_of_weights}-{whose}-{self.seed}"
+        """Name of the folder of the samples: another one if anything here or the weights change,
+        wherever the folders lie.
+        """
+        weights = ModelBundle.from_pretrained(self.bundle, 1).fingerprint
+        folders = {"data": None, "clips": self.clips == self.data, "bundle": weights}
+        made_of = {**asdict(self), **folders, "excluded": sorted(self.excluded)}
+        digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+        return f"restoration{_VERSION}-{'judged' if self.judged else 'train'}-{digest[:16]}"
 
 
 class _ChunkMaker:
@@ -63,27 +72,22 @@ class _ChunkMaker:
 
     def __init__(self, recipe: SampleRecipe, folder: Path, size: int) -> None:
         networks = ModelBundle.from_pretrained(recipe.bundle, 1)
-        photos, clips = (
-            Dataset(path, recipe.validation_share) for path in (recipe.data, recipe.clips)
-        )
-        self._mouths = (
-            MouthRestorationMaker(
-                clips,
-                clips.judged(("real",)) if recipe.judged else clips.select("train", ("real",)),
-                networks,
-                recipe.seed,
-            )
-            if recipe.mouth_share
-            else None
-        )
-        items = photos.judged() if recipe.judged else photos.select("train")
-        self._swaps = SwapRestorationMaker(
-            photos,
-            [i for i in items if i.scale <= recipe.maximum_scale and i.name not in recipe.excluded],
-            networks,
-            recipe.seed,
+        photos = Dataset(recipe.data, recipe.validation_share)
+        frames = FrameSampler(
+            LatentCache(photos, networks.fingerprint[:16]),
+            VIDEO_SHARE,
             recipe.sharpness,
+            recipe.maximum_scale,
+            recipe.excluded,
+            photos.judged() if recipe.judged else photos.select("train"),
         )
+        self._swaps = SwapRestorationMaker(frames, networks, recipe.seed)
+        self._mouths: MouthRestorationMaker | None = None
+        if recipe.mouth_share:
+            clips = Dataset(recipe.clips, recipe.validation_share)
+            real = clips.judged(("real",)) if recipe.judged else clips.select("train", ("real",))
+            items = [item for item in real if item.name not in recipe.excluded]
+            self._mouths = MouthRestorationMaker(clips, items, networks, recipe.seed)
         self._share, self._folder, self._size = recipe.mouth_share, folder, size
 
     def __call__(self, chunk: int) -> int:
@@ -110,8 +114,9 @@ class RestorationSamples:
 
     def __init__(self, recipe: SampleRecipe) -> None:
         self._recipe = recipe
-        self.folder = recipe.data / recipe.name
+        self.folder = recipe.data / recipe.name()
         self._chunks: list[dict[str, NDArray[Any]]] = []
+        self._ends: NDArray[np.intp] = np.zeros(0, np.intp)
 
     def build(
         self, count: int, workers: int, progress: Callable[[int, int], None] | None = None
@@ -148,11 +153,13 @@ class RestorationSamples:
             }
             for path in sorted(self.folder.glob(f"*-{_PARTS[-1]}.npy"))
         ]
+        self._ends = np.cumsum([len(chunk["weight"]) for chunk in self._chunks])
 
     def __len__(self) -> int:
-        return sum(len(chunk["weight"]) for chunk in self._chunks)
+        return int(self._ends[-1]) if len(self._ends) else 0
 
     def __getitem__(self, index: int) -> RestorationSample:
         """One of the samples."""
-        chunk, place = divmod(index, CHUNK)
+        chunk = int(np.searchsorted(self._ends, index, side="right"))
+        place = index - (int(self._ends[chunk - 1]) if chunk else 0)
         return RestorationSample(**{part: self._chunks[chunk][part][place] for part in _PARTS})

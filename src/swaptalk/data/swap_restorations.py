@@ -6,39 +6,23 @@ import cv2
 import numpy as np
 
 from swaptalk.data.frames import FrameSampler
-from swaptalk.data.latents import LatentCache
 from swaptalk.data.restoration_sample import RestorationSample
-from swaptalk.data.store import Dataset, Item
 from swaptalk.data.triplets import MASK_SIZE, TripletMaker
 from swaptalk.faces.editing.fine_structure import restore_fine_structure
 from swaptalk.inference.bundle import ModelBundle
-
-#: Share of faces taken from clips, where mouths speak; in photos they smile.
-VIDEO_SHARE = 0.3
 
 
 class SwapRestorationMaker:
     """Makes sample ``k`` of a seed, always the same one.
 
     Args:
-        dataset: of photos and moments of clips.
-        items: whose pictures are used.
+        frames: where pictures come from.
         networks: encode, correct and decode the composites.
         seed: of the triplets.
-        sharpness: preference for sharp pictures, see `MixedSampler`.
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        items: list[Item],
-        networks: ModelBundle,
-        seed: int,
-        sharpness: float,
-    ) -> None:
-        self._dataset, self._networks = dataset, networks
-        latents = LatentCache(dataset, networks.fingerprint[:16])
-        frames = FrameSampler(latents, VIDEO_SHARE, sharpness, np.inf, items=items)
+    def __init__(self, frames: FrameSampler, networks: ModelBundle, seed: int) -> None:
+        self._dataset, self._networks = frames.dataset, networks
         self._make = TripletMaker(frames, seed)
 
     def __call__(self, number: int) -> RestorationSample:

@@ -1,5 +1,4 @@
-"""Identity loss of the autoencoder (paper, "VQGAN"): one minus the cosine of SFace. The swap's is
-in its stage, since it compares with two pictures.
+"""Identity losses (paper, "VQGAN" and "Face swapping"): one minus the cosine of SFace.
 
 The recogniser of the losses is never the one that reports: a picture optimised against a recogniser
 fools it.
@@ -8,7 +7,7 @@ fools it.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from swaptalk.models.identity import SFace
 
@@ -30,3 +29,19 @@ def identity_loss(recogniser: SFace, faces: Tensor, wanted: Tensor) -> Tensor:
     """
     found: Tensor = recogniser(faces)
     return (1 - (found * wanted).sum(dim=1)).mean()
+
+
+def identities_loss(recogniser: nn.Module, faces: Tensor, wanted: Tensor) -> Tensor:
+    """Mean of 1 - cosine between the identity of ``faces`` and those of several pictures, 0..2;
+    faces of which one is not known do not count.
+
+    Args:
+        recogniser: frozen; gradients flow through it to the faces.
+        faces: (N, 3, 256, 256) in [-1, 1].
+        wanted: (N, P, D) unit directions of P pictures, NaN where they are not known.
+    """
+    known = torch.isfinite(wanted).all(dim=2).all(dim=1)
+    if not bool(known.any()):
+        return faces.sum() * 0.0
+    found: Tensor = recogniser(faces[known])
+    return (1 - (found[:, None] * wanted[known]).sum(dim=2)).mean()

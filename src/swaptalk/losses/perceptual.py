@@ -26,6 +26,8 @@ _MOUTH, _MOUTH_STRAY = (128, 188), (28, 16)
 _EYES, _EYE_STRAY = ((83, 97), (173, 97)), (16, 14)
 
 
+#: Whole pictures that are compared together.
+_WHOLE_AT_ONCE = 4
 #: How far windows placed by a mesh stray, pixels (standard deviation).
 WINDOW_STRAY = 12.0
 
@@ -105,3 +107,13 @@ class PerceptualLoss(nn.Module):
         """A scalar, 0 for equal pictures."""
         distance: Tensor = self.lpips(*sample_windows(prediction, target))
         return distance.mean()
+
+    def on_faces(self, result: Tensor, answer: Tensor, mesh: Tensor, weight: Tensor) -> Tensor:
+        """Mean LPIPS of `face_windows` of pictures (N, 3, S, S), weighted by (N,); a scalar."""
+        distance: Tensor = self.lpips(*face_windows(result, answer, mesh))
+        return (distance.flatten() * weight).mean()
+
+    def whole(self, a: Tensor, b: Tensor) -> Tensor:
+        """LPIPS (N,) of whole pictures (N, 3, S, S), a few at a time."""
+        pairs = zip(torch.split(a, _WHOLE_AT_ONCE), torch.split(b, _WHOLE_AT_ONCE), strict=True)
+        return torch.cat([self.lpips(*pair).flatten() for pair in pairs])

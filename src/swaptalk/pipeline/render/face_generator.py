@@ -30,7 +30,7 @@ from swaptalk.pipeline.render.lip_composer import LipComposer
 from swaptalk.pipeline.render.lip_motion import LipMotion
 from swaptalk.pipeline.render.lip_references import LipReferences
 from swaptalk.pipeline.render.motion_track import Motion
-from swaptalk.pipeline.render.restoration import MouthRestorer, Restoration
+from swaptalk.pipeline.render.restoration import MouthGuides, Restoration
 from swaptalk.pipeline.render.swapped import KnownSwaps, StoredSwaps
 from swaptalk.storage.frames import CodeStore
 
@@ -275,9 +275,9 @@ class FaceGenerator:
         spoken = self.networks.decode(faces)
         composites = []
         for face, frame in zip(spoken, frames, strict=True):
-            if self._mouth is not None and frame.tokens is not None:
+            if self._mouth_guides is not None and frame.tokens is not None:
                 mesh, shape = self.analysis.mesh(frame.target), self._ground.shape(frame.target)
-                face = restore_mouth(face, self._mouth(face, mesh, shape, frame.tokens))
+                face = restore_mouth(face, self._mouth_guides(face, mesh, shape, frame.tokens))
             frame.composite, frame.tokens = self._swapper.compose(face, frame.target), None
             composites.append(frame.composite)
         return self._swapper.correction(composites).alone(self.networks)
@@ -288,19 +288,19 @@ class FaceGenerator:
         return LipComposer(self._lip_references, self._lip_motion) if self._warps_lips else None
 
     @cached_property
-    def _mouth(self) -> MouthRestorer | None:
-        """What restores mouths before faces are swapped."""
-        return MouthRestorer(self._lip_references, self._lip_motion) if self._restores else None
+    def _mouth_guides(self) -> MouthGuides | None:
+        """Pixels for mouths that are restored before faces are swapped."""
+        return MouthGuides(self._lip_references, self._lip_motion) if self._restores else None
 
     def restoration(self) -> Restoration | None:
         """What restores decoded faces, opened for another thread; None where nothing does."""
         if not self._restores:
             return None
         spoken = self._motion is not None and self._lips is None
-        mouth = MouthRestorer(self._lip_references, self._lip_motion) if spoken else None
+        mouths = MouthGuides(self._lip_references, self._lip_motion) if spoken else None
         composes = self._swaps_first and self._lips is None
         swapper = self._swapper.reopened() if self._swapper is not None and composes else None
-        return Restoration(self.networks, self.analysis.reopened(), swapper, mouth)
+        return Restoration(self.networks, self.analysis.reopened(), swapper, mouths)
 
     def _mouth_faces(self) -> Mapping[int, FaceComposite]:
         """Faces that show the mouth: before the decoder where it is moved in the picture, else as

@@ -24,8 +24,8 @@ from swaptalk.pipeline.render.lip_references import LipReferences
 KEPT_COMPOSITES = 16
 
 
-class MouthRestorer:
-    """Draws mouths again that the lip-sync network made.
+class MouthGuides:
+    """Finds the person's own pixels for mouths that the lip-sync network made.
 
     Args:
         references: of the target; made ready by the thread of the networks.
@@ -63,7 +63,7 @@ class Restoration:
         analysis: first pass of the target, opened for this thread.
         swapper: opened for this thread; None where faces are not swapped, or composed before they
             come here.
-        mouth: restores mouths that speak; None where none does.
+        mouths: pixels for mouths that speak; None where none does.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class Restoration:
         networks: Networks,
         analysis: Analysis,
         swapper: FaceSwapper | None,
-        mouth: MouthRestorer | None,
+        mouths: MouthGuides | None,
     ) -> None:
         self._networks = networks
-        self._analysis, self._swapper, self._mouth = analysis, swapper, mouth
+        self._analysis, self._swapper, self._mouths = analysis, swapper, mouths
         self._composites: OrderedDict[int, FaceComposite] = OrderedDict()
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class Restoration:
 
     def _guide(self, frame: Frame, composite: FaceComposite | None) -> MouthGuide | None:
         """Pixels for the mouth of a frame; None where it is not made by the lip-sync network."""
-        if frame.tokens is None or self._mouth is None:
+        if frame.tokens is None or self._mouths is None:
             return None
         assert frame.face is not None
         scene = self._analysis.scene(frame.target)
@@ -113,7 +113,7 @@ class Restoration:
             mesh, shape = composite.mesh, self._swapper.scene_shape(scene)
         else:
             mesh, shape = self._analysis.mesh(frame.target), self._analysis.scene_shape(scene)
-        return self._mouth(frame.face, mesh, shape, frame.tokens)
+        return self._mouths(frame.face, mesh, shape, frame.tokens)
 
     def _composite(self, frame: Frame) -> FaceComposite | None:
         """The composite that a frame's face was made of; composed again where only the swapped

@@ -23,11 +23,11 @@ from swaptalk.data.windows import ClipWindow, WindowSampler, mel_window
 from swaptalk.errors import InputError
 from swaptalk.losses.terms import LossTerms
 from swaptalk.models.expert import ExpertConfig, VQLipExpert
+from swaptalk.training.announce import announce
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import fingerprint, load_network
 from swaptalk.training.stage import Batch, Evaluation, Stage
-from swaptalk.training.stages.swap import announce
 
 #: First layers, scale and shift, which AdamW trains.
 OUTER_LAYERS = (r"^lips\.0\.", r"^sound\.0\.")

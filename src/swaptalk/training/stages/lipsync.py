@@ -37,6 +37,7 @@ from swaptalk.models.expert import VQLipExpert
 from swaptalk.models.lipsync import LipSync
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
+from swaptalk.training.announce import announce
 from swaptalk.training.checkpoint import CHECKPOINT_NAME
 from swaptalk.training.geometry import geometry_regressor
 from swaptalk.training.optimizers import build_optimizers
@@ -44,7 +45,6 @@ from swaptalk.training.pretrained import fingerprint, load_network, measured_by,
 from swaptalk.training.stage import Batch, Evaluation, Stage
 from swaptalk.training.stages.expert import trusted_clips
 from swaptalk.training.stages.lipsync_options import LipSyncOptions
-from swaptalk.training.stages.swap import announce
 
 #: First and last layers of the picture side, which AdamW trains.
 OUTER_LAYERS = ("stem", r"\.offset", "time", r"^output\.")

@@ -25,10 +25,10 @@ from swaptalk.data.teacher_labels import LandmarkTeacher, TeacherLabels
 from swaptalk.errors import InputError
 from swaptalk.faces.geometry.part_view import VIEW_SIZE, from_view, part_view, to_view
 from swaptalk.faces.geometry.region import CropRegion
+from swaptalk.training.announce import announce
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
 from swaptalk.training.stage import Batch, Evaluation, Stage
-from swaptalk.training.stages.swap import announce
 
 #: First and last layers, which AdamW trains.
 OUTER_LAYERS = (r"^trunk\.0\.", r"^points\.")

@@ -26,17 +26,17 @@ from swaptalk.errors import InputError
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.inference.bundle import default_directory
 from swaptalk.losses.answer import answer_picture_loss
-from swaptalk.losses.perceptual import face_windows
+from swaptalk.losses.identity import identities_loss
 from swaptalk.losses.terms import LossTerms
 from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
 from swaptalk.models.identity import SFace
 from swaptalk.models.restoration import RestorationConfig, RestorationNetwork
 from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
+from swaptalk.training.announce import announce
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import compile_judges, load_perceptual
 from swaptalk.training.stage import Batch, Evaluation, Stage
-from swaptalk.training.stages.swap import announce
 
 #: First and last layer, which AdamW trains.
 OUTER_LAYERS = (r"^first\.1\.", r"^head\.0\.")
@@ -192,6 +192,7 @@ class RestorationStage(Stage):
     def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Restore, compare, then let the discriminator compare."""
         options, weights = self.options, self.options.weights
+        perceptual: Any = self.frozen.get("perceptual")
         faces: Tensor = self.networks["restoration"](*_inputs(batch))
         terms = LossTerms(weights)
         real = batch["weight"]
@@ -199,8 +200,13 @@ class RestorationStage(Stage):
         wanted = batch["pictures"][:, 3]
         with self.autocast():
             terms.add("picture", lambda: answer_picture_loss(faces, wanted, batch["area"], weight))
-            terms.add("perceptual", lambda: self._perceptual(faces, wanted, batch["mesh"], weight))
-            terms.add("identity", lambda: self._identity_loss(faces, batch["identity"]))
+            terms.add(
+                "perceptual", lambda: perceptual.on_faces(faces, wanted, batch["mesh"], weight)
+            )
+            terms.add(
+                "identity",
+                lambda: identities_loss(self.frozen["recogniser"], faces, batch["identity"]),
+            )
             rise = adversarial_rise(step, options.adversarial_from, options.adversarial_rise)
             terms.add(
                 "adversarial", lambda: fooling_loss(self.networks["discriminator"], faces), rise
@@ -212,22 +218,6 @@ class RestorationStage(Stage):
                 "discriminator",
                 judging_terms(self.networks["discriminator"], wanted[known], faces[known]),
             )
-
-    def _perceptual(self, faces: Tensor, wanted: Tensor, mesh: Tensor, weight: Tensor) -> Tensor:
-        perceptual: Any = self.frozen["perceptual"]
-        distance = perceptual.lpips(*face_windows(faces, wanted, mesh))
-        return torch.mean(distance.flatten() * weight)
-
-    def _identity_loss(self, faces: Tensor, wanted: Tensor) -> Tensor:
-        """Mean of 1 - cosine to source and answer; people whose identity is not known (NaN) do
-        not count.
-        """
-        assert self._recogniser is not None
-        known = torch.isfinite(wanted).all(dim=2).all(dim=1)
-        if not bool(known.any()):
-            return faces.sum() * 0.0
-        found: Tensor = self._recogniser(faces[known])
-        return (1 - (found[:, None] * wanted[known]).sum(dim=2)).mean()
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
         """Judge samples of unseen people: distance of decoded, restored and final faces to the real
@@ -241,12 +231,13 @@ class RestorationStage(Stage):
         mouths = real & torch.isnan(batch["identity"]).any(dim=2).any(dim=1)
         wanted, area = batch["pictures"][:, 3], batch["area"]
         metrics: dict[str, float] = {}
+        perceptual: Any = self.frozen["perceptual"]
         for name, faces in (
             ("decoded", batch["pictures"][:, 0]),
             ("restored", batch["pictures"][:, 1]),
             ("result", result),
         ):
-            distance = self._distances(wanted + area * (faces - wanted), wanted)
+            distance = perceptual.whole(wanted + area * (faces - wanted), wanted)
             metrics[f"{name}_lpips"] = float(distance[real & ~mouths].mean())
             metrics[f"{name}_mouth_lpips"] = float(distance[mouths].mean())
             if self._recogniser is not None:
@@ -255,12 +246,6 @@ class RestorationStage(Stage):
                 metrics[f"{name}_identity"] = float(likeness[real].nanmean())
                 metrics[f"{name}_role_identity"] = float(likeness[~real].nanmean())
         return Evaluation(metrics, _sheet(batch, result, [mouths, real & ~mouths, ~real]))
-
-    def _distances(self, a: Tensor, b: Tensor) -> Tensor:
-        """LPIPS (N,) of whole pictures (N, 3, 256, 256)."""
-        perceptual: Any = self.frozen["perceptual"]
-        pairs = zip(torch.split(a, 4), torch.split(b, 4), strict=True)
-        return torch.cat([perceptual.lpips(*pair).flatten() for pair in pairs])
 
 
 def _as_batch(samples: list[RestorationSample]) -> Batch:

@@ -24,13 +24,14 @@ from swaptalk.data.store import Dataset, Item
 from swaptalk.data.triplets import Triplet, TripletCache, TripletMaker, face_area
 from swaptalk.errors import InputError
 from swaptalk.losses.answer import answer_loss, answer_picture_loss
-from swaptalk.losses.perceptual import face_windows
+from swaptalk.losses.identity import identities_loss
 from swaptalk.losses.terms import LossTerms
 from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
 from swaptalk.models.identity import SFace
 from swaptalk.models.swap import SwapConfig, SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
+from swaptalk.training.announce import announce
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import (
@@ -294,22 +295,12 @@ class SwapStage(Stage):
         terms.add("picture", lambda: answer_picture_loss(faces, wanted, batch["area"], weight))
         terms.add(
             "perceptual",
-            lambda: _weighted(
-                perceptual.lpips(*face_windows(faces, wanted, batch["mesh"])), weight
-            ),
+            lambda: perceptual.on_faces(faces, wanted, batch["mesh"], weight),
         )
-        terms.add("identity", lambda: self._identity_loss(faces, batch["identity"]))
-
-    def _identity_loss(self, faces: Tensor, wanted: Tensor) -> Tensor:
-        """Mean of 1 - cosine to A and to B; people whose identity is not known (NaN) do not
-        count.
-        """
-        assert self._recogniser is not None
-        known = torch.isfinite(wanted).all(dim=2).all(dim=1)
-        if not bool(known.any()):
-            return faces.sum() * 0.0
-        found: Tensor = self._recogniser(faces[known])
-        return (1 - (found[:, None] * wanted[known]).sum(dim=2)).mean()
+        terms.add(
+            "identity",
+            lambda: identities_loss(self.frozen["recogniser"], faces, batch["identity"]),
+        )
 
     def evaluate(self, networks: dict[str, nn.Module], step: int) -> Evaluation:
         """Judge triplets of unseen people: distance to the real picture, and likeness by the
@@ -321,27 +312,22 @@ class SwapStage(Stage):
         result: Tensor = swap(batch["composite"], batch["mask"], batch["photo"])
         before, after = (self._pictures(latents) for latents in (batch["composite"], result))
         metrics: dict[str, float] = {}
+        perceptual: Any = self.frozen.get("perceptual")
         real = batch["weight"] == 1
         wanted = to_tensor(np.stack([self._answer(t) for t in self._judged])).to(self.device)
         area = torch.nn.functional.interpolate(batch["area"], scale_factor=4, mode="bilinear")
         for name, faces in (("composite", before), ("result", after)):
             apart = (area * (faces - wanted).abs()).sum((1, 2, 3)) / (3 * area.sum((1, 2, 3)))
             metrics[f"{name}_l1"] = float(apart[real].mean())
-            if "perceptual" in self.frozen:
+            if perceptual is not None:
                 mixed = wanted + area * (faces - wanted)
-                metrics[f"{name}_lpips"] = float(self._distances(mixed, wanted)[real].mean())
+                metrics[f"{name}_lpips"] = float(perceptual.whole(mixed, wanted)[real].mean())
             if self._recogniser is not None:
                 found = torch.cat([self._recogniser(part) for part in torch.split(faces, 8)])
                 likeness = (found * batch["identity"][:, 0]).sum(1)
                 metrics[f"{name}_identity"] = float(likeness[real].mean())
                 metrics[f"{name}_role_identity"] = float(likeness[~real].nanmean())
         return Evaluation(metrics, self._sheet(before, after))
-
-    def _distances(self, a: Tensor, b: Tensor) -> Tensor:
-        """LPIPS (N,) of whole pictures (N, 3, 256, 256)."""
-        perceptual: Any = self.frozen["perceptual"]
-        pairs = zip(torch.split(a, 4), torch.split(b, 4), strict=True)
-        return torch.cat([perceptual.lpips(*pair).flatten() for pair in pairs])
 
     def _pictures(self, latents: Tensor) -> Tensor:
         return (
@@ -367,20 +353,5 @@ class SwapStage(Stage):
         return np.concatenate(rows)
 
 
-def _weighted(distance: Tensor, weight: Tensor) -> Tensor:
-    """Mean of distances (N, 1, 1, 1) weighted by (N,)."""
-    return (distance.flatten() * weight).mean()
-
-
 def _floats(latents: NDArray[np.float16]) -> Tensor:
     return torch.from_numpy(np.asarray(latents, np.float32))
-
-
-def announce(what: str) -> Any:
-    """Progress of a cache in words, every tenth part of it."""
-
-    def say(done: int, total: int) -> None:
-        if done == total or done % max(1, total // 10) == 0:
-            print(f"{what}: {done} of {total}", flush=True)
-
-    return say

@@ -30,11 +30,11 @@ from swaptalk.losses.terms import LossTerms
 from swaptalk.metrics.own_sync import OwnSyncScorer
 from swaptalk.metrics.sync_offset import SyncScore
 from swaptalk.models.sync_scorer import SyncScorerConfig, SyncScorerNetwork
+from swaptalk.training.announce import announce
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import load_network
 from swaptalk.training.stage import Batch, Evaluation, Stage
-from swaptalk.training.stages.swap import announce
 from swaptalk.training.sync_trial import try_scorer
 
 #: First layers, last layers and scale, which AdamW trains.

@@ -5,6 +5,7 @@ at all.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from swaptalk.errors import InputError, SwapTalkError
+from swaptalk.inference.validate import BUNDLE_NAME
+from swaptalk.models.weights import read_weights
 from swaptalk.storage.files import AtomicFile
 from swaptalk.training.options import read_json
 
@@ -130,3 +133,16 @@ def trained_weights(folder: Path) -> tuple[Checkpoint, dict[str, dict[str, Tenso
     if checkpoint is None:
         raise InputError("holds no checkpoint yet", path=folder, remedy="train it first")
     return checkpoint, {**checkpoint.networks, **checkpoint.averages}
+
+
+def starting_weights(folder: Path, networks: Iterable[str]) -> dict[str, dict[str, Tensor]]:
+    """Weights that another run begins with, by network: a run's best ones, or those that a bundle
+    has of the networks asked for, in float32.
+
+    Raises:
+        InputError: the run has no checkpoint.
+    """
+    if not (folder / BUNDLE_NAME).exists():
+        return trained_weights(folder)[1]
+    paths = {name: folder / f"{name}.safetensors" for name in networks}
+    return {name: read_weights(path) for name, path in paths.items() if path.exists()}

@@ -30,7 +30,7 @@ from swaptalk.training.checkpoint import (
     load_checkpoint,
     load_full_state,
     save_checkpoint,
-    trained_weights,
+    starting_weights,
     write_config,
 )
 from swaptalk.training.options import LoopOptions, to_json
@@ -149,13 +149,14 @@ class Trainer:
                 remedy="use its options, or another folder",
             ) from error
 
-    def _start_from(self, run: Path) -> None:
-        """Load another run's averaged weights; networks that it lacks start from scratch.
+    def _start_from(self, place: Path) -> None:
+        """Load another run's averaged weights, or a bundle's; networks that it lacks start from
+        scratch.
 
         Raises:
             KeyError: it lacks a network that gets exported.
         """
-        _, weights = trained_weights(run)
+        weights = starting_weights(place, self._plain)
         for name, network in self._plain.items():
             if name in weights or name in self.stage.averaged:
                 load_full_state(network, weights[name])

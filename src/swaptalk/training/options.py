@@ -26,7 +26,7 @@ class LoopOptions:
     restart: bool = False
     """Start again, even if the folder holds a checkpoint."""
     start_from: Path | None = None
-    """Run of the same stage, from whose averaged weights this one starts."""
+    """Run of the same stage, or bundle, from whose (averaged) weights this one starts."""
     steps: int = 0
     """Optimiser steps in all, with those before an interruption; 0: no limit."""
     minutes: float = 0.0

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from swaptalk.faces.editing.lip_composite import LipReference, composite_lips
+from swaptalk.faces.editing.lip_composite import LipReference, composite_lips, mouth_inside
 from swaptalk.faces.editing.mask import mouth_mask
 from swaptalk.faces.editing.mouth_restoration import mouth_guide, restore_mouth
 from swaptalk.faces.geometry.topology import LIPS
@@ -89,3 +89,28 @@ def test_a_tint_of_lips_alone_is_not_taken_over(reference: LipReference) -> None
         return red / blue
 
     assert redness(made) > 0.85 * redness(reference.crop) > 1.2 * redness(blue)
+
+
+def test_between_the_lips_all_is_of_one_picture(reference: LipReference) -> None:
+    """References show a dark mouth where the network shows teeth in its middle: no tooth is left
+    standing in the dark, and what lies around the lips is the references' as before.
+    """
+    opened = with_opening(reference.mesh, 0.25)
+    dark = composite_lips([reference], reference.crop, reference.mesh, opened).picture
+    inside = mouth_inside(opened)
+    dark[inside > 0.5] = (40, 20, 20)
+    middle = int(opened[LIPS, 0].mean())
+    teeth = softened(dark, 2.0)
+    block = np.zeros_like(inside)
+    block[:, middle - 12 : middle + 12] = inside[:, middle - 12 : middle + 12] > 0.5
+    rows = np.flatnonzero(block.any(axis=1))
+    for row in rows:
+        teeth[row, block[row] > 0] = (200, 195, 185) if (row // 2) % 2 else (120, 110, 105)
+    made = drawn_again([LipReference(dark, opened)], teeth, opened, opened)
+    where = inside > 0.9
+    shares = np.abs(made.astype(float) - teeth)[where].sum(axis=1) / np.maximum(
+        np.abs(dark.astype(float) - teeth)[where].sum(axis=1), 1
+    )
+    differing = np.abs(dark.astype(float) - teeth)[where].sum(axis=1) > 60
+    assert differing.sum() > 50
+    assert np.std(shares[differing]) < 0.2

@@ -16,6 +16,7 @@ from swaptalk.faces.editing.colour import (
     colour_gain,
     film_tone,
 )
+from swaptalk.faces.editing.deflicker import Deflicker
 from swaptalk.faces.editing.detail import FaceGain, FrameDetail
 from swaptalk.faces.editing.exposure import Exposure
 from swaptalk.faces.editing.mask import face_mask, mouth_mask
@@ -62,6 +63,7 @@ class Compositor:
         self._detail: NDArray[np.float64] | None = None
         self._occlusion: NDArray[np.float32] | None = None
         self._looked = False
+        self._deflicker = Deflicker()
 
     def reset(self) -> None:
         """Forget what was smoothed over time: call it at scene cuts and where frames are left
@@ -70,6 +72,7 @@ class Compositor:
         self._gain = self._tone = self._mask = self._sharpening = None
         self._detail = self._occlusion = None
         self._looked = False
+        self._deflicker.reset()
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
@@ -83,6 +86,7 @@ class Compositor:
             "occlusion": self._occlusion,
             "looked": np.array(self._looked),
             "detail": self._detail,
+            **self._deflicker.state,
         }
         state = {name: value for name, value in parts.items() if value is not None}
         # In double precision, as it is computed.
@@ -99,6 +103,7 @@ class Compositor:
         self._looked = bool(state.get("looked", False))
         self._sharpening = float(state["sharpening"]) if "sharpening" in state else None
         self._detail = state.get("detail")
+        self._deflicker.state = state
 
     def __call__(
         self,
@@ -129,6 +134,7 @@ class Compositor:
             weight = weight * (1 - self._occlusion)
         matched = self._match_colour(face, crop, weight)
         sharpened = self._match_sharpness(matched, crop, mask)
+        sharpened = self._deflicker(sharpened, crop, alignment)
         gain = None if detail is None else self._detail_gain(detail, sharpened, picture, alignment)
         if gain is not None and exposure.veil:
             gain = gain._replace(values=1 + (gain.values - 1) * np.float32(1 - exposure.veil))

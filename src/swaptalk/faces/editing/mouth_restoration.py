@@ -20,6 +20,7 @@ from swaptalk.faces.editing.lip_composite import (
     MOUTH_BOX,
     LipReference,
     blended_mouth,
+    mouth_inside,
     warped_mouth,
 )
 from swaptalk.faces.editing.mask import mouth_mask
@@ -36,6 +37,9 @@ LARGEST_GAIN = 1.5
 #: Where network and references show something else, the network's picture stays: it is soft, but
 #: says what is said.
 AGREEMENT = Agreement(fine=2.0, coarse=8.0, reach=5.0, least=-0.2, full=0.3, flat=4.0)
+#: The inside of a mouth is one thing, teeth or dark: it is the references' from the second mean
+#: agreement on, the network's up to the first. So many pixels of it are needed to tell.
+INSIDE_AGREEMENT, LEAST_INSIDE = (0.4, 0.7), 30.0
 #: Opening (share of the mouth's width) that the motion wants, up to which the lips are where it
 #: wants them, and from which they are where they are seen: closed lips in a soft picture are seen
 #: restless.
@@ -53,6 +57,8 @@ class MouthGuide(NamedTuple):
     """The part `MOUTH_BOX` of a face, (144, 256, 3) RGB, in the network's brightness."""
     mask: NDArray[np.float32]
     """(256, 256) in 0..1, where they belong."""
+    inside: NDArray[np.float32]
+    """The part `MOUTH_BOX` of what lies between the lips, (144, 256) in 0..1."""
 
     def on(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A picture (256, 256, 3) with these pixels."""
@@ -83,13 +89,19 @@ def mouth_guide(
     coloured = mouth * _tint(made, mouth, skin)
     # Half of the light is multiplied, half is added: colours become neither glaring nor grey.
     lit = np.clip(coloured + half * (coloured + luma(mouth)[..., None]), 0, 255).astype(np.uint8)
-    return MouthGuide(lit, mask)
+    return MouthGuide(lit, mask, mouth_inside(shaped)[MOUTH_BOX.slices])
 
 
 def restore_mouth(face: NDArray[np.uint8], guide: MouthGuide) -> NDArray[np.uint8]:
     """The face (256, 256, 3), as the decoder gives it, with its mouth drawn again."""
     mask = guide.mask.copy()
-    mask[MOUTH_BOX.slices] *= AGREEMENT(face[MOUTH_BOX.slices], guide.pixels)
+    agreed = AGREEMENT(face[MOUTH_BOX.slices], guide.pixels)
+    area = float(guide.inside.sum())
+    if area > LEAST_INSIDE:
+        mean, (least, full) = float((agreed * guide.inside).sum()) / area, INSIDE_AGREEMENT
+        whole = np.float32(np.clip((mean - least) / (full - least), 0, 1))
+        agreed += guide.inside * (whole - agreed)
+    mask[MOUTH_BOX.slices] *= agreed
     return blended_mouth(guide.pixels, face, mask)
 
 

@@ -23,6 +23,7 @@ from swaptalk.data.mouths import MouthSampler, SpeechSampler, moving
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS
+from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.losses.code import code_loss
 from swaptalk.losses.geometry import geometry_loss
 from swaptalk.losses.lpips import LPIPS
@@ -96,12 +97,16 @@ class LipSyncStage(Stage):
         options = self.options
         self._motion.build(announce("measuring mouths"))
         for run in (None if options.restart else options.out, options.start_from):
-            if run is not None and (run / CHECKPOINT_NAME).exists():
+            if run is not None and (run / BUNDLE_NAME).exists():
+                self._motion.statistics = motion_statistics(run)
+            elif run is not None and (run / CHECKPOINT_NAME).exists():
                 if (
                     measured_by(run) == self._motion.fingerprint
                 ):  # other clips, the same scale of the tokens
                     self._motion.statistics = motion_statistics(run)
-                break
+            else:
+                continue
+            break
         frames = self._expert.config.frames if self._expert is not None else 1
         self._mouths = MouthSampler(
             self._dataset,

@@ -74,6 +74,21 @@ def test_only_the_test_split_of_an_index_is_used(tmp_path: Path) -> None:
     clips = find_clips(tmp_path, skipped)
     assert [(clip.name, clip.person) for clip in clips] == [("a", "1")]
     assert [name for name, _ in skipped.items] == ["d"]  # in the index, not in the folder
+    assert clips[0].language == ""
+
+
+def test_an_index_may_name_the_languages(tmp_path: Path) -> None:
+    with (tmp_path / "index.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [
+                ("id", "kind", "group", "split", "language"),
+                ("a", "real", "1", "test", "Arabic"),
+                ("b", "real", "2", "test", ""),
+            ]
+        )
+    for name in "ab":
+        make_clip(tmp_path / "clips" / f"{name}.mp4")
+    assert [clip.language for clip in find_clips(tmp_path, Skipped())] == ["Arabic", ""]
 
 
 def test_unusable_clips_are_named(tmp_path: Path) -> None:

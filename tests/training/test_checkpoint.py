@@ -15,4 +15,4 @@ def test_a_bundle_gives_the_networks_that_it_has() -> None:
     network = RestorationNetwork()
     load_full_state(network, weights["restoration"])
     assert all(p.dtype == torch.float32 for p in network.parameters())
-    assert float(network.head[0].weight.abs().sum()) > 0  # trained: no longer zero
+    assert weights["restoration"]["head.0.weight"].any()  # trained: no longer zero

@@ -39,12 +39,15 @@ _PORTRAITS = "us_congress_portraits"
 
 @dataclass(frozen=True)
 class Clip:
-    """A test clip: one person speaking. ``seconds`` is its whole length."""
+    """A test clip: one person speaking. ``seconds`` is its whole length; ``language`` is empty
+    where no index says.
+    """
 
     name: str
     person: str
     path: Path
     seconds: float
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,9 @@ def find_clips(folder: Path, skipped: Skipped) -> list[Clip]:
 
     Layouts: ``index.csv`` with a column ``id`` beside ``clips/`` (only rows with split ``test`` and
         kind ``real``;
-    ``group`` tells the people apart), or any folder of videos, in which HDTF's names tell the
-    people apart. Clips without sound, too short or unreadable are noted in ``skipped``.
+    ``group`` tells the people apart, ``language`` may say what they speak), or any folder of
+    videos, in which HDTF's names tell the people apart. Clips without sound, too short or
+    unreadable are noted in ``skipped``.
 
     Raises:
         InputError: there is no such folder, its index lacks columns, or no usable clip is left.
@@ -105,7 +109,7 @@ def find_clips(folder: Path, skipped: Skipped) -> list[Clip]:
         )
     found = _indexed_clips(folder) if (folder / "index.csv").is_file() else _loose_clips(folder)
     clips = []
-    for name, person, path in found:
+    for name, person, path, language in found:
         try:
             info = probe(path)
         except SwapTalkError as error:
@@ -118,7 +122,8 @@ def find_clips(folder: Path, skipped: Skipped) -> list[Clip]:
         elif min(info.duration, info.audio.duration) < SHORTEST_CLIP_SECONDS:
             skipped.add(name, f"lasts {info.duration:.2f} s, less than {SHORTEST_CLIP_SECONDS:g} s")
         else:
-            clips.append(Clip(name, person, path, min(info.duration, info.audio.duration)))
+            seconds = min(info.duration, info.audio.duration)
+            clips.append(Clip(name, person, path, seconds, language))
     if not clips:
         raise InputError(
             "no usable test clip is left"
@@ -142,24 +147,29 @@ def _read_index(path: Path, columns: set[str]) -> list[dict[str, str]]:
         return list(reader)
 
 
-def _indexed_clips(folder: Path) -> list[tuple[str, str, Path]]:
+def _indexed_clips(folder: Path) -> list[tuple[str, str, Path, str]]:
     rows = _read_index(folder / "index.csv", {"id", "kind", "group", "split"})
     used = [row for row in rows if row["split"] == "test" and row["kind"] == "real"]
     files = {path.stem: path for path in _videos(folder)}
     # A file that the index names and the folder lacks is probed, and thereby named, all the same.
     return [
-        (r["id"], r["group"], files.get(r["id"], folder / "clips" / f"{r['id']}.webm"))
-        for r in used
+        (
+            row["id"],
+            row["group"],
+            files.get(row["id"], folder / "clips" / f"{row['id']}.webm"),
+            row.get("language") or "",
+        )
+        for row in used
     ]
 
 
-def _loose_clips(folder: Path) -> list[tuple[str, str, Path]]:
+def _loose_clips(folder: Path) -> list[tuple[str, str, Path, str]]:
     found = []
     for path in _videos(folder):
         piece = _HDTF_PIECE.match(path.stem)
         video = piece["video"] if piece else path.stem
         person = _HDTF_VIDEO.match(video)
-        found.append((path.stem, person["person"] if person else video, path))
+        found.append((path.stem, person["person"] if person else video, path, ""))
     return found
 
 

@@ -3,6 +3,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from swaptalk.evaluation.report import plots
 from swaptalk.evaluation.report.columns import BY_KEY, PAPER_ROWS
 from swaptalk.evaluation.report.goals import reached
 from swaptalk.evaluation.report.markdown import as_markdown
-from swaptalk.evaluation.report.summary import compare_frechet, summarise
+from swaptalk.evaluation.report.summary import LANGUAGE_COLUMNS, compare_frechet, summarise
 from swaptalk.evaluation.report.write import (
     as_latex,
     environment,
@@ -256,6 +257,49 @@ def test_the_markdown_tables_are_tables(tmp_path: Path) -> None:
     assert any(line.startswith("| SwapTalk | **0.") for line in table)
     assert "| *Sync-Swap* \\* | 0.904 |" in text
     assert "\n- self-driven: the latent pipeline beats" in text
+
+
+def spoken_in(languages: list[str]) -> Results:
+    """Results whose clips speak these languages in turn; the lips of each move .1 apart."""
+    found = results()
+    pairs, renamed = [], {}
+    for index, prepared in enumerate(found.pairs):
+        clip = prepared.pair.target
+        clip = replace(clip, language=languages[index % len(languages)])
+        pairs.append(replace(prepared, pair=replace(prepared.pair, target=clip, audio=clip)))
+        renamed[CLIPS[index]] = pairs[-1].pair.name
+    found.pairs = pairs
+    for measured in found.methods:
+        measured.results = {renamed[clip]: one for clip, one in measured.results.items()}
+        for index, one in enumerate(measured.results.values()):
+            one.values["lmd_percent"] = 4.0 + index % len(languages)
+    return found
+
+
+def test_the_words_of_each_language_have_their_own_row(tmp_path: Path) -> None:
+    found = spoken_in(["Arabic", "English", ""])
+    summary = summarise(found, None)
+    assert [(row.method, row.language, row.clips) for row in summary.languages] == [
+        ("SwapTalk", "Arabic", 4),
+        ("SwapTalk", "English", 4),
+    ]
+    assert [row.cells["lmd_percent"].value for row in summary.languages] == [4.0, 5.0]
+    assert all(set(row.cells) <= set(LANGUAGE_COLUMNS) for row in summary.languages)
+    paths = write_report(tmp_path, summary, found, environment({}), videos=0)
+    assert [one["language"] for one in json.loads(paths["json"].read_text())["languages"]] == [
+        "Arabic",
+        "English",
+    ]
+    line = next(t for t in paths["markdown"].read_text().splitlines() if "| English |" in t)
+    assert line.startswith("| Self-driven | SwapTalk | English | 4 | 5.00 ")
+    assert "<h2>By language</h2>" in paths["html"].read_text()
+
+
+def test_clips_of_one_language_need_no_table_of_it(tmp_path: Path) -> None:
+    found = spoken_in(["English"])
+    summary = summarise(found, None)
+    assert not summary.languages
+    assert "By language" not in as_markdown(summary, found, (), "")
 
 
 def test_latex_has_one_cell_a_column() -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from swaptalk.evaluation.report.columns import Column
-from swaptalk.evaluation.report.summary import SummaryRow
+from swaptalk.evaluation.report.summary import (
+    LANGUAGE_COLUMNS,
+    Summary,
+    SummaryRow,
+    column_of,
+)
 from swaptalk.metrics.bootstrap import Interval
 
 PROTOCOL_TITLES = {
@@ -55,3 +60,23 @@ def row_label(row: SummaryRow, rows: Sequence[SummaryRow]) -> str:
     """A row's name; with its number of clips where others of the protocol were measured on more."""
     most = max(other.clips for other in rows if other.protocol == row.protocol)
     return row.method if row.clips == most else f"{row.method} ({row.clips} of {most} clips)"
+
+
+def language_table(summary: Summary) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table by language; no rows where there is only one."""
+    columns = [
+        column_of(key)
+        for key in LANGUAGE_COLUMNS
+        if any(key in row.cells for row in summary.languages)
+    ]
+    rows = [
+        [
+            PROTOCOL_TITLES.get(row.protocol, row.protocol).partition(":")[0],
+            row.method,
+            row.language,
+            str(row.clips),
+            *(cell_text(row.cells.get(column.key), column, True) for column in columns),
+        ]
+        for row in summary.languages
+    ]
+    return ["words", "method", "language", "clips", *map(heading, columns)], rows

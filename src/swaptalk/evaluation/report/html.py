@@ -24,6 +24,7 @@ from swaptalk.evaluation.report.cells import (
     best_methods,
     cell_text,
     heading,
+    language_table,
     row_label,
 )
 from swaptalk.evaluation.report.columns import BY_KEY, PAPER_ROWS, Column
@@ -108,6 +109,7 @@ def as_html(
             _cases(results, methods, protocol, folder, videos),
         ]
     sections += [
+        _languages(summary),
         "<h2>Notes</h2><ul>",
         *(f"<li>{html.escape(note)}</li>" for note in (PAPER_NOTE, *summary.notes)),
         *(
@@ -125,6 +127,20 @@ def as_html(
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
         + "\n".join(sections)
         + f"<script>{_SCRIPT}</script></body></html>\n"
+    )
+
+
+def _languages(summary: Summary) -> str:
+    """The table by language, if the clips are in several."""
+    if not summary.languages:
+        return ""
+    head, rows = language_table(summary)
+    titles = "".join(f"<th><button>{html.escape(title)}</button></th>" for title in head)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>" for cells in rows
+    )
+    return (
+        f"<h2>By language</h2><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
     )
 
 

@@ -10,6 +10,7 @@ from swaptalk.evaluation.report.cells import (
     best_methods,
     cell_text,
     heading,
+    language_table,
     row_label,
 )
 from swaptalk.evaluation.report.columns import PAPER_ROWS
@@ -83,6 +84,8 @@ def as_markdown(summary: Summary, results: Results, goals: Sequence[Reached], co
             f"### {PROTOCOL_TITLES.get(protocol, protocol)}, {max(row.clips for row in rows)} clips"
         )
         parts += [title, _table(("", *(heading(c) for c in columns)), lines)]
+    if summary.languages:
+        parts += ["### By language", _table(*language_table(summary))]
     parts += [f"- {claim}" for claim in summary.claims]
     parts += [
         f"- {note}" for note in ("±: half of the 95 % interval. " + PAPER_NOTE, *summary.notes)

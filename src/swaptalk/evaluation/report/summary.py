@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,19 @@ CLAIM_COLUMNS = (
 #: Fewest clips that a claim is made on: all of six pointing one way is chance in 3 % of cases, the
 #: bootstrap of two means nothing.
 FEWEST_CLIPS = 6
+#: What depends on the language that is spoken; each language's clips are shown by these.
+LANGUAGE_COLUMNS = (
+    "lmd_percent",
+    "lse_c",
+    "lse_d",
+    "own_sync_confidence",
+    "own_sync_distance",
+    "envelope_sync",
+    "own_audio_first",
+    "lip_leak",
+)
+#: Methods that are shown by language.
+LANGUAGE_METHODS = ("Ground truth", "Lip-sync alone", "SwapTalk")
 #: What a comparison can say.
 _VERBS = ("beats", "loses to", "does not differ clearly from")
 
@@ -63,22 +76,30 @@ MEANINGLESS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One line of the table: cells by column key."""
+    """One line of the table: cells by column key; of the clips in one language, where there is
+    one.
+    """
 
     protocol: str
     method: str
     clips: int
     cells: dict[str, Interval]
+    language: str = ""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The table. ``columns`` are those that any row fills; ``notes`` are printed below it."""
+    """The table. ``columns`` are those that any row fills; ``notes`` are printed below it.
+
+    ``languages`` are rows of the clips in each language, if the index of the clips names more than
+    one.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[SummaryRow, ...]
     claims: tuple[str, ...]
     notes: tuple[str, ...]
+    languages: tuple[SummaryRow, ...] = ()
 
 
 def column_of(key: str) -> Column:
@@ -105,7 +126,31 @@ def summarise(results: Results, frechet_key: str | None, seed: int = 0) -> Summa
     known = [column for column in COLUMNS if column.key in present]
     columns = (*known, *(column_of(key) for key in sorted(present - BY_KEY.keys())))
     claims, notes = _claims(results, frechet_key, seed), _notes(results, frechet_key)
-    return Summary(columns, tuple(rows), tuple(claims), tuple(notes))
+    languages = _by_language(results, seed)
+    return Summary(columns, tuple(rows), tuple(claims), tuple(notes), tuple(languages))
+
+
+def _by_language(results: Results, seed: int) -> list[SummaryRow]:
+    """Rows of `LANGUAGE_METHODS` for the words of each language; none where there are not two."""
+    spoken: dict[tuple[str, str], str] = {
+        (one.pair.protocol, one.pair.name): one.pair.audio.language for one in results.pairs
+    }
+    found = sorted({language for language in spoken.values() if language})
+    rows = []
+    for row in results.methods if len(found) > 1 else ():
+        if row.method not in LANGUAGE_METHODS:
+            continue
+        for language in found:
+            own = {
+                pair: measured
+                for pair, measured in row.results.items()
+                if spoken.get((row.protocol, pair)) == language
+            }
+            if own:
+                part = _summary_row(MethodResults(row.protocol, row.method, own), None, seed)
+                cells = {k: part.cells[k] for k in LANGUAGE_COLUMNS if k in part.cells}
+                rows.append(replace(part, cells=cells, language=language))
+    return rows
 
 
 def _summary_row(row: MethodResults, frechet_key: str | None, seed: int) -> SummaryRow:

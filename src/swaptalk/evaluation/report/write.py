@@ -27,7 +27,7 @@ from swaptalk.evaluation.report.cells import (
 )
 from swaptalk.evaluation.report.columns import PAPER_ROWS, Column, PaperRow
 from swaptalk.evaluation.report.goals import Reached, goal_cells
-from swaptalk.evaluation.report.summary import Summary
+from swaptalk.evaluation.report.summary import Summary, SummaryRow
 from swaptalk.evaluation.run import Results
 from swaptalk.storage.files import AtomicFile
 
@@ -120,8 +120,8 @@ def as_json(
     def number(value: float) -> float | None:
         return value if math.isfinite(value) else None
 
-    table = [
-        {
+    def record(row: SummaryRow) -> dict[str, Any]:
+        return {
             "protocol": row.protocol,
             "method": row.method,
             "clips": row.clips,
@@ -135,8 +135,7 @@ def as_json(
                 for key, i in row.cells.items()
             },
         }
-        for row in summary.rows
-    ]
+
     clips = [
         {
             "protocol": row.protocol,
@@ -153,7 +152,8 @@ def as_json(
         "seconds_measured": results.seconds,
         "gallery_size": results.gallery_size,
         "goals": [_goal_record(line) for line in goals],
-        "table": table,
+        "table": [record(row) for row in summary.rows],
+        "languages": [{"language": row.language, **record(row)} for row in summary.languages],
         "claims": summary.claims,
         "notes": summary.notes,
         "columns": {

@@ -66,17 +66,31 @@ class Deflicker:
         """
         seen = _grey(crop)
         if self._before is not None:
-            before, seen_before, was = self._before
-            move = _move(was, alignment)
-            if move is not None:
-                before = _moved(before, move, cv2.INTER_CUBIC)
-                seen_before = _moved(seen_before, _halved(move), cv2.INTER_LINEAR)
-            share = _stillness(seen, seen_before, TARGET_STILL)
-            share *= SHARE * _stillness(_grey(face), _grey(before), FACE_STILL)
-            share = cv2.resize(share, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)
-            face = np.asarray(cv2.blendLinear(face, before, 1 - share, share), np.uint8)
+            face = self._steadied(face, seen, alignment, *self._before)
         self._before = face, seen, alignment
         return face
+
+    def _steadied(
+        self,
+        face: NDArray[np.uint8],
+        seen: NDArray[np.uint8],
+        alignment: Alignment,
+        before: NDArray[np.uint8],
+        seen_before: NDArray[np.uint8],
+        alignment_before: Alignment,
+    ) -> NDArray[np.uint8]:
+        """The face with that of the frame before mixed in; crops are seen as `_grey` shows them."""
+        move = _move(alignment_before, alignment)
+        if move is not None:
+            seen_before = _moved(seen_before, _halved(move), cv2.INTER_LINEAR)
+        share = _stillness(seen, seen_before, TARGET_STILL)
+        if not share.any():
+            return face
+        if move is not None:
+            before = _moved(before, move, cv2.INTER_CUBIC)  # again and again: linear would blur
+        share *= SHARE * _stillness(_grey(face), _grey(before), FACE_STILL)
+        share = np.asarray(cv2.resize(share, (CROP_SIZE, CROP_SIZE)), np.float32)
+        return np.asarray(cv2.blendLinear(face, before, 1 - share, share), np.uint8)
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

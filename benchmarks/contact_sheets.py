@@ -89,9 +89,7 @@ def swaps(
     composites, made = [], []
     for source, target in zip(sources, targets, strict=True):
         difference = shape_difference([source], target.shape)
-        composite = composite_face(
-            [source], target.crop, target.mesh, difference, target.has_glasses
-        )
+        composite = composite_face([source], target.crop, target.mesh, difference, target.eyewear)
         mask = cv2.resize(composite.mask, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA)
         latents = bundle.encode(composite.picture[None])
         identity = bundle.identity(bundle.encode(source.crop[None]))

@@ -234,7 +234,7 @@ def _composites(
     ):
         photo, wearer = FacePhoto(source, source_mesh), FacePhoto(target, target_mesh)
         difference = shape_difference([photo], wearer.shape)
-        made.append(composite_face([photo], target, target_mesh, difference, wearer.has_glasses))
+        made.append(composite_face([photo], target, target_mesh, difference, wearer.eyewear))
     masks = [cv2.resize(m.mask, (side, side), interpolation=cv2.INTER_AREA) for m in made]
     return np.stack([m.picture for m in made]), torch.from_numpy(np.stack(masks)[:, None])
 

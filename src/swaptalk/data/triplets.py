@@ -208,7 +208,7 @@ class TripletMaker:
         shape = float(rng.uniform(0, 1.2)) if rng.random() < 0.7 else 0.0
         difference = shape_difference([photo], face.shape, shape)
         made = composite_face(
-            [photo], face.crop, face.mesh, difference, face.has_glasses, options=options
+            [photo], face.crop, face.mesh, difference, face.eyewear, options=options
         )
         picture = made.picture
         if rng.random() < 0.3:
@@ -230,9 +230,7 @@ class TripletMaker:
             glasses=True if rng.random() < 0.08 else None,
         )
         difference = shape_difference([photo], wearer.shape, shape)
-        return composite_face(
-            [photo], target, mesh, difference, wearer.has_glasses, options=options
-        )
+        return composite_face([photo], target, mesh, difference, wearer.eyewear, options=options)
 
 
 class TripletCache:

@@ -1,4 +1,6 @@
-"""Glasses are told by their bridge: drawn on a photograph of a woman without."""
+"""Glasses are told by their bridge, and their rims found: drawn on a photograph of a woman
+without.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +8,21 @@ import cv2
 import numpy as np
 import pytest
 
-from swaptalk.faces.editing.eyewear import GLASSES_STRENGTH, eyewear_strength
+from swaptalk.faces.editing.eyewear import (
+    GLASSES_STRENGTH,
+    Eyewear,
+    eyewear,
+    eyewear_strength,
+    glasses_rims,
+)
 from swaptalk.faces.geometry.topology import LEFT_EYE, RIGHT_EYE
 
 
-@pytest.fixture
-def glasses(astronaut_face) -> np.ndarray:
-    """The astronaut's crop with round dark rims."""
-    drawn = astronaut_face[0].copy()
+def with_glasses(crop: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+    """A crop with round dark rims."""
+    drawn = crop.copy()
     right, left = (
-        np.round(astronaut_face[1][eye, :2].mean(axis=0)).astype(int)
-        for eye in (RIGHT_EYE, LEFT_EYE)
+        np.round(mesh[eye, :2].mean(axis=0)).astype(int) for eye in (RIGHT_EYE, LEFT_EYE)
     )
     radius = int(0.36 * np.linalg.norm(left - right))
     for centre in (right, left):
@@ -30,6 +36,11 @@ def glasses(astronaut_face) -> np.ndarray:
         cv2.LINE_AA,
     )
     return drawn
+
+
+@pytest.fixture
+def glasses(astronaut_face) -> np.ndarray:
+    return with_glasses(astronaut_face[0], astronaut_face[1])
 
 
 def test_rims_are_seen(astronaut_face, glasses) -> None:
@@ -46,3 +57,24 @@ def test_neither_light_nor_size_matters(astronaut_face, glasses) -> None:
     )
     larger = cv2.resize(glasses, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_LINEAR)
     assert eyewear_strength(larger, 1.5 * mesh) == pytest.approx(strength, rel=0.3)
+
+
+def test_rims_are_found_where_they_are(astronaut_face, glasses) -> None:
+    crop, mesh, _ = astronaut_face
+    found = glasses_rims(glasses, mesh)
+    drawn = np.abs(glasses.astype(int) - crop).max(axis=2) > 40
+    assert found[drawn].mean() > 0.7
+    near = cv2.dilate(drawn.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    assert found[~near].sum() < 0.1 * found.sum()  # brows that touch them
+    assert not glasses_rims(crop, mesh).any()
+
+
+def test_dark_lenses_have_no_rims_to_see_through(astronaut_face, glasses) -> None:
+    crop, mesh, _ = astronaut_face
+    dark = glasses.copy()
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        centre = np.round(mesh[eye, :2].mean(axis=0)).astype(int)
+        cv2.circle(dark, centre.tolist(), 34, (20, 20, 20), -1, cv2.LINE_AA)
+    assert eyewear([dark], [mesh]) is Eyewear.OTHER
+    assert eyewear([glasses], [mesh]) is Eyewear.RIMS
+    assert eyewear([crop, crop, glasses], [mesh] * 3) is Eyewear.NONE

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from swaptalk.faces.editing.eye_network import measure_eyes
+from swaptalk.faces.editing.eyewear import Eyewear
 from swaptalk.faces.editing.face_composite import (
     CompositeOptions,
     FacePhoto,
@@ -27,6 +28,8 @@ from swaptalk.faces.geometry.topology import (
     INNER_LIPS,
     LEFT_EYE,
 )
+
+from .test_eyewear import with_glasses
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +132,32 @@ def test_colour_pictures_are_left_alone(source, astronaut_face) -> None:
 
 def test_place_of_glasses_is_left_to_the_target(source, astronaut_face) -> None:
     target, mesh, _ = astronaut_face
-    made = composite_face([source], target, mesh, target_glasses=True)
+    made = composite_face([source], target, mesh, worn=Eyewear.OTHER)
     eyes = (
         slice(int(mesh[159, 1]) - 4, int(mesh[145, 1]) + 4),
         slice(int(mesh[33, 0]), int(mesh[263, 0])),
     )
     assert made.mask[eyes].max() < 0.05
     assert made.mask[int(mesh[0, 1]) - 12, int(mesh[0, 0])] > 0.5
+
+
+def test_the_sources_eyes_are_behind_the_targets_rims(source, astronaut_face) -> None:
+    target, mesh, _ = astronaut_face
+    drawn = with_glasses(target, mesh)
+    made = composite_face([source], drawn, mesh, worn=Eyewear.RIMS)
+    assert made.rims is not None
+    rims = made.rims > 0.9
+    assert rims.sum() > 500
+    assert np.abs(made.picture[rims].astype(int) - drawn[rims]).mean() < 12
+    without = composite_face([source], target, mesh).picture
+    eyes = np.zeros((256, 256), bool)
+    for ring in EYE_RINGS:
+        eyes |= inside(mesh[ring], 0)
+    assert made.mask[eyes].min() > 0.9
+    to_source, to_target = (
+        np.abs(made.picture[eyes].astype(int) - one[eyes]).mean() for one in (without, drawn)
+    )
+    assert to_source < 0.5 * to_target
 
 
 def test_of_several_photos_the_one_in_the_frame_pose_serves_and_none_pops(source) -> None:

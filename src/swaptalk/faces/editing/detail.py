@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.agreement import agreement_of_bands
-from swaptalk.faces.editing.face_composite import FacePhoto, glasses_zone, photo_shares
+from swaptalk.faces.editing.eyewear import glasses_zone
+from swaptalk.faces.editing.face_composite import FacePhoto, photo_shares
 from swaptalk.faces.editing.mask import FACE_FADE, inner_fade, mouth_mask
 from swaptalk.faces.editing.mesh_warp import MAP_STEP, coarse_map, dense
 from swaptalk.faces.geometry.align import CROP_SIZE, Alignment

@@ -20,7 +20,13 @@ from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import draw_eyes, draw_lids, eye_trust, moved_lids, with_lids
-from swaptalk.faces.editing.eyewear import GLASSES_STRENGTH, eyewear_strength
+from swaptalk.faces.editing.eyewear import (
+    Eyewear,
+    eyewear,
+    glasses_rims,
+    glasses_zone,
+    without_rims,
+)
 from swaptalk.faces.editing.light import (
     light_change,
     measure_light,
@@ -78,10 +84,6 @@ STRETCH_DEGREES = 60.0
 FILM_RESIDUAL = (2.0, 4.0)
 _EYES = np.concatenate(EYE_RINGS)
 _NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
-#: What large glasses cover: brows, temples, and the cheeks below the eyes.
-_GLASSES_ZONE = np.array(
-    [70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 127, 356, 123, 50, 101, 330, 280, 352], np.intp
-)
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,14 @@ class FacePhoto(CroppedFace):
         return eye_trust(self.eyeballs)
 
     @cached_property
+    def eyewear(self) -> Eyewear:
+        """The glasses that the person wears in it."""
+        return eyewear([self.crop], [self.mesh])
+
+    @property
     def has_glasses(self) -> bool:
-        """Whether the person wears glasses in it."""
-        return eyewear_strength(self.crop, self.mesh) > GLASSES_STRENGTH
+        """Whether there are any."""
+        return self.eyewear is not Eyewear.NONE
 
 
 @dataclass(frozen=True)
@@ -128,12 +135,14 @@ class FaceComposite:
     """What `composite_face` makes.
 
     ``picture`` (256, 256, 3) uint8 RGB in the target's crop; ``mask`` (256, 256) float32, 1 where
-    it shows the source; ``mesh`` (468, 3) of the face in it, crop pixels.
+    it shows the source; ``mesh`` (468, 3) of the face in it, crop pixels; ``rims`` (256, 256) in
+    0..1 where it shows the rims of the target's glasses, None where none are to be kept.
     """
 
     picture: NDArray[np.uint8]
     mask: NDArray[np.float32]
     mesh: NDArray[np.float32]
+    rims: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,8 +163,8 @@ class CompositeOptions:
     relight: bool = True
     """Give the source the target's light."""
     glasses: bool | None = None
-    """Leave the place of glasses to the target; None decides by the source's photo and
-    ``target_glasses``."""
+    """Leave the place of glasses to the target; None decides by the source's photo and what the
+    target wears."""
 
 
 def shape_difference(
@@ -204,7 +213,7 @@ def composite_face(
     target: NDArray[np.uint8],
     target_mesh: NDArray[np.floating],
     difference: NDArray[np.floating] | None = None,
-    target_glasses: bool = False,
+    worn: Eyewear = Eyewear.NONE,
     target_light: NDArray[np.floating] | None = None,
     options: CompositeOptions | None = None,
 ) -> FaceComposite:
@@ -216,7 +225,7 @@ def composite_face(
         target_mesh: (468, 3) in its pixels.
         difference: of the two shapes, from `shape_difference`; None gives the face the target's
             shape.
-        target_glasses: whether the target wears glasses.
+        worn: the target's glasses.
         target_light: `measure_light` (4, 3) of the target, smoothed over time; None measures it in
             this frame.
         options: see `CompositeOptions`.
@@ -240,8 +249,11 @@ def composite_face(
     )
     box = Box.around(mesh, FACE_MARGIN, CROP_SIZE)
     face = _warped(photos, ground, mesh, eyes, raster, box, light if options.relight else None)
+    whole = photos[0].has_glasses if options.glasses is None else options.glasses
+    rims = glasses_rims(ground, mesh) if worn is Eyewear.RIMS and not whole else None
     if options.relight:
-        face = transfer_light(face, ground, skin_weight(mesh, CROP_SIZE), box)
+        lit = ground if rims is None else without_rims(ground, rims)
+        face = transfer_light(face, lit, skin_weight(mesh, CROP_SIZE), box)
     draw_lids(face, ground, shaped, eyes)
     face = match_film(face, target)
     points = BELOW_HAIRLINE if options.points is None else options.points
@@ -249,14 +261,14 @@ def composite_face(
     trust = min(photo.eye_trust for photo in photos) if options.own_eyes else 0.0
     mask = mask * (1 - _holes(photos, mesh, target_mesh, trust))
     mask = mask * np.minimum(bare_skin(face, mesh), bare_skin(ground, mesh))
-    glasses = options.glasses
-    if glasses is None:
-        glasses = target_glasses or photos[0].has_glasses
-    if glasses:
+    if rims is not None:
+        mask = mask * (1 - rims)
+    elif whole or worn is Eyewear.OTHER:
+        # The source's eyes are behind glasses, too, or cannot be put behind the target's.
         mask = mask * (1 - _soft(glasses_zone(mesh), GLASSES_SIGMA))
     mask = np.asarray(options.strength * mask, np.float32)
     picture = np.asarray(cv2.blendLinear(face, ground, mask, 1 - mask), np.uint8)
-    return FaceComposite(picture, mask, mesh)
+    return FaceComposite(picture, mask, mesh, rims)
 
 
 def _warped(
@@ -319,12 +331,6 @@ def _widen(canvas: NDArray[np.uint8], ring: NDArray[np.float32], margin: float) 
     if thickness:
         points = np.round(ring[:, :2] * 16).astype(np.int32)
         cv2.polylines(canvas, [points], True, (255,), thickness, cv2.LINE_AA, shift=4)
-
-
-def glasses_zone(mesh: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """What large glasses cover, (256, 256) of 0 or 255."""
-    hull = cv2.convexHull(mesh[_GLASSES_ZONE, :2].astype(np.float32)).reshape(-1, 2)
-    return polygon_mask(np.asarray(hull), CROP_SIZE)
 
 
 def _soft(canvas: NDArray[np.uint8], sigma: float) -> NDArray[np.float32]:

@@ -56,6 +56,8 @@ def restore_fine_structure(
     weight = composite.mask if share is None else composite.mask * share
     gain = _gain(composite.picture, target, weight)
     weight = weight * AGREEMENT(face, composite.picture) * _facing(composite.mesh)
+    if composite.rims is not None:
+        weight = np.maximum(weight, composite.rims)
     difference = cv2.addWeighted(composite.picture, gain, face, -1.0, 0.0, dtype=cv2.CV_32F)
     more = np.asarray(difference - cv2.GaussianBlur(difference, (0, 0), SIGMA), np.float32)
     more *= weight[..., None]

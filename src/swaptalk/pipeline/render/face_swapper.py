@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.eyewear import GLASSES_STRENGTH, eyewear_strength
+from swaptalk.faces.editing.eyewear import Eyewear, eyewear
 from swaptalk.faces.editing.face_composite import (
     CompositeOptions,
     FaceComposite,
@@ -63,13 +63,10 @@ class FaceSwapper:
         )
 
     @cached_property
-    def _target_glasses(self) -> bool:
-        """Whether the target wears glasses, by most of its reference frames."""
-        found = [
-            eyewear_strength(crop, self._analysis.mesh(frame))
-            for frame, crop in self.reference_crops.items()
-        ]
-        return bool(np.median(found) > GLASSES_STRENGTH)
+    def _worn(self) -> Eyewear:
+        """The target's glasses, as its reference frames show them."""
+        crops = self.reference_crops
+        return eyewear(list(crops.values()), [self._analysis.mesh(frame) for frame in crops])
 
     @cached_property
     def reference_crops(self) -> dict[int, NDArray[np.uint8]]:
@@ -127,7 +124,7 @@ class FaceSwapper:
             crop,
             self._analysis.mesh(frame) if mesh is None else mesh,
             self._difference(self._analysis.scene(frame)),
-            self._target_glasses,
+            self._worn,
             options=CompositeOptions(strength=self._strength),
         )
 

@@ -10,6 +10,7 @@ import tyro
 from swaptalk.errors import InputError
 from swaptalk.export.package import (
     export_eyes,
+    export_eyewear,
     export_lips,
     export_occlusion,
     export_runs,
@@ -23,6 +24,7 @@ SINGLE = {
     "lips": export_lips,
     "eyes": export_eyes,
     "occlusion": export_occlusion,
+    "eyewear": export_eyewear,
 }
 
 
@@ -31,7 +33,7 @@ class Options:
     """Turn finished runs into a bundle for 'swaptalk generate --models' and check its results.
 
     Needs runs of vqgan, swap and lipsync. A run of sync-scorer alone becomes a file for
-    'swaptalk evaluate --sync-scorer', a run of lips, eyes or occlusion the package's
+    'swaptalk evaluate --sync-scorer', a run of lips, eyes, occlusion or eyewear the package's
     network of that name.
     """
 

@@ -22,7 +22,9 @@ from swaptalk.export.bundle import export_bundle, save_graph
 from swaptalk.export.graphs import GraphSpec
 from swaptalk.export.parity import TOLERANCE, measure_parity
 from swaptalk.faces.editing import occlusion
+from swaptalk.faces.editing.eyewear_network import BOTTOM, TOP
 from swaptalk.faces.geometry import part_view
+from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.models.occlusion import OcclusionModel
 from swaptalk.models.part_points import PartPointModel
@@ -171,10 +173,20 @@ def export_occlusion(run: Path, out: Path) -> None:
     Raises:
         InputError: it is the run of another stage, or has no checkpoint yet.
     """
-    network: OcclusionModel = load_network("occlusion", run)
-    views = torch.zeros(2, occlusion.VIEW_SIZE, occlusion.VIEW_SIZE, 3, dtype=torch.uint8)
+    _export_marking("occlusion", (occlusion.VIEW_SIZE, occlusion.VIEW_SIZE), run, out)
+
+
+def export_eyewear(run: Path, out: Path) -> None:
+    """Write the eyewear network of a run, as `export_occlusion` does."""
+    _export_marking("eyewear", (BOTTOM - TOP, CROP_SIZE), run, out)
+
+
+def _export_marking(name: str, view: tuple[int, int], run: Path, out: Path) -> None:
+    """Write a network that marks places in views of so many rows and columns."""
+    network: OcclusionModel = load_network(name, run)
+    views = torch.zeros(2, *view, 3, dtype=torch.uint8)
     spec = GraphSpec(
-        "occlusion", lambda module: module, {"views": views}, ("logits",), {"views": {0: "faces"}}
+        name, lambda module: module, {"views": views}, ("logits",), {"views": {0: "faces"}}
     )
     with _quiet_exporter(), AtomicFile(out) as file:
         save_graph(network, spec, file.part)

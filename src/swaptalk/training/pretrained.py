@@ -44,6 +44,7 @@ NETWORKS: dict[str, tuple[str, str, type, type[nn.Module]]] = {
     "lips": ("lips", "model", LipConfig, LipModel),
     "eyes": ("eyes", "model", EyeConfig, EyeModel),
     "occlusion": ("occlusion", "model", OcclusionConfig, OcclusionModel),
+    "eyewear": ("eyewear", "model", OcclusionConfig, OcclusionModel),
     "scorer": ("sync-scorer", "model", SyncScorerConfig, SyncScorerNetwork),
 }
 

@@ -69,6 +69,12 @@ STAGES: dict[str, StageEntry] = {
         "OcclusionOptions",
         "OcclusionStage",
     ),
+    "eyewear": StageEntry(
+        "the network that finds the rims of glasses",
+        "swaptalk.training.stages.eyewear",
+        "EyewearOptions",
+        "EyewearStage",
+    ),
     "sync-scorer": StageEntry(
         "the sync network of 'swaptalk evaluate'",
         "swaptalk.training.stages.sync_scorer",

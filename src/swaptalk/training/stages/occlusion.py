@@ -92,7 +92,7 @@ class OcclusionStage(Stage):
     def __init__(self, options: OcclusionOptions) -> None:
         super().__init__(options)
         torch.manual_seed(options.seed)
-        self.networks = {"occlusion": OcclusionModel(options.model)}
+        self.networks = {self.name: OcclusionModel(options.model)}
         self.frozen = {}
         self._dataset = Dataset(options.data, options.validation_share)
         self._photos = self._wanted(self._dataset.select("train", ("photo",)))
@@ -108,14 +108,14 @@ class OcclusionStage(Stage):
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         """One group: the network."""
-        return {"occlusion": ("occlusion",)}
+        return {self.name: (self.name,)}
 
     def optimizers(self) -> dict[str, list[Optimizer]]:
         """Muon for the inside, AdamW for the rest."""
         options = self.options
         return {
-            "occlusion": build_optimizers(
-                self.networks["occlusion"],
+            self.name: build_optimizers(
+                self.networks[self.name],
                 options.optimizer,
                 options.learning_rate,
                 options.other_rate,
@@ -168,11 +168,11 @@ class OcclusionStage(Stage):
 
     def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Weighted cross entropy between found and drawn occluders."""
-        logits = self.networks["occlusion"](batch["views"])
+        logits = self.networks[self.name](batch["views"])
         terms = LossTerms(self.options.weights)
         terms.add("cells", lambda: cell_loss(logits, batch["covered"], batch["weight"]))
         terms.add("overlap", lambda: overlap_loss(logits, batch["covered"], batch["weight"]))
-        yield "occlusion", terms
+        yield self.name, terms
 
     def evaluate(self, networks: dict[str, Any], step: int) -> Evaluation:
         """Faces of unseen people with and without an occluder: overlap in % of the union, and false

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.inference.exact import ExactNetwork
 
+T = TypeVar("T", bound=np.generic)
+
 #: The network that comes with the package.
 NETWORK = Path(__file__).parent / "eyewear.onnx"
 #: Rows of the crop that it sees, and rows and columns of its answer.
@@ -23,7 +26,7 @@ TOP, BOTTOM = 40, 168
 GRID = ((BOTTOM - TOP) // 2, CROP_SIZE // 2)
 
 
-def eyewear_view(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+def eyewear_view(picture: NDArray[T]) -> NDArray[T]:
     """The part (128, 256, ...) that the network sees of a crop (256, 256, ...)."""
     return picture[TOP:BOTTOM]
 
@@ -43,7 +46,7 @@ class EyewearNetwork:
         """How sure it is (256, 256), 0..1, that a pixel of a crop (256, 256, 3) uint8 RGB is of a
         rim.
         """
-        logits = self._network(np.asarray(eyewear_view(crop), np.uint8)[None])[0]
+        logits = self._network(eyewear_view(crop)[None])[0]
         sure = 1 / (1 + np.exp(-np.asarray(logits, np.float32)))
         found = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
         found[TOP:BOTTOM] = cv2.resize(sure, (CROP_SIZE, BOTTOM - TOP))

@@ -1,5 +1,5 @@
-"""Stage ``eyewear``: the network that finds the rims of glasses learns from faces with glasses drawn
-on them.
+"""Stage ``eyewear``: the network that finds the rims of glasses learns from faces on which glasses
+were drawn.
 
 Pictures come as they are or with a pair that is known exactly, because it was drawn
 (`swaptalk.data.glasses`). Pictures in which a bridge is seen are left out: nobody has said where
@@ -65,7 +65,7 @@ class EyewearStage(OcclusionStage):
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Views (N, 128, 256, 3) uint8, where rims are and weights (N, 64, 128) of their cells."""
-        samples = []
+        samples: list[_Sample] = []
         while len(samples) < self.options.batch_size:
             found = self._bare(*self._draw(rng), rng)
             if found is not None:
@@ -133,7 +133,7 @@ def _sample(
         picture = degrade(picture, rng)
     rows, columns = GRID
     drawn = (eyewear_view(opacity) > LEAST_OPACITY).reshape(rows, 2, columns, 2)
-    covered = drawn.any(axis=(1, 3)).astype(np.float32)
+    covered = np.asarray(drawn.any(axis=(1, 3)), np.float32)
     return eyewear_view(picture), covered, np.ones(GRID, np.float32)
 
 

@@ -59,7 +59,7 @@ _LEAST_TURNED = 0.8
 MASK_SIZE = 16 * MASK_DETAIL
 #: To be raised whenever triplets are made in another way: those of an earlier version are then not
 #: mixed with new ones.
-_VERSION = 2
+_VERSION = 3
 #: Triplets in one file of the cache.
 CHUNK = 256
 
@@ -154,7 +154,7 @@ class TripletMaker:
         self, frame: Frame, target: NDArray[np.float32], rng: np.random.Generator, turn: bool
     ) -> FacePhoto:
         """Read picture A and vary its pose (``turn``), light, sharpness and compression."""
-        face = self._face(frame)
+        face = self._face(frame).without_glasses()
         crop, mesh = face.crop, face.mesh
         if turn:
             turned = repose(crop, mesh, rng)

@@ -108,7 +108,8 @@ class CompositeSwap:
         photo = read_image(pair.source)
         source_mesh = self._observer.mesh(photo, pair.source)
         alignment = estimate_alignment(source_mesh[:, :2])
-        source = FacePhoto(crop_face(photo, alignment), alignment.to_crop(source_mesh))
+        seen_in = FacePhoto(crop_face(photo, alignment), alignment.to_crop(source_mesh))
+        source = seen_in.without_glasses()
         seen = self._observer.clip(pair.target, embed_every=1_000_000)
         places = smooth_alignments(
             [

@@ -1,5 +1,5 @@
-"""Glasses, told by their bridge: skin between the eyes is smooth, a bridge makes an edge across
-it; and where their rims are.
+"""Glasses: their rims, which a network finds, and others, told by their bridge: skin between the
+eyes is smooth, a bridge makes an edge across it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.eyewear_network import measure_rims
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.faces.geometry.topology import EYE_RINGS, LEFT_LIDS, RIGHT_LIDS
+from swaptalk.faces.geometry.topology import LEFT_LIDS, RIGHT_LIDS
 
 #: Faces with more than this strength wear glasses: of 1,500 photographs it flags 3 %, four in five
 #: of them rightly (the rest are hair, hats and deep shadows between the brows); thin rims without a
@@ -27,27 +28,26 @@ _ROWS, _COLUMNS = 64, 24
 _ROW_SIGMA, _PIXEL_SIGMA = 1.0, 1.2
 #: Grey levels added before the logarithm, so that dark pictures' noise is no edge.
 _DARK = 8.0
-#: Rims are darker than what lies around them and thinner than this, crop pixels.
-_THICKEST_RIM = 13
-#: How much darker, in grey levels: from the first on a little, from the second on surely. What is
-#: darker by the third is followed from the bridge.
-_RIM_DARKER, _RIM_FOLLOWED = (8.0, 24.0), 16.0
-#: Rims reach up to the lower edge of the brows.
-_RIMS_ZONE = np.array(
-    [46, 53, 52, 65, 55, 285, 295, 282, 283, 276, 127, 356, 123, 50, 101, 330, 280, 352], np.intp
-)
 #: What large glasses cover: brows, temples, and the cheeks below the eyes.
 _GLASSES_ZONE = np.array(
     [70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 127, 356, 123, 50, 101, 330, 280, 352], np.intp
 )
-#: Pixels around the lids in which darker things are lashes and lids.
-_LIDS = 8
-#: Width of the softness around rims (standard deviation), crop pixels.
-_RIM_SIGMA = 1.0
+#: The network is believed from the first of these on, and surely from the second.
+_SURE = (0.35, 0.65)
+#: Rims are thinner than this, crop pixels.
+_THICKEST_RIM = 13
+#: Fewest pixels of rims on each side of the nose.
+_LEAST_RIM = 60
+#: Points below the eyes, behind lenses, and on the cheeks beside them; skin behind a lens that is
+#: darker than this part of the cheek is behind a dark one. Places are so many pixels wide.
+_BEHIND_LENSES, _CHEEK_POINTS = (230, 450), (50, 280)
+_DARK_LENS, _PLACE = 0.55, 7
+#: A picture is repaired in this many pixels around rims, and from so far away.
+_REPAIR_MARGIN, _REPAIR_REACH = 2, 4
 
 
 class Eyewear(Enum):
-    """Glasses in front of a face: none, such whose rims are seen, others (dark or bright ones)."""
+    """Glasses in front of a face: none, such whose rims are seen, others, such as dark ones."""
 
     NONE = "none"
     RIMS = "rims"
@@ -64,10 +64,21 @@ def eyewear(
         meshes: (468, 2 or 3) in their pixels.
     """
     pairs = list(zip(pictures, meshes, strict=True))
-    if np.median([eyewear_strength(*pair) for pair in pairs]) <= GLASSES_STRENGTH:
-        return Eyewear.NONE
-    rims = np.mean([bool(glasses_rims(*pair).any()) for pair in pairs])
-    return Eyewear.RIMS if rims > 0.5 else Eyewear.OTHER
+    if np.mean([bool(glasses_rims(*pair).any()) for pair in pairs]) > 0.5:
+        seen_through = np.median([_behind_lenses(*pair) for pair in pairs]) > _DARK_LENS
+        return Eyewear.RIMS if seen_through else Eyewear.OTHER
+    bridge = np.median([eyewear_strength(*pair) for pair in pairs])
+    return Eyewear.OTHER if bridge > GLASSES_STRENGTH else Eyewear.NONE
+
+
+def _behind_lenses(picture: NDArray[np.uint8], mesh: NDArray[np.float32]) -> float:
+    """Brightness of the skin below the eyes, relative to the cheeks'."""
+    grey = cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (_PLACE, _PLACE))
+    levels = []
+    for points in (_BEHIND_LENSES, _CHEEK_POINTS):
+        columns, rows = np.clip(np.round(mesh[list(points), :2].T).astype(int), 0, CROP_SIZE - 1)
+        levels.append(float(grey[rows, columns].mean()))
+    return levels[0] / max(levels[1], 1.0)
 
 
 def eyewear_strength(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> float:
@@ -101,29 +112,35 @@ def glasses_zone(mesh: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def glasses_rims(picture: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Where the dark rims of glasses are: what is joined to their bridge.
+    """Where the rims of glasses are.
 
     Args:
-        picture: (256, 256, 3) uint8 RGB crop of a face with glasses.
+        picture: (256, 256, 3) uint8 RGB crop of a face.
         mesh: (468, 2 or 3) in its pixels.
 
     Returns:
-        (256, 256) in 0..1; 0 everywhere where no rim is seen on both sides of the nose.
+        (256, 256) in 0..1; 0 everywhere where rims are not seen on both sides of the nose.
     """
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_THICKEST_RIM, _THICKEST_RIM))
-    darker = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, disc)
-    where = _hull(mesh[_RIMS_ZONE])
-    for ring in EYE_RINGS:
-        cv2.fillPoly(where, [np.round(mesh[ring, :2]).astype(np.int32)], (0,))
-        lids = np.round(mesh[ring, :2]).astype(np.int32)
-        cv2.polylines(where, [lids], True, (0,), 2 * _LIDS)
-    darker = cv2.bitwise_and(darker, where)
-    least, sure = _RIM_DARKER
-    joined = _joined_to_bridge(np.asarray(darker > _RIM_FOLLOWED, np.uint8), mesh)
-    kept = np.asarray(cv2.dilate(joined, np.ones((3, 3), np.uint8)), np.uint8)
-    share = np.clip((darker.astype(np.float32) - least) / (sure - least), 0, 1) * kept
-    return np.asarray(np.minimum(cv2.GaussianBlur(share, (0, 0), _RIM_SIGMA) * 2, 1), np.float32)
+    least, sure = _SURE
+    found = np.clip((measure_rims(picture) - least) / (sure - least), 0, 1).astype(np.float32)
+    found *= glasses_zone(mesh) > 0
+    middle = round(float((mesh[RIGHT_LIDS[3], 0] + mesh[LEFT_LIDS[3], 0]) / 2))
+    sides = found[:, : max(middle, 0)].sum(), found[:, max(middle, 0) :].sum()
+    return found if min(sides) > _LEAST_RIM else np.zeros_like(found)
+
+
+def paint_over(picture: NDArray[np.uint8], rims: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A crop whose `glasses_rims` are painted over from both of their sides (Telea 2004).
+
+    Args:
+        picture: (S, S, 3) uint8 RGB.
+        rims: (256, 256) in 0..1.
+    """
+    side = len(picture)
+    reach = round(_REPAIR_MARGIN * side / CROP_SIZE)
+    seen = np.asarray(cv2.resize(rims, (side, side)) > _SURE[0], np.uint8)
+    mask = cv2.dilate(seen, np.ones((2 * reach + 1,) * 2, np.uint8))
+    return np.asarray(cv2.inpaint(picture, mask, _REPAIR_REACH, cv2.INPAINT_TELEA), np.uint8)
 
 
 def without_rims(picture: NDArray[np.uint8], rims: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -133,20 +150,6 @@ def without_rims(picture: NDArray[np.uint8], rims: NDArray[np.float32]) -> NDArr
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_THICKEST_RIM, _THICKEST_RIM))
     bare = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, disc)
     return np.asarray(cv2.blendLinear(bare, picture, rims, 1 - rims), np.uint8)
-
-
-def _joined_to_bridge(seen: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Parts (256, 256) of 0 or 1 that reach the bridge of the nose and both sides of it."""
-    right, left = (mesh[lids[3], :2] for lids in (RIGHT_LIDS, LEFT_LIDS))  # inner corners
-    middle, half = (right + left) / 2, np.linalg.norm(left - right) / 2
-    joined = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
-    kept = np.zeros_like(seen)
-    for part in range(1, count):
-        first, width = stats[part, cv2.CC_STAT_LEFT], stats[part, cv2.CC_STAT_WIDTH]
-        if first < middle[0] - 2 * half and first + width > middle[0] + 2 * half:
-            kept[labels == part] = 1
-    return kept
 
 
 def _hull(points: NDArray[np.float32]) -> NDArray[np.uint8]:

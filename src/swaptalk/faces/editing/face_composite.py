@@ -25,6 +25,7 @@ from swaptalk.faces.editing.eyewear import (
     eyewear,
     glasses_rims,
     glasses_zone,
+    paint_over,
     without_rims,
 )
 from swaptalk.faces.editing.light import (
@@ -93,6 +94,14 @@ class FacePhoto(CroppedFace):
     """
 
     fine: NDArray[np.uint8] | None = None
+
+    def without_glasses(self) -> FacePhoto:
+        """The same face with the rims of its glasses painted over, if any are seen."""
+        if self.eyewear is not Eyewear.RIMS:
+            return self
+        rims = glasses_rims(self.crop, self.mesh)
+        fine = None if self.fine is None else paint_over(self.fine, rims)
+        return FacePhoto(paint_over(self.crop, rims), self.mesh, fine)
 
     @cached_property
     def shape(self) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.eyewear import GLASSES_STRENGTH, eyewear_strength
+from swaptalk.faces.editing.eyewear import Eyewear, eyewear
 from swaptalk.faces.editing.light import measure_light
 from swaptalk.faces.editing.mesh_warp import bare_skin, skin_weight
 from swaptalk.faces.geometry.align import CROP_SIZE, Alignment
@@ -86,7 +86,7 @@ def photo_warnings(
     bare = float((bare_skin(crop, mesh) * skin).sum() / max(float(skin.sum()), 1.0))
     everything = mesh[:, :2]
     found = (
-        (eyewear_strength(crop, mesh) > GLASSES_STRENGTH, "glasses", mesh[_EYES]),
+        (eyewear([crop], [mesh]) is not Eyewear.NONE, "glasses", mesh[_EYES]),
         (bare < LEAST_BARE, "hair", mesh[_FOREHEAD]),
         (float(np.abs(light[1:3].mean(axis=1)).max()) > HARDEST_LIGHT, "light", everything),
         (abs(pose.yaw) > LARGEST_YAW or abs(pose.pitch) > LARGEST_PITCH, "turned", everything),

@@ -10,7 +10,7 @@ import pytest
 from swaptalk.faces.detection.landmarks import Landmarks
 from swaptalk.faces.detection.track import TrackedFace, TrackedFrame
 from swaptalk.faces.geometry.align import estimate_alignment
-from swaptalk.faces.geometry.pose import estimate_pose
+from swaptalk.faces.geometry.pose import Pose, estimate_pose, rotate_mesh, unusable_reason
 from swaptalk.faces.geometry.smooth import smooth_alignments, smooth_points
 from swaptalk.faces.geometry.topology import CANONICAL_MESH
 from swaptalk.pipeline.analysis.alignment_track import write_alignment_track
@@ -90,3 +90,35 @@ def test_streamed_layout_equals_the_whole(tmp_path: Path) -> None:
     pose, openness = np.load(tmp_path / "pose.npy"), np.load(tmp_path / "openness.npy")
     assert pose.shape == (COUNT, 3) and np.abs(pose[state == 0]).max() < 5
     assert openness.shape == (COUNT,)
+
+
+def turned(yaws: list[float], cut: int | None = None) -> list[TrackedFrame]:
+    """A face whose head turns."""
+    frames = []
+    for index, yaw in enumerate(yaws):
+        points = np.asarray(rotate_mesh(CANONICAL_MESH * 60, Pose(yaw, 0, 0)) + [300, 200, 0])
+        points = points.astype(np.float32)
+        pose = estimate_pose(points)
+        reason = unusable_reason(points, pose, 800, 400)
+        face = TrackedFace(0, Landmarks(points, 1.0), pose, not reason, reason)
+        frames.append(TrackedFrame(index, index == cut, (face,)))
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("yaws", "cut", "used"),
+    [
+        ([40, 44, 47, 47, 43, 40], None, "111111"),  # for a moment: nothing flashes up
+        ([40, 44, 60, 47, 43, 40], None, "110011"),  # much too far
+        ([47, 47, 40, 40, 47, 47], None, "001100"),  # at the ends nobody knows what follows
+        ([40, 47, 47, 47, 40, 40], 2, "100011"),  # a cut in between
+        ([40, *[47] * 13, 40], None, "1" + 13 * "0" + "1"),  # too long
+    ],
+)
+def test_a_passing_turn_is_no_gap(
+    yaws: list[float], cut: int | None, used: str, tmp_path: Path
+) -> None:
+    state = write_alignment_track(noted(turned(yaws, cut), tmp_path), (0,), tmp_path)
+    assert "".join("1" if one == 0 else "0" for one in state) == used
+    matrices = np.load(tmp_path / "matrix.npy")
+    assert matrices.any(axis=(1, 2)).tolist() == [one == "1" for one in used]

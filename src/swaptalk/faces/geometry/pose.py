@@ -21,6 +21,9 @@ MAXIMUM_YAW = 45.0
 #: Beyond this pitch the mouth is foreshortened to less than 0.8 of its height, or the chin hides
 #: it.
 MAXIMUM_PITCH = 35.0
+#: A face that is turned or tilted further by less than this, for a moment between frames in which
+#: it is usable, is used all the same: a real face that flashes up is seen more than a poor new one.
+PASSING_TURN = 8.0
 #: Smallest usable distance of the outer eye corners in image pixels (a face about 55 px high):
 #: below it a crop pixel stands for less than a sixth of an image pixel, and lips are a few pixels
 #: that the mesh cannot tell apart.
@@ -28,6 +31,8 @@ MINIMUM_EYE_DISTANCE = 22.0
 #: Share of the mesh that may lie outside the picture: the forehead may be cut off, the mouth may
 #: not.
 MAXIMUM_OUTSIDE = 0.25
+#: Reasons that a passing turn has.
+TURNED, TILTED = "turned too far sideways", "tilted too far up or down"
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,12 @@ def eye_distance(points: NDArray[np.floating]) -> float:
     return float(np.linalg.norm(points[33] - points[263]))
 
 
+def passes(pose: NDArray[np.floating]) -> bool:
+    """Whether a pose (yaw, pitch, roll in degrees) beyond the limits may be used for a moment."""
+    yaw, pitch = abs(float(pose[0])), abs(float(pose[1]))
+    return yaw < MAXIMUM_YAW + PASSING_TURN and pitch < MAXIMUM_PITCH + PASSING_TURN
+
+
 def unusable_reason(points: NDArray[np.floating], pose: Pose, width: int, height: int) -> str:
     """Why the networks should leave this face alone; empty if it is usable.
 
@@ -110,9 +121,9 @@ def unusable_reason(points: NDArray[np.floating], pose: Pose, width: int, height
     if eye_distance(points) < MINIMUM_EYE_DISTANCE:
         return "too small"
     if abs(pose.yaw) > MAXIMUM_YAW:
-        return "turned too far sideways"
+        return TURNED
     if abs(pose.pitch) > MAXIMUM_PITCH:
-        return "tilted too far up or down"
+        return TILTED
     outside = (
         (points[:, 0] < 0)
         | (points[:, 1] < 0)

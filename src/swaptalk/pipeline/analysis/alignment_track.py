@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from swaptalk.faces.geometry.align import Alignment, estimate_alignment
+from swaptalk.faces.geometry.pose import TILTED, TURNED, passes
 from swaptalk.faces.geometry.smooth import SHORT_SIGMA, TRUNCATE, AlignmentSmoother, smooth_points
 from swaptalk.faces.geometry.topology import POINT_COUNT, mouth_openness
 from swaptalk.pipeline.analysis.face_log import (
@@ -24,6 +25,8 @@ from swaptalk.storage.rows import RowWriter
 #: Frames whose meshes are smoothed together, and frames on both sides that a smoothed mesh depends
 #: on.
 _BLOCK, MESH_CONTEXT = 64, int(TRUNCATE * SHORT_SIGMA) + 1
+#: Longest run of frames in which a turn is passing: half a second.
+LONGEST_TURN = 12
 _NO_MESH = np.zeros((POINT_COUNT, 3), np.float32)
 
 
@@ -100,14 +103,41 @@ def _smooth_alignments(
 ) -> Iterator[Alignment | None]:
     """Return the smoothed alignment of every frame; fill in ``state``."""
     smoother, cuts = AlignmentSmoother(), set(log.cuts)
+    passing = _passing_turns(log, tracks)
     for frame, record in enumerate(by_frame(log.faces(tracks), len(state))):
         alignment = None
         if record is not None:
-            state[frame] = record["reason"]
-            if not record["reason"]:
+            state[frame] = 0 if passing[frame] else record["reason"]
+            if not state[frame]:
                 alignment = estimate_alignment(record["mesh"][:, :2])
         yield from smoother.push(alignment, cut=frame in cuts)
     yield from smoother.finish()
+
+
+def _passing_turns(log: FaceLogReader, tracks: Collection[int]) -> NDArray[np.bool_]:
+    """Frames (N,) in which the face is turned a little too far, in runs of at most `LONGEST_TURN`
+    between usable frames of the same scene.
+    """
+    turns = {log.reasons.index(r) for r in (TURNED, TILTED) if r in log.reasons}
+    passing = np.zeros(log.frames, np.bool_)
+    cuts = set(log.cuts)
+    begin: int | None = None  # of a run that follows a usable frame
+    usable_before = False
+    for frame, record in enumerate(by_frame(log.faces(tracks), log.frames)):
+        if record is None or frame in cuts:
+            begin, usable_before = None, False
+        if record is None:
+            continue
+        if record["reason"] == 0:
+            if begin is not None and frame - begin <= LONGEST_TURN:
+                passing[begin:frame] = True
+            begin, usable_before = None, True
+        elif int(record["reason"]) in turns and passes(record["pose"]):
+            if usable_before:
+                begin, usable_before = frame, False
+        else:
+            begin, usable_before = None, False
+    return passing
 
 
 def _with_smooth_mesh(frames: Iterable[_Placed]) -> Iterator[tuple[_Placed, NDArray[np.float32]]]:

@@ -54,7 +54,8 @@ class Recipe:
     clips: dict[str, Any] = field(default_factory=dict)
     """The same for a second dataset, of whole clips; empty: none. '{runs}/clips' names it."""
     base: dict[str, str] = field(default_factory=dict)
-    """Stages taken unchanged from a bundle, each with the SHA-256 of its weights' file."""
+    """Stages taken from a bundle, each with the SHA-256 of its weights' file: unchanged, unless a run
+    starts from them."""
     minutes: float = 0.0
     """Minutes of training of all runs; 0: the runs' steps are the only limit."""
 
@@ -118,7 +119,7 @@ def _problem(recipe: Recipe) -> str | None:
     if len(set(names)) < len(names):
         return "two runs have one name"
     for stage in recipe.base:
-        if stage not in BUNDLED:
+        if stage not in (*BUNDLED, *OPTIONAL):
             return f"a bundle has no stage {stage}"
     trained = {run.stage for run in recipe.runs}
     missing = [stage for stage in BUNDLED if stage not in trained | set(recipe.base)]

@@ -54,8 +54,8 @@ class Recipe:
     clips: dict[str, Any] = field(default_factory=dict)
     """The same for a second dataset, of whole clips; empty: none. '{runs}/clips' names it."""
     base: dict[str, str] = field(default_factory=dict)
-    """Stages taken from a bundle, each with the SHA-256 of its weights' file: unchanged, unless a run
-    starts from them."""
+    """Stages taken from a bundle, each with the SHA-256 of its weights' file: unchanged, unless a
+    run starts from them."""
     minutes: float = 0.0
     """Minutes of training of all runs; 0: the runs' steps are the only limit."""
 

@@ -4,6 +4,7 @@ packages."""
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import wave
 from collections.abc import Callable, Iterator
@@ -86,27 +87,42 @@ def portrait(photo: Path) -> NDArray[np.uint8]:
     return np.asarray(small, np.uint8)
 
 
-@pytest.fixture
-def make_clip(tmp_path: Path, portrait: NDArray[np.uint8]) -> MakeClip:
-    """Factory of clips: the portrait drifts by up to 8 pixels; faceless frames are grey."""
+@pytest.fixture(scope="session")
+def film(portrait: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
+    """Makes the clips of `make_clip` at any path; one that was made before is only copied."""
+    folder, made = tmp_path_factory.mktemp("clips"), dict[tuple[object, ...], Path]()
 
     def make(
-        name: str = "target.mp4",
+        path: Path,
         frames: int = 10,
         fps: Fraction | int = 25,
         faceless: range = range(0),
         sound: Path | None = None,
     ) -> Path:
-        path = tmp_path / name
-        silent = path.with_suffix(".silent.mp4")
-        with VideoWriter(silent, WIDTH, HEIGHT, fps, quality=12) as writer:
-            for index in range(frames):
-                x, y = round(8 + 8 * np.sin(index / 4)), round(8 + 4 * np.cos(index / 5))
-                picture = np.ascontiguousarray(portrait[y : y + HEIGHT, x : x + WIDTH])
-                writer.write(np.full_like(picture, 90) if index in faceless else picture)
-        mux([silent], None if sound is None else AudioSource(sound), path, fps)
-        silent.unlink()
-        return path
+        heard = None if sound is None else sound.read_bytes()
+        key = (path.suffix, frames, fps, faceless, heard)
+        if key not in made:
+            silent = folder / f"{len(made)}.silent.mp4"
+            with VideoWriter(silent, WIDTH, HEIGHT, fps, quality=12) as writer:
+                for index in range(frames):
+                    x, y = round(8 + 8 * np.sin(index / 4)), round(8 + 4 * np.cos(index / 5))
+                    picture = np.ascontiguousarray(portrait[y : y + HEIGHT, x : x + WIDTH])
+                    writer.write(np.full_like(picture, 90) if index in faceless else picture)
+            whole = folder / f"{len(made)}{path.suffix}"
+            mux([silent], None if sound is None else AudioSource(sound), whole, fps)
+            silent.unlink()
+            made[key] = whole
+        return Path(shutil.copy(made[key], path))
+
+    return make
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path, film: MakeClip) -> MakeClip:
+    """Factory of clips: the portrait drifts by up to 8 pixels; faceless frames are grey."""
+
+    def make(name: str = "target.mp4", *arguments: object, **settings: object) -> Path:
+        return film(tmp_path / name, *arguments, **settings)
 
     return make
 
@@ -116,6 +132,16 @@ def speech_like(seconds: float, rate: int = 16000) -> NDArray[np.float32]:
     t = np.arange(round(seconds * rate)) / rate
     tone = np.sum([np.sin(2 * np.pi * 130 * k * t) / k for k in range(1, 15)], axis=0)
     return (0.12 * tone * (0.55 - 0.45 * np.cos(2 * np.pi * 4 * t))).astype(np.float32)
+
+
+def record(path: Path, samples: NDArray[np.float32]) -> Path:
+    """Write samples at 16 kHz to a WAV file."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return path
 
 
 MakeWav = Callable[..., Path]
@@ -128,14 +154,7 @@ def make_wav(tmp_path: Path) -> MakeWav:
     def make(
         seconds: float = 0.4, name: str = "words.wav", samples: NDArray[np.float32] | None = None
     ) -> Path:
-        path = tmp_path / name
-        values = speech_like(seconds) if samples is None else samples
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(16000)
-            file.writeframes((np.clip(values, -1, 1) * 32767).astype("<i2").tobytes())
-        return path
+        return record(tmp_path / name, speech_like(seconds) if samples is None else samples)
 
     return make
 

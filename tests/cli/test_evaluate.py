@@ -90,7 +90,7 @@ def options(material: Path, output: Path, **changes: object) -> Options:
         "protocols": ("self",),
         "rows": ("ground-truth", "composite"),
         "command": (command,),
-        "every": 13,
+        "every": 26,
         "videos": 1,
         "quiet": True,
     }
@@ -198,7 +198,7 @@ def test_processes_share_the_work(material: Path, tmp_path: Path) -> None:
 
 
 def test_our_own_row_brings_the_goals(material: Path, tmp_path: Path) -> None:
-    own = {"rows": ("swaptalk",), "command": (), "limit": 1, "every": 26, "videos": 0}
+    own = {"rows": ("swaptalk",), "command": (), "limit": 1, "videos": 0}
     assert run(options(material, tmp_path / "out", **own)) == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     goals = {goal["what"].partition(":")[0]: goal for goal in report["goals"]}

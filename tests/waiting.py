@@ -15,12 +15,15 @@ from pathlib import Path
 LIMIT = 300.0
 
 
-def until(condition: Callable[[], bool], what: str = "it") -> None:
-    """Return once a condition holds that another process or thread brings about."""
+def until(condition: Callable[[], bool], what: str = "it", pause: float = 0.01) -> None:
+    """Return once a condition holds that another process or thread brings about.
+
+    It is looked at every ``pause`` seconds.
+    """
     end = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < end, f"{what} does not happen"
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 def until_ended(pid: int) -> None:

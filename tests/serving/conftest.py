@@ -84,7 +84,8 @@ class RunningServer:
             found.update(self.job(job))
             return until(found) if until else found["state"] in ("done", "failed", "cancelled")
 
-        waiting.until(reached, f"a change of job {job}")
+        # Each look is a request, which takes both processes some milliseconds.
+        waiting.until(reached, f"a change of job {job}", pause=0.05)
         return found
 
     def inspected(self, upload: str) -> dict[str, Any]:

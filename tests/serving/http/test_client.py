@@ -38,7 +38,7 @@ def test_upload_wait_and_download(
 
 def test_refusals_failures_and_silence(server, make_clip, make_wav, tmp_path: Path) -> None:
     client = Client(server.url)
-    scene, words = client.upload(make_clip(frames=80)), client.upload(make_wav(20.0))
+    scene, words = client.upload(make_clip(frames=9)), client.upload(make_wav(20.0))
     with pytest.raises(ApiError) as refused:
         client.submit(target=scene, audio=words)
     assert (refused.value.status, refused.value.field) == (422, "consent")

@@ -232,7 +232,7 @@ def test_titles_references_and_metadata(server, inputs: dict) -> None:
 
 
 def test_place_in_the_queue(server, make_clip, make_wav) -> None:
-    target = server.upload(make_clip(name="queue.mp4", frames=60))["id"]
+    target = server.upload(make_clip(name="queue.mp4", frames=10))["id"]
     audio = server.upload(make_wav(20.0))["id"]
     running, first, second = (
         server.submit(target=target, audio=audio, options={"strength": share})["id"]
@@ -264,7 +264,7 @@ def test_health_is_where_the_documents_say(server) -> None:
 
 
 def test_cancel_while_it_waits_and_while_it_runs(server, make_clip, make_wav, photo: Path) -> None:
-    target = server.upload(make_clip(name="long.mp4", frames=100))["id"]
+    target = server.upload(make_clip(name="long.mp4", frames=11))["id"]
     audio = server.upload(make_wav(30.0))["id"]
     running = server.submit(target=target, audio=audio)
     waiting = server.submit(target=target, audio=audio, options={"quality": "low"})

@@ -190,8 +190,7 @@ def test_ctrl_c_leaves_no_half_file_and_says_how_to_resume(
     weights: list[str], make_clip, make_wav, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mp4"
-    target, audio = make_clip(frames=4), make_wav(60)
-    process = started_sync(target, audio, output, "--fps", "2", *weights)  # chunks of 20 frames
+    process = started_sync(make_clip(frames=4), make_wav(60), output, *weights)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130, said

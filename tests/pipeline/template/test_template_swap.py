@@ -78,9 +78,7 @@ def template(maker: SwapTalk, job: dict, tmp_path: Path, built: list[bytes]) -> 
 
 
 def assert_same(maker: SwapTalk, job: dict, template: Path) -> None:
-    assert_same_frames(
-        list(maker.frames(**job)), list(maker.frames(**{**job, "target": template}))
-    )
+    assert_same_frames(list(maker.frames(**job)), list(maker.frames(**{**job, "target": template})))
 
 
 def assert_same_frames(found: list, wanted: list) -> None:

@@ -39,9 +39,9 @@ def test_a_job_survives_the_death_of_worker_and_server(
 ) -> None:
     server = serve()
     target = server.upload(make_clip(frames=6))["id"]
-    job = server.submit(
-        target=target, audio=server.upload(make_wav(18.0))["id"], options=SLOW
-    )["id"]
+    job = server.submit(target=target, audio=server.upload(make_wav(18.0))["id"], options=SLOW)[
+        "id"
+    ]
 
     def chunks() -> list[Path]:
         return list((server.data / "jobs" / job).glob("attempt-*/output.mp4.job/chunks/000000.mp4"))
@@ -74,9 +74,9 @@ def test_a_job_survives_the_death_of_worker_and_server(
 def test_a_server_that_stops_gives_its_job_back(serve, make_clip, make_wav) -> None:
     server = serve()
     target = server.upload(make_clip(frames=6))["id"]
-    job = server.submit(
-        target=target, audio=server.upload(make_wav(12.0))["id"], options=SLOW
-    )["id"]
+    job = server.submit(target=target, audio=server.upload(make_wav(12.0))["id"], options=SLOW)[
+        "id"
+    ]
     server.wait(job, until=lambda now: now["stage"] is not None)
     assert server.stop() == 0
     server.start()

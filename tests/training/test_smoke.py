@@ -7,7 +7,6 @@ Two photographs in the public domain are made to speak, so that every stage has 
 from __future__ import annotations
 
 import csv
-import functools
 import json
 import os
 import random
@@ -53,18 +52,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_table_of_operators() -> Iterator[None]:
-    """The exporter reads its whole table of operators for every graph, a quarter of the time that
-    exporting takes. It is the same one each time: here it is read once."""
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-    with pytest.MonkeyPatch.context() as patch:
-        once = functools.cache(ONNXRegistry.from_torchlib)
-        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(once))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,9 @@ demo-picture: $(VENV)/.runtime
 # Third-party files that tests need besides those of the run-time; fetched once into the user's cache, then only verified.
 TEST_FILES := sface lpips-alexnet lpips-vgg16 mobilenetv2 astronaut grace-hopper
 
+# Programs that tests start find the package compiled.
 test: $(VENV)/.development test-files
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile
 
 test-files: $(VENV)/.development
 	$(BIN)/swaptalk models pull --runtime --quiet $(TEST_FILES)

@@ -161,9 +161,8 @@ def test_photos_count_by_content_and_order(
     maker: SwapTalk, networks: PoolingNetworks, job: dict, second_photo: Path, tmp_path: Path
 ) -> None:
     photos = (job["source"], second_photo)
-    template = maker.build_template(
-        job["target"], tmp_path / "T.swaptalk", source=photos, strength=0.8
-    )
+    path = tmp_path / "T.swaptalk"
+    template = maker.build_template(job["target"], path, source=photos, strength=0.8)
     assert template.header.swap is not None
     assert template.header.swap.photos == [describe_file(path).sha256 for path in photos]
     copies = tuple(

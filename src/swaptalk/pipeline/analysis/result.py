@@ -54,6 +54,7 @@ class Analysis:
         self.references = np.array(record["references"], np.intp)
         #: Frames whose mouths are warped, (R,).
         self.mouths = np.array(record["mouths"], np.intp)
+        self._shapes: dict[int, NDArray[np.float32]] = {}
 
     def __len__(self) -> int:
         """Number of target frames."""
@@ -101,6 +102,11 @@ class Analysis:
         """Shape of the face (468, 3), without pose and size, as a scene begins: the mean over some
         usable frames, the canonical shape where there is none.
         """
+        if scene not in self._shapes:
+            self._shapes[scene] = self._measured_shape(scene)
+        return self._shapes[scene]
+
+    def _measured_shape(self, scene: int) -> NDArray[np.float32]:
         ends = np.concatenate([[0], self._cuts, [len(self)]])
         frames = np.arange(ends[scene], ends[scene + 1])
         frames = frames[self._state[frames] == 0][:SHAPE_SPAN]

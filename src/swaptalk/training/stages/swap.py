@@ -44,8 +44,8 @@ from swaptalk.training.stage import Batch, Evaluation, Stage
 
 #: Embeddings, tables of positions, depthwise kernels, first and last layer, which AdamW trains.
 OUTER_LAYERS = ("^embed", "^position", "^semantic", r"^output\.", r"\.table$", r"\.mix\.")
-#: Triplets of validation people of the evaluation, and rows of the sample sheet.
-JUDGED_TRIPLETS, SHEET_ROWS = 96, 8
+#: Rows of the sample sheet.
+SHEET_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ class SwapOptions(LoopOptions):
     """Rate of Muon, or of AdamW where it trains everything."""
     triplets: int = 8192
     """Triplets to make and keep beside the cached embeddings."""
+    judged_triplets: int = 96
+    """Triplets of validation people for the evaluation."""
     role_share: float = 0.3
     """Share of each batch with a real picture of somebody else as target, taught by identity."""
     anchor_weight: float = 0.2
@@ -172,7 +174,7 @@ class SwapStage(Stage):
         """
         vqgan = self._vqgan.to(self.device)
         self._triplets.build(self.options.triplets, vqgan, self.device, announce("making triplets"))
-        self._judged.build(JUDGED_TRIPLETS, vqgan, self.device)
+        self._judged.build(self.options.judged_triplets, vqgan, self.device)
         caches = (self._triplets, self._judged)
         answers = {
             t.answer[0].name: t.answer[0] for cache in caches for t in cache if t.role != "role"

@@ -82,16 +82,6 @@ def test_the_eighth_weights_restore_faces_of_the_package() -> None:
     assert listed[0] == "name" and len(set(listed)) == len(listed) > 200
 
 
-def test_the_ninth_weights_start_from_the_eighth(tmp_path: Path) -> None:
-    folder = RECIPES / "ninth-weights"
-    recipe = read_recipe(folder)
-    restoration: Any = run_options(recipe, recipe.runs[0], folders(folder))
-    assert restoration.start_from == restoration.bundle == default_directory()
-    assert restoration.weights.identity == 1.0
-    with pytest.raises(InputError, match=r"restoration\.safetensors: holds other weights"):
-        check_base(recipe, default_directory())  # the package has the ninth
-
-
 def test_the_seventh_weights_build_on_the_package() -> None:
     folder = RECIPES / "seventh-weights"
     recipe = read_recipe(folder)

@@ -21,6 +21,7 @@ from swaptalk.evaluation.inputs import LOSSLESS_ENOUGH, PreparedPair
 from swaptalk.evaluation.observe import FPS, Observer
 from swaptalk.evaluation.protocols import VIDEO_SUFFIXES
 from swaptalk.faces.editing.composite import Compositor
+from swaptalk.faces.editing.eyewear import Eyewear, eyewear
 from swaptalk.faces.editing.face_composite import FacePhoto, composite_face, shape_difference
 from swaptalk.faces.geometry.align import crop_face, estimate_alignment
 from swaptalk.faces.geometry.identity_shape import normalised_shape
@@ -108,8 +109,8 @@ class CompositeSwap:
         photo = read_image(pair.source)
         source_mesh = self._observer.mesh(photo, pair.source)
         alignment = estimate_alignment(source_mesh[:, :2])
-        seen_in = FacePhoto(crop_face(photo, alignment), alignment.to_crop(source_mesh))
-        source = seen_in.without_glasses()
+        face = FacePhoto(crop_face(photo, alignment), alignment.to_crop(source_mesh))
+        source = face.without_glasses()
         seen = self._observer.clip(pair.target, embed_every=1_000_000)
         places = smooth_alignments(
             [
@@ -121,14 +122,17 @@ class CompositeSwap:
         shapes = [normalised_shape(mesh) for mesh in seen.meshes[seen.present]]
         difference = shape_difference([source], np.mean(shapes, axis=0)) if shapes else None
         compositor, index = Compositor("face"), iter(range(len(seen)))
+        worn: list[Eyewear] = []  # as the first face shows it
 
         def swap(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
             t = next(index)
             place = places[t]
             if place is None:
                 return frame
-            points = place.to_crop(seen.meshes[t])
-            made = composite_face([source], crop_face(frame, place), points, difference)
+            crop, points = crop_face(frame, place), place.to_crop(seen.meshes[t])
+            if not worn:
+                worn.append(eyewear([crop], [points]))
+            made = composite_face([source], crop, points, difference, worn[0])
             return compositor(frame, made.picture, place, points)
 
         edit_frames(pair.target, pair.audio, output, swap)

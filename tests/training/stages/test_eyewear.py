@@ -20,14 +20,6 @@ from swaptalk.training.stages.eyewear import EyewearOptions, EyewearStage  # noq
 TINY = OcclusionConfig(widths=(8, 8, 16, 16), deep_blocks=1)
 
 
-@pytest.fixture
-def data(make_dataset) -> Path:
-    folder: Path = make_dataset(
-        {"clip": "speaker"}, {f"set-{k}": f"who{k}" for k in range(6)}
-    ).folder
-    return folder
-
-
 def _stage(data: Path, **changed: object) -> EyewearStage:
     return EyewearStage(EyewearOptions(data=data, steps=4, batch_size=8, model=TINY, **changed))  # type: ignore[arg-type]
 

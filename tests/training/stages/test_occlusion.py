@@ -26,14 +26,6 @@ from swaptalk.training.stages.occlusion import (  # noqa: E402
 TINY = OcclusionConfig(widths=(8, 8, 16, 16), deep_blocks=1)
 
 
-@pytest.fixture
-def data(make_dataset) -> Path:
-    folder: Path = make_dataset(
-        {"clip": "speaker"}, {f"set-{k}": f"who{k}" for k in range(6)}
-    ).folder
-    return folder
-
-
 def _options(data: Path, **changed: object) -> OcclusionOptions:
     return OcclusionOptions(data=data, steps=4, batch_size=8, model=TINY, **changed)  # type: ignore[arg-type]
 

@@ -71,3 +71,14 @@ def test_a_share_of_nothing_changes_nothing(composite: FaceComposite) -> None:
     nothing = np.zeros((256, 256), np.float32)
     made = restore_fine_structure(soft, composite, composite.picture, nothing)
     np.testing.assert_array_equal(made, soft)
+
+
+def test_rims_are_the_composites(composite: FaceComposite) -> None:
+    rims = np.zeros((256, 256), np.float32)
+    rims[90:94, 60:200] = 1
+    grey = np.full_like(composite.picture, 128)
+    worn = FaceComposite(composite.picture, composite.mask, composite.mesh, rims)
+    made = restore_fine_structure(grey, worn, composite.picture)
+    np.testing.assert_array_equal(made[rims > 0], composite.picture[rims > 0])
+    without = restore_fine_structure(grey, composite, composite.picture)
+    np.testing.assert_array_equal(made[rims == 0], without[rims == 0])

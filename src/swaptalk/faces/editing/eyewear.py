@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.editing.eyewear_network import measure_rims
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.faces.geometry.topology import LEFT_LIDS, RIGHT_LIDS
+from swaptalk.faces.geometry.topology import EYE_RINGS, LEFT_LIDS, RIGHT_LIDS
 
 #: Faces with more than this strength wear glasses: of 1,500 photographs it flags 3 %, four in five
 #: of them rightly (the rest are hair, hats and deep shadows between the brows); thin rims without a
@@ -32,8 +32,9 @@ _DARK = 8.0
 _GLASSES_ZONE = np.array(
     [70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 127, 356, 123, 50, 101, 330, 280, 352], np.intp
 )
-#: The network is believed from the first of these on, and surely from the second.
-_SURE = (0.35, 0.65)
+#: How sure the network must be of some of a rim; then what is joined to it is believed from the
+#: first of the next two on, and wholly from the second: of one rim it is not everywhere as sure.
+_SURE, _JOINED = 0.5, (0.06, 0.25)
 #: Rims are thinner than this, crop pixels.
 _THICKEST_RIM = 13
 #: Fewest pixels of rims on each side of the nose.
@@ -42,8 +43,19 @@ _LEAST_RIM = 60
 #: darker than this part of the cheek is behind a dark one. Places are so many pixels wide.
 _BEHIND_LENSES, _CHEEK_POINTS = (230, 450), (50, 280)
 _DARK_LENS, _PLACE = 0.55, 7
+#: Rims that are met in less than this share of the directions downwards from the eyes are not found
+#: whole. Of a thick frame nothing is taken then: rather the target's eyes than broken glasses.
+_FOUND_BELOW = 0.4
+#: With a bridge fainter than this, such rims come and go from frame to frame: rather none at all.
+_FAINTEST_BRIDGE = 0.05
+#: These directions, radians from the line of the eyes.
+_BELOW_EYES = np.radians(np.linspace(30, 150, 25))
+#: From and to where a rim is looked for, widths of the eye from its middle.
+_RIM_DISTANCE = (0.4, 1.5)
 #: A picture is repaired in this many pixels around rims, and from so far away.
 _REPAIR_MARGIN, _REPAIR_REACH = 2, 4
+#: Share of a rim from which a pixel is painted over.
+_PAINTED = 0.3
 
 
 class Eyewear(Enum):
@@ -64,11 +76,32 @@ def eyewear(
         meshes: (468, 2 or 3) in their pixels.
     """
     pairs = list(zip(pictures, meshes, strict=True))
-    if np.mean([bool(glasses_rims(*pair).any()) for pair in pairs]) > 0.5:
-        seen_through = np.median([_behind_lenses(*pair) for pair in pairs]) > _DARK_LENS
-        return Eyewear.RIMS if seen_through else Eyewear.OTHER
     bridge = np.median([eyewear_strength(*pair) for pair in pairs])
-    return Eyewear.OTHER if bridge > GLASSES_STRENGTH else Eyewear.NONE
+    thick = bridge > GLASSES_STRENGTH
+    rims = [glasses_rims(*pair) for pair in pairs]
+    if np.mean([bool(found.any()) for found in rims]) <= 0.5:
+        return Eyewear.OTHER if thick else Eyewear.NONE
+    below = np.median([_below_eyes(*one) for one in zip(rims, meshes, strict=True)])
+    dark = np.median([_behind_lenses(*pair) for pair in pairs]) < _DARK_LENS
+    if dark or (thick and below < _FOUND_BELOW):
+        return Eyewear.OTHER
+    return Eyewear.NONE if bridge < _FAINTEST_BRIDGE and below < _FOUND_BELOW else Eyewear.RIMS
+
+
+def _below_eyes(rims: NDArray[np.float32], mesh: NDArray[np.float32]) -> float:
+    """Share of the directions downwards from both eyes in which a rim is met."""
+    across = mesh[LEFT_LIDS[3], :2] - mesh[RIGHT_LIDS[3], :2]
+    across = across / max(float(np.linalg.norm(across)), 1e-6)
+    axes = np.stack([across, [-across[1], across[0]]])
+    met = []
+    for ring in EYE_RINGS:
+        middle, width = mesh[ring, :2].mean(axis=0), float(np.ptp(mesh[ring, :2] @ across))
+        distances = width * np.linspace(*_RIM_DISTANCE, 32)
+        ways = np.stack([np.cos(_BELOW_EYES), np.sin(_BELOW_EYES)], axis=1) @ axes
+        places = (middle + distances[None, :, None] * ways[:, None]).astype(np.float32)
+        seen = cv2.remap(rims, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+        met.append(float((seen.max(axis=1) > _PAINTED).mean()))
+    return float(np.mean(met))
 
 
 def _behind_lenses(picture: NDArray[np.uint8], mesh: NDArray[np.float32]) -> float:
@@ -121,9 +154,14 @@ def glasses_rims(picture: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArr
     Returns:
         (256, 256) in 0..1; 0 everywhere where rims are not seen on both sides of the nose.
     """
-    least, sure = _SURE
-    found = np.clip((measure_rims(picture) - least) / (sure - least), 0, 1).astype(np.float32)
-    found *= glasses_zone(mesh) > 0
+    seen = measure_rims(picture) * (glasses_zone(mesh) > 0)
+    least, whole = _JOINED
+    count, labels = cv2.connectedComponents(np.asarray(seen > least, np.uint8))
+    parts = np.asarray(labels, np.intp)
+    surest = np.zeros(count, np.float32)
+    np.maximum.at(surest, parts.ravel(), seen.ravel())
+    joined = (surest > _SURE)[parts] & (parts > 0)
+    found = np.asarray(np.clip((seen - least) / (whole - least), 0, 1) * joined, np.float32)
     middle = round(float((mesh[RIGHT_LIDS[3], 0] + mesh[LEFT_LIDS[3], 0]) / 2))
     sides = found[:, : max(middle, 0)].sum(), found[:, max(middle, 0) :].sum()
     return found if min(sides) > _LEAST_RIM else np.zeros_like(found)
@@ -138,7 +176,7 @@ def paint_over(picture: NDArray[np.uint8], rims: NDArray[np.float32]) -> NDArray
     """
     side = len(picture)
     reach = round(_REPAIR_MARGIN * side / CROP_SIZE)
-    seen = np.asarray(cv2.resize(rims, (side, side)) > _SURE[0], np.uint8)
+    seen = np.asarray(cv2.resize(rims, (side, side)) > _PAINTED, np.uint8)
     mask = cv2.dilate(seen, np.ones((2 * reach + 1,) * 2, np.uint8))
     return np.asarray(cv2.inpaint(picture, mask, _REPAIR_REACH, cv2.INPAINT_TELEA), np.uint8)
 

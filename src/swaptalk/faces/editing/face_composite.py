@@ -251,15 +251,11 @@ def composite_face(
     raster = mesh_raster(mesh)
     if shaped is not target_mesh:
         ground = mesh_warp(target, lidded, mesh, _NOTHING_HIDDEN, raster=raster)
-    light = (
-        measure_light(target, target_mesh)
-        if options.relight and target_light is None
-        else target_light
-    )
+    light = measure_light(target, target_mesh) if target_light is None else target_light
     box = Box.around(mesh, FACE_MARGIN, CROP_SIZE)
     face = _warped(photos, ground, mesh, eyes, raster, box, light if options.relight else None)
     whole = photos[0].has_glasses if options.glasses is None else options.glasses
-    rims = glasses_rims(ground, mesh) if worn is Eyewear.RIMS and not whole else None
+    rims = glasses_rims(ground, mesh) if worn is Eyewear.RIMS else None
     if options.relight:
         lit = ground if rims is None else without_rims(ground, rims)
         face = transfer_light(face, lit, skin_weight(mesh, CROP_SIZE), box)
@@ -270,11 +266,11 @@ def composite_face(
     trust = min(photo.eye_trust for photo in photos) if options.own_eyes else 0.0
     mask = mask * (1 - _holes(photos, mesh, target_mesh, trust))
     mask = mask * np.minimum(bare_skin(face, mesh), bare_skin(ground, mesh))
-    if rims is not None:
-        mask = mask * (1 - rims)
-    elif whole or worn is Eyewear.OTHER:
+    if whole or worn is Eyewear.OTHER:
         # The source's eyes are behind glasses, too, or cannot be put behind the target's.
         mask = mask * (1 - _soft(glasses_zone(mesh), GLASSES_SIGMA))
+    elif rims is not None:
+        mask = mask * (1 - rims)
     mask = np.asarray(options.strength * mask, np.float32)
     picture = np.asarray(cv2.blendLinear(face, ground, mask, 1 - mask), np.uint8)
     return FaceComposite(picture, mask, mesh, rims)

@@ -56,12 +56,15 @@ def restore_fine_structure(
     weight = composite.mask if share is None else composite.mask * share
     gain = _gain(composite.picture, target, weight)
     weight = weight * AGREEMENT(face, composite.picture) * _facing(composite.mesh)
-    if composite.rims is not None:
-        weight = np.maximum(weight, composite.rims)
     difference = cv2.addWeighted(composite.picture, gain, face, -1.0, 0.0, dtype=cv2.CV_32F)
     more = np.asarray(difference - cv2.GaussianBlur(difference, (0, 0), SIGMA), np.float32)
     more *= weight[..., None]
-    return np.asarray(cv2.add(face, more, dtype=cv2.CV_8U), np.uint8)
+    made = np.asarray(cv2.add(face, more, dtype=cv2.CV_8U), np.uint8)
+    rims = composite.rims
+    if rims is None:
+        return made
+    # Not the structure alone: the network takes darkness and colour from rims, too.
+    return np.asarray(cv2.blendLinear(composite.picture, made, rims, 1 - rims), np.uint8)
 
 
 def _gain(real: NDArray[np.uint8], target: NDArray[np.uint8], weight: NDArray[np.float32]) -> float:

@@ -32,9 +32,14 @@ _DARK = 8.0
 _GLASSES_ZONE = np.array(
     [70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 127, 356, 123, 50, 101, 330, 280, 352], np.intp
 )
-#: How sure the network must be of some of a rim; then what is joined to it is believed from the
-#: first of the next two on, and wholly from the second: of one rim it is not everywhere as sure.
-_SURE, _JOINED = 0.5, (0.06, 0.25)
+#: How sure the network must be of some of a rim; what is joined to that belongs to it where the
+#: network is as sure as this, since of one rim it is not everywhere as sure.
+_SURE, _JOINED = 0.5, 0.06
+#: Across a rim a pixel belongs to it where the network is this part as sure as at its ridge: a
+#: little from the first on, wholly from the second. The ridge is looked for in so many pixels.
+_OF_RIDGE, _RIDGE = (0.4, 0.7), 11
+#: Blur (standard deviation, pixels) and then gain that close small gaps along it.
+_RIM_SIGMA, _CLOSING = 0.8, 1.4
 #: Rims are thinner than this, crop pixels.
 _THICKEST_RIM = 13
 #: Fewest pixels of rims on each side of the nose.
@@ -155,13 +160,17 @@ def glasses_rims(picture: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArr
         (256, 256) in 0..1; 0 everywhere where rims are not seen on both sides of the nose.
     """
     seen = measure_rims(picture) * (glasses_zone(mesh) > 0)
-    least, whole = _JOINED
-    count, labels = cv2.connectedComponents(np.asarray(seen > least, np.uint8))
+    count, labels = cv2.connectedComponents(np.asarray(seen > _JOINED, np.uint8))
     parts = np.asarray(labels, np.intp)
     surest = np.zeros(count, np.float32)
     np.maximum.at(surest, parts.ravel(), seen.ravel())
     joined = (surest > _SURE)[parts] & (parts > 0)
-    found = np.asarray(np.clip((seen - least) / (whole - least), 0, 1) * joined, np.float32)
+    ridge = cv2.dilate(seen, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_RIDGE, _RIDGE)))
+    least, whole = _OF_RIDGE
+    share = (seen / np.maximum(ridge, _JOINED) - least) / (whole - least)
+    drawn = np.asarray(np.clip(share, 0, 1) * joined, np.float32)
+    found = np.minimum(_CLOSING * cv2.GaussianBlur(drawn, (0, 0), _RIM_SIGMA), 1)
+    found = np.asarray(found, np.float32)
     middle = round(float((mesh[RIGHT_LIDS[3], 0] + mesh[LEFT_LIDS[3], 0]) / 2))
     sides = found[:, : max(middle, 0)].sum(), found[:, max(middle, 0) :].sum()
     return found if min(sides) > _LEAST_RIM else np.zeros_like(found)

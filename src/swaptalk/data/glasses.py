@@ -81,7 +81,7 @@ def _placed(points: Points, place: NDArray[np.float64]) -> Points:
 
 
 def _lenses(rng: np.random.Generator) -> tuple[Points, Points]:
-    """Outlines (64, 2) of the right and the left lens, the first point nearest to the nose."""
+    """Outlines (64, 2) of the right and the left lens."""
     width, exponent = rng.uniform(0.28, 0.46), rng.uniform(2.0, 5.0)
     height = width * rng.uniform(0.5, 1.0)
     angle = np.linspace(0, 2 * np.pi, _OUTLINE, endpoint=False)

@@ -122,17 +122,18 @@ class CompositeSwap:
         shapes = [normalised_shape(mesh) for mesh in seen.meshes[seen.present]]
         difference = shape_difference([source], np.mean(shapes, axis=0)) if shapes else None
         compositor, index = Compositor("face"), iter(range(len(seen)))
-        worn: list[Eyewear] = []  # as the first face shows it
+        worn: Eyewear | None = None  # as the first face shows it
 
         def swap(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            nonlocal worn
             t = next(index)
             place = places[t]
             if place is None:
                 return frame
             crop, points = crop_face(frame, place), place.to_crop(seen.meshes[t])
-            if not worn:
-                worn.append(eyewear([crop], [points]))
-            made = composite_face([source], crop, points, difference, worn[0])
+            if worn is None:
+                worn = eyewear([crop], [points])
+            made = composite_face([source], crop, points, difference, worn)
             return compositor(frame, made.picture, place, points)
 
         edit_frames(pair.target, pair.audio, output, swap)

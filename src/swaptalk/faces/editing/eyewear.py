@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.eyewear_network import measure_rims
+from swaptalk.faces.editing.mesh_warp import polygon_mask
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import EYE_RINGS, LEFT_LIDS, RIGHT_LIDS
 
@@ -146,7 +147,8 @@ def eyewear_strength(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> 
 
 def glasses_zone(mesh: NDArray[np.float32]) -> NDArray[np.uint8]:
     """What large glasses cover in a crop, (256, 256) of 0 or 255."""
-    return _hull(mesh[_GLASSES_ZONE])
+    hull = cv2.convexHull(mesh[_GLASSES_ZONE, :2].astype(np.float32)).reshape(-1, 2)
+    return polygon_mask(np.asarray(hull), CROP_SIZE)
 
 
 def glasses_rims(picture: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -197,11 +199,3 @@ def without_rims(picture: NDArray[np.uint8], rims: NDArray[np.float32]) -> NDArr
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_THICKEST_RIM, _THICKEST_RIM))
     bare = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, disc)
     return np.asarray(cv2.blendLinear(bare, picture, rims, 1 - rims), np.uint8)
-
-
-def _hull(points: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """What points (N, 2 or 3) span, (256, 256) of 0 or 255."""
-    canvas = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
-    corners = np.round(cv2.convexHull(points[:, :2].astype(np.float32)) * 16).astype(np.int32)
-    cv2.fillConvexPoly(canvas, corners, (255,), cv2.LINE_AA, shift=4)
-    return canvas

@@ -251,9 +251,11 @@ def composite_face(
     raster = mesh_raster(mesh)
     if shaped is not target_mesh:
         ground = mesh_warp(target, lidded, mesh, _NOTHING_HIDDEN, raster=raster)
-    light = measure_light(target, target_mesh) if target_light is None else target_light
+    light = target_light if options.relight else None
+    if options.relight and light is None:
+        light = measure_light(target, target_mesh)
     box = Box.around(mesh, FACE_MARGIN, CROP_SIZE)
-    face = _warped(photos, ground, mesh, eyes, raster, box, light if options.relight else None)
+    face = _warped(photos, ground, mesh, eyes, raster, box, light)
     whole = photos[0].has_glasses if options.glasses is None else options.glasses
     rims = glasses_rims(ground, mesh) if worn is Eyewear.RIMS else None
     if options.relight:

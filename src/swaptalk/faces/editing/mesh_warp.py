@@ -33,9 +33,7 @@ from swaptalk.faces.geometry.topology import (
 #: of some 8 px.
 MAP_STEP = 4
 #: A point seen at less than this share of its frontal area is taken from the face's other side,
-#: mirrored: near its outline a turned face's mesh lies on hair and background. Of .5, .65 and .8
-#: this one gives the most likeness: cosine .520 for photos turned by 25 degrees and more (.505 and
-#: .525), .591 for 12 to 25 degrees (.591 and .578)...
+#: mirrored: near its outline a turned face's mesh lies on hair and background...
 HIDDEN_BELOW = 0.65
 #: ...with this transition of the share, and this blur of the seam (share of the crop).
 HIDDEN_SOFTNESS = 0.2

@@ -25,7 +25,7 @@ from swaptalk.storage.rows import RowWriter
 #: Frames whose meshes are smoothed together, and frames on both sides that a smoothed mesh depends
 #: on.
 _BLOCK, MESH_CONTEXT = 64, int(TRUNCATE * SHORT_SIGMA) + 1
-#: Longest run of frames in which a turn is passing: half a second.
+#: Longest run of frames in which a turn is passing: half a second at the usual 25 a second.
 LONGEST_TURN = 12
 _NO_MESH = np.zeros((POINT_COUNT, 3), np.float32)
 
@@ -121,22 +121,16 @@ def _passing_turns(log: FaceLogReader, tracks: Collection[int]) -> NDArray[np.bo
     turns = {log.reasons.index(r) for r in (TURNED, TILTED) if r in log.reasons}
     passing = np.zeros(log.frames, np.bool_)
     cuts = set(log.cuts)
-    begin: int | None = None  # of a run that follows a usable frame
-    usable_before = False
+    usable: int | None = None  # the last usable frame of which only turns have followed since
     for frame, record in enumerate(by_frame(log.faces(tracks), log.frames)):
-        if record is None or frame in cuts:
-            begin, usable_before = None, False
-        if record is None:
-            continue
-        if record["reason"] == 0:
-            if begin is not None and frame - begin <= LONGEST_TURN:
-                passing[begin:frame] = True
-            begin, usable_before = None, True
-        elif int(record["reason"]) in turns and passes(record["pose"]):
-            if usable_before:
-                begin, usable_before = frame, False
-        else:
-            begin, usable_before = None, False
+        if frame in cuts:
+            usable = None
+        if record is not None and record["reason"] == 0:
+            if usable is not None and frame - usable - 1 <= LONGEST_TURN:
+                passing[usable + 1 : frame] = True
+            usable = frame
+        elif record is None or int(record["reason"]) not in turns or not passes(record["pose"]):
+            usable = None
     return passing
 
 

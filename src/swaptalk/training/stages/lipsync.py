@@ -97,16 +97,14 @@ class LipSyncStage(Stage):
         options = self.options
         self._motion.build(announce("measuring mouths"))
         for run in (None if options.restart else options.out, options.start_from):
-            if run is not None and (run / BUNDLE_NAME).exists():
-                self._motion.statistics = motion_statistics(run)
-            elif run is not None and (run / CHECKPOINT_NAME).exists():
-                if (
-                    measured_by(run) == self._motion.fingerprint
-                ):  # other clips, the same scale of the tokens
-                    self._motion.statistics = motion_statistics(run)
-            else:
+            if run is None:
                 continue
-            break
+            bundled = (run / BUNDLE_NAME).exists()
+            if bundled or (run / CHECKPOINT_NAME).exists():
+                # Other clips, the same scale of the tokens.
+                if bundled or measured_by(run) == self._motion.fingerprint:
+                    self._motion.statistics = motion_statistics(run)
+                break
         frames = self._expert.config.frames if self._expert is not None else 1
         self._mouths = MouthSampler(
             self._dataset,

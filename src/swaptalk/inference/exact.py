@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.inference.engines import OPENVINO, available_devices, create_engine
 from swaptalk.storage.hashing import sha256_of
+
+T = TypeVar("T")
 
 
 def network_fingerprint(path: Path) -> str:
@@ -38,3 +42,22 @@ class ExactNetwork:
         """Answer to views (N, S, S, 3) uint8 RGB, one row for each."""
         (answer,) = self._engine.run(self._path, {"views": views})
         return answer
+
+
+class PerThread(Generic[T]):
+    """One object for each thread that asks, made when it first does: networks are not for use from
+    several threads at once.
+
+    Args:
+        make: makes one.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make, self._local = make, threading.local()
+
+    def __call__(self) -> T:
+        """The calling thread's."""
+        if not hasattr(self._local, "made"):
+            self._local.made = self._make()
+        made: T = self._local.made
+        return made

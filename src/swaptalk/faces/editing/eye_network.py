@@ -7,14 +7,13 @@ train eyes` made it.
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.part_view import eye_region, from_view, part_view
-from swaptalk.inference.exact import ExactNetwork
+from swaptalk.inference.exact import ExactNetwork, PerThread
 
 #: The network that comes with the package.
 NETWORK = Path(__file__).parent / "eyes.onnx"
@@ -51,7 +50,7 @@ class EyeNetwork:
         )
 
 
-_OF_THREAD = threading.local()
+_OF_THREAD = PerThread(EyeNetwork)
 
 
 def measure_eyes(image: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -59,7 +58,4 @@ def measure_eyes(image: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArra
 
     Each thread loads a network of its own at first use.
     """
-    if not hasattr(_OF_THREAD, "network"):
-        _OF_THREAD.network = EyeNetwork()
-    network: EyeNetwork = _OF_THREAD.network
-    return network(image, mesh)
+    return _OF_THREAD()(image, mesh)

@@ -6,7 +6,6 @@ made it.
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.inference.exact import ExactNetwork
+from swaptalk.inference.exact import ExactNetwork, PerThread
 
 T = TypeVar("T", bound=np.generic)
 
@@ -53,7 +52,7 @@ class EyewearNetwork:
         return found
 
 
-_OF_THREAD = threading.local()
+_OF_THREAD = PerThread(EyewearNetwork)
 
 
 def measure_rims(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -61,7 +60,4 @@ def measure_rims(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     Each thread loads a network of its own at first use.
     """
-    if not hasattr(_OF_THREAD, "network"):
-        _OF_THREAD.network = EyewearNetwork()
-    network: EyewearNetwork = _OF_THREAD.network
-    return network(crop)
+    return _OF_THREAD()(crop)

@@ -21,6 +21,7 @@ from PIL import Image
 
 from swaptalk.data.sources import find_sources
 from swaptalk.inference.bundle import default_directory
+from swaptalk.inference.ranges import RANGES_NAME, read_ranges
 from swaptalk.inference.validate import validated_config
 from swaptalk.media.audio import stream_audio
 from swaptalk.media.image import is_image, read_image, write_image
@@ -171,6 +172,12 @@ def read_bundle(path: Path, name: str, signed: bool) -> None:
         (folder / "bundle.json").write_bytes(config)
 
 
+def read_activation_ranges(path: Path) -> None:
+    """Read a mutated file as the ranges of a bundle."""
+    shutil.copy(path, path.parent / RANGES_NAME)
+    read_ranges(path.parent, {})
+
+
 def shipped(name: str) -> Callable[[Path], object]:
     """Makes a copy of a file of the default bundle."""
     return lambda path: shutil.copy(default_directory() / name, path)
@@ -241,6 +248,7 @@ KINDS: dict[str, Kind] = {
     "bundle.json": Kind(
         ".json", shipped("bundle.json"), lambda path: read_bundle(path, "bundle.json", False)
     ),
+    "activation ranges": Kind(".json", shipped(RANGES_NAME), read_activation_ranges),
     "ONNX graph": Kind(
         ".onnx", shipped("decoder.onnx"), lambda path: read_bundle(path, "decoder.onnx", True)
     ),

@@ -84,6 +84,7 @@ def test_narrowed_options_are_one_kind_only() -> None:
     [
         (EngineOptions(threads=-1), "--threads -1 is out of range"),
         (EngineOptions(device="gpu"), "--device gpu is unknown"),  # type: ignore[arg-type]
+        (EngineOptions(precision="int4"), "--precision int4 is unknown"),  # type: ignore[arg-type]
     ],
 )
 def test_an_engine_that_cannot_be_is_refused(engine: EngineOptions, said: str) -> None:

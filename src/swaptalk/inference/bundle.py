@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from swaptalk.inference.codebooks import Codebooks
-from swaptalk.inference.engines import Engine, create_engine
+from swaptalk.inference.engines import Engine, Precision, create_engine
+from swaptalk.inference.ranges import read_ranges
 from swaptalk.inference.validate import validated_config
 from swaptalk.media.mel import MELS_PER_PICTURE
 
@@ -36,10 +37,17 @@ class ModelBundle:
     Use `from_pretrained`. Sessions may be called from several threads.
     """
 
-    def __init__(self, directory: Path, threads: int = 0, device: str = "auto") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        threads: int = 0,
+        device: str = "auto",
+        precision: Precision = "auto",
+    ) -> None:
         self.directory = directory
         self._config = validated_config(directory)
-        self._engine: Engine = create_engine(device, threads, self.fingerprint)
+        ranges = read_ranges(directory, self._config["sha256"])
+        self._engine: Engine = create_engine(device, threads, self.fingerprint, precision, ranges)
         quantizer = load_file(directory / "vqgan.safetensors")
         lower = quantizer.get("quantizer.lower.codebook", quantizer["quantizer.upper.codebook"])
         self._codebooks = Codebooks([quantizer["quantizer.upper.codebook"], lower])
@@ -50,7 +58,11 @@ class ModelBundle:
 
     @classmethod
     def from_pretrained(
-        cls, directory: Path | None = None, threads: int = 0, device: str = "auto"
+        cls,
+        directory: Path | None = None,
+        threads: int = 0,
+        device: str = "auto",
+        precision: Precision = "auto",
     ) -> ModelBundle:
         """Load a bundle; without a directory, the default weights inside the package.
 
@@ -60,12 +72,14 @@ class ModelBundle:
                 pipeline.
             device: a name of `swaptalk.inference.engines.available_devices`, or ``auto`` for the
                 fastest of them.
+            precision: what the networks compute in; ``auto`` takes the fastest that this processor
+                has and the weights have ranges for.
 
         Raises:
             InputError: the folder holds no bundle that passes :mod:`swaptalk.inference.validate`,
-                or the device is not available.
+                or the device or the precision is not available.
         """
-        return cls(directory or default_directory(), threads, device)
+        return cls(directory or default_directory(), threads, device, precision)
 
     @property
     def latent_channels(self) -> int:

@@ -1,9 +1,9 @@
 """Inference engines for the same ONNX graphs: OpenVINO on x86-64 processors, ONNX Runtime on others
 and on GPUs. OpenVINO also reads TensorFlow Lite's.
 
-OpenVINO computes in bfloat16 where the processor has units for it, several times as fast as ONNX
-Runtime's float32. Either engine is imported only when it is used, since an installation needs just
-one.
+OpenVINO computes in bfloat16 where the processor has units for it, and convolutions in int8 where
+that is faster, several times as fast as ONNX Runtime's float32. Either engine is imported only when
+it is used, since an installation needs just one.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.errors import InputError
 from swaptalk.inference.compiled import CompiledGraphs
+from swaptalk.inference.int8 import is_int8_fastest, quantized_graph
+from swaptalk.inference.ranges import LayerRanges, ranges_fingerprint
 
 #: Devices by the names of the command line, and ONNX Runtime's provider for each.
 PROVIDERS = {
@@ -40,6 +43,9 @@ OPENVINO = "openvino"
 #: What ``auto`` tries, in this order. CoreML is left out: it compiles a graph anew for every batch
 #: size.
 FASTEST_FIRST = ("cuda", "directml", OPENVINO, "cpu")
+#: What networks compute in: the fastest that the processor has, or one of them. ``int8`` is for the
+#: convolutions that have ranges; all else is then computed as without it.
+Precision = Literal["auto", "float32", "bfloat16", "int8"]
 #: Share of the cores that decoding, compositing and encoding want. Threads that compute one network
 #: together wait for the slowest of them, so that networks on all cores stand still whenever another
 #: stage has one (7 % slower on two).
@@ -139,28 +145,45 @@ class OnnxRuntimeEngine(Engine):
         return outputs
 
 
+#: OpenVINO's names of precisions.
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+
+
 class OpenVINOEngine(Engine):
-    """OpenVINO on the CPU, in bfloat16 where the processor computes it.
+    """OpenVINO on the CPU.
 
     Args:
         threads: CPU threads; 0 leaves `OTHER_STAGES` of the cores to the other stages of the
             pipeline.
         weights: fingerprint of the graphs' weights, under which compiled graphs are kept; None
             keeps none.
-        exact: compute in float32 even where the processor computes bfloat16.
+        precision: ``auto`` computes convolutions that have ranges in int8 where the processor is
+            fastest in it, and all else in bfloat16 where it has that.
+        ranges: for int8, by graph.
+
+    Raises:
+        InputError: the processor has no such precision, or int8 is wanted without ranges.
     """
 
-    def __init__(self, threads: int, weights: str | None = None, exact: bool = False) -> None:
+    def __init__(
+        self,
+        threads: int,
+        weights: str | None = None,
+        precision: Precision = "auto",
+        ranges: Mapping[str, LayerRanges] | None = None,
+    ) -> None:
         openvino = _import_openvino()
         self._core, self._tensor = openvino.Core(), openvino.Tensor
+        self._ranges = self._used_ranges(precision, ranges or {})
+        used: str = "its own precision" if precision in ("auto", "int8") else precision
+        if self._ranges:
+            used = f"int8 ({ranges_fingerprint(self._ranges)}) and {used}"
         properties = [
             str(self._core.get_property("CPU", name))
             for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
         ]
-        precision = "float32" if exact else "its own precision"
         super().__init__(
-            f"openvino {openvino.__version__} in {precision} on {' '.join(properties)}, "
-            f"{_processor()}"
+            f"openvino {openvino.__version__} in {used} on {' '.join(properties)}, {_processor()}"
         )
         cores = available_cores()
         self.threads = threads or max(1, round(cores * (1 - OTHER_STAGES)))
@@ -171,11 +194,31 @@ class OpenVINOEngine(Engine):
             # Else every process and every engine computes on the same first cores.
             "ENABLE_CPU_PINNING": False,
         }
-        if exact:
-            self._config["INFERENCE_PRECISION_HINT"] = "f32"
+        if precision in _HINTS:
+            self._config["INFERENCE_PRECISION_HINT"] = _HINTS[precision]
         self._kept = None if weights is None else CompiledGraphs(weights, self.numerics)
         #: Compiled graphs by name, whose constants are read where the cache's files are mapped.
         self._mapped: dict[str, NDArray[np.uint8]] = {}
+
+    def _used_ranges(
+        self, precision: Precision, ranges: Mapping[str, LayerRanges]
+    ) -> Mapping[str, LayerRanges]:
+        """The ranges of the graphs that are computed in int8; none where it is not used."""
+        if precision == "int8" and not ranges:
+            raise InputError(
+                "the weights have no ranges for --precision int8",
+                remedy="measure them with 'swaptalk calibrate', or leave --precision out",
+            )
+        if precision == "bfloat16" and "BF16" not in self._core.get_property(
+            "CPU", "OPTIMIZATION_CAPABILITIES"
+        ):
+            raise InputError(
+                "this processor does not compute bfloat16", remedy="leave --precision out"
+            )
+        wanted = precision == "int8" or (
+            precision == "auto" and ranges and is_int8_fastest(self._core, processor_flags())
+        )
+        return ranges if wanted else {}
 
     def use_threads(self, threads: int) -> None:
         """Compute with so many threads from the next run on: graphs are loaded anew."""
@@ -193,7 +236,9 @@ class OpenVINOEngine(Engine):
                 )
                 self._mapped[path.stem] = blob
                 return compiled.create_infer_request()
-        compiled = self._core.compile_model(str(path), "CPU", self._config)
+        ranges = self._ranges.get(path.stem)
+        graph = str(path) if ranges is None else quantized_graph(self._core, str(path), ranges)
+        compiled = self._core.compile_model(graph, "CPU", self._config)
         if self._kept is not None:
             self._kept.keep(path.stem, compiled.export_model().getvalue())
         return compiled.create_infer_request()
@@ -236,23 +281,38 @@ def _import_openvino() -> Any:
     return openvino
 
 
-def _processor() -> str:
-    """Return the model and the capabilities of the processor, as far as known."""
+def _cpuinfo() -> dict[str, str]:
+    """Facts about the first core; empty where the system does not list them."""
     try:
         with open(
             "/proc/cpuinfo", encoding="utf-8", errors="replace"
         ) as file:  # its first paragraph is the first core
-            facts = {
+            return {
                 name.strip(): value.strip()
                 for name, _, value in (
                     line.partition(":") for line in itertools.takewhile(str.strip, file)
                 )
             }
     except OSError:
+        return {}
+
+
+def _listed_flags(facts: Mapping[str, str]) -> str:
+    return facts.get("flags", facts.get("Features", ""))
+
+
+def processor_flags() -> frozenset[str]:
+    """Return the capabilities of the processor as Linux names them; empty on other systems."""
+    return frozenset(_listed_flags(_cpuinfo()).split())
+
+
+def _processor() -> str:
+    """Return the model and the capabilities of the processor, as far as known."""
+    facts = _cpuinfo()
+    if not facts:
         return f"{platform.machine()} {platform.processor()}"
-    flags = facts.get("flags", facts.get("Features", ""))
     model = facts.get("model name", platform.machine())
-    return f"{model} {hashlib.sha256(flags.encode()).hexdigest()[:16]}"
+    return f"{model} {hashlib.sha256(_listed_flags(facts).encode()).hexdigest()[:16]}"
 
 
 def available_cores() -> int:
@@ -274,7 +334,11 @@ def available_devices() -> list[str]:
 
 
 def create_engine(
-    device: str = "auto", threads: int = 0, weights: str | None = None, exact: bool = False
+    device: str = "auto",
+    threads: int = 0,
+    weights: str | None = None,
+    precision: Precision = "auto",
+    ranges: Mapping[str, LayerRanges] | None = None,
 ) -> Engine:
     """Create the engine of a device: ``auto``, ``openvino`` or a key of `PROVIDERS`.
 
@@ -282,10 +346,11 @@ def create_engine(
         device: the name.
         threads: CPU threads; 0 leaves some cores to the other stages of the pipeline.
         weights: fingerprint under which an engine may keep what it compiled; None keeps nothing.
-        exact: compute in float32, which ONNX Runtime always does.
+        precision: what the networks compute in; ONNX Runtime knows only float32.
+        ranges: for int8, by graph.
 
     Raises:
-        InputError: no such device here.
+        InputError: no such device or precision here.
     """
     usable = available_devices()
     if device == "auto":
@@ -295,8 +360,11 @@ def create_engine(
             f"device {device} is not available here",
             remedy=f"choose one of auto, {', '.join(usable)}",
         )
-    return (
-        OpenVINOEngine(threads, weights, exact)
-        if device == OPENVINO
-        else OnnxRuntimeEngine(device, threads)
-    )
+    if device == OPENVINO:
+        return OpenVINOEngine(threads, weights, precision, ranges)
+    if precision not in ("auto", "float32"):
+        raise InputError(
+            f"device {device} does not compute --precision {precision}",
+            remedy=f"leave --precision out; --device {OPENVINO} has it on x86-64",
+        )
+    return OnnxRuntimeEngine(device, threads)

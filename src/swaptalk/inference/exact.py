@@ -35,7 +35,7 @@ class ExactNetwork:
     def __init__(self, path: Path, threads: int = 1) -> None:
         self._path = path
         device = OPENVINO if OPENVINO in available_devices() else "cpu"
-        self._engine = create_engine(device, threads, network_fingerprint(path), exact=True)
+        self._engine = create_engine(device, threads, network_fingerprint(path), "float32")
         self._engine.load(path)
 
     def __call__(self, views: NDArray[np.uint8]) -> NDArray[Any]:

@@ -57,7 +57,7 @@ class TFLiteModel:
 class _InOpenVINO:
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
-        self._engine = OpenVINOEngine(threads, sha256_of(path), exact=True)
+        self._engine = OpenVINOEngine(threads, sha256_of(path), "float32")
         ((self._name, self.input_shape),) = self._engine.inputs(path).items()
 
     def __call__(self, value: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.inference.bundle import ModelBundle
+from swaptalk.inference.engines import Precision
 from swaptalk.media.image import write_image
 from swaptalk.pipeline.analysis.found_faces import FoundFace, list_faces
 from swaptalk.pipeline.analysis.source import AnySource
@@ -101,18 +102,20 @@ class SwapTalk:
         threads: int = 0,
         progress: Progress | None = None,
         signer: SigningIdentity | None = None,
+        precision: Precision = "auto",
     ) -> SwapTalk:
         """Load the weights that came with the package, or those in the folder ``models``.
 
         Missing third-party files are fetched once. ``threads`` = 0 leaves some cores to the other
-        stages.
+        stages. ``precision`` is what the networks compute in, see `EngineOptions`.
 
         Raises:
-            InputError: ``device`` or ``threads`` is out of range, or the device is not there.
+            InputError: ``device``, ``threads`` or ``precision`` is out of range, or this computer
+                does not have it.
             SwapTalkError: weights are missing or damaged.
         """
         folder = None if models is None else Path(models)
-        engine = EngineOptions(models=folder, device=device, threads=threads)
+        engine = EngineOptions(models=folder, device=device, threads=threads, precision=precision)
         return cls.from_options(engine, progress, signer)
 
     @classmethod
@@ -124,7 +127,9 @@ class SwapTalk:
     ) -> SwapTalk:
         """Load the networks as `from_pretrained` does, from one object."""
         engine.check_engine()
-        bundle = ModelBundle.from_pretrained(engine.models, engine.threads, engine.device)
+        bundle = ModelBundle.from_pretrained(
+            engine.models, engine.threads, engine.device, engine.precision
+        )
         return cls(bundle, FaceAnalyser(), progress, signer)
 
     def generate(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from swaptalk.errors import InputError
+from swaptalk.inference.engines import Precision
 from swaptalk.pipeline.option_values import (
     check_codec,
     check_known,
@@ -80,12 +81,14 @@ class TargetOptions:
 class EngineOptions:
     """Options of the engine that runs the networks: loaded once, used by many jobs.
 
-    They are no options of a job. Other weights make it another job, another device only rounds
-    differently.
+    They are no options of a job. Other weights make it another job, another device or precision
+    only rounds differently.
     """
 
     device: Device = "auto"
     """Engine or device of the networks; auto takes the fastest that is installed."""
+    precision: Precision = "auto"
+    """Precision of the networks: float32, bfloat16 or int8; auto takes the fastest here."""
     threads: int = 0
     """CPU threads of the networks; 0 shares the cores with the other stages."""
     models: Path | None = None
@@ -98,6 +101,7 @@ class EngineOptions:
             InputError: naming the option and what it takes.
         """
         check_known("--device", self.device, get_args(Device))
+        check_known("--precision", self.precision, get_args(Precision))
         check_range("--threads", self.threads, 0, 1024)
 
 

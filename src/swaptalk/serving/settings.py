@@ -11,6 +11,7 @@ from typing import Literal
 import platformdirs
 
 from swaptalk.errors import InputError
+from swaptalk.inference.engines import Precision
 from swaptalk.pipeline.options import Device, EngineOptions, narrowed
 
 DEFAULT_PORT = 8710
@@ -77,6 +78,8 @@ class ServeOptions(Limits):
     """Attempts of a job whose process dies without finishing another chunk."""
     device: Device = "auto"
     """Engine or device of the networks; auto takes the fastest that is installed."""
+    precision: Precision = "auto"
+    """Precision of the networks: float32, bfloat16 or int8; auto takes the fastest here."""
     threads: int = 0
     """CPU threads of the networks of each worker; 0 shares the cores with other stages."""
     ray: str | None = None

@@ -87,7 +87,7 @@ class Tasks:
         if self._loaded_networks is None:
             settings = self._settings
             self._loaded_networks = ModelBundle.from_pretrained(
-                settings.models, settings.threads, settings.device
+                settings.models, settings.threads, settings.device, settings.precision
             )
         attempt.check()
         return SwapTalk(self._loaded_networks, self._analyser, attempt)

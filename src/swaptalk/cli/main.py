@@ -113,6 +113,12 @@ VERBS: tuple[Verb, ...] = (
         module="swaptalk.cli.export",
         extra="train",
     ),
+    Verb(
+        name="calibrate",
+        summary="measure the ranges that a bundle needs to be computed in int8",
+        module="swaptalk.cli.calibrate",
+        extra="train",
+    ),
     Verb("models", "list, fetch and find the third-party model files", "swaptalk.cli.models"),
     Verb(
         "licences",

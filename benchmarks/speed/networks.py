@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import openvino
-from benchmarks.speed.eight_bits import eight_bits
 from numpy.typing import NDArray
 from openvino import opset13 as opset
 
@@ -24,15 +22,16 @@ from swaptalk.assets.catalogue import resolve
 from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.geometry.align import crop_face, estimate_alignment
 from swaptalk.inference.bundle import default_directory
+from swaptalk.inference.int8 import quantized_graph
+from swaptalk.inference.ranges import read_ranges
+from swaptalk.inference.validate import validated_config
 from swaptalk.media.video_reader import VideoReader
 from swaptalk.metrics.perceptual import PerceptualDistance
 from swaptalk.metrics.psnr import psnr
 
-#: Networks that run for every frame; encoder and decoder are most of it and what eight bits could
-#: pay off for.
-GRAPHS = ("encoder", "swap", "lipsync", "decoder")
-EIGHT_BIT = ("encoder", "decoder")
-#: Frames at once, as in the pipeline.
+#: Networks that run for every frame.
+GRAPHS = ("encoder", "swap", "lipsync", "decoder", "restoration")
+#: Frames at once, as in the pipeline; the restoration network gets one.
 BATCH = 4
 #: Side of the square matrices, and channels and side of the convolution, that show the peak.
 PEAK_MATRIX, PEAK_CHANNELS, PEAK_PICTURE = 2048, 256, 64
@@ -71,7 +70,12 @@ def operations(path: Path, batch: Inputs) -> float:
     for node in counted:
         inner = shapes[node.input[1]][1:] if node.op_type == "Conv" else shapes[node.input[0]][-1:]
         total += 2 * int(np.prod(shapes[node.output[0]])) * int(np.prod(inner))
-    return total / 1e9 / BATCH
+    return total / 1e9 / _frames(batch)
+
+
+def _frames(batch: Inputs) -> int:
+    """Frames of a batch: its first input is one of faces or latents."""
+    return len(next(iter(batch.values())))
 
 
 def faces(count: int) -> NDArray[np.uint8]:
@@ -90,6 +94,7 @@ def inputs(folder: Path, crops: NDArray[np.uint8]) -> dict[str, Inputs]:
     keys, values = session(str(folder / "identity.onnx")).run(None, {"source": latents[:1]})
     width = session(str(folder / "lipsync.onnx")).get_inputs()[2].shape
     motion = np.zeros((BATCH, *width[1:]), np.float32)
+    decoded = session(str(folder / "decoder.onnx")).run(None, {"latents": latents[:1]})[0]
     return {
         "encoder": {"faces": crops},
         "decoder": {"latents": latents},
@@ -101,6 +106,12 @@ def inputs(folder: Path, crops: NDArray[np.uint8]) -> dict[str, Inputs]:
             "strength": np.array(1, np.float32),
         },
         "lipsync": {"target": latents, "reference": latents, "motion": motion},
+        "restoration": {
+            "face": decoded,
+            "restored": decoded,
+            "guide": crops[:1],
+            "mask": np.full(decoded.shape[:3], 255, np.uint8),
+        },
     }
 
 
@@ -177,7 +188,7 @@ class _PictureError:
         self._distance = PerceptualDistance(resolve("lpips-alexnet"))
 
     def _pictures(self, graph: str, output: NDArray[Any]) -> NDArray[np.uint8]:
-        if graph == "decoder":
+        if graph in ("decoder", "restoration"):
             return np.asarray(output, np.uint8)
         decoded = self._decoder.run(None, {"latents": output.astype(np.float32)})[0]
         return np.asarray(decoded, np.uint8)
@@ -195,58 +206,59 @@ def measure(rounds: int) -> list[dict[str, Any]]:
     Of all rounds the quickest counts, for the peak too: what disturbs a network on a shared machine
     is not its own.
     """
-    weights, crops, rows = default_directory(), faces(4 * BATCH), []
-    batches = inputs(weights, crops[::4])
-    calibration = [inputs(weights, crops[first::4]) for first in (1, 2, 3)]
-    error = _PictureError(weights)
+    weights, rows = default_directory(), []
+    batches = inputs(weights, faces(BATCH))
+    ranges = read_ranges(weights, validated_config(weights)["sha256"])
+    error, core = _PictureError(weights), openvino.Core()
     highest = {precision: max(peak(precision) for _ in range(rounds)) for precision in PRECISIONS}
-    with tempfile.TemporaryDirectory() as temporary:
-        for graph in GRAPHS:
-            path, batch = weights / f"{graph}.onnx", batches[graph]
-            files = {"fp32": path, "bf16": path}
-            if graph in EIGHT_BIT:
-                files["int8"] = eight_bits(path, Path(temporary), [c[graph] for c in calibration])
-            calls = {
-                ("OpenVINO", precision, threads): _openvino(file, precision, threads, batch)
-                for precision, file in files.items()
-                for threads in (1, 2)
-            } | {
-                ("ONNX Runtime", precision, 1): _onnxruntime(file, batch)
-                for precision, file in files.items()
-                if precision != "bf16"
-            }
-            outputs = {key: call()[0] for key, call in calls.items()}
-            quickest = dict.fromkeys(calls, float("inf"))
-            for _ in range(3 * rounds):
-                for key, call in calls.items():
-                    quickest[key] = min(quickest[key], 1000 * _seconds(call, key[2]) / BATCH)
-            exact = outputs["OpenVINO", "fp32", 1]
-            gflop = operations(path, batch)
-            for engine, precision, threads in calls:
-                if threads == 1:
-                    ms = quickest[engine, precision, 1]
-                    rows.append(
-                        {
-                            "what": graph,
-                            "rounds": rounds,
-                            "gflop": gflop,
-                            "engine": engine,
-                            "precision": precision,
-                            "ms": ms,
-                            "ms_two_threads": quickest.get((engine, precision, 2)),
-                            "share_of_peak": gflop / ms * 1000 / highest[precision],
-                            "peak_gflops": highest[precision],
-                            **error(graph, exact, outputs[engine, precision, 1]),
-                        }
-                    )
+    for graph in GRAPHS:
+        path, batch = weights / f"{graph}.onnx", batches[graph]
+        models: dict[str, Path | openvino.Model] = {"fp32": path, "bf16": path}
+        if graph in ranges:
+            models["int8"] = quantized_graph(core, str(path), ranges[graph])
+        calls: dict[tuple[str, str, int], Call] = {
+            ("OpenVINO", precision, threads): _openvino(model, precision, threads, batch)
+            for precision, model in models.items()
+            for threads in (1, 2)
+        }
+        calls["ONNX Runtime", "fp32", 1] = _onnxruntime(path, batch)
+        outputs = {key: call()[0] for key, call in calls.items()}
+        quickest = dict.fromkeys(calls, float("inf"))
+        for _ in range(3 * rounds):
+            for key, call in calls.items():
+                taken = 1000 * _seconds(call, key[2]) / _frames(batch)
+                quickest[key] = min(quickest[key], taken)
+        exact = outputs["OpenVINO", "fp32", 1]
+        gflop = operations(path, batch)
+        for engine, precision, threads in calls:
+            if threads == 1:
+                ms = quickest[engine, precision, 1]
+                rows.append(
+                    {
+                        "what": graph,
+                        "rounds": rounds,
+                        "gflop": gflop,
+                        "engine": engine,
+                        "precision": precision,
+                        "ms": ms,
+                        "ms_two_threads": quickest.get((engine, precision, 2)),
+                        "share_of_peak": gflop / ms * 1000 / highest[precision],
+                        "peak_gflops": highest[precision],
+                        **error(graph, exact, outputs[engine, precision, 1]),
+                    }
+                )
     return rows
 
 
 def together(rows: list[dict[str, Any]], precision: str, key: str = "ms") -> float | None:
-    """Milliseconds a frame of all networks in OpenVINO; None where one was not measured."""
-    taken = [
-        row[key] for row in rows if (row["engine"], row["precision"]) == ("OpenVINO", precision)
-    ]
+    """Milliseconds a frame of all networks in OpenVINO; None where one was not measured. Networks
+    that are not computed in eight bits count as in bfloat16.
+    """
+    found = {
+        (row["what"], row["precision"]): row[key] for row in rows if row["engine"] == "OpenVINO"
+    }
+    names = dict.fromkeys(row["what"] for row in rows)
+    taken = [found.get((name, precision), found[name, "bf16"]) for name in names]
     return None if None in taken else float(sum(taken))
 
 
@@ -271,7 +283,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
             "" if equal else f"{row['lpips']:.4f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    for precision in ("fp32", "bf16"):
+    for precision in PRECISIONS:
         times = together(rows, precision), together(rows, precision, "ms_two_threads")
         one, two = ("" if time is None else f"{time:.1f}" for time in times)
         gflop = sum({row["what"]: row["gflop"] for row in rows}.values())
@@ -281,11 +293,12 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         "",
         f"Peak on one thread: {', '.join(f'{peaks[p]:.0f} GFLOP/s in {p}' for p in PRECISIONS)}, "
         f"the best of a product of {PEAK_MATRIX} x {PEAK_MATRIX} matrices and {PEAK_LAYERS} "
-        f"convolutions of {PEAK_CHANNELS} channels. Batches of {BATCH} faces of the demo; the "
-        "quickest round counts, not the median; on one thread its processor time, on two the "
-        "clock. PSNR and LPIPS compare with the picture in "
-        "float32 when only this network is in another precision. In eight bits the first and the "
-        "last convolution are in float32, and the peak is one with rounding between layers.",
+        f"convolutions of {PEAK_CHANNELS} channels. Batches of {BATCH} faces of the demo, the "
+        "restoration network's of one; the quickest round counts, not the median; on one thread "
+        "its processor time, on two the clock. PSNR and LPIPS compare with the picture in float32 "
+        "when only this network is in another precision. int8 is that of the pipeline: "
+        "convolutions without ranges are in bfloat16, and together it counts the others in that. "
+        "The peak in int8 is one with rounding between layers.",
     ]
     return lines
 

@@ -35,7 +35,7 @@ from swaptalk.storage.files import AtomicFile
 #: Graphs that are computed in int8. The swap transformer is bound by its softmax, and of the
 #: lip-sync network int8 would save half a millisecond of a frame.
 NETWORKS = ("encoder", "decoder", "restoration")
-#: dB of pictures to those in float32 when one network is in int8; bfloat16 has 58 to 62.
+#: dB of pictures to those in float32 when one network is in int8; bfloat16 has 58 to 63.
 LEAST_PSNR = 52.0
 #: Pictures of validation people on which errors are measured.
 CHECKED = 24

@@ -61,4 +61,5 @@ def run(options: Options) -> int:
         print(f"{graph}: PyTorch and ONNX Runtime differ by at most {difference:.2g}")
     size = sum(p.stat().st_size for p in options.out.iterdir() if p.is_file())
     print(f"{options.out}: {size / 1e6:.1f} MB")
+    print(f"so that it can be computed in int8: swaptalk calibrate DATASET --models {options.out}")
     return 0

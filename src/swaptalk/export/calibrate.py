@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from swaptalk.data.frames import FrameSampler
 from swaptalk.data.latents import LatentCache
+from swaptalk.data.restoration_sample import RestorationSample
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.swap_restorations import SwapRestorationMaker
 from swaptalk.inference import onnx_file
@@ -39,6 +40,9 @@ NETWORKS = ("encoder", "decoder", "restoration")
 LEAST_PSNR = 52.0
 #: Pictures of validation people on which errors are measured.
 CHECKED = 24
+#: Every so many composites are measured with so many times their contrast, too: scenes of users are
+#: lit harder than most photos, and what is beyond a range is cut off.
+HARD_EVERY, HARD_CONTRAST = 8, 2.0
 #: Share of frames from clips, and how much enlarged photos may be, as where networks are trained.
 _VIDEO_SHARE, _MAXIMUM_SCALE, _SHARPNESS = 0.3, 2.2, 2.0
 _ABOUT = (
@@ -97,7 +101,7 @@ def calibrate(
     """
     networks, dataset = _RecordingBundle(bundle), Dataset(data)
     advance = progress or (lambda part, done, total: None)
-    seen = _recorded(networks, dataset, dataset.select("train"), faces, advance)
+    seen = _recorded(networks, dataset, dataset.select("train"), faces, advance, HARD_EVERY)
     checked = _recorded(networks, dataset, dataset.judged(), CHECKED, advance)
     found: dict[str, Calibration] = {}
     held = [name for name in NETWORKS if name != "restoration" or networks.restores]
@@ -116,8 +120,11 @@ def _recorded(
     items: list[Item],
     count: int,
     advance: Progress,
+    hard_every: int = 0,
 ) -> dict[str, list[Inputs]]:
-    """Inputs of the networks while so many faces are swapped and restored."""
+    """Inputs of the networks while so many faces are swapped and restored; of every
+    ``hard_every``-th with harder contrast, too.
+    """
     networks.recorded = {name: [] for name in NETWORKS}
     frames = FrameSampler(
         LatentCache(dataset, networks.fingerprint[:16]),
@@ -133,8 +140,20 @@ def _recorded(
         if networks.restores:
             face, restored, guide = (one[None] for one in sample.pictures[:3])
             networks.restore(face, restored, guide, sample.mask[None])
+        if hard_every and number % hard_every == 0:
+            _show_hard(networks, sample)
     advance("faces", count, count)
     return networks.recorded
+
+
+def _show_hard(networks: ModelBundle, sample: RestorationSample) -> None:
+    """Let the networks see a composite with harder contrast."""
+    middle = 127.5
+    harder = (sample.pictures[2].astype(np.float32) - middle) * HARD_CONTRAST + middle
+    hard = np.clip(harder, 0, 255).astype(np.uint8)[None]
+    face = networks.decode(networks.encode(hard))
+    if networks.restores:
+        networks.restore(face, face, hard, sample.mask[None])
 
 
 def _calibrate(

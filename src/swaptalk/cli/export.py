@@ -11,6 +11,7 @@ from swaptalk.errors import InputError
 from swaptalk.export.package import (
     export_eyes,
     export_eyewear,
+    export_hair,
     export_lips,
     export_occlusion,
     export_runs,
@@ -25,6 +26,7 @@ SINGLE = {
     "eyes": export_eyes,
     "occlusion": export_occlusion,
     "eyewear": export_eyewear,
+    "hair": export_hair,
 }
 
 
@@ -33,8 +35,8 @@ class Options:
     """Turn finished runs into a bundle for 'swaptalk generate --models' and check its results.
 
     Needs runs of vqgan, swap and lipsync. A run of sync-scorer alone becomes a file for
-    'swaptalk evaluate --sync-scorer', a run of lips, eyes, occlusion or eyewear the package's
-    network of that name.
+    'swaptalk evaluate --sync-scorer', a run of lips, eyes, occlusion, eyewear or hair the
+    package's network of that name.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]

@@ -181,6 +181,11 @@ def export_eyewear(run: Path, out: Path) -> None:
     _export_marking("eyewear", (BOTTOM - TOP, CROP_SIZE), run, out)
 
 
+def export_hair(run: Path, out: Path) -> None:
+    """Write the hair network of a run, as `export_occlusion` does."""
+    _export_marking("hair", (CROP_SIZE, CROP_SIZE), run, out)
+
+
 def _export_marking(name: str, view: tuple[int, int], run: Path, out: Path) -> None:
     """Write a network that marks places in views of so many rows and columns."""
     network: OcclusionModel = load_network(name, run)

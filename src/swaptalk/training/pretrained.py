@@ -45,6 +45,7 @@ NETWORKS: dict[str, tuple[str, str, type, type[nn.Module]]] = {
     "eyes": ("eyes", "model", EyeConfig, EyeModel),
     "occlusion": ("occlusion", "model", OcclusionConfig, OcclusionModel),
     "eyewear": ("eyewear", "model", OcclusionConfig, OcclusionModel),
+    "hair": ("hair", "model", OcclusionConfig, OcclusionModel),
     "scorer": ("sync-scorer", "model", SyncScorerConfig, SyncScorerNetwork),
 }
 

@@ -75,6 +75,12 @@ STAGES: dict[str, StageEntry] = {
         "EyewearOptions",
         "EyewearStage",
     ),
+    "hair": StageEntry(
+        "the network that finds hair in front of the face in a photo",
+        "swaptalk.training.stages.hair",
+        "HairOptions",
+        "HairStage",
+    ),
     "sync-scorer": StageEntry(
         "the sync network of 'swaptalk evaluate'",
         "swaptalk.training.stages.sync_scorer",

@@ -292,6 +292,40 @@ def skin_weight(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
     return np.asarray(mask > 127, np.float32)
 
 
+def strange_colours(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """How far brightness and colour are from the cheeks' skin, (S, S), 1 at their limits
+    (`SKIN_LIGHT`, `SKIN_COLOUR`); 0 everywhere where no cheek is seen.
+
+    Args:
+        picture: (S, S, 3) uint8 RGB crop.
+        mesh: (468, 2 or 3) in its pixels.
+    """
+    found = _strange(picture, mesh)
+    return np.asarray(
+        cv2.resize(found, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32
+    )
+
+
+def _strange(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """`strange_colours` of a picture made smaller by `SKIN_STEP`."""
+    size = picture.shape[0] // SKIN_STEP
+    small = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    small = np.asarray(cv2.GaussianBlur(small, (0, 0), SKIN_SIGMA * size), np.uint8)
+    cheeks = np.zeros((size, size), np.uint8)
+    for ring in CHEEKS:
+        points = np.round(mesh[ring, :2] / SKIN_STEP).astype(np.int32)
+        cv2.fillConvexPoly(cheeks, points, (255,))
+    skin = cheeks > 127
+    if not skin.any():
+        return np.zeros((size, size), np.float32)
+    brightness = luma(small)
+    strange = np.abs(np.log2(brightness / np.median(brightness[skin]))) / SKIN_LIGHT
+    for channel in cv2.split(small):
+        share = np.asarray(channel, np.float32) / brightness
+        strange = np.maximum(strange, np.abs(share - np.median(share[skin])) / SKIN_COLOUR)
+    return np.asarray(strange, np.float32)
+
+
 def bare_skin(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     """Where forehead and temples show skin rather than hair, hats or hands; (S, S) in 0..1, 1
     everywhere below.
@@ -304,20 +338,8 @@ def bare_skin(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray
         mesh: (468, 2 or 3) in its pixels.
     """
     size = picture.shape[0] // SKIN_STEP
+    strange = _strange(picture, mesh)
     mesh = mesh[:, :2] / SKIN_STEP
-    small = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
-    small = np.asarray(cv2.GaussianBlur(small, (0, 0), SKIN_SIGMA * size), np.uint8)
-    cheeks = np.zeros((size, size), np.uint8)
-    for ring in CHEEKS:
-        cv2.fillConvexPoly(cheeks, np.round(mesh[ring]).astype(np.int32), (255,))
-    skin = cheeks > 127
-    if not skin.any():
-        return np.ones(picture.shape[:2], np.float32)
-    brightness = luma(small)
-    strange = np.abs(np.log2(brightness / np.median(brightness[skin]))) / SKIN_LIGHT
-    for channel in cv2.split(small):
-        share = np.asarray(channel, np.float32) / brightness
-        strange = np.maximum(strange, np.abs(share - np.median(share[skin])) / SKIN_COLOUR)
     zone = np.zeros((size, size), np.uint8)
     cv2.fillPoly(zone, [cv2.convexHull(np.round(mesh).astype(np.int32))], (255,))
     for part in (LOWER_FACE, MIDDLE_FACE):

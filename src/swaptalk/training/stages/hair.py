@@ -1,0 +1,207 @@
+"""Stage ``hair``: the network that finds hair, jewellery and hands in front of the face in a photo
+learns from faces with hair drawn on them, and from what surrounds faces in photos.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from swaptalk.data.degrade import degrade, relight
+from swaptalk.data.hair import add_hair
+from swaptalk.data.occluders import add_occluder
+from swaptalk.data.repose import mirrored
+from swaptalk.data.store import Item
+from swaptalk.faces.editing.hair_network import GRID
+from swaptalk.faces.editing.mesh_warp import polygon_mask, strange_colours
+from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.geometry.topology import CHIN, FACE_OVAL, LOWER_FACE, MIDDLE_FACE, OUTER_LIPS
+from swaptalk.models.occlusion import OcclusionConfig
+from swaptalk.training.stage import Batch, Evaluation
+from swaptalk.training.stages.occlusion import OcclusionOptions, OcclusionStage
+
+#: How the crop may lie differently: shift and size in parts of its side, turn in degrees.
+SHIFT, SCALE, TURN = 0.02, 0.05, 8.0
+#: Share of pictures that are made softer, noisier or more compressed.
+DEGRADED_SHARE = 0.5
+#: Share of what is drawn that is hair or an earring; the rest are hands and other things.
+HAIR_SHARE = 0.75
+#: Crop pixels on both sides of the face's outline of which nobody knows whether they are the face.
+UNSURE = 7
+#: Weight of what surrounds the face and is of another colour: real hair, clothes, background.
+AROUND_WEIGHT = 0.3
+#: A cell is covered where the opacity exceeds this in its middle.
+LEAST_OPACITY = 0.4
+#: Faces judged at an evaluation, each with something in front of it and without, and how many of
+#: them the sheet shows, in rows of so many.
+JUDGED, SHOWN, COLUMNS = 240, 32, 8
+#: Fewest cells of the sure part of the face that something must cover for its overlap to count.
+LEAST_DRAWN = 20
+#: An alarm on a free face is false if more than this share of the sure part of it is marked.
+FALSE_ALARM = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class HairOptions(OcclusionOptions):
+    """Train the network that finds hair and other things in front of the face in a photo."""
+
+    out: Path = Path("runs/hair")
+    """Folder of the run: checkpoint, CSV files, samples. A run found there is resumed."""
+    model: OcclusionConfig = field(default_factory=lambda: OcclusionConfig((12, 20, 32, 48, 64), 2))
+    """Shape of the network."""
+    free_share: float = 0.25
+    """Share of faces without anything drawn."""
+
+
+class HairStage(OcclusionStage):
+    """The hair network, on faces with hair drawn on them."""
+
+    name = "hair"
+    averaged = ("hair",)
+    options: HairOptions
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Crops (N, 256, 256, 3) uint8, covered shares and weights (N, 128, 128) of their cells."""
+        faces = [self._moved(*self._draw(rng), rng) for _ in range(self.options.batch_size)]
+        pictures = [picture for picture, _ in faces]
+        samples = []
+        for picture, mesh in faces:
+            others = tuple(pictures[int(k)] for k in rng.integers(len(pictures), size=2))
+            free = rng.random() < self.options.free_share
+            samples.append(_sample(picture, mesh, None if free else others, rng))
+        return _as_batch(samples)
+
+    def _moved(
+        self, item: Item, frame: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Crop and mesh of a face, lying a little differently, perhaps mirrored."""
+        picture = self._dataset.picture(item, frame)
+        mesh = np.asarray(self._dataset.landmarks(item)[frame], np.float32)
+        if rng.random() < 0.5:
+            picture, mesh = mirrored(picture, mesh)
+        middle = (CROP_SIZE - 1) / 2
+        turn, scale = TURN * rng.uniform(-1, 1), 1 + SCALE * rng.uniform(-1, 1)
+        matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), turn, scale), np.float64)
+        matrix[:, 2] += SHIFT * CROP_SIZE * rng.uniform(-1, 1, 2)
+        size = (CROP_SIZE, CROP_SIZE)
+        moved = cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
+        points = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        return np.asarray(moved, np.uint8), np.asarray(points, np.float32)
+
+    def evaluate(self, networks: dict[str, Any], step: int) -> Evaluation:
+        """Faces of unseen people with something drawn on them and without: overlap of found and
+        drawn in % of the union on the sure part of the face, and false alarms in % of the free
+        faces.
+        """
+        rng = np.random.default_rng(self.options.seed)
+        chosen = np.linspace(0, len(self._judged) - 1, min(JUDGED, len(self._judged)))
+        faces = []
+        for k in chosen.round().astype(int):
+            known = np.flatnonzero(self._dataset.usable(self._judged[k]))
+            if len(known):
+                faces.append(self._moved(self._judged[k], int(known[len(known) // 2]), rng))
+        pictures = [picture for picture, _ in faces]
+        covered, free = [], []
+        for k, (picture, mesh) in enumerate(faces):
+            others = (pictures[k - 1], pictures[k // 2])
+            covered.append(_sample(picture, mesh, others, rng))
+            free.append(_sample(picture, mesh, None, rng))
+        seen = self._found(networks[self.name], covered)
+        alarms = self._found(networks[self.name], free)
+        overlaps = [_overlap(*pair) for pair in zip(seen, covered, strict=True)]
+        false = [f[s[2] >= 1].mean() > FALSE_ALARM for f, s in zip(alarms, free, strict=True)]
+        metrics = {
+            "overlap": 100 * float(np.mean([one for one in overlaps if one is not None])),
+            "false_alarms": 100 * float(np.mean(false)),
+        }
+        half = SHOWN // 2
+        shown = [(covered[k][0], seen[k]) for k in range(min(half, len(covered)))]
+        shown += [(free[k][0], alarms[k]) for k in range(half, min(SHOWN, len(free)))]
+        return Evaluation(metrics, _sheet(shown))
+
+
+_Sample = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
+
+
+def _sample(
+    picture: NDArray[np.uint8],
+    mesh: NDArray[np.float32],
+    textures: tuple[NDArray[np.uint8], ...] | None,
+    rng: np.random.Generator,
+) -> _Sample:
+    """Crop in other light, covered shares and weights; without textures nothing is drawn."""
+    covered, weight = _known(picture, mesh)
+    if textures is not None:
+        draw = add_hair if rng.random() < HAIR_SHARE else add_occluder
+        picture, opacity = draw(picture, mesh, textures, rng)
+        weight = np.maximum(weight, opacity)
+        covered = np.maximum(covered, opacity)
+    picture = relight(picture, rng)
+    if rng.random() < DEGRADED_SHARE:
+        picture = degrade(picture, rng)
+    size = GRID[::-1]
+    cells = np.asarray(cv2.resize(covered, size, interpolation=cv2.INTER_AREA) > LEAST_OPACITY)
+    weights = np.asarray(cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST), np.float32)
+    return picture, cells.astype(np.float32), weights
+
+
+def _known(
+    picture: NDArray[np.uint8], mesh: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What a photo itself tells: where something else than the face is seen (256, 256), and weights
+    (256, 256), 0 where nobody knows.
+
+    Inside the outline is the face, but for its upper part where colours are not the cheeks'; around
+    it what has another colour than the cheeks is not the face. Ears and neck stay open.
+    """
+    oval = cv2.convexHull(mesh[FACE_OVAL].astype(np.float32)).reshape(-1, 2)
+    hull = polygon_mask(np.asarray(oval), CROP_SIZE) > 127
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * UNSURE + 1, 2 * UNSURE + 1))
+    inside = cv2.erode(hull.astype(np.uint8), disc) > 0
+    outside = cv2.dilate(hull.astype(np.uint8), disc) == 0
+    outside[round(float(np.clip(mesh[CHIN, 1], 0, CROP_SIZE))) :] = False
+    strange = strange_colours(picture, mesh)
+    sure = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
+    for part in (LOWER_FACE, MIDDLE_FACE, OUTER_LIPS):
+        points = cv2.convexHull(np.round(mesh[part]).astype(np.int32))
+        cv2.fillPoly(sure, [points], (1,))
+    own = inside & ((strange < 1) | (sure > 0))
+    other = outside & (strange > 1.3)
+    weight = own + AROUND_WEIGHT * other
+    return other.astype(np.float32), np.asarray(weight, np.float32)
+
+
+def _overlap(found: NDArray[np.bool_], sample: _Sample) -> float | None:
+    """Intersection over union on the sure part of the face; None where hardly anything lies there."""
+    face = sample[2] >= 1
+    right = (sample[1] > 0.5) & face
+    if right.sum() < LEAST_DRAWN:
+        return None
+    return float((found & right).sum() / ((found & face) | right).sum())
+
+
+def _as_batch(samples: list[_Sample]) -> Batch:
+    names = ("views", "covered", "weight")
+    return {
+        name: torch.from_numpy(np.stack(parts))
+        for name, parts in zip(names, zip(*samples, strict=True), strict=True)
+    }
+
+
+def _sheet(faces: list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]) -> NDArray[np.uint8]:
+    """Crops above the same crops with what was found in green."""
+    tiles = []
+    for picture, found in faces:
+        marked = picture.copy()
+        where = cv2.resize(found.astype(np.uint8), picture.shape[1::-1]) > 0
+        marked[where] = marked[where] // 2 + np.array([0, 120, 0], np.uint8)
+        tiles.append(np.concatenate([picture, marked]))
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
+    rows = [np.concatenate(tiles[k : k + COLUMNS], axis=1) for k in range(0, len(tiles), COLUMNS)]
+    return np.concatenate(rows)

@@ -154,7 +154,7 @@ class TripletMaker:
         self, frame: Frame, target: NDArray[np.float32], rng: np.random.Generator, turn: bool
     ) -> FacePhoto:
         """Read picture A and vary its pose (``turn``), light, sharpness and compression."""
-        face = self._face(frame).without_glasses()
+        face = self._face(frame).uncovered()
         crop, mesh = face.crop, face.mesh
         if turn:
             turned = repose(crop, mesh, rng)

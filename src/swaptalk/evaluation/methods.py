@@ -110,7 +110,7 @@ class CompositeSwap:
         source_mesh = self._observer.mesh(photo, pair.source)
         alignment = estimate_alignment(source_mesh[:, :2])
         face = FacePhoto(crop_face(photo, alignment), alignment.to_crop(source_mesh))
-        source = face.without_glasses()
+        source = face.uncovered()
         seen = self._observer.clip(pair.target, embed_every=1_000_000)
         places = smooth_alignments(
             [

@@ -28,6 +28,7 @@ from swaptalk.faces.editing.eyewear import (
     paint_over,
     without_rims,
 )
+from swaptalk.faces.editing.hair import hair_mask, uncover
 from swaptalk.faces.editing.light import (
     light_change,
     measure_light,
@@ -95,13 +96,20 @@ class FacePhoto(CroppedFace):
 
     fine: NDArray[np.uint8] | None = None
 
-    def without_glasses(self) -> FacePhoto:
-        """The same face with the rims of its glasses painted over, if any are seen."""
-        if self.eyewear is not Eyewear.RIMS:
+    def uncovered(self) -> FacePhoto:
+        """The same face with the rims of its glasses painted over, and hair, jewellery and hands in
+        front of it replaced; itself where nothing is seen.
+        """
+        hidden = hair_mask(self.crop, self.mesh)
+        rims = glasses_rims(self.crop, self.mesh) if self.eyewear is Eyewear.RIMS else None
+        if rims is None and not hidden.any():
             return self
-        rims = glasses_rims(self.crop, self.mesh)
-        fine = None if self.fine is None else paint_over(self.fine, rims)
-        return FacePhoto(paint_over(self.crop, rims), self.mesh, fine)
+        bare = [self.crop] if self.fine is None else [self.crop, self.fine]
+        if rims is not None:
+            bare = [paint_over(picture, rims) for picture in bare]
+        if hidden.any():
+            bare = [uncover(picture, self.mesh, hidden) for picture in bare]
+        return FacePhoto(bare[0], self.mesh, bare[1] if len(bare) > 1 else None)
 
     @cached_property
     def shape(self) -> NDArray[np.float32]:

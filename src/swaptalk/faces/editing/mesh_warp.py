@@ -263,6 +263,18 @@ def _smooth(coarse: NDArray[np.float32], sigma: float, box: Box) -> NDArray[np.f
     return dense(blurred, MAP_STEP, box.size, (box.left, box.top))
 
 
+def spread(
+    values: NDArray[np.floating], mesh: NDArray[np.floating], size: int = CROP_SIZE
+) -> NDArray[np.float32]:
+    """Interpolate values (468,) at the points of a mesh (468, 2 or 3) over its crop: (size, size),
+    falling to 0 from the outline to the crop's border.
+    """
+    border = np.zeros((len(border_points(size)), 1), np.float32)
+    columns = np.concatenate([np.asarray(values, np.float32)[:, None], border])
+    coarse = _samples([columns], mesh_raster(mesh, size), size, MAP_STEP)
+    return dense(coarse[0], MAP_STEP, (size, size))
+
+
 def warp_quality(source_mesh: NDArray[np.floating], target_mesh: NDArray[np.floating]) -> float:
     """Share, 0..1, of the visible target face whose texture the source shows directly and without
     great stretch.

@@ -70,6 +70,9 @@ RIGHT_EYE = np.array(_RIGHT_EYE, np.intp)
 LEFT_EYE = MIRROR[RIGHT_EYE]
 #: The contours of both lids, right eye first: outer corner, upper lid, inner corner, lower lid.
 EYE_RINGS = (RIGHT_EYE, LEFT_EYE)
+#: Points of the brows.
+RIGHT_BROW = np.array([70, 63, 105, 66, 107, 55, 65, 52, 53, 46], np.intp)
+LEFT_BROW = MIRROR[RIGHT_BROW]
 #: The two rings of skin around each eye's lids, point by point beside the ring's.
 _AROUND_RIGHT_EYE = (
     (130, 247, 30, 29, 27, 28, 56, 190, 243, 112, 26, 22, 23, 24, 110, 25),

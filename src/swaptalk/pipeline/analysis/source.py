@@ -65,7 +65,7 @@ def source_face(
     if alignment.scale * FINER_THAN_CROP <= 1:
         fine = crop_face(photo, alignment, enlargement=FINE // CROP_SIZE)
     found = FacePhoto(crop_face(photo, alignment), alignment.to_crop(face.points), fine)
-    return found.without_glasses(), photo_warnings(found.crop, found.mesh, alignment)
+    return found.uncovered(), photo_warnings(found.crop, found.mesh, alignment)
 
 
 def _choose(faces: Sequence[Landmarks], choice: str | None, path: Path) -> Landmarks:

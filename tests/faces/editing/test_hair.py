@@ -1,0 +1,62 @@
+"""Hair drawn on photographs is found, and what lies below comes from the other side of the face."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.face_composite import FacePhoto
+from swaptalk.faces.editing.hair import hair_mask, uncover
+from swaptalk.faces.editing.mesh_warp import skin_weight
+
+Face = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+def with_lock(crop: NDArray[np.uint8], mesh: NDArray[np.float32]) -> Face:
+    """A crop with a dark lock down one side of the face, and where it is."""
+    covered = np.zeros(crop.shape[:2], np.uint8)
+    side = mesh[[127, 93, 58], :2]
+    line = np.concatenate([[side[0] - (-14, 90)], side + (14, 0)])
+    cv2.polylines(covered, [np.round(line).astype(np.int32)], False, (255,), 22, cv2.LINE_AA)
+    share = covered[..., None] / np.float32(255)
+    strands = 40 + 25 * np.sin(np.arange(256) * 1.3)[None, :, None]
+    drawn = crop * (1 - share) + strands * share
+    return drawn.astype(np.uint8), covered / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def face(hopper_face: Face) -> Face:
+    return hopper_face[0], np.asarray(hopper_face[1], np.float32)
+
+
+def test_a_lock_is_found_and_a_bare_face_is_let_be(face: Face) -> None:
+    crop, mesh = face
+    bare = FacePhoto(crop, mesh)
+    assert bare.uncovered() is bare
+    picture, drawn = with_lock(crop, mesh)
+    found = hair_mask(picture, mesh)
+    on_face = (drawn > 0.5) & (skin_weight(mesh, 256) > 0)
+    assert found[on_face].mean() > 0.8
+    assert found[(drawn == 0) & (skin_weight(mesh, 256) > 0)].mean() < 0.12
+    assert FacePhoto(picture, mesh).uncovered().crop.shape == crop.shape
+
+
+def test_what_was_covered_looks_like_the_face_again(face: Face) -> None:
+    crop, mesh = face
+    picture, drawn = with_lock(crop, mesh)
+    repaired = uncover(picture, mesh, drawn)
+    inside = (drawn > 0.9) & (cv2.erode(skin_weight(mesh, 256), np.ones((9, 9))) > 0)
+    apart = [np.abs(one.astype(float) - crop)[inside].mean() for one in (picture, repaired)]
+    assert apart[1] < 0.45 * apart[0]
+    outside = (skin_weight(mesh, 256) == 0) & (drawn == 0)
+    np.testing.assert_array_equal(repaired[outside], picture[outside])
+
+
+def test_the_finer_crop_is_repaired_alike(face: Face) -> None:
+    picture, drawn = with_lock(*face)
+    fine = cv2.resize(picture, (512, 512), interpolation=cv2.INTER_CUBIC)
+    small = cv2.resize(uncover(fine, face[1], drawn), (256, 256), interpolation=cv2.INTER_AREA)
+    apart = np.abs(small.astype(float) - uncover(picture, face[1], drawn))
+    assert apart.mean() < 2

@@ -40,6 +40,7 @@ def test_json_has_sums_of_the_weights(capsys: pytest.CaptureFixture[str]) -> Non
             package / "faces" / "editing" / "eyes.onnx",
             package / "faces" / "editing" / "occlusion.onnx",
             package / "faces" / "editing" / "eyewear.onnx",
+            package / "faces" / "editing" / "hair.onnx",
             package / "metrics" / "sync_scorer.safetensors",
         )
         sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in instruments}

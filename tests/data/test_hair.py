@@ -41,7 +41,7 @@ def test_the_opacity_says_where_the_picture_changed_most(face: Face) -> None:
 def test_it_hangs_from_above_and_at_the_sides_and_differs(face: Face) -> None:
     oval = face[1][FACE_OVAL, :2]
     chin = int(oval[:, 1].max())
-    together = sum(_drawn(face, seed)[1] for seed in range(60)) / 60
+    together = np.mean([_drawn(face, seed)[1] for seed in range(60)], axis=0)
     upper, lower = together[: chin // 2, :].sum(), together[chin // 2 :, :].sum()
     assert upper > 1.2 * lower, "most hair is above"
     middle = slice(118, 138)

@@ -14,9 +14,10 @@ from swaptalk.faces.geometry.topology import FACE_OVAL
 Mask = NDArray[np.float32]
 Points = NDArray[np.float32]
 
-#: Shares of pictures with locks down one side, down both, a fringe, single strands, an earring.
-_KINDS = ("side", "sides", "fringe", "strands", "earring")
-_SHARES = (0.34, 0.16, 0.24, 0.14, 0.12)
+#: Shares of pictures with locks down one side, down both, a fringe in locks or across the whole
+#: forehead, single strands, an earring.
+_KINDS = ("side", "sides", "fringe", "bangs", "strands", "earring")
+_SHARES = (0.26, 0.14, 0.2, 0.16, 0.14, 0.1)
 #: Share of locks that are cut from the hair above another face.
 _CUT_SHARE = 0.45
 #: Colours of hair, RGB: black, dark and light brown, red, blond, grey, white.
@@ -128,6 +129,16 @@ def _locks(
             bend = (start + end) / 2 + rng.normal(0, 0.06, 2) * wide
             width = rng.uniform(0.05, 0.35) * wide
             found.append((_curve(start, bend, end), width, rng.uniform(0.3, 1)))
+    elif kind == "bangs":
+        depth, slant = rng.uniform(0.15, 0.42) * tall, rng.uniform(-0.15, 0.15)
+        count = int(rng.integers(7, 14))
+        for place in np.linspace(-0.5, 0.5, count):
+            start = top + (0.8 * place * wide, -rng.uniform(0.05, 0.15) * tall)
+            length = depth * rng.uniform(0.85, 1.1) * (1 + slant * np.sign(place))
+            end = start + ((0.2 * place + slant) * wide, length)
+            bend = (start + end) / 2 + (rng.normal(0, 0.02) * wide, 0)
+            width = 1.6 * wide / count
+            found.append((_curve(start, bend, end), width, rng.uniform(0.6, 1)))
     else:
         for _ in range(int(rng.integers(1, 6))):
             way = int(rng.choice((-1, 1)))

@@ -34,7 +34,7 @@ from .test_eyewear import with_glasses
 
 @pytest.fixture(scope="module")
 def source(hopper_face) -> FacePhoto:
-    return FacePhoto(hopper_face[0], hopper_face[1]).without_glasses()
+    return FacePhoto(hopper_face[0], hopper_face[1]).uncovered()
 
 
 def inside(points: np.ndarray, shrink: int) -> np.ndarray:

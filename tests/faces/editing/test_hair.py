@@ -23,7 +23,7 @@ def with_lock(crop: NDArray[np.uint8], mesh: NDArray[np.float32]) -> Face:
     share = covered[..., None] / np.float32(255)
     strands = 40 + 25 * np.sin(np.arange(256) * 1.3)[None, :, None]
     drawn = crop * (1 - share) + strands * share
-    return drawn.astype(np.uint8), covered / np.float32(255)
+    return drawn.astype(np.uint8), np.asarray(covered, np.float32) / np.float32(255)
 
 
 @pytest.fixture(scope="module")

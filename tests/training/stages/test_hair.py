@@ -15,12 +15,13 @@ from swaptalk.cli.main import main  # noqa: E402
 from swaptalk.faces.editing.hair_network import GRID, HairNetwork  # noqa: E402
 from swaptalk.models.occlusion import OcclusionConfig  # noqa: E402
 from swaptalk.training.pretrained import load_network  # noqa: E402
+from swaptalk.training.stage import Batch  # noqa: E402
 from swaptalk.training.stages.hair import HairOptions, HairStage  # noqa: E402
 
 TINY = OcclusionConfig(widths=(8, 8, 16, 16), deep_blocks=1)
 
 
-def _batch(data: Path, free_share: float) -> dict[str, torch.Tensor]:
+def _batch(data: Path, free_share: float) -> Batch:
     options = HairOptions(data=data, steps=4, batch_size=8, model=TINY, free_share=free_share)
     return HairStage(options).batch(np.random.default_rng(1))
 

@@ -25,10 +25,10 @@ from swaptalk.faces.geometry.topology import (
 
 #: What is joined to a place where the network is as sure as the first number belongs to it where
 #: the network is as sure as the second.
-_SURE, _JOINED = 0.7, 0.4
+_SURE, _JOINED = 0.7, 0.25
 #: What is found grows by so many crop pixels, and its edge fades (standard deviation): strands
 #: beside a lock and its shadow.
-_GROWTH, _FADE = 3, 2.0
+_GROWTH, _FADE = 9, 2.0
 #: Faces that are covered by less than the first share are let be, those by more than the second,
 #: too: there the network errs, or nothing could be put in its place.
 _LEAST_COVERED, _MOST_COVERED = 0.004, 0.5
@@ -40,7 +40,7 @@ _LIGHT_SIGMA, _COLOUR_SIGMA = 0.08, 0.04
 #: Features that are left as they are where the other side does not show them either, and room
 #: around them in crop pixels: without them it would be another face.
 _FEATURES = (*EYE_RINGS, RIGHT_BROW, LEFT_BROW, OUTER_LIPS)
-_FEATURE_ROOM = 5
+_FEATURE_ROOM = 2
 #: Grey levels added before the logarithm of a ratio, the step of what is smooth, and the share of
 #: known places in the surroundings that is enough to be trusted.
 _DARK, _STEP, _ENOUGH = 4.0, 4, 0.15
@@ -91,13 +91,13 @@ def uncover(
     hidden = _scaled(covered, side)
     everything = np.ones(POINT_COUNT, np.float32)
     other = mesh_warp(picture, mesh, mesh, everything)
-    layer = cv2.cvtColor(np.asarray(255 * hidden, np.uint8), cv2.COLOR_GRAY2RGB)
+    layer = np.asarray(cv2.merge([np.asarray(255 * hidden, np.uint8)] * 3), np.uint8)
     other_hidden = mesh_warp(layer, mesh, mesh, everything)[..., 0] / np.float32(255)
     area = visibility(mesh * np.float32(CROP_SIZE / side))[MIRROR]
     seen = spread(np.clip((area - _SEEN[0]) / (_SEEN[1] - _SEEN[0]), 0, 1), mesh, side)
     usable = seen * np.clip(1 - 2 * other_hidden, 0, 1)
     face = polygon_mask(_outline(mesh), side) > 127
-    free = face * np.clip(1 - 2 * hidden, 0, 1)
+    free = np.asarray(face * np.clip(1 - 2 * hidden, 0, 1), np.float32)
     lit = other * _side_light(picture, other, free * usable)
     plain = _spread_colours(picture, free)
     filled = plain + usable[..., None] * (lit - plain)
@@ -138,9 +138,7 @@ def _side_light(
     return np.exp(_smooth(ratio, weight, _LIGHT_SIGMA))
 
 
-def _spread_colours(
-    picture: NDArray[np.uint8], weight: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _spread_colours(picture: NDArray[np.uint8], weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """Colours (S, S, 3) of the skin around every place."""
     return _smooth(picture.astype(np.float32), weight, _COLOUR_SIGMA)
 
@@ -159,8 +157,8 @@ def _smooth(
     for wider in (8, 2, 1):  # from far to near
         blurred = cv2.GaussianBlur(coarse, (0, 0), wider * sigma * small[0])
         known = blurred[..., 3:]
-        mean = blurred[..., :3] / np.maximum(known, 1e-6)
-        trust = np.clip(known / _ENOUGH, 0, 1)
+        mean = np.asarray(blurred[..., :3] / np.maximum(known, 1e-6), np.float32)
+        trust = np.asarray(np.clip(known / _ENOUGH, 0, 1), np.float32)
         found = mean if found is None else found + trust * (mean - found)
     assert found is not None
     return np.asarray(cv2.resize(found, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)

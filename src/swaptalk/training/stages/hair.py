@@ -36,6 +36,9 @@ HAIR_SHARE = 0.75
 UNSURE = 7
 #: Weight of what surrounds the face and is of another colour: real hair, clothes, background.
 AROUND_WEIGHT = 0.3
+#: Distance from the colours of the cheeks (`strange_colours`) below which the upper part of a face
+#: is skin, from which it is hair, and from which what is around it is something else.
+SKIN, HAIR, OTHER = 0.6, 1.7, 1.3
 #: A cell is covered where the opacity exceeds this in its middle.
 LEAST_OPACITY = 0.4
 #: Faces judged at an evaluation, each with something in front of it and without, and how many of
@@ -157,8 +160,9 @@ def _known(
     """What a photo itself tells: where something else than the face is seen (256, 256), and weights
     (256, 256), 0 where nobody knows.
 
-    Inside the outline is the face, but for its upper part where colours are not the cheeks'; around
-    it what has another colour than the cheeks is not the face. Ears and neck stay open.
+    Inside the outline is the face, but for its upper part where colours are not the cheeks': wholly
+    other ones are hair, others nobody knows. Around it what has another colour than the cheeks is
+    not the face. Ears and neck stay open.
     """
     oval = cv2.convexHull(mesh[FACE_OVAL].astype(np.float32)).reshape(-1, 2)
     hull = polygon_mask(np.asarray(oval), CROP_SIZE) > 127
@@ -171,14 +175,14 @@ def _known(
     for part in (LOWER_FACE, MIDDLE_FACE, OUTER_LIPS):
         points = cv2.convexHull(np.round(mesh[part]).astype(np.int32))
         cv2.fillPoly(sure, [points], (1,))
-    own = inside & ((strange < 1) | (sure > 0))
-    other = outside & (strange > 1.3)
+    own = inside & ((strange < SKIN) | (sure > 0))
+    other = (outside & (strange > OTHER)) | (inside & (sure == 0) & (strange > HAIR))
     weight = own + AROUND_WEIGHT * other
     return other.astype(np.float32), np.asarray(weight, np.float32)
 
 
 def _overlap(found: NDArray[np.bool_], sample: _Sample) -> float | None:
-    """Intersection over union on the sure part of the face; None where hardly anything lies there."""
+    """Intersection over union on the sure part of the face; None where little lies there."""
     face = sample[2] >= 1
     right = (sample[1] > 0.5) & face
     if right.sum() < LEAST_DRAWN:

@@ -28,7 +28,7 @@ from swaptalk.faces.editing.eyewear import (
     paint_over,
     without_rims,
 )
-from swaptalk.faces.editing.hair import hair_mask, uncover
+from swaptalk.faces.editing.hair import hair_mask, in_front, uncover
 from swaptalk.faces.editing.light import (
     light_change,
     measure_light,
@@ -38,7 +38,6 @@ from swaptalk.faces.editing.light import (
 from swaptalk.faces.editing.mask import inner_fade
 from swaptalk.faces.editing.mesh_warp import (
     MeshRaster,
-    bare_skin,
     mesh_raster,
     mesh_warp,
     polygon_mask,
@@ -275,7 +274,7 @@ def composite_face(
     mask = inner_fade(mesh, options.fade * CROP_SIZE, CROP_SIZE, points)
     trust = min(photo.eye_trust for photo in photos) if options.own_eyes else 0.0
     mask = mask * (1 - _holes(photos, mesh, target_mesh, trust))
-    mask = mask * np.minimum(bare_skin(face, mesh), bare_skin(ground, mesh))
+    mask = mask * (1 - in_front(ground))
     if whole or worn is Eyewear.OTHER:
         # The source's eyes are behind glasses, too, or cannot be put behind the target's.
         mask = mask * (1 - _soft(glasses_zone(mesh), GLASSES_SIGMA))

@@ -23,15 +23,19 @@ from swaptalk.faces.geometry.topology import (
     RIGHT_BROW,
 )
 
-#: What is joined to a place where the network is as sure as the first number belongs to it where
-#: the network is as sure as the second.
-_SURE, _JOINED = 0.7, 0.25
+#: What the network is as sure of lies in front of the face...
+_SURE = 0.25
+#: ...if it reaches further inwards from the outline of the mesh than so many crop pixels: nearer
+#: the mesh lies beside the face. What is so near to such a place belongs to it.
+_OUTLINE, _REACH = 5, 24
+#: From and to where the network's answer counts in frames.
+_UNSURE = (np.float32(0.25), np.float32(0.75))
 #: What is found grows by so many crop pixels, and its edge fades (standard deviation): strands
 #: beside a lock and its shadow.
 _GROWTH, _FADE = 9, 2.0
-#: Faces that are covered by less than the first share are let be, those by more than the second,
-#: too: there the network errs, or nothing could be put in its place.
-_LEAST_COVERED, _MOST_COVERED = 0.004, 0.5
+#: Faces of which more than this share is covered are let be: there the network errs, or nothing
+#: could be put in its place.
+_MOST_COVERED = 0.5
 #: A point of the other side is used from this share of its frontal area on, wholly from the second.
 _SEEN = (0.35, 0.65)
 #: Blur (standard deviation, share of the crop) of how light differs between both sides, and of
@@ -46,6 +50,15 @@ _FEATURE_ROOM = 2
 _DARK, _STEP, _ENOUGH = 4.0, 4, 0.15
 
 
+def in_front(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How far each pixel of a crop (256, 256, 3) uint8 RGB is something in front of the face or
+    beside it, (256, 256) in 0..1, as a frame of a target needs it: where the network is unsure is
+    the face.
+    """
+    low, high = _UNSURE
+    return np.clip((measure_hair(picture) - low) / (high - low), 0, 1)
+
+
 def hair_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     """Where something lies in front of a face.
 
@@ -54,21 +67,23 @@ def hair_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray
         mesh: (468, 2 or 3) in its pixels.
 
     Returns:
-        (256, 256) in 0..1; 0 everywhere where too little or too much of the face is covered.
+        (256, 256) in 0..1; 0 everywhere where nothing or too much of the face is covered.
     """
-    sure = measure_hair(picture)
-    face = polygon_mask(_outline(mesh), CROP_SIZE)
-    count, labels = cv2.connectedComponents(np.asarray(sure > _JOINED, np.uint8))
-    parts = np.asarray(labels, np.intp)
-    surest = np.zeros(count, np.float32)
-    np.maximum.at(surest, parts.ravel(), (sure * (face > 0)).ravel())
-    found = np.asarray((surest > _SURE)[parts] & (parts > 0), np.uint8)
-    share = float(found[face > 0].mean()) if face.any() else 0.0
-    if not _LEAST_COVERED < share < _MOST_COVERED:
+    found = np.asarray(measure_hair(picture) > _SURE, np.uint8)
+    face = polygon_mask(_outline(mesh), CROP_SIZE) > 127
+    depth = cv2.distanceTransform(face.astype(np.uint8), cv2.DIST_L2, 3)
+    share = float(found[face].mean()) if face.any() else 0.0
+    deep = np.asarray(found * (depth > _OUTLINE), np.uint8)
+    if not deep.any() or share > _MOST_COVERED:
         return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _GROWTH + 1,) * 2)
-    grown = cv2.dilate(found, disc).astype(np.float32)
+    found &= cv2.dilate(deep, _disc(_REACH))
+    grown = cv2.dilate(found, _disc(_GROWTH)).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), _FADE), np.float32)
+
+
+def _disc(radius: int) -> NDArray[np.uint8]:
+    shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+    return np.asarray(shape, np.uint8)
 
 
 def uncover(
@@ -123,8 +138,7 @@ def _features(mesh: NDArray[np.float32], side: int) -> NDArray[np.float32]:
         hull = cv2.convexHull(np.round(mesh[ring, :2]).astype(np.int32))
         cv2.fillConvexPoly(canvas, hull, (255,))
     room = round(_FEATURE_ROOM * side / CROP_SIZE)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * room + 1,) * 2)
-    soft = cv2.GaussianBlur(cv2.dilate(canvas, disc), (0, 0), room / 2)
+    soft = cv2.GaussianBlur(cv2.dilate(canvas, _disc(room)), (0, 0), room / 2)
     return np.asarray(soft, np.float32) / np.float32(255)
 
 

@@ -56,7 +56,7 @@ def in_front(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     the face.
     """
     low, high = _UNSURE
-    return np.clip((measure_hair(picture) - low) / (high - low), 0, 1)
+    return np.asarray(np.clip((measure_hair(picture) - low) / (high - low), 0, 1), np.float32)
 
 
 def hair_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -76,8 +76,8 @@ def hair_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray
     deep = np.asarray(found * (depth > _OUTLINE), np.uint8)
     if not deep.any() or share > _MOST_COVERED:
         return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
-    found &= cv2.dilate(deep, _disc(_REACH))
-    grown = cv2.dilate(found, _disc(_GROWTH)).astype(np.float32)
+    near = np.asarray(cv2.dilate(deep, _disc(_REACH)), np.uint8)
+    grown = cv2.dilate(found & near, _disc(_GROWTH)).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), _FADE), np.float32)
 
 

@@ -14,19 +14,22 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from swaptalk.data.degrade import degrade, relight
 from swaptalk.data.glasses import add_glasses
-from swaptalk.data.repose import mirrored
+from swaptalk.data.repose import laid_differently
 from swaptalk.data.store import Item
 from swaptalk.faces.editing.eyewear import eyewear_strength
 from swaptalk.faces.editing.eyewear_network import GRID, eyewear_view
-from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.models.occlusion import OcclusionConfig
 from swaptalk.training.stage import Batch, Evaluation
-from swaptalk.training.stages.occlusion import OcclusionOptions, OcclusionStage
+from swaptalk.training.stages.occlusion import (
+    OcclusionOptions,
+    OcclusionStage,
+    Sample,
+    as_batch,
+)
 
 #: Pictures with a stronger edge across the bridge of the nose are left out; of 1,500 photographs
 #: about a tenth, among them nearly all with glasses.
@@ -65,12 +68,12 @@ class EyewearStage(OcclusionStage):
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Views (N, 128, 256, 3) uint8, where rims are and weights (N, 64, 128) of their cells."""
-        samples: list[_Sample] = []
+        samples: list[Sample] = []
         while len(samples) < self.options.batch_size:
             found = self._bare(*self._draw(rng), rng)
             if found is not None:
                 samples.append(_sample(*found, rng.random() >= self.options.free_share, rng))
-        return _as_batch(samples)
+        return as_batch(samples)
 
     def _bare(
         self, item: Item, frame: int, rng: np.random.Generator
@@ -82,16 +85,7 @@ class EyewearStage(OcclusionStage):
         mesh = np.asarray(self._dataset.landmarks(item)[frame], np.float32)
         if eyewear_strength(picture, mesh) > LEAST_BRIDGE:
             return None
-        if rng.random() < 0.5:
-            picture, mesh = mirrored(picture, mesh)
-        middle = (CROP_SIZE - 1) / 2
-        turn, scale = TURN * rng.uniform(-1, 1), 1 + SCALE * rng.uniform(-1, 1)
-        matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), turn, scale), np.float64)
-        matrix[:, 2] += SHIFT * CROP_SIZE * rng.uniform(-1, 1, 2)
-        size = (CROP_SIZE, CROP_SIZE)
-        moved = cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
-        points = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        return np.asarray(moved, np.uint8), np.asarray(points, np.float32)
+        return laid_differently(picture, mesh, rng, TURN, SHIFT, SCALE)
 
     def evaluate(self, networks: dict[str, Any], step: int) -> Evaluation:
         """Faces of unseen people with and without glasses: overlap of found and drawn rims in % of
@@ -118,12 +112,9 @@ class EyewearStage(OcclusionStage):
         return Evaluation(metrics, _sheet(shown))
 
 
-_Sample = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
-
-
 def _sample(
     picture: NDArray[np.uint8], mesh: NDArray[np.float32], worn: bool, rng: np.random.Generator
-) -> _Sample:
+) -> Sample:
     """View, 1 where rims are, and weights; without glasses nothing is drawn."""
     opacity = np.zeros(picture.shape[:2], np.float32)
     if worn:
@@ -135,14 +126,6 @@ def _sample(
     drawn = (eyewear_view(opacity) > LEAST_OPACITY).reshape(rows, 2, columns, 2)
     covered = np.asarray(drawn.any(axis=(1, 3)), np.float32)
     return eyewear_view(picture), covered, np.ones(GRID, np.float32)
-
-
-def _as_batch(samples: list[_Sample]) -> Batch:
-    names = ("views", "covered", "weight")
-    return {
-        name: torch.from_numpy(np.stack(parts))
-        for name, parts in zip(names, zip(*samples, strict=True), strict=True)
-    }
 
 
 def _sheet(faces: list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]) -> NDArray[np.uint8]:

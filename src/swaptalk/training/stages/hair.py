@@ -10,21 +10,25 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from swaptalk.data.degrade import degrade, relight
 from swaptalk.data.hair import add_hair
 from swaptalk.data.occluders import add_occluder
-from swaptalk.data.repose import mirrored
+from swaptalk.data.repose import laid_differently
 from swaptalk.data.store import Item
 from swaptalk.faces.editing.hair_network import GRID
 from swaptalk.faces.editing.mesh_warp import polygon_mask, strange_colours
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import CHIN, FACE_OVAL, LOWER_FACE, MIDDLE_FACE, OUTER_LIPS
 from swaptalk.models.occlusion import OcclusionConfig
-from swaptalk.training.stage import Batch, Evaluation
-from swaptalk.training.stages.occlusion import OcclusionOptions, OcclusionStage
+from swaptalk.training.stage import Evaluation
+from swaptalk.training.stages.occlusion import (
+    OcclusionOptions,
+    OcclusionStage,
+    Sample,
+    Textures,
+)
 
 #: How the crop may lie differently: shift and size in parts of its side, turn in degrees.
 SHIFT, SCALE, TURN = 0.02, 0.05, 8.0
@@ -69,52 +73,44 @@ class HairStage(OcclusionStage):
     averaged = ("hair",)
     options: HairOptions
 
-    def batch(self, rng: np.random.Generator) -> Batch:
-        """Crops (N, 256, 256, 3) uint8, covered shares and weights (N, 128, 128) of their cells."""
-        faces = [self._moved(*self._draw(rng), rng) for _ in range(self.options.batch_size)]
-        pictures = [picture for picture, _ in faces]
-        samples = []
-        for picture, mesh in faces:
-            others = tuple(pictures[int(k)] for k in rng.integers(len(pictures), size=2))
-            free = rng.random() < self.options.free_share
-            samples.append(_sample(picture, mesh, None if free else others, rng))
-        return _as_batch(samples)
-
-    def _moved(
+    def _varied(
         self, item: Item, frame: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Crop and mesh of a face, lying a little differently, perhaps mirrored."""
         picture = self._dataset.picture(item, frame)
         mesh = np.asarray(self._dataset.landmarks(item)[frame], np.float32)
-        if rng.random() < 0.5:
-            picture, mesh = mirrored(picture, mesh)
-        middle = (CROP_SIZE - 1) / 2
-        turn, scale = TURN * rng.uniform(-1, 1), 1 + SCALE * rng.uniform(-1, 1)
-        matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), turn, scale), np.float64)
-        matrix[:, 2] += SHIFT * CROP_SIZE * rng.uniform(-1, 1, 2)
-        size = (CROP_SIZE, CROP_SIZE)
-        moved = cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
-        points = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        return np.asarray(moved, np.uint8), np.asarray(points, np.float32)
+        return laid_differently(picture, mesh, rng, TURN, SHIFT, SCALE)
+
+    def _sample(
+        self,
+        view: NDArray[np.uint8],
+        mesh: NDArray[np.float32],
+        textures: Textures,
+        rng: np.random.Generator,
+    ) -> Sample:
+        """Crop in other light, covered shares and weights (128, 128) of its cells; without textures
+        nothing is drawn.
+        """
+        covered, weight = _known(view, mesh)
+        if textures is not None:
+            draw = add_hair if rng.random() < HAIR_SHARE else add_occluder
+            view, opacity = draw(view, mesh, textures, rng)
+            weight = np.maximum(weight, opacity)
+            covered = np.maximum(covered, opacity)
+        view = relight(view, rng)
+        if rng.random() < DEGRADED_SHARE:
+            view = degrade(view, rng)
+        size = GRID[::-1]
+        cells = cv2.resize(covered, size, interpolation=cv2.INTER_AREA) > LEAST_OPACITY
+        weights = cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST)
+        return view, np.asarray(cells, np.float32), np.asarray(weights, np.float32)
 
     def evaluate(self, networks: dict[str, Any], step: int) -> Evaluation:
         """Faces of unseen people with something drawn on them and without: overlap of found and
         drawn in % of the union on the sure part of the face, and false alarms in % of the free
         faces.
         """
-        rng = np.random.default_rng(self.options.seed)
-        chosen = np.linspace(0, len(self._judged) - 1, min(JUDGED, len(self._judged)))
-        faces = []
-        for k in chosen.round().astype(int):
-            known = np.flatnonzero(self._dataset.usable(self._judged[k]))
-            if len(known):
-                faces.append(self._moved(self._judged[k], int(known[len(known) // 2]), rng))
-        pictures = [picture for picture, _ in faces]
-        covered, free = [], []
-        for k, (picture, mesh) in enumerate(faces):
-            others = (pictures[k - 1], pictures[k // 2])
-            covered.append(_sample(picture, mesh, others, rng))
-            free.append(_sample(picture, mesh, None, rng))
+        covered, free = self._judged_samples(JUDGED)
         seen = self._found(networks[self.name], covered)
         alarms = self._found(networks[self.name], free)
         overlaps = [_overlap(*pair) for pair in zip(seen, covered, strict=True)]
@@ -127,31 +123,6 @@ class HairStage(OcclusionStage):
         shown = [(covered[k][0], seen[k]) for k in range(min(half, len(covered)))]
         shown += [(free[k][0], alarms[k]) for k in range(half, min(SHOWN, len(free)))]
         return Evaluation(metrics, _sheet(shown))
-
-
-_Sample = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
-
-
-def _sample(
-    picture: NDArray[np.uint8],
-    mesh: NDArray[np.float32],
-    textures: tuple[NDArray[np.uint8], ...] | None,
-    rng: np.random.Generator,
-) -> _Sample:
-    """Crop in other light, covered shares and weights; without textures nothing is drawn."""
-    covered, weight = _known(picture, mesh)
-    if textures is not None:
-        draw = add_hair if rng.random() < HAIR_SHARE else add_occluder
-        picture, opacity = draw(picture, mesh, textures, rng)
-        weight = np.maximum(weight, opacity)
-        covered = np.maximum(covered, opacity)
-    picture = relight(picture, rng)
-    if rng.random() < DEGRADED_SHARE:
-        picture = degrade(picture, rng)
-    size = GRID[::-1]
-    cells = np.asarray(cv2.resize(covered, size, interpolation=cv2.INTER_AREA) > LEAST_OPACITY)
-    weights = np.asarray(cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST), np.float32)
-    return picture, cells.astype(np.float32), weights
 
 
 def _known(
@@ -181,21 +152,13 @@ def _known(
     return other.astype(np.float32), np.asarray(weight, np.float32)
 
 
-def _overlap(found: NDArray[np.bool_], sample: _Sample) -> float | None:
+def _overlap(found: NDArray[np.bool_], sample: Sample) -> float | None:
     """Intersection over union on the sure part of the face; None where little lies there."""
     face = sample[2] >= 1
     right = (sample[1] > 0.5) & face
     if right.sum() < LEAST_DRAWN:
         return None
     return float((found & right).sum() / ((found & face) | right).sum())
-
-
-def _as_batch(samples: list[_Sample]) -> Batch:
-    names = ("views", "covered", "weight")
-    return {
-        name: torch.from_numpy(np.stack(parts))
-        for name, parts in zip(names, zip(*samples, strict=True), strict=True)
-    }
 
 
 def _sheet(faces: list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]) -> NDArray[np.uint8]:

@@ -131,8 +131,8 @@ class OcclusionStage(Stage):
         for view, mesh in faces:
             others = tuple(pictures[int(k)] for k in rng.integers(len(pictures), size=2))
             free = rng.random() < self.options.free_share
-            samples.append(_sample(view, mesh, None if free else others, rng))
-        return _as_batch(samples)
+            samples.append(self._sample(view, mesh, None if free else others, rng))
+        return as_batch(samples)
 
     def _draw(self, rng: np.random.Generator) -> tuple[Item, int]:
         """A usable face: an item and its frame."""
@@ -166,6 +166,24 @@ class OcclusionStage(Stage):
         points = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         return np.asarray(view, np.uint8), np.asarray(points, np.float32)
 
+    def _sample(
+        self,
+        view: NDArray[np.uint8],
+        mesh: NDArray[np.float32],
+        textures: Textures,
+        rng: np.random.Generator,
+    ) -> Sample:
+        """View in other light, covered shares and weights; without textures nothing is drawn."""
+        alpha = np.zeros(view.shape[:2], np.float32)
+        if textures is not None:
+            view, alpha = add_occluder(view, mesh, textures, rng)
+        size = (GRID_SIZE, GRID_SIZE)
+        covered = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
+        crop = (mesh + 0.5) * 2 - 0.5  # the mask is drawn in the crop's pixels
+        inside = cv2.resize(face_mask(crop), size, interpolation=cv2.INTER_AREA) > 0.02
+        weight = np.where(inside, 1.0, OUTSIDE_WEIGHT).astype(np.float32)
+        return _weathered(view, rng), np.clip(covered, 0, 1), weight
+
     def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Weighted cross entropy between found and drawn occluders."""
         logits = self.networks[self.name](batch["views"])
@@ -178,19 +196,7 @@ class OcclusionStage(Stage):
         """Faces of unseen people with and without an occluder: overlap in % of the union, and false
         alarms in % of the free faces, both on the face alone.
         """
-        rng = np.random.default_rng(self.options.seed)
-        chosen = np.linspace(0, len(self._judged) - 1, min(JUDGED, len(self._judged)))
-        faces = []
-        for k in chosen.round().astype(int):
-            known = np.flatnonzero(self._dataset.usable(self._judged[k]))
-            if len(known):
-                faces.append(self._varied(self._judged[k], int(known[len(known) // 2]), rng))
-        pictures = [view for view, _ in faces]
-        covered, free = [], []
-        for view, mesh in faces:
-            others = tuple(pictures[int(k)] for k in rng.integers(len(pictures), size=2))
-            covered.append(_sample(view, mesh, others, rng))
-            free.append(_sample(view, mesh, None, rng))
+        covered, free = self._judged_samples(JUDGED)
         found = self._found(networks["occlusion"], covered)
         alarms = self._found(networks["occlusion"], free)
         overlaps = [_overlap(f, s[1] > 0.5, s[2] >= 1) for f, s in zip(found, covered, strict=True)]
@@ -202,34 +208,37 @@ class OcclusionStage(Stage):
         shown = np.linspace(0, len(covered) - 1, min(SHOWN, len(covered))).round().astype(int)
         return Evaluation(metrics, _sheet([(covered[k][0], found[k]) for k in shown]))
 
-    def _found(self, network: Any, samples: Sequence[_Sample]) -> list[NDArray[np.bool_]]:
+    def _judged_samples(self, most: int) -> tuple[list[Sample], list[Sample]]:
+        """At most so many faces of unseen people, with something in front and without."""
+        rng = np.random.default_rng(self.options.seed)
+        chosen = np.linspace(0, len(self._judged) - 1, min(most, len(self._judged)))
+        faces = []
+        for k in chosen.round().astype(int):
+            known = np.flatnonzero(self._dataset.usable(self._judged[k]))
+            if len(known):
+                faces.append(self._varied(self._judged[k], int(known[len(known) // 2]), rng))
+        pictures = [view for view, _ in faces]
+        covered, free = [], []
+        for view, mesh in faces:
+            others = tuple(pictures[int(k)] for k in rng.integers(len(pictures), size=2))
+            covered.append(self._sample(view, mesh, others, rng))
+            free.append(self._sample(view, mesh, None, rng))
+        return covered, free
+
+    def _found(self, network: Any, samples: Sequence[Sample]) -> list[NDArray[np.bool_]]:
         views = torch.from_numpy(np.stack([view for view, _, _ in samples])).to(self.device)
         parts = [network(part).cpu().numpy() > 0 for part in torch.split(views, 64)]
         return list(np.concatenate(parts))
 
 
-_Sample = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
+#: A view, the covered shares of its cells, and their weights.
+Sample = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
+#: Other pictures, from which things are cut; None draws nothing.
+Textures = tuple[NDArray[np.uint8], ...] | None
 
 
-def _sample(
-    view: NDArray[np.uint8],
-    mesh: NDArray[np.float32],
-    textures: tuple[NDArray[np.uint8], ...] | None,
-    rng: np.random.Generator,
-) -> _Sample:
-    """View in other light, covered shares and weights; without textures nothing is drawn."""
-    alpha = np.zeros(view.shape[:2], np.float32)
-    if textures is not None:
-        view, alpha = add_occluder(view, mesh, textures, rng)
-    size = (GRID_SIZE, GRID_SIZE)
-    covered = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
-    crop = (mesh + 0.5) * 2 - 0.5  # the mask is drawn in the crop's pixels
-    inside = cv2.resize(face_mask(crop), size, interpolation=cv2.INTER_AREA) > 0.02
-    weight = np.where(inside, 1.0, OUTSIDE_WEIGHT).astype(np.float32)
-    return _weathered(view, rng), np.clip(covered, 0, 1), weight
-
-
-def _as_batch(samples: Sequence[_Sample]) -> Batch:
+def as_batch(samples: Sequence[Sample]) -> Batch:
+    """Samples as a batch: ``views``, ``covered`` and ``weight``."""
     names = ("views", "covered", "weight")
     return {
         name: torch.from_numpy(np.stack(parts))

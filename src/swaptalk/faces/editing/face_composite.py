@@ -232,6 +232,7 @@ def composite_face(
     worn: Eyewear = Eyewear.NONE,
     target_light: NDArray[np.floating] | None = None,
     options: CompositeOptions | None = None,
+    covered: bool = True,
 ) -> FaceComposite:
     """Put the source's face on a target.
 
@@ -245,6 +246,8 @@ def composite_face(
         target_light: `measure_light` (4, 3) of the target, smoothed over time; None measures it in
             this frame.
         options: see `CompositeOptions`.
+        covered: look for hair and other things in front of the target's face; False where other
+            frames show that there is nothing.
     """
     options = options or CompositeOptions()
     target_mesh = np.asarray(target_mesh, np.float32)
@@ -274,7 +277,8 @@ def composite_face(
     mask = inner_fade(mesh, options.fade * CROP_SIZE, CROP_SIZE, points)
     trust = min(photo.eye_trust for photo in photos) if options.own_eyes else 0.0
     mask = mask * (1 - _holes(photos, mesh, target_mesh, trust))
-    mask = mask * (1 - in_front(ground))
+    if covered:
+        mask = mask * (1 - in_front(ground))
     if whole or worn is Eyewear.OTHER:
         # The source's eyes are behind glasses, too, or cannot be put behind the target's.
         mask = mask * (1 - _soft(glasses_zone(mesh), GLASSES_SIGMA))

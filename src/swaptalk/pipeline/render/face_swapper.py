@@ -20,6 +20,7 @@ from swaptalk.faces.editing.face_composite import (
     composite_face,
     shape_difference,
 )
+from swaptalk.faces.editing.hair import hair_mask
 from swaptalk.faces.geometry.identity_shape import with_shape
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
@@ -67,6 +68,14 @@ class FaceSwapper:
         """The target's glasses, as its reference frames show them."""
         crops = self.reference_crops
         return eyewear(list(crops.values()), [self._analysis.mesh(frame) for frame in crops])
+
+    @cached_property
+    def _covered(self) -> bool:
+        """Whether a reference frame shows something in front of the target's face."""
+        return any(
+            hair_mask(crop, self._analysis.mesh(frame)).any()
+            for frame, crop in self.reference_crops.items()
+        )
 
     @cached_property
     def reference_crops(self) -> dict[int, NDArray[np.uint8]]:
@@ -126,6 +135,7 @@ class FaceSwapper:
             self._difference(self._analysis.scene(frame)),
             self._worn,
             options=CompositeOptions(strength=self._strength),
+            covered=self._covered,
         )
 
     def correction(self, composites: Sequence[FaceComposite]) -> Encoding[Latents]:

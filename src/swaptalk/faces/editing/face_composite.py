@@ -246,8 +246,7 @@ def composite_face(
         target_light: `measure_light` (4, 3) of the target, smoothed over time; None measures it in
             this frame.
         options: see `CompositeOptions`.
-        covered: look for hair and other things in front of the target's face; False where other
-            frames show that there is nothing.
+        covered: look for what lies in front of the target's face; False: there is nothing.
     """
     options = options or CompositeOptions()
     target_mesh = np.asarray(target_mesh, np.float32)

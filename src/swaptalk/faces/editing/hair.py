@@ -43,8 +43,10 @@ _SEEN = (0.35, 0.65)
 _LIGHT_SIGMA, _COLOUR_SIGMA = 0.08, 0.04
 #: Features that are left as they are where the other side does not show them either, and room
 #: around them in crop pixels: without them it would be another face.
-_FEATURES = (*EYE_RINGS, RIGHT_BROW, LEFT_BROW, OUTER_LIPS)
+_FEATURES = (*EYE_RINGS, OUTER_LIPS)
 _FEATURE_ROOM = 2
+#: So are brows of which more than this share is hidden; of others what is hidden becomes skin.
+_HIDDEN_BROW = 0.5
 #: Grey levels added before the logarithm of a ratio, the step of what is smooth, and the share of
 #: known places in the surroundings that is enough to be trusted.
 _DARK, _STEP, _ENOUGH = 4.0, 4, 0.15
@@ -116,7 +118,7 @@ def uncover(
     lit = other * _side_light(picture, other, free * usable)
     plain = _spread_colours(picture, free)
     filled = plain + usable[..., None] * (lit - plain)
-    share = hidden * (1 - (1 - usable) * _features(mesh, side))
+    share = hidden * (1 - (1 - usable) * _features(mesh, hidden))
     share = (share * _scaled(face.astype(np.float32), side))[..., None]
     mixed = picture + share * (filled - picture)
     return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
@@ -131,15 +133,25 @@ def _scaled(mask: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _features(mesh: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Eyes, brows and lips with some room around, (S, S) in 0..1."""
+def _features(mesh: NDArray[np.float32], hidden: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Eyes, lips and brows that are mostly hidden, with some room around: (S, S) in 0..1."""
+    side = len(hidden)
     canvas = np.zeros((side, side), np.uint8)
     for ring in _FEATURES:
-        hull = cv2.convexHull(np.round(mesh[ring, :2]).astype(np.int32))
-        cv2.fillConvexPoly(canvas, hull, (255,))
+        cv2.fillConvexPoly(canvas, _hull(mesh, ring), (255,))
+    for brow in (RIGHT_BROW, LEFT_BROW):
+        alone = np.zeros_like(canvas)
+        cv2.fillConvexPoly(alone, _hull(mesh, brow), (255,))
+        if alone.any() and hidden[alone > 0].mean() > _HIDDEN_BROW:
+            canvas |= alone
     room = round(_FEATURE_ROOM * side / CROP_SIZE)
     soft = cv2.GaussianBlur(cv2.dilate(canvas, _disc(room)), (0, 0), room / 2)
     return np.asarray(soft, np.float32) / np.float32(255)
+
+
+def _hull(mesh: NDArray[np.float32], points: NDArray[np.intp]) -> NDArray[np.int32]:
+    hull = cv2.convexHull(np.round(mesh[points, :2]).astype(np.int32))
+    return np.asarray(hull, np.int32)
 
 
 def _side_light(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.face_composite import FacePhoto
-from swaptalk.faces.editing.hair import hair_mask, uncover
+from swaptalk.faces.editing.face_composite import FacePhoto, composite_face
+from swaptalk.faces.editing.hair import hair_mask, in_front, uncover
 from swaptalk.faces.editing.mesh_warp import skin_weight
 
 Face = tuple[NDArray[np.uint8], NDArray[np.float32]]
@@ -60,3 +60,19 @@ def test_the_finer_crop_is_repaired_alike(face: Face) -> None:
     small = cv2.resize(uncover(fine, face[1], drawn), (256, 256), interpolation=cv2.INTER_AREA)
     apart = np.abs(small.astype(float) - uncover(picture, face[1], drawn))
     assert apart.mean() < 2
+
+
+def test_a_targets_lock_stays_in_front_of_the_new_face(face: Face) -> None:
+    crop, mesh = face
+    picture, drawn = with_lock(crop, mesh)
+    source = FacePhoto(np.ascontiguousarray(crop[:, :, ::-1]), mesh)
+    lock = (drawn > 0.9) & (composite_face([source], crop, mesh, covered=False).mask > 0.9)
+    assert lock.sum() > 100
+    assert composite_face([source], picture, mesh).mask[lock].mean() < 0.2
+    assert composite_face([source], picture, mesh, covered=False).mask[lock].mean() > 0.9
+
+
+def test_what_is_no_face_is_not_covered_wholly(face: Face) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+    assert in_front(noise, face[1]).max() == 0
+    assert hair_mask(noise, face[1]).max() == 0

@@ -277,7 +277,7 @@ def composite_face(
     trust = min(photo.eye_trust for photo in photos) if options.own_eyes else 0.0
     mask = mask * (1 - _holes(photos, mesh, target_mesh, trust))
     if covered:
-        mask = mask * (1 - in_front(ground))
+        mask = mask * (1 - in_front(ground, mesh))
     if whole or worn is Eyewear.OTHER:
         # The source's eyes are behind glasses, too, or cannot be put behind the target's.
         mask = mask * (1 - _soft(glasses_zone(mesh), GLASSES_SIGMA))

@@ -52,13 +52,23 @@ _HIDDEN_BROW = 0.5
 _DARK, _STEP, _ENOUGH = 4.0, 4, 0.15
 
 
-def in_front(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How far each pixel of a crop (256, 256, 3) uint8 RGB is something in front of the face or
-    beside it, (256, 256) in 0..1, as a frame of a target needs it: where the network is unsure is
-    the face.
+def in_front(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """How far each pixel of a target's crop is of something in front of the face or beside it:
+    where the network is unsure is the face.
+
+    Args:
+        picture: (256, 256, 3) uint8 RGB crop.
+        mesh: (468, 2 or 3) in its pixels.
+
+    Returns:
+        (256, 256) in 0..1; 0 everywhere where too much of the face would be covered.
     """
     low, high = _UNSURE
-    return np.asarray(np.clip((measure_hair(picture) - low) / (high - low), 0, 1), np.float32)
+    found = np.clip((measure_hair(picture) - low) / (high - low), 0, 1)
+    face = polygon_mask(_outline(mesh), CROP_SIZE) > 127
+    if not face.any() or found[face].mean() > _MOST_COVERED:
+        return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
+    return np.asarray(found, np.float32)
 
 
 def hair_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:

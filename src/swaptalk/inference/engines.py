@@ -20,6 +20,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -173,17 +174,13 @@ class OpenVINOEngine(Engine):
         ranges: Mapping[str, LayerRanges] | None = None,
     ) -> None:
         openvino = _import_openvino()
-        self._core, self._tensor = openvino.Core(), openvino.Tensor
+        self._core, self._tensor = _core(), openvino.Tensor
         self._ranges = self._used_ranges(precision, ranges or {})
         used: str = "its own precision" if precision in ("auto", "int8") else precision
         if self._ranges:
             used = f"int8 ({ranges_fingerprint(self._ranges)}) and {used}"
-        properties = [
-            str(self._core.get_property("CPU", name))
-            for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
-        ]
         super().__init__(
-            f"openvino {openvino.__version__} in {used} on {' '.join(properties)}, {_processor()}"
+            f"openvino {openvino.__version__} in {used} on {_device_properties()}, {_processor()}"
         )
         cores = available_cores()
         self.threads = threads or max(1, round(cores * (1 - OTHER_STAGES)))
@@ -259,6 +256,19 @@ class OpenVINOEngine(Engine):
             # Shared: the one copy that is needed is made here, before the next batch overwrites it.
             results = request.infer(inputs, share_outputs=True)
             return [np.array(results[index]) for index in range(len(results))]
+
+
+@cache
+def _core() -> Any:
+    """OpenVINO's core, one for all engines of the process: each loads the CPU's plugin anew."""
+    return _import_openvino().Core()
+
+
+@cache
+def _device_properties() -> str:
+    """Name and capabilities of the CPU as OpenVINO gives them."""
+    names = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
+    return " ".join(str(_core().get_property("CPU", name)) for name in names)
 
 
 def _import_openvino() -> Any:

@@ -90,25 +90,32 @@ _NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
 @dataclass(frozen=True)
 class FacePhoto(CroppedFace):
     """A face of the source; ``fine`` (512, 512, 3) is the same crop twice as fine, where the photo
-    holds more than the crop.
+    holds more than the crop; ``covered`` (256, 256, 3) is it before something was taken off.
     """
 
     fine: NDArray[np.uint8] | None = None
+    covered: NDArray[np.uint8] | None = None
 
     def uncovered(self) -> FacePhoto:
         """The same face with the rims of its glasses painted over, and hair, jewellery and hands in
         front of it replaced; itself where nothing is seen.
         """
-        hidden = hair_mask(self.crop, self.mesh)
-        rims = glasses_rims(self.crop, self.mesh) if self.eyewear is Eyewear.RIMS else None
-        if rims is None and not hidden.any():
-            return self
         bare = [self.crop] if self.fine is None else [self.crop, self.fine]
-        if rims is not None:
+        if self.eyewear is Eyewear.RIMS:
+            rims = glasses_rims(self.crop, self.mesh)
             bare = [paint_over(picture, rims) for picture in bare]
+        hidden = hair_mask(self.crop, self.mesh)
         if hidden.any():
             bare = [uncover(picture, self.mesh, hidden) for picture in bare]
-        return FacePhoto(bare[0], self.mesh, bare[1] if len(bare) > 1 else None)
+        if bare[0] is self.crop:
+            return self
+        fine = bare[1] if len(bare) > 1 else None
+        return FacePhoto(bare[0], self.mesh, fine, self.crop)
+
+    @property
+    def as_photographed(self) -> NDArray[np.uint8]:
+        """The crop (256, 256, 3) with everything that `uncovered` took off."""
+        return self.crop if self.covered is None else self.covered
 
     @cached_property
     def shape(self) -> NDArray[np.float32]:

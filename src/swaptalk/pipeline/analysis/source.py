@@ -113,7 +113,9 @@ def read_source(paths: Sequence[Path], choice: str | None, analyser: FaceAnalyse
     found = [source_face(path, choice, analyser) for path in paths]
     faces = [face for face, _ in found]
     if len(faces) > 1 and analyser.recogniser is not None:
-        _check_one_person(paths, [analyser.recogniser.of_crop(face.crop) for face in faces])
+        _check_one_person(
+            paths, [analyser.recogniser.of_crop(face.as_photographed) for face in faces]
+        )
     warnings = [
         (path, warning)
         for path, (_, of_photo) in zip(paths, found, strict=True)

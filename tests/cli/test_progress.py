@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from swaptalk.cli.progress import LINE_SECONDS, ProgressLines, shown_progress
+from swaptalk.cli.progress import LINE_SECONDS, Counter, ProgressLines, shown_progress
 from swaptalk.pipeline.progress import Progress
 
 
@@ -26,6 +26,20 @@ def test_lines_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
         "swaptalk: note: a.mp4: HDR",
         "swaptalk: generate: 50 of 200 frames (25%), 5.0 a second, 30 s left",
         "swaptalk: generate: 80 of 200 frames (40%), 3.0 a second, 40 s left",
+    ]
+
+
+def test_parts_are_counted_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    moments = iter([0.0, 10.0, 20.0, 30.0, 40.0, 50.0])
+    count = Counter(ProgressLines(lambda: next(moments), "unit"))
+    count("faces", 20, 40)
+    count("faces", 10, 30)  # again from the beginning
+    count("networks", 1, 2)
+    count.end()
+    assert capsys.readouterr().err.splitlines() == [
+        "swaptalk: faces: 20 of 40 units (50%), 2.0 a second, 10 s left",
+        "swaptalk: faces: 10 of 30 units (33%), 1.0 a second, 20 s left",
+        "swaptalk: networks: 1 of 2 units (50%), 0.1 a second, 10 s left",
     ]
 
 

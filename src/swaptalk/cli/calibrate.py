@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tyro
-from tqdm import tqdm
 
+from swaptalk.cli.progress import counter
 from swaptalk.errors import InputError
 from swaptalk.export.calibrate import calibrate
 from swaptalk.inference.ranges import RANGES_NAME
@@ -35,17 +33,11 @@ def run(options: Options) -> int:
     """Calibrate; print what was found for each network; return the exit code."""
     if options.faces < 1:
         raise InputError("--faces must be at least 1", remedy="256 is usual")
-    bar: Any = tqdm(desc="calibrate", file=sys.stderr, disable=not sys.stderr.isatty())
-
-    def advance(part: str, done: int, total: int) -> None:
-        bar.set_description(part, refresh=False)
-        bar.total, bar.n = total, done
-        bar.refresh()
-
+    count = counter("unit")
     try:
-        found = calibrate(options.models, options.data, options.faces, advance)
+        found = calibrate(options.models, options.data, options.faces, count)
     finally:
-        bar.close()
+        count.end()
     for name, one in found.items():
         print(
             f"{name}: {len(one.inputs)} of {one.layers} convolutions in int8, pictures at "

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import tyro
-from tqdm import tqdm
 
+from swaptalk.cli.progress import counter
 from swaptalk.data.prepare import PrepareSettings, prepare
 from swaptalk.errors import InputError
 
@@ -62,16 +61,11 @@ def run(options: Options) -> int:
         options.exclude,
         options.only,
     )
-    bar: Any = tqdm(desc="prepare", unit="unit", file=sys.stderr, disable=not sys.stderr.isatty())
-
-    def advance(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
+    count = counter("unit")
     try:
-        report = prepare(options.sources, settings, advance)
+        report = prepare(options.sources, settings, partial(count, "prepare"))
     finally:
-        bar.close()
+        count.end()
     print("\n".join(report.lines()))
     print(f"{options.out}: index.csv lists what was kept, dropped.csv and untrusted.csv the rest")
     return 0

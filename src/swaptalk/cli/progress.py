@@ -32,10 +32,44 @@ def _say(text: str) -> None:
     print(f"swaptalk: {text}", file=sys.stderr, flush=True)
 
 
-class ProgressBar(Progress):
-    """Progress bars on a terminal."""
+class Counter:
+    """Shows how many things of each part of a work are done.
 
-    def __init__(self) -> None:
+    Args:
+        shown: where.
+    """
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown = shown
+        self._part, self._done = "", 0
+
+    def __call__(self, part: str, done: int, total: int) -> None:
+        """So much of a part is done; another one begins where the name changes or less is done."""
+        if part != self._part or done < self._done:
+            self._shown.begin(part, total)
+            self._part, self._done = part, 0
+        self._shown.advance(done - self._done)
+        self._done = done
+
+    def end(self) -> None:
+        """Leave what is shown as it is."""
+        self._shown.end()
+
+
+def counter(unit: str) -> Counter:
+    """Counts things of this name (in the singular): a bar on a terminal, else lines."""
+    return Counter(ProgressBar(unit) if sys.stderr.isatty() else ProgressLines(unit=unit))
+
+
+class ProgressBar(Progress):
+    """Progress bars on a terminal.
+
+    Args:
+        unit: what is counted, in the singular.
+    """
+
+    def __init__(self, unit: str = "frame") -> None:
+        self._unit = unit
         self._bar: Any = None
 
     def note(self, text: str) -> None:
@@ -50,7 +84,7 @@ class ProgressBar(Progress):
             total=total,
             initial=done,
             desc=stage,
-            unit="frame",
+            unit=self._unit,
             file=sys.stderr,
             dynamic_ncols=known,
             ncols=None if known else _COLUMNS,
@@ -81,10 +115,11 @@ class ProgressLines(Progress):
 
     Args:
         clock: seconds that pass.
+        unit: what is counted, in the singular.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, unit: str = "frame") -> None:
+        self._unit, self._clock = unit, clock
         self._stage = ""
         self._total = self._done = self._first = 0
         self._begun = self._said = 0.0
@@ -106,6 +141,8 @@ class ProgressLines(Progress):
             return
         self._said = now
         rate = max(self._done - self._first, 1) / (now - self._begun)
-        share = f"{self._done} of {self._total} frames ({self._done / max(1, self._total):.0%})"
+        share = (
+            f"{self._done} of {self._total} {self._unit}s ({self._done / max(1, self._total):.0%})"
+        )
         left = (self._total - self._done) / rate
         _say(f"{self._stage}: {share}, {rate:.1f} a second, {left:.0f} s left")

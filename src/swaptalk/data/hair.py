@@ -66,7 +66,7 @@ def add_hair(
         _earring(colour, opacity, points, rng)
     else:
         hair = _hair(side, (face, *textures), rng)
-        for curve, width, density in _locks(kind, points, side, rng):
+        for curve, width, density in _locks(kind, points, rng):
             _lock(colour, opacity, curve, width, density, hair, rng)
     soft = float(rng.uniform(0.3, 1.0))
     opacity = np.asarray(cv2.GaussianBlur(opacity, (0, 0), soft), np.float32)
@@ -90,7 +90,6 @@ def _hair(
         rows = max(8, int(_ABOVE * len(other)))
         left = int(rng.integers(len(other) // 4, len(other) // 2))
         cut = other[:rows, left : left + 2 * rows]
-        # Strands above a forehead run upwards; here they run down.
         large = cv2.resize(cut, (side, side), interpolation=cv2.INTER_CUBIC)
         return np.asarray(large, np.float32) * np.float32(rng.uniform(0.7, 1.2))
     base = np.array(_COLOURS[int(rng.integers(len(_COLOURS)))], np.float64)
@@ -99,9 +98,7 @@ def _hair(
     return np.asarray(base * np.exp(rng.uniform(0.1, 0.45) * waves)[..., None], np.float32)
 
 
-def _locks(
-    kind: str, mesh: Points, side: int, rng: np.random.Generator
-) -> list[tuple[Points, float, float]]:
+def _locks(kind: str, mesh: Points, rng: np.random.Generator) -> list[tuple[Points, float, float]]:
     """Curves (24, 2) of locks with their width in pixels and density, from 0 (a few strands) to
     1.
     """

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,6 +43,13 @@ class ExactNetwork:
         """Answer to views (N, S, S, 3) uint8 RGB, one row for each."""
         (answer,) = self._engine.run(self._path, {"views": views})
         return answer
+
+    def marked(self, view: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """How sure a network that marks places is of each pixel of a view (H, W, 3) uint8 RGB:
+        (H, W), 0..1, from its logits on a coarser grid.
+        """
+        logits = np.asarray(self(view[None])[0], np.float32)
+        return np.asarray(cv2.resize(1 / (1 + np.exp(-logits)), view.shape[1::-1]), np.float32)
 
 
 class PerThread(Generic[T]):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,10 +44,8 @@ class EyewearNetwork:
         """How sure it is (256, 256), 0..1, that a pixel of a crop (256, 256, 3) uint8 RGB is of a
         rim.
         """
-        logits = self._network(eyewear_view(crop)[None])[0]
-        sure = 1 / (1 + np.exp(-np.asarray(logits, np.float32)))
         found = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
-        found[TOP:BOTTOM] = cv2.resize(sure, (CROP_SIZE, BOTTOM - TOP))
+        found[TOP:BOTTOM] = self._network.marked(eyewear_view(crop))
         return found
 
 

@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.hair_network import measure_hair
-from swaptalk.faces.editing.mesh_warp import mesh_warp, polygon_mask, spread, visibility
+from swaptalk.faces.editing.mesh_warp import (
+    mesh_raster,
+    mesh_warp,
+    polygon_mask,
+    spread,
+    visibility,
+)
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import (
     EYE_RINGS,
@@ -117,11 +123,12 @@ def uncover(
     mesh = (np.asarray(mesh, np.float32) + np.float32(0.5)) * (side / CROP_SIZE) - np.float32(0.5)
     hidden = _scaled(covered, side)
     everything = np.ones(POINT_COUNT, np.float32)
-    other = mesh_warp(picture, mesh, mesh, everything)
+    raster = mesh_raster(mesh, side)
+    other = mesh_warp(picture, mesh, mesh, everything, raster=raster)
     layer = np.asarray(cv2.merge([np.asarray(255 * hidden, np.uint8)] * 3), np.uint8)
-    other_hidden = mesh_warp(layer, mesh, mesh, everything)[..., 0] / np.float32(255)
+    other_hidden = mesh_warp(layer, mesh, mesh, everything, raster=raster)[..., 0] / np.float32(255)
     area = visibility(mesh * np.float32(CROP_SIZE / side))[MIRROR]
-    seen = spread(np.clip((area - _SEEN[0]) / (_SEEN[1] - _SEEN[0]), 0, 1), mesh, side)
+    seen = spread(np.clip((area - _SEEN[0]) / (_SEEN[1] - _SEEN[0]), 0, 1), raster, side)
     usable = seen * np.clip(1 - 2 * other_hidden, 0, 1)
     face = polygon_mask(_outline(mesh), side) > 127
     free = np.asarray(face * np.clip(1 - 2 * hidden, 0, 1), np.float32)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,9 +33,7 @@ class HairNetwork:
         """How sure it is (256, 256), 0..1, that a pixel of a crop (256, 256, 3) uint8 RGB is not of
         the face itself.
         """
-        logits = self._network(crop[None])[0]
-        sure = 1 / (1 + np.exp(-np.asarray(logits, np.float32)))
-        return np.asarray(cv2.resize(sure, (CROP_SIZE, CROP_SIZE)), np.float32)
+        return self._network.marked(crop)
 
 
 _OF_THREAD = PerThread(HairNetwork)

@@ -264,14 +264,14 @@ def _smooth(coarse: NDArray[np.float32], sigma: float, box: Box) -> NDArray[np.f
 
 
 def spread(
-    values: NDArray[np.floating], mesh: NDArray[np.floating], size: int = CROP_SIZE
+    values: NDArray[np.floating], raster: MeshRaster, size: int = CROP_SIZE
 ) -> NDArray[np.float32]:
-    """Interpolate values (468,) at the points of a mesh (468, 2 or 3) over its crop: (size, size),
-    falling to 0 from the outline to the crop's border.
+    """Interpolate values (468,) at the points of a mesh over its crop, by its `mesh_raster`:
+    (size, size), falling to 0 from the outline to the crop's border.
     """
     border = np.zeros((len(border_points(size)), 1), np.float32)
     columns = np.concatenate([np.asarray(values, np.float32)[:, None], border])
-    coarse = _samples([columns], mesh_raster(mesh, size), size, MAP_STEP)
+    coarse = _samples([columns], raster, size, MAP_STEP)
     return dense(coarse[0], MAP_STEP, (size, size))
 
 

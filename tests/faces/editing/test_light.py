@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from swaptalk.faces.editing.light import (
+    kept_colours,
     light_change,
+    luma,
     measure_light,
     mesh_normals,
+    plain_colours,
     transfer_light,
 )
 from swaptalk.faces.geometry.align import estimate_alignment
@@ -86,3 +89,51 @@ def test_a_shiny_dark_face_does_not_burn_out_on_a_pale_one() -> None:
     # With the gain alone it would be 255, as dark skin's highlights are 1.8 times its middle.
     assert made[..., 0].max() < 250
     np.testing.assert_allclose(np.median(made, axis=(0, 1)), np.median(pale, axis=(0, 1)), rtol=0.1)
+
+
+def test_patches_of_coloured_light_are_evened_out_but_rosy_cheeks_stay() -> None:
+    skin = np.ones((256, 256), np.float32)
+    plain = np.full((256, 256, 3), (190, 150, 130), np.uint8)
+    rows, columns = np.mgrid[:256, :256]
+    spot = np.exp(-(((rows - 128) / 40) ** 2) - ((columns - 180) / 40) ** 2)[..., None]
+
+    def patch(strength: float) -> float:
+        """How much redder the spot comes out than the other side."""
+        lamp = plain * np.exp(strength * spot * np.array([0.5, -0.5, -0.5]))
+        made = transfer_light(np.clip(lamp, 0, 255).astype(np.uint8), plain, skin).astype(float)
+        ratio = made[..., 0] / made[..., 1]
+        return float(np.log(ratio[128, 180] / ratio[128, 60]))
+
+    assert patch(0.06) > 0.7 * 0.06, "cheeks"
+    assert patch(0.6) < 0.55 * 0.6, "a lamp"
+    assert patch(0.6) > patch(0.3) > patch(0.06)
+
+
+def test_a_target_in_coloured_light_keeps_some_of_it() -> None:
+    skin = np.ones((256, 256), np.float32)
+    even = np.full((256, 256, 3), (190, 150, 130), np.uint8)
+    tint = np.exp(0.2 * np.linspace(-1, 1, 256)[None, :, None] * np.array([1, 0, -1]))
+    lit = np.clip(even * tint, 0, 255).astype(np.uint8)
+    made = transfer_light(lit, lit, skin).astype(float)
+    ratio = np.log(made[128, :, 0] / made[128, :, 2])
+    assert ratio[220] - ratio[36] > 0.6 * 0.4 * 184 / 255
+
+
+def test_colours_calm_down_as_their_light_changes() -> None:
+    even = np.zeros((4, 3), np.float32)
+    for change, least, most in ((0.2, 1, 1), (0.5, 0.3, 0.5), (1.2, 0.05, 0.2)):
+        other = even.copy()
+        other[0] = (0, change / 2, change)
+        assert least <= kept_colours(even, other) <= most
+        assert kept_colours(even, other) == pytest.approx(kept_colours(other, even))
+
+
+def test_plain_colours_keep_the_brightness_and_the_skins_hue() -> None:
+    rng = np.random.default_rng(0)
+    grey = rng.integers(80, 160, (256, 256, 1))
+    picture = np.clip(grey * np.array([1.2, 0.9, 0.6]), 0, 255).astype(np.uint8)
+    picture[100:110, 100:110] = (60, 200, 60)
+    plain = plain_colours(picture, np.ones((256, 256), np.float32))
+    assert np.abs(luma(plain) - luma(picture)).max() < 3
+    hue = plain.astype(float)[::8, ::8] / luma(plain)[::8, ::8, None]
+    np.testing.assert_allclose(hue, np.broadcast_to(hue.mean(axis=(0, 1)), hue.shape), rtol=0.1)

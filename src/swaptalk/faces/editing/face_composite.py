@@ -20,6 +20,7 @@ from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import draw_eyes, draw_lids, eye_trust, moved_lids, with_lids
+from swaptalk.faces.editing.eye_whites import match_whites
 from swaptalk.faces.editing.eyewear import (
     Eyewear,
     eyewear,
@@ -28,11 +29,14 @@ from swaptalk.faces.editing.eyewear import (
     paint_over,
     without_rims,
 )
+from swaptalk.faces.editing.film import match_film
 from swaptalk.faces.editing.hair import hair_mask, in_front, uncover
 from swaptalk.faces.editing.light import (
+    kept_colours,
     light_change,
     measure_light,
     mesh_normals,
+    plain_colours,
     transfer_light,
 )
 from swaptalk.faces.editing.mask import inner_fade
@@ -80,9 +84,6 @@ HOLE_SIGMA, GLASSES_SIGMA = 1.2, 4.0
 POSE_SOFTNESS, LEAST_SHARE = 2.5, 0.1
 #: Badly stretched texture counts as so many degrees of difference in pose.
 STRETCH_DEGREES = 60.0
-#: Residuals (grey levels) of a picture's colours as functions of its brightness: at or below the
-#: first it is grey, sepia or tinted film, from the second on it is in colour.
-FILM_RESIDUAL = (2.0, 4.0)
 _EYES = np.concatenate(EYE_RINGS)
 _NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
 
@@ -121,6 +122,11 @@ class FacePhoto(CroppedFace):
     def shape(self) -> NDArray[np.float32]:
         """Shape of the face (468, 3) without pose and size."""
         return normalised_shape(self.mesh)
+
+    @cached_property
+    def plain(self) -> NDArray[np.uint8]:
+        """The crop in the broad colours of its skin, see `plain_colours`."""
+        return plain_colours(self.crop, skin_weight(self.mesh, CROP_SIZE))
 
     @cached_property
     def eyes(self) -> NDArray[np.float32]:
@@ -277,6 +283,8 @@ def composite_face(
     if options.relight:
         lit = ground if rims is None else without_rims(ground, rims)
         face = transfer_light(face, lit, skin_weight(mesh, CROP_SIZE), box)
+    if options.relight:
+        match_whites(face, eyes, target, seen)
     draw_lids(face, ground, shaped, eyes)
     face = match_film(face, target)
     points = BELOW_HAIRLINE if options.points is None else options.points
@@ -312,11 +320,14 @@ def _warped(
     normals = mesh_normals(mesh)
     warped = []
     for photo, _ in used:
-        gain = None if light is None else light_change(photo.light, light, photo.normals, normals)
+        gain, crop = None, photo.crop
+        if light is not None:
+            gain = light_change(photo.light, light, photo.normals, normals)
+            kept = kept_colours(photo.light, light)
+            if kept < 1:
+                crop = np.asarray(cv2.addWeighted(crop, kept, photo.plain, 1 - kept, 0), np.uint8)
         made = ground.copy()
-        made[box.slices] = mesh_warp(
-            photo.crop, photo.lidded_mesh, mesh, photo.hidden, gain, raster, box
-        )
+        made[box.slices] = mesh_warp(crop, photo.lidded_mesh, mesh, photo.hidden, gain, raster, box)
         around = None if gain is None else gain[_EYES].mean(axis=0)
         draw_eyes(made, mesh, eyes, photo.crop, photo.eyeballs, around)
         warped.append(made)
@@ -359,35 +370,3 @@ def _widen(canvas: NDArray[np.uint8], ring: NDArray[np.float32], margin: float) 
 
 def _soft(canvas: NDArray[np.uint8], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(canvas, (0, 0), sigma), np.float32) / np.float32(255)
-
-
-def match_film(face: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Give a face the colours of black-and-white, sepia or tinted film where the target is such a
-    picture.
-
-    There every channel is a function of the brightness; the function is fitted to the target and
-    applied to the face. Pictures in colour leave the face as it is.
-
-    Args:
-        face: (S, S, 3) uint8 RGB.
-        target: (S, S, 3) uint8 RGB.
-    """
-    small = np.asarray(
-        cv2.resize(target, (32, 32), interpolation=cv2.INTER_AREA), np.float32
-    ).reshape(-1, 3)
-    luma = small @ np.array([0.299, 0.587, 0.114], np.float32)
-    terms = np.stack([np.ones_like(luma), luma, luma**2 / 255], axis=1)
-    fit = np.linalg.lstsq(terms.T @ terms + np.eye(3), terms.T @ small, rcond=None)[0].astype(
-        np.float32
-    )
-    residual = float(np.sqrt(((terms @ fit - small) ** 2).mean()))
-    share = float(
-        np.clip((FILM_RESIDUAL[1] - residual) / (FILM_RESIDUAL[1] - FILM_RESIDUAL[0]), 0, 1)
-    )
-    if share == 0:
-        return face
-    levels = np.arange(256, dtype=np.float32)
-    table = np.stack([np.ones_like(levels), levels, levels**2 / 255], axis=1) @ fit
-    grey = cv2.cvtColor(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    tinted = cv2.LUT(grey, np.clip(np.round(table), 0, 255).astype(np.uint8).reshape(1, 256, 3))
-    return np.asarray(cv2.addWeighted(tinted, share, face, 1 - share, 0), np.uint8)

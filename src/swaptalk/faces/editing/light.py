@@ -56,6 +56,13 @@ OUTLIER = 0.25
 _ROUNDS = 3
 #: Largest change of the light's logarithm at a point: a factor of 2.7.
 LARGEST_CHANGE = 1.0
+#: Difference of the gains of two channels (natural logarithm) up to which a face keeps all its
+#: differences of colour. Larger gains blow up what coloured light has left of the weakest channel,
+#: noise, compression and shadows first: differences shrink with this power of the gains.
+CALM_GAIN, CALMING = 0.28, 1.5
+#: Scale of patches of another colour (standard deviation, share of the crop), and by how much
+#: (natural logarithm of a channel's share of the brightness) they may differ from the target's.
+PATCH_SIGMA, HUE_LIMIT = 0.05, np.float32(0.08)
 #: Points on skin: neither outline (hair, background) nor eyes nor lips.
 _SKIN = np.setdiff1d(np.arange(POINT_COUNT), np.concatenate([FACE_OVAL, LEFT_EYE, RIGHT_EYE, LIPS]))
 
@@ -149,7 +156,8 @@ def transfer_light(
     """Give a warped face the light and the contrast of the target's skin.
 
     Light is a gain of each channel (von Kries), overall and in broad shading. Gains keep black
-    black and white balanced, where shifts of the mean in Lab tint hair and eyes.
+    black and white balanced, where shifts of the mean in Lab tint hair and eyes. Patches of another
+    colour are evened out.
 
     Args:
         warped: (S, S, 3) uint8 RGB, the source in the target's pose.
@@ -173,17 +181,73 @@ def transfer_light(
     # One grey level a channel is added, so that black divides safely; shading has the light's
     # colour already.
     local = (after + 3 * shown.around) / (before + 3 * shown.around)
-    gain = cv2.resize(
-        overall * np.clip(local, *LIGHT_GAIN)[..., None],
-        (size, size),
-        interpolation=cv2.INTER_LINEAR,
-    )
+    coarse = np.asarray(overall * np.clip(local, *LIGHT_GAIN)[..., None], np.float32)
+    coarse *= _even_hues(weighted[0] * coarse, weighted[1], shown.weight)
+    gain = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
     lit = np.asarray(warped[part] * gain[part], np.float32)
     lit *= _contrast_gain(lit, target[part], shown)[..., None]
     lit += np.float32(0.5)
     made = warped.copy()
     made[part] = np.clip(lit, 0, 255, out=lit)
     return made
+
+
+def plain_colours(picture: NDArray[np.uint8], skin: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A face in the broad colours of its skin alone: brightness (S, S) and detail stay.
+
+    Args:
+        picture: (S, S, 3) uint8 RGB.
+        skin: (S, S) weights of the pixels whose colours count.
+    """
+    small = (len(picture) // SHADING_STEP,) * 2
+    weight = np.asarray(cv2.resize(skin, small, interpolation=cv2.INTER_AREA), np.float32)
+    seen = np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), np.float32)
+    around = _around((seen + 1) * (weight + np.float32(1e-4))[..., None])
+    hue = cv2.resize(around / (luma(around) - 1)[..., None], picture.shape[1::-1])
+    plain = hue * luma(picture)[..., None] - 1
+    return np.clip(np.round(plain), 0, 255).astype(np.uint8)
+
+
+def kept_colours(before: NDArray[np.floating], after: NDArray[np.floating]) -> float:
+    """Share of its differences of colour that a face keeps, 0..1, beside `plain_colours`, before it
+    is given another light.
+
+    Args:
+        before: (4, 3) light on it, from `measure_light`.
+        after: (4, 3) the light that it is to get.
+    """
+    change = float(np.ptp(after[0] - before[0]))
+    return float(min(1.0, CALM_GAIN / max(change, 1e-6)) ** CALMING)
+
+
+def _even_hues(
+    face: NDArray[np.float32], target: NDArray[np.float32], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Gain (s, s, 3) that takes broad patches of another colour off a relit face, which light of
+    several colours left in the photo: hues that differ from the target's by more than those of skin
+    do are compressed; brightness stays.
+
+    Args:
+        face: (s, s, 3) small picture, times ``weight``.
+        target: the same of the target.
+        weight: (s, s) of the pixels that are skin.
+    """
+    spread = _patches(weight)[..., None]
+    hues = []
+    for weighted in (face, target):
+        broad = np.asarray((_patches(weighted) + spread) / spread, np.float32)
+        hue = np.log(broad / (luma(broad) - 1)[..., None])
+        hues.append(hue - (hue * weight[..., None]).sum(axis=(0, 1)) / weight.sum())
+    # Where the target itself is burnt or in coloured light, the face follows it in part.
+    apart = hues[0] - HUE_LIMIT * np.tanh(hues[1] / HUE_LIMIT)
+    gain = np.exp(HUE_LIMIT * np.tanh(apart / HUE_LIMIT) - apart)
+    own = np.exp(hues[0])
+    return np.asarray(gain * ((luma(own) - 1) / (luma(own * gain) - 1))[..., None], np.float32)
+
+
+def _patches(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean over the near surroundings of each place of a small picture (s, s, ...)."""
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), PATCH_SIGMA * len(small)), np.float32)
 
 
 class Skin(NamedTuple):

@@ -1,0 +1,98 @@
+"""Give a new face's eyes the colour that the light has on the target's own.
+
+The whites of eyes are about the same in all people, skin is not: what turns tanned skin into pale
+skin would turn whites blue.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.eye_shape import LID_POINTS
+
+#: Whites lie at least so many crop pixels inside the lids, and outside of the iris by this factor
+#: of its radius.
+_LID_ROOM, _IRIS_ROOM = 1, 1.2
+#: Quantile of the brightness from which on pixels count: lashes and shadows are no whites.
+_BRIGHT = 0.5
+#: Pixels of both eyes from which on their colour is believed, and from which on wholly.
+_FEW, _ENOUGH = 10, 36
+#: Largest factor of a channel relative to the brightness.
+_LARGEST = 1.35
+#: Pixels around the lids that are looked at, and blur of the opening's edge (standard deviation).
+_BORDER, _EDGE_SIGMA = 3, 0.8
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def match_whites(
+    face: NDArray[np.uint8],
+    eyes: NDArray[np.floating],
+    target: NDArray[np.uint8],
+    target_eyes: NDArray[np.floating],
+) -> None:
+    """Change the colour, not the brightness, of a face's eyeballs so that their whites have that of
+    the target's.
+
+    Nothing is changed where either shows too little of them.
+
+    Args:
+        face: (256, 256, 3) uint8 RGB, changed in place.
+        eyes: lids and irises (2, 21, 2) in it, crop pixels.
+        target: (256, 256, 3) uint8 RGB.
+        target_eyes: lids and irises in it.
+    """
+    made, made_count = _white(face, eyes)
+    wanted, wanted_count = _white(target, target_eyes)
+    trust = float(np.clip((min(made_count, wanted_count) - _FEW) / (_ENOUGH - _FEW), 0, 1))
+    if not trust:
+        return
+    factor = (wanted / (wanted @ _LUMA)) / (made / (made @ _LUMA))
+    factor = np.clip(factor, 1 / _LARGEST, _LARGEST) ** trust
+    factor *= (made @ _LUMA) / ((made * factor) @ _LUMA)
+    for points in eyes:
+        box, opening = _opening(len(face), points)
+        if not opening.size:
+            continue
+        share = cv2.GaussianBlur(opening, (0, 0), _EDGE_SIGMA).astype(np.float32)[..., None] / 255
+        part = face[box]
+        part[...] = np.clip(np.round(part * (1 + share * (factor - 1))), 0, 255).astype(np.uint8)
+
+
+def _opening(
+    size: int, points: NDArray[np.floating]
+) -> tuple[tuple[slice, slice], NDArray[np.uint8]]:
+    """Box around an eye (21, 2) of a picture, and the opening of its lids there, 0 or 255."""
+    lids = points[:LID_POINTS]
+    low = np.clip(np.floor(lids.min(axis=0)).astype(int) - _BORDER, 0, size)
+    high = np.clip(np.ceil(lids.max(axis=0)).astype(int) + _BORDER + 1, low, size)
+    opening = np.zeros((high - low)[::-1], np.uint8)
+    if opening.size:
+        outline = np.round((lids - low) * 16).astype(np.int32)
+        cv2.fillPoly(opening, [outline], (255,), cv2.LINE_AA, shift=4)
+    return (slice(low[1], high[1]), slice(low[0], high[0])), opening
+
+
+def _white(
+    picture: NDArray[np.uint8], eyes: NDArray[np.floating]
+) -> tuple[NDArray[np.float32], int]:
+    """Mean colour (3,) of the whites of both eyes, and their number of pixels."""
+    seen = []
+    for points in eyes:
+        box, opening = _opening(len(picture), points)
+        if not opening.size:
+            continue
+        whites = cv2.erode(opening, np.ones((2 * _LID_ROOM + 1,) * 2, np.uint8))
+        middle = points[LID_POINTS] - (box[1].start, box[0].start)
+        edge = points[LID_POINTS + 1 :] - points[LID_POINTS]
+        radius = _IRIS_ROOM * float(np.linalg.norm(edge, axis=1).mean())
+        place = tuple(np.round(middle).astype(int).tolist())
+        cv2.circle(whites, place, round(radius), (0,), -1)
+        seen.append(picture[box][whites == 255])
+    pixels = np.concatenate(seen) if seen else np.zeros((0, 3))
+    if not len(pixels):
+        return np.ones(3, np.float32), 0
+    brightness = pixels @ _LUMA
+    bright = pixels[brightness >= np.quantile(brightness, _BRIGHT)]
+    return np.asarray(bright.mean(axis=0) + 1, np.float32), len(bright)

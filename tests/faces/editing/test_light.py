@@ -121,7 +121,7 @@ def test_a_target_in_coloured_light_keeps_some_of_it() -> None:
 
 def test_colours_calm_down_as_their_light_changes() -> None:
     even = np.zeros((4, 3), np.float32)
-    for change, least, most in ((0.2, 1, 1), (0.5, 0.3, 0.5), (1.2, 0.05, 0.2)):
+    for change, least, most in ((0.3, 1, 1), (0.7, 0.4, 0.6), (1.5, 0.1, 0.2)):
         other = even.copy()
         other[0] = (0, change / 2, change)
         assert least <= kept_colours(even, other) <= most

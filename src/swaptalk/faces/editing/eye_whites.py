@@ -19,6 +19,9 @@ _LID_ROOM, _IRIS_ROOM = 1, 1.2
 _BRIGHT = 0.5
 #: Pixels of both eyes from which on their colour is believed, and from which on wholly.
 _FEW, _ENOUGH = 10, 36
+#: Whites whose channels differ by more than this (natural logarithm) are skin or behind tinted
+#: glasses; over the second it fades. Whites only become less coloured.
+_MOST_COLOURED, _FADE = 0.35, 0.1
 #: Largest factor of a channel relative to the brightness.
 _LARGEST = 1.35
 #: Pixels around the lids that are looked at, and blur of the opening's edge (standard deviation).
@@ -35,7 +38,8 @@ def match_whites(
     """Change the colour, not the brightness, of a face's eyeballs so that their whites have that of
     the target's.
 
-    Nothing is changed where either shows too little of them.
+    Nothing is changed where either shows too little of them, or where the target's are the more
+    coloured ones.
 
     Args:
         face: (256, 256, 3) uint8 RGB, changed in place.
@@ -46,6 +50,9 @@ def match_whites(
     made, made_count = _white(face, eyes)
     wanted, wanted_count = _white(target, target_eyes)
     trust = float(np.clip((min(made_count, wanted_count) - _FEW) / (_ENOUGH - _FEW), 0, 1))
+    own, other = (float(np.ptp(np.log(colour))) for colour in (made, wanted))
+    trust *= float(np.clip((_MOST_COLOURED - other) / _FADE, 0, 1))
+    trust *= float(np.clip((own - other) / _FADE, 0, 1))
     if not trust:
         return
     factor = (wanted / (wanted @ _LUMA)) / (made / (made @ _LUMA))

@@ -59,7 +59,7 @@ LARGEST_CHANGE = 1.0
 #: Difference of the gains of two channels (natural logarithm) up to which a face keeps all its
 #: differences of colour. Larger gains blow up what coloured light has left of the weakest channel,
 #: noise, compression and shadows first: differences shrink with this power of the gains.
-CALM_GAIN, CALMING = 0.28, 1.5
+CALM_GAIN, CALMING = 0.45, 1.5
 #: Scale of patches of another colour (standard deviation, share of the crop), and by how much
 #: (natural logarithm of a channel's share of the brightness) they may differ from the target's.
 PATCH_SIGMA, HUE_LIMIT = 0.05, np.float32(0.08)

@@ -36,7 +36,17 @@ TEACHER = Path(os.environ.get("SWAPTALK_SHARED", Path(__file__).parents[3] / "sh
     "models/face_landmarks_detector.tflite"
 )
 RECIPE = Path(__file__).parents[2] / "recipes" / "tiny"
-STAGES = ("vqgan", "expert", "swap", "sync-scorer", "lipsync", "restoration", "lips", "eyes")
+STAGES = (
+    "vqgan",
+    "expert",
+    "swap",
+    "sync-scorer",
+    "lipsync",
+    "mel-encoder",
+    "restoration",
+    "lips",
+    "eyes",
+)
 #: Stages that learn from a teacher's file.
 TAUGHT = ("lips", "eyes")
 STEPS = 4
@@ -73,10 +83,11 @@ def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
     assert train_all("--footage", footage, "--out", home, "--data", home / "data") == 0
 
     def arguments(stage: str, out: Path) -> list[str]:
-        alone = ("vqgan", "sync-scorer", "restoration", *TAUGHT)
+        alone = ("vqgan", "sync-scorer", "mel-encoder", "restoration", *TAUGHT)
         needed = [] if stage in alone else ["--vqgan", str(train("vqgan"))]
         needed += ["--teacher", str(TEACHER)] if stage in TAUGHT else []
         needed += ["--expert", str(train("expert"))] if stage == "lipsync" else []
+        needed += ["--lipsync", str(train("lipsync"))] if stage == "mel-encoder" else []
         options = ["--config", str(RECIPE / f"{stage}.json"), *needed, "--data", str(home / "data")]
         return ["train", stage, *options, "--out", str(out)]
 
@@ -187,7 +198,7 @@ def test_a_stage_trains_and_a_killed_one_has_the_same_curve(
     run(stage, f"{stage}-parts", fresh=True)
     assert_same_curve(rows(parts / "log.csv"), whole, f"killed after {killed} steps")
     assert_same_curve(rows(parts / "metrics.csv"), rows(run(stage) / "metrics.csv"), "metrics")
-    assert stage in ("expert", "sync-scorer") or any((parts / "samples").iterdir())
+    assert stage in ("expert", "sync-scorer", "mel-encoder") or any((parts / "samples").iterdir())
 
 
 def test_a_recipe_skips_what_is_done_and_goes_on_with_the_rest(
@@ -206,7 +217,7 @@ def test_a_recipe_skips_what_is_done_and_goes_on_with_the_rest(
         f"{home / 'data'}: prepared already",
         *(
             f"{name}: finished already"
-            for name in ("vqgan", "expert", "swap", "lipsync", "restoration")
+            for name in ("vqgan", "expert", "swap", "lipsync", "mel-encoder", "restoration")
         ),
         f"{out / 'bundle'}: exported already",
     ]
@@ -239,7 +250,7 @@ def test_export_and_generate(run: Callable[..., Path], footage: Path, tmp_path: 
     bundle = run.home / "bundle"  # type: ignore[attr-defined]
     described = json.loads((bundle / "bundle.json").read_text())["description"]
     stages = described["stages"]
-    assert stages["vqgan"]["steps"] == stages["restoration"]["steps"] == 4
+    assert all(stages[stage]["steps"] == 4 for stage in ("vqgan", "mel-encoder", "restoration"))
     assert "l1" in stages["vqgan"]["validation"]
     assert described["parity"]["decode"] <= 1 and described["parity"]["restore"] <= 1
     output = tmp_path / "out.mp4"

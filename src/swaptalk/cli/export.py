@@ -34,9 +34,9 @@ SINGLE = {
 class Options:
     """Turn finished runs into a bundle for 'swaptalk generate --models' and check its results.
 
-    Needs runs of vqgan, swap and lipsync. A run of sync-scorer alone becomes a file for
-    'swaptalk evaluate --sync-scorer', a run of lips, eyes, occlusion, eyewear or hair the
-    package's network of that name.
+    Needs runs of vqgan, swap and lipsync; those of mel-encoder and restoration may be there. A run
+    of sync-scorer alone becomes a file for 'swaptalk evaluate --sync-scorer', a run of lips, eyes,
+    occlusion, eyewear or hair the package's network of that name.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]

@@ -1,6 +1,4 @@
-"""Batches for the lip-sync module: the picture side from every moving mouth, the sound side from
-synchronous clips.
-"""
+"""Batches for the picture side of the lip-sync module, from every moving mouth."""
 
 from __future__ import annotations
 
@@ -9,10 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swaptalk.data.augment_speech import augment_mel, resample_time
 from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable, window
-from swaptalk.data.sampling import ItemSampler
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.windows import WindowSampler, mel_window
 from swaptalk.errors import InputError
@@ -26,8 +22,6 @@ REFERENCE_CANDIDATES, BEST_REFERENCE = 8, 0.7
 #: A reference should have the target's pose (degrees) and another opening (eye distances): ten
 #: degrees of pose weigh as much as twice .03 of opening.
 POSE_SCALE, OPENING_SCALE, OPENING_GAIN = 10.0, 0.03, 0.5
-#: Speed of speech and motion together varies by up to this share.
-SPEED = 0.15
 
 
 def moving(item: Item, motion: MotionTable) -> bool:
@@ -148,45 +142,4 @@ class MouthSampler:
             "tokens": np.broadcast_to(token, (self._frames, self._width, len(token))).copy(),
             "mel": np.full((length, 80), -1, np.float32),
             "heard": np.array(False),
-        }
-
-
-class SpeechSampler:
-    """Stretches of speech with the motion that belongs to them, augmented.
-
-    Args:
-        dataset: its sound.
-        motion: its motion tokens.
-        items: clips whose sound can be trusted.
-        tokens: length of a stretch, at 25 a second.
-    """
-
-    def __init__(
-        self, dataset: Dataset, motion: MotionTable, items: list[Item], tokens: int
-    ) -> None:
-        self._dataset, self._motion, self._length = dataset, motion, tokens
-        self._sampler = ItemSampler(items, 0.0)
-
-    def draw(self, rng: np.random.Generator, count: int) -> dict[str, Tensor]:
-        """Sound ``mel`` (N, 4 T, 80), ``tokens`` (N, T, D), ``known`` (N, T): 1 where measured."""
-        samples = [self._one(item, rng) for item in self._sampler.draw(rng, count)]
-        return {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
-
-    def _one(self, item: Item, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-        taken = round(self._length * rng.uniform(1 - SPEED, 1 + SPEED))
-        start = int(rng.integers(0, max(1, item.count - taken + 1)))
-        mel = resample_time(
-            mel_window(self._dataset.mel(item), start, taken), MELS_PER_PICTURE * self._length
-        )
-        finite: NDArray[np.bool_] = np.isfinite(self._motion.raw(item))
-        known = np.asarray(finite.all(axis=1), np.float32)[start : start + taken]
-        tokens = self._motion.tokens(item)[start : start + taken]
-        missing = taken - len(tokens)
-        tokens = np.pad(tokens, ((0, missing), (0, 0)))
-        known = np.pad(known, (0, missing))
-        measured = resample_time(known[:, None], self._length)[:, 0] > 0.99
-        return {
-            "mel": augment_mel(mel, rng),
-            "tokens": resample_time(tokens, self._length),
-            "known": measured.astype(np.float32),
         }

@@ -66,7 +66,7 @@ def export_runs(runs: Sequence[Path], out: Path, base: Path | None = None) -> di
             ("vqgan", "vqgan"),
             ("swap", "swap"),
             ("lipsync", "lipsync"),
-            ("audio", "lipsync"),
+            ("audio", "mel-encoder" if "mel-encoder" in folders else "lipsync"),
         )
     }
     if "restoration" in folders:
@@ -214,6 +214,9 @@ def _by_stage(runs: Sequence[Path], base: Path | None) -> dict[str, Path]:
         folders[stage] = run
     if base is not None:
         held = [stage for stage in OPTIONAL if (base / f"{stage}.safetensors").exists()]
+        known = read_json(base / BUNDLE_NAME)["description"].get("stages", {})
+        if "mel-encoder" in known and "lipsync" not in folders:
+            held.append("mel-encoder")
         folders = {**dict.fromkeys((*BUNDLED, *held), base), **folders}
     missing = [stage for stage in BUNDLED if stage not in folders]
     if missing:

@@ -59,17 +59,34 @@ def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
-@cache
-def mel_filters() -> NDArray[np.float64]:
-    """Triangular filters of equal area, (N_FFT // 2 + 1, N_MELS) float64; multiply magnitudes by it
-    from the right.
+def triangular_filters(
+    bands: int, low_hz: float, high_hz: float, window: int
+) -> NDArray[np.float64]:
+    """Slaney's triangular filters of equal area.
+
+    Args:
+        bands: number of filters.
+        low_hz: where the first one starts.
+        high_hz: where the last one ends.
+        window: samples of the Fourier transform, at 16 kHz.
+
+    Returns:
+        (window // 2 + 1, bands) float64; multiply spectra by it from the right.
     """
-    low, high = _hz_to_mel(np.array([F_MIN, F_MAX]))
-    edges = _mel_to_hz(np.linspace(low, high, N_MELS + 2))
-    bins = np.arange(N_FFT // 2 + 1)[:, None] * (SAMPLE_RATE / N_FFT)
+    low, high = _hz_to_mel(np.array([low_hz, high_hz]))
+    edges = _mel_to_hz(np.linspace(low, high, bands + 2))
+    bins = np.arange(window // 2 + 1)[:, None] * (SAMPLE_RATE / window)
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2])))
+
+
+@cache
+def mel_filters() -> NDArray[np.float64]:
+    """The filters of the project's spectrogram, (N_FFT // 2 + 1, N_MELS) float64; multiply
+    magnitudes by it from the right.
+    """
+    filters = triangular_filters(N_MELS, F_MIN, F_MAX, N_FFT)
     filters.flags.writeable = False
     return filters
 

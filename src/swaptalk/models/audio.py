@@ -64,9 +64,18 @@ class MelEncoder(nn.Module):
         )
         self.output = nn.Conv1d(config.width, config.motion_channels, 1)
 
+    def hidden(self, mel: Tensor) -> Tensor:
+        """(N, M, 80) log-mel, M divisible by 4 -> (N, M / 4, width): what tokens are read from."""
+        x: Tensor = self.blocks(self.stem(mel.transpose(1, 2)))
+        return x.transpose(1, 2)
+
+    def tokens(self, hidden: Tensor) -> Tensor:
+        """(N, T, width) of `hidden` -> motion tokens (N, T, D)."""
+        x: Tensor = self.output(hidden.transpose(1, 2))
+        return x.transpose(1, 2)
+
     def forward(self, mel: Tensor) -> Tensor:
         """(N, M, 80) log-mel, M divisible by 4 -> (N, M / 4, D); token j belongs to the time j * 40
         ms.
         """
-        x: Tensor = self.output(self.blocks(self.stem(mel.transpose(1, 2))))
-        return x.transpose(1, 2)
+        return self.tokens(self.hidden(mel))

@@ -33,7 +33,7 @@ from swaptalk.training.checkpoint import full_state, load_full_state, read_confi
 from swaptalk.training.options import from_dict, read_json
 
 #: Stage that trains each network, its option that holds the shape, the shape's class and the
-#: network's.
+#: network's. Stage ``mel-encoder`` trains the network ``audio``, too.
 NETWORKS: dict[str, tuple[str, str, type, type[nn.Module]]] = {
     "vqgan": ("vqgan", "model", VQGANConfig, VQGAN),
     "expert": ("expert", "model", ExpertConfig, VQLipExpert),
@@ -73,7 +73,7 @@ def load_network(name: str, folder: Path) -> Any:
         load_weights(loaded, folder / f"{name}.safetensors")
     else:
         found, options = read_config(folder)
-        if found != stage:
+        if found != stage and (name, found) != ("audio", "mel-encoder"):
             raise InputError(
                 f"is a run of stage {found}", path=folder, remedy=f"name the run of 'train {stage}'"
             )

@@ -45,6 +45,12 @@ STAGES: dict[str, StageEntry] = {
         "LipSyncOptions",
         "LipSyncStage",
     ),
+    "mel-encoder": StageEntry(
+        "hearing how a mouth moves; needs a lip-sync",
+        "swaptalk.training.stages.mel_encoder",
+        "MelEncoderOptions",
+        "MelEncoderStage",
+    ),
     "restoration": StageEntry(
         "the network that restores decoded faces; needs a bundle",
         "swaptalk.training.stages.restoration",
@@ -92,7 +98,7 @@ STAGES: dict[str, StageEntry] = {
 #: Stages whose networks make a bundle.
 BUNDLED = ("vqgan", "swap", "lipsync")
 #: Stages whose networks a bundle may do without.
-OPTIONAL = ("restoration",)
+OPTIONAL = ("mel-encoder", "restoration")
 
 
 def options_of(stage: str) -> type[LoopOptions]:

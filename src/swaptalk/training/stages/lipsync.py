@@ -19,7 +19,8 @@ from swaptalk.assets import catalogue
 from swaptalk.data.faces import to_pictures
 from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable, window
-from swaptalk.data.mouths import MouthSampler, SpeechSampler, moving
+from swaptalk.data.mouths import MouthSampler, moving
+from swaptalk.data.speech import SpeechSampler
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
 from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS

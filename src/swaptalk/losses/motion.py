@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from swaptalk.faces.geometry.mouth_motion import ABSOLUTE_CHANNELS, MOTION_CHANNELS
+from swaptalk.losses.terms import LossTerms
 
 #: Weight of the openings relative to the other channels.
 OPENING_WEIGHT = 3.0
@@ -72,3 +73,13 @@ def spread_loss(made: Tensor, real: Tensor, known: Tensor) -> Tensor:
         for tokens in (made, real)
     )
     return F.relu(b - a).mean()
+
+
+def add_motion_losses(terms: LossTerms, made: Tensor, real: Tensor, known: Tensor) -> None:
+    """Add the four losses to terms whose weights have ``token``, ``velocity``, ``correlation`` and
+    ``spread``. Arguments as of `correlation_loss`.
+    """
+    terms.add("token", lambda: token_loss(made, real, known))
+    terms.add("velocity", lambda: velocity_loss(made, real, known))
+    terms.add("correlation", lambda: correlation_loss(made, real, known))
+    terms.add("spread", lambda: spread_loss(made, real, known))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +19,10 @@ from swaptalk.faces.geometry.topology import EYE_RINGS
 UPPER_LID, LOWER_LID = np.arange(0, 9), np.array([0, *range(15, 7, -1)])
 #: Points of an eye's lids; those of the iris follow.
 LID_POINTS = 16
+#: Pixels around the lids that belong to the box of an opening.
+_BORDER = 3
+#: Blur of an opening's edge, crop pixels (standard deviation).
+_EDGE_SIGMA = 0.8
 #: An eye that is seen at less than this share of the other's width gives way to the other,
 #: mirrored: it lies on the far side of a turned head.
 _FAR_SIDE = 0.75
@@ -109,3 +114,32 @@ def visible_pair(eyes: tuple[Eye, Eye]) -> tuple[Eye, Eye]:
     if right < _FAR_SIDE * left:
         return eyes[1], eyes[1]
     return (eyes[0], eyes[0]) if left < _FAR_SIDE * right else eyes
+
+
+def eye_opening(
+    size: int, points: NDArray[np.floating]
+) -> tuple[tuple[slice, slice], NDArray[np.uint8]]:
+    """Where an eye is open.
+
+    Args:
+        size: side of the picture.
+        points: lids and iris (21, 2) of one eye, see `measure_eyes`.
+
+    Returns:
+        Rows and columns of a box around the lids, and the opening there, 0..255; empty where the
+        eye lies outside of the picture.
+    """
+    lids = points[:LID_POINTS]
+    low = np.clip(np.floor(lids.min(axis=0)).astype(int) - _BORDER, 0, size)
+    high = np.clip(np.ceil(lids.max(axis=0)).astype(int) + _BORDER + 1, low, size)
+    opening = np.zeros((high - low)[::-1], np.uint8)
+    if opening.size:
+        outline = np.round((lids - low) * 16).astype(np.int32)
+        cv2.fillPoly(opening, [outline], (255,), cv2.LINE_AA, shift=4)
+    return (slice(low[1], high[1]), slice(low[0], high[0])), opening
+
+
+def opening_share(opening: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Share (h, w, 1) of the eyeball in each pixel of an `eye_opening`, with a soft edge."""
+    soft = cv2.GaussianBlur(opening, (0, 0), _EDGE_SIGMA)
+    return np.asarray(soft, np.float32)[..., None] / np.float32(255)

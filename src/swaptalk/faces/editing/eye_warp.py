@@ -15,7 +15,9 @@ from swaptalk.faces.editing.eye_shape import (
     UPPER_LID,
     Eye,
     EyeAxes,
+    eye_opening,
     eye_pair,
+    opening_share,
 )
 from swaptalk.faces.geometry.topology import AROUND_EYES, EYE_RINGS
 
@@ -23,9 +25,6 @@ from swaptalk.faces.geometry.topology import AROUND_EYES, EYE_RINGS
 _LEAST_RATIO, _LARGEST_RATIO = 0.7, 1.4
 #: An iris stays so far from the corners, half widths of the eye.
 _CORNER_ROOM = 0.05
-#: Pixels around the lids that are computed beside the opening, and blur of the opening's edge
-#: (standard deviation).
-_BORDER, _EDGE_SIGMA = 3, 0.8
 #: Height of an eye's opening, in half widths, below which it hides too much of the eyeball to be
 #: taken from, and from which on it shows enough.
 NARROW, WIDE = 0.2, 0.4
@@ -182,12 +181,11 @@ def draw_eyes(
         gain: (3,) factor of the colours.
     """
     for eye, (made, real) in enumerate(zip(eye_pair(mesh, eyes), photo_eyes, strict=True)):
-        lids = eyes[eye, :LID_POINTS]
-        low = np.clip(np.floor(lids.min(axis=0)).astype(int) - _BORDER, 0, face.shape[1])
-        high = np.clip(np.ceil(lids.max(axis=0)).astype(int) + _BORDER + 1, 0, face.shape[1])
-        if (high <= low).any():
+        box, opening = eye_opening(len(face), eyes[eye])
+        if not opening.size:
             continue
-        x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+        rows, columns = box
+        x, y = np.meshgrid(np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop))
         local = made.axes.local(np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32))
         where = real.axes.place(*_eyeball_map(local[:, 0], local[:, 1], made, real))
         field = where.reshape(*x.shape, 2)
@@ -198,11 +196,8 @@ def draw_eyes(
         )
         if gain is not None:
             patch = patch * np.asarray(gain, np.float32)
-        opening = np.zeros(x.shape, np.uint8)
-        outline = np.round((lids - low) * 16).astype(np.int32)
-        cv2.fillPoly(opening, [outline], (255,), cv2.LINE_AA, shift=4)
-        share = cv2.GaussianBlur(opening, (0, 0), _EDGE_SIGMA).astype(np.float32)[..., None] / 255
-        part = face[low[1] : high[1], low[0] : high[0]]
+        share = opening_share(opening)
+        part = face[box]
         part[...] = np.clip(np.round(part + share * (patch - part)), 0, 255).astype(np.uint8)
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.eye_shape import LID_POINTS
+from swaptalk.faces.editing.eye_shape import LID_POINTS, eye_opening, opening_share
 
 #: Whites lie at least so many crop pixels inside the lids, and outside of the iris by this factor
 #: of its radius.
@@ -24,8 +24,6 @@ _FEW, _ENOUGH = 10, 36
 _MOST_COLOURED, _FADE = 0.35, 0.1
 #: Largest factor of a channel relative to the brightness.
 _LARGEST = 1.35
-#: Pixels around the lids that are looked at, and blur of the opening's edge (standard deviation).
-_BORDER, _EDGE_SIGMA = 3, 0.8
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -59,26 +57,12 @@ def match_whites(
     factor = np.clip(factor, 1 / _LARGEST, _LARGEST) ** trust
     factor *= (made @ _LUMA) / ((made * factor) @ _LUMA)
     for points in eyes:
-        box, opening = _opening(len(face), points)
+        box, opening = eye_opening(len(face), points)
         if not opening.size:
             continue
-        share = cv2.GaussianBlur(opening, (0, 0), _EDGE_SIGMA).astype(np.float32)[..., None] / 255
+        share = opening_share(opening)
         part = face[box]
         part[...] = np.clip(np.round(part * (1 + share * (factor - 1))), 0, 255).astype(np.uint8)
-
-
-def _opening(
-    size: int, points: NDArray[np.floating]
-) -> tuple[tuple[slice, slice], NDArray[np.uint8]]:
-    """Box around an eye (21, 2) of a picture, and the opening of its lids there, 0 or 255."""
-    lids = points[:LID_POINTS]
-    low = np.clip(np.floor(lids.min(axis=0)).astype(int) - _BORDER, 0, size)
-    high = np.clip(np.ceil(lids.max(axis=0)).astype(int) + _BORDER + 1, low, size)
-    opening = np.zeros((high - low)[::-1], np.uint8)
-    if opening.size:
-        outline = np.round((lids - low) * 16).astype(np.int32)
-        cv2.fillPoly(opening, [outline], (255,), cv2.LINE_AA, shift=4)
-    return (slice(low[1], high[1]), slice(low[0], high[0])), opening
 
 
 def _white(
@@ -87,7 +71,7 @@ def _white(
     """Mean colour (3,) of the whites of both eyes, and their number of pixels."""
     seen = []
     for points in eyes:
-        box, opening = _opening(len(picture), points)
+        box, opening = eye_opening(len(picture), points)
         if not opening.size:
             continue
         whites = cv2.erode(opening, np.ones((2 * _LID_ROOM + 1,) * 2, np.uint8))

@@ -232,10 +232,10 @@ def _even_hues(
         target: the same of the target.
         weight: (s, s) of the pixels that are skin.
     """
-    spread = _patches(weight)[..., None]
+    spread = _around(weight, PATCH_SIGMA)[..., None]
     hues = []
     for weighted in (face, target):
-        broad = np.asarray((_patches(weighted) + spread) / spread, np.float32)
+        broad = np.asarray((_around(weighted, PATCH_SIGMA) + spread) / spread, np.float32)
         hue = np.log(broad / (luma(broad) - 1)[..., None])
         hues.append(hue - (hue * weight[..., None]).sum(axis=(0, 1)) / weight.sum())
     # Where the target itself is burnt or in coloured light, the face follows it in part.
@@ -243,11 +243,6 @@ def _even_hues(
     gain = np.exp(HUE_LIMIT * np.tanh(apart / HUE_LIMIT) - apart)
     own = np.exp(hues[0])
     return np.asarray(gain * ((luma(own) - 1) / (luma(own * gain) - 1))[..., None], np.float32)
-
-
-def _patches(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over the near surroundings of each place of a small picture (s, s, ...)."""
-    return np.asarray(cv2.GaussianBlur(small, (0, 0), PATCH_SIGMA * len(small)), np.float32)
 
 
 class Skin(NamedTuple):
@@ -271,9 +266,11 @@ class Skin(NamedTuple):
         return cls(box, skin[box.slices] > 0, weight, _around(weight))
 
 
-def _around(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weighted mean over the surroundings of each place of a small picture (s, s)."""
-    return np.asarray(cv2.GaussianBlur(small, (0, 0), LIGHT_SIGMA * len(small)), np.float32)
+def _around(small: NDArray[np.float32], sigma: float = LIGHT_SIGMA) -> NDArray[np.float32]:
+    """Mean over the surroundings of each place of a small picture (s, s, ...); ``sigma`` is a share
+    of its side.
+    """
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), sigma * len(small)), np.float32)
 
 
 def _contrast_gain(

@@ -28,7 +28,7 @@ from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.losses.code import code_loss
 from swaptalk.losses.geometry import geometry_loss
 from swaptalk.losses.lpips import LPIPS
-from swaptalk.losses.motion import correlation_loss, spread_loss, token_loss, velocity_loss
+from swaptalk.losses.motion import add_motion_losses
 from swaptalk.losses.mouth import mouth, mouth_loss, mouth_perceptual_loss
 from swaptalk.losses.sync import sync_loss
 from swaptalk.losses.terms import LossTerms
@@ -190,10 +190,7 @@ class LipSyncStage(Stage):
         predicted = self.networks["audio"](batch["speech_mel"])
         real, known = batch["speech_tokens"], batch["speech_known"]
         terms = LossTerms(self.options.speech)
-        terms.add("token", lambda: token_loss(predicted, real, known))
-        terms.add("velocity", lambda: velocity_loss(predicted, real, known))
-        terms.add("correlation", lambda: correlation_loss(predicted, real, known))
-        terms.add("spread", lambda: spread_loss(predicted, real, known))
+        add_motion_losses(terms, predicted, real, known)
         yield "speech", terms
         if (
             faces is not None

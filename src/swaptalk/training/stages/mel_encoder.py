@@ -7,10 +7,10 @@ Whisper's encoder makes of any speech, in the manner of DistilHuBERT (Chang et a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,15 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from swaptalk.data.heard_sync import FURTHEST, LARGEST, believed_shifts, opening_correlations
+from swaptalk.data.heard_sync import LARGEST, believed_shifts, opening_correlations
 from swaptalk.data.motion import MotionTable
 from swaptalk.data.recognised_speech import RecognisedSpeech
 from swaptalk.data.speech import SpeechSampler
-from swaptalk.data.store import Dataset
+from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
-from swaptalk.inference.bundle import ModelBundle
-from swaptalk.inference.validate import BUNDLE_NAME
-from swaptalk.losses.motion import correlation_loss, spread_loss, token_loss, velocity_loss
+from swaptalk.losses.motion import add_motion_losses, correlation_loss, token_loss
 from swaptalk.losses.terms import LossTerms
 from swaptalk.models.audio import AudioConfig, MelEncoder
 from swaptalk.models.motion_head import MotionHead, MotionHeadConfig
@@ -37,37 +35,16 @@ from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import load_network, motion_statistics
 from swaptalk.training.stage import Batch, Evaluation, Stage
 from swaptalk.training.stages.expert import trusted_clips
+from swaptalk.training.stages.lipsync_options import SpeechWeights
 
 #: First and last layers of the mel encoder, which AdamW trains.
 OUTER_LAYERS = (r"^stem\.", r"^output\.")
 
 
 @dataclass(frozen=True)
-class TeacherWeights:
-    """Weight of each loss of the teacher, the network on the recogniser's features."""
+class HearingWeights(SpeechWeights):
+    """Weight of each loss of the mel encoder: those of measured motion, and what it is taught."""
 
-    token: float = 1.0
-    """Values of the measured tokens."""
-    velocity: float = 0.3
-    """Their changes."""
-    correlation: float = 0.3
-    """Opening in step with the real one."""
-    spread: float = 0.2
-    """Opening as wide as the real one."""
-
-
-@dataclass(frozen=True)
-class HearingWeights:
-    """Weight of each loss of the mel encoder."""
-
-    token: float = 1.0
-    """Values of the measured tokens."""
-    velocity: float = 0.3
-    """Their changes."""
-    correlation: float = 0.3
-    """Opening in step with the real one."""
-    spread: float = 0.2
-    """Opening as wide as the real one."""
     features: float = 1.0
     """What the recogniser makes of the sound."""
     taught_token: float = 1.0
@@ -94,7 +71,7 @@ class MelEncoderOptions(LoopOptions):
     """Shape of the teacher."""
     weights: HearingWeights = field(default_factory=HearingWeights)
     """Weights of the mel encoder's losses."""
-    teacher: TeacherWeights = field(default_factory=TeacherWeights)
+    teacher: SpeechWeights = field(default_factory=SpeechWeights)
     """Weights of the teacher's losses."""
     batch_size: int = 40
     """Stretches of speech in each process's batch."""
@@ -132,7 +109,7 @@ class MelEncoderStage(Stage):
             self.networks["teacher"] = MotionHead(options.head)
             self.networks["foresight"] = nn.Linear(options.audio.width, options.head.features)
         self.frozen = {}
-        self._listen = earlier_hearing(options.lipsync)
+        self._earlier: MelEncoder = load_network("audio", options.lipsync)
         self._dataset = Dataset(options.data, options.validation_share)
         self._motion = MotionTable(self._dataset)
         self._recognised = RecognisedSpeech(self._dataset) if self._taught else None
@@ -149,9 +126,7 @@ class MelEncoderStage(Stage):
         ] or clips[:8]
         listen = announce("listening to the clips")
         every = list({i.name: i for i in [*clips, *judged]}.values())
-        shifts = believed_shifts(
-            every, self._motion, lambda item: self._listen(self._dataset.mel(item)), listen
-        )
+        shifts = believed_shifts(every, self._motion, self._heard_earlier, listen)
         shifts |= {i.name: 0 for i in trusted_clips(self._dataset) if i.name not in shifts}
         if not any(i.name in shifts for i in clips):
             raise InputError(
@@ -167,7 +142,12 @@ class MelEncoderStage(Stage):
             self._dataset, self._motion, clips, options.tokens, shifts, self._recognised
         )
         self._judged = [i for i in judged if i.name in shifts] or judged
-        self._shifts = shifts
+
+    def _heard_earlier(self, item: Item) -> NDArray[np.float32]:
+        """Tokens (count, D) that the earlier mel encoder hears in a clip."""
+        with torch.inference_mode():
+            heard = self._earlier(torch.from_numpy(self._dataset.mel(item)[None]))[0]
+        return np.asarray(heard.float().numpy(), np.float32)
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         """The mel encoder with its foresight, and the teacher."""
@@ -209,12 +189,12 @@ class MelEncoderStage(Stage):
             if step < self.options.teacher_steps:
                 heard = self.networks["teacher"](features)
                 terms = LossTerms(self.options.teacher)
-                _add_motion(terms, heard, real, known)
+                add_motion_losses(terms, heard, real, known)
                 yield "teacher", terms
         hidden = self.networks["audio"].hidden(batch["mel"])  # type: ignore[operator]
         made = self.networks["audio"].tokens(hidden)  # type: ignore[operator]
         terms = LossTerms(self.options.weights)
-        _add_motion(terms, made, real, known)
+        add_motion_losses(terms, made, real, known)
         if features is not None:
             heard_at = batch["heard"]
             wanted = features
@@ -261,32 +241,6 @@ class MelEncoderStage(Stage):
                 if near:
                     sums.setdefault(f"{name}_{item.kind}", []).append(max(near))
         return Evaluation({name: float(np.mean(values)) for name, values in sums.items()})
-
-    def extra_state(self) -> dict[str, Any]:
-        """How many clips were believed to be in sync."""
-        return {"clips_in_sync": len(self._shifts), "furthest_shift": FURTHEST}
-
-
-def earlier_hearing(place: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """What makes tokens (T, D) of log-mel (4 T, 80) in a bundle, or in a run of ``lipsync``."""
-    if (place / BUNDLE_NAME).exists():
-        # Its graph, not its weights: an older bundle's mel encoder may have another shape.
-        return ModelBundle.from_pretrained(place, threads=1, precision="float32").motion
-    network: MelEncoder = load_network("audio", place)
-
-    def hear(mel: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            return np.asarray(network(torch.from_numpy(mel[None]))[0].numpy(), np.float32)
-
-    return hear
-
-
-def _add_motion(terms: LossTerms, made: Tensor, real: Tensor, known: Tensor) -> None:
-    """The losses of measured motion."""
-    terms.add("token", lambda: token_loss(made, real, known))
-    terms.add("velocity", lambda: velocity_loss(made, real, known))
-    terms.add("correlation", lambda: correlation_loss(made, real, known))
-    terms.add("spread", lambda: spread_loss(made, real, known))
 
 
 def _features_loss(made: Tensor, wanted: Tensor, heard: Tensor) -> Tensor:

@@ -52,10 +52,24 @@ def test_equal_eyes_stay_as_they_are(face: Face) -> None:
 
 def test_whites_never_become_more_coloured(face: Face) -> None:
     crop, eyes = face
-    red = np.clip(crop * np.array([1.0, 0.6, 0.6]), 0, 255).astype(np.uint8)
+    red = np.clip(crop * np.array([1.5, 0.85, 0.85]), 0, 255).astype(np.uint8)
     made = crop.copy()
     match_whites(made, eyes, red, eyes)
     np.testing.assert_array_equal(made, crop)
+
+
+@pytest.mark.parametrize(("glow", "least", "most"), [(1.1, 1.08, 1.12), (1.5, 1.1, 1.25)])
+def test_whites_do_not_glow(face: Face, glow: float, least: float, most: float) -> None:
+    crop, eyes = face
+    dim = np.clip(crop * 0.6, 0, 255).astype(np.uint8)
+    made = np.clip(dim * glow, 0, 255).astype(np.uint8)
+    match_whites(made, eyes, dim, eyes)
+    inside = openings(eyes)
+    brighter = float(luma(made)[inside].mean() / luma(dim)[inside].mean())
+    assert least < brighter < most
+    dark = dim.copy()
+    match_whites(dark, eyes, crop, eyes)
+    np.testing.assert_array_equal(dark, dim, "whites are never brightened")
 
 
 def test_closed_eyes_say_nothing(face: Face) -> None:

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 
 from swaptalk.faces.editing.light import (
-    kept_colours,
     light_change,
     luma,
     measure_light,
     mesh_normals,
-    plain_colours,
     transfer_light,
 )
 from swaptalk.faces.geometry.align import estimate_alignment
@@ -117,23 +115,3 @@ def test_a_target_in_coloured_light_keeps_some_of_it() -> None:
     made = transfer_light(lit, lit, skin).astype(float)
     ratio = np.log(made[128, :, 0] / made[128, :, 2])
     assert ratio[220] - ratio[36] > 0.6 * 0.4 * 184 / 255
-
-
-def test_colours_calm_down_as_their_light_changes() -> None:
-    even = np.zeros((4, 3), np.float32)
-    for change, least, most in ((0.3, 1, 1), (0.7, 0.4, 0.6), (1.5, 0.1, 0.2)):
-        other = even.copy()
-        other[0] = (0, change / 2, change)
-        assert least <= kept_colours(even, other) <= most
-        assert kept_colours(even, other) == pytest.approx(kept_colours(other, even))
-
-
-def test_plain_colours_keep_the_brightness_and_the_skins_hue() -> None:
-    rng = np.random.default_rng(0)
-    grey = rng.integers(80, 160, (256, 256, 1))
-    picture = np.clip(grey * np.array([1.2, 0.9, 0.6]), 0, 255).astype(np.uint8)
-    picture[100:110, 100:110] = (60, 200, 60)
-    plain = plain_colours(picture, np.ones((256, 256), np.float32))
-    assert np.abs(luma(plain) - luma(picture)).max() < 3
-    hue = plain.astype(float)[::8, ::8] / luma(plain)[::8, ::8, None]
-    np.testing.assert_allclose(hue, np.broadcast_to(hue.mean(axis=(0, 1)), hue.shape), rtol=0.1)

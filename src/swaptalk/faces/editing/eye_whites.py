@@ -1,7 +1,7 @@
 """Give a new face's eyes the colour that the light has on the target's own.
 
 The whites of eyes are about the same in all people, skin is not: what turns tanned skin into pale
-skin would turn whites blue.
+skin would turn whites blue, and what turns dark skin into pale skin would let them glow.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ _FEW, _ENOUGH = 10, 36
 _MOST_COLOURED, _FADE = 0.35, 0.1
 #: Largest factor of a channel relative to the brightness.
 _LARGEST = 1.35
+#: Whites may be brighter than the target's by this factor; they are darkened by no more than the
+#: second, since whites in shade or behind glasses are no measure.
+_GLOW, _DARKEST = 1.15, 0.65
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -33,11 +36,11 @@ def match_whites(
     target: NDArray[np.uint8],
     target_eyes: NDArray[np.floating],
 ) -> None:
-    """Change the colour, not the brightness, of a face's eyeballs so that their whites have that of
-    the target's.
+    """Change a face's eyeballs so that their whites have the colour of the target's, and are not
+    much brighter.
 
-    Nothing is changed where either shows too little of them, or where the target's are the more
-    coloured ones.
+    Nothing is changed where either shows too little of them. Colour changes only where the target's
+    are the less coloured ones.
 
     Args:
         face: (256, 256, 3) uint8 RGB, changed in place.
@@ -48,14 +51,14 @@ def match_whites(
     made, made_count = _white(face, eyes)
     wanted, wanted_count = _white(target, target_eyes)
     trust = float(np.clip((min(made_count, wanted_count) - _FEW) / (_ENOUGH - _FEW), 0, 1))
-    own, other = (float(np.ptp(np.log(colour))) for colour in (made, wanted))
-    trust *= float(np.clip((_MOST_COLOURED - other) / _FADE, 0, 1))
-    trust *= float(np.clip((own - other) / _FADE, 0, 1))
     if not trust:
         return
-    factor = (wanted / (wanted @ _LUMA)) / (made / (made @ _LUMA))
-    factor = np.clip(factor, 1 / _LARGEST, _LARGEST) ** trust
+    factor = _balance(made, wanted) ** trust
     factor *= (made @ _LUMA) / ((made * factor) @ _LUMA)
+    glow = _GLOW * (wanted @ _LUMA) / (made @ _LUMA)
+    factor *= np.clip(glow, _DARKEST, 1) ** trust
+    if (factor == 1).all():
+        return
     for points in eyes:
         box, opening = eye_opening(len(face), points)
         if not opening.size:
@@ -63,6 +66,17 @@ def match_whites(
         share = opening_share(opening)
         part = face[box]
         part[...] = np.clip(np.round(part * (1 + share * (factor - 1))), 0, 255).astype(np.uint8)
+
+
+def _balance(made: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Factors (3,) that give whites of one colour (3,) that of another where that is the less
+    coloured one.
+    """
+    own, other = (float(np.ptp(np.log(colour))) for colour in (made, wanted))
+    trust = float(np.clip((_MOST_COLOURED - other) / _FADE, 0, 1))
+    trust *= float(np.clip((own - other) / _FADE, 0, 1))
+    factor = (wanted / (wanted @ _LUMA)) / (made / (made @ _LUMA))
+    return np.asarray(np.clip(factor, 1 / _LARGEST, _LARGEST) ** trust, np.float32)
 
 
 def _white(

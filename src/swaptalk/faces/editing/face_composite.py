@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours
 from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
@@ -32,11 +33,9 @@ from swaptalk.faces.editing.eyewear import (
 from swaptalk.faces.editing.film import match_film
 from swaptalk.faces.editing.hair import hair_mask, in_front, uncover
 from swaptalk.faces.editing.light import (
-    kept_colours,
     light_change,
     measure_light,
     mesh_normals,
-    plain_colours,
     transfer_light,
 )
 from swaptalk.faces.editing.mask import inner_fade
@@ -126,7 +125,28 @@ class FacePhoto(CroppedFace):
     @cached_property
     def plain(self) -> NDArray[np.uint8]:
         """The crop in the broad colours of its skin, see `plain_colours`."""
-        return plain_colours(self.crop, skin_weight(self.mesh, CROP_SIZE))
+        return plain_colours(self.crop, self.mesh)
+
+    @cached_property
+    def calm(self) -> NDArray[np.uint8]:
+        """The crop with the contrasts of much fairer skin, see `calm_contrasts`."""
+        return calm_contrasts(self.crop, self.plain, self.mesh)
+
+    def calmed_for(self, light: NDArray[np.floating]) -> NDArray[np.uint8]:
+        """The crop (256, 256, 3) as it can be given another light (4, 3)."""
+        kept = Kept.of(self.light, light)
+        made = _mixed(self.crop, self.plain, kept.colours) if kept.colours < 1 else self.crop
+        return _mixed(made, self.calm, kept.contrasts) if kept.contrasts < 1 else made
+
+    def brightened_for(self, light: NDArray[np.floating]) -> NDArray[np.uint8]:
+        """The crop (256, 256, 3) as the swap network is to see it beside a composite in another
+        light (4, 3): calmed and brightened where the composite is, too.
+        """
+        share = 1 - Kept.of(self.light, light).contrasts
+        if not share:
+            return self.crop
+        gain = np.exp(share * (light[0] - self.light[0]))
+        return np.asarray(np.clip(np.round(self.calmed_for(light) * gain), 0, 255), np.uint8)
 
     @cached_property
     def eyes(self) -> NDArray[np.float32]:
@@ -323,9 +343,7 @@ def _warped(
         gain, crop = None, photo.crop
         if light is not None:
             gain = light_change(photo.light, light, photo.normals, normals)
-            kept = kept_colours(photo.light, light)
-            if kept < 1:
-                crop = np.asarray(cv2.addWeighted(crop, kept, photo.plain, 1 - kept, 0), np.uint8)
+            crop = photo.calmed_for(light)
         made = ground.copy()
         made[box.slices] = mesh_warp(crop, photo.lidded_mesh, mesh, photo.hidden, gain, raster, box)
         around = None if gain is None else gain[_EYES].mean(axis=0)
@@ -370,3 +388,10 @@ def _widen(canvas: NDArray[np.uint8], ring: NDArray[np.float32], margin: float) 
 
 def _soft(canvas: NDArray[np.uint8], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(canvas, (0, 0), sigma), np.float32) / np.float32(255)
+
+
+def _mixed(
+    one: NDArray[np.uint8], other: NDArray[np.uint8], share: float
+) -> NDArray[np.uint8]:
+    """Two pictures of one size in one; ``share`` is the first's."""
+    return np.asarray(cv2.addWeighted(one, share, other, 1 - share, 0), np.uint8)

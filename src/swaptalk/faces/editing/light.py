@@ -56,10 +56,6 @@ OUTLIER = 0.25
 _ROUNDS = 3
 #: Largest change of the light's logarithm at a point: a factor of 2.7.
 LARGEST_CHANGE = 1.0
-#: Difference of the gains of two channels (natural logarithm) up to which a face keeps all its
-#: differences of colour. Larger gains blow up what coloured light has left of the weakest channel,
-#: noise, compression and shadows first: differences shrink with this power of the gains.
-CALM_GAIN, CALMING = 0.45, 1.5
 #: Scale of patches of another colour (standard deviation, share of the crop), and by how much
 #: (natural logarithm of a channel's share of the brightness) they may differ from the target's.
 PATCH_SIGMA, HUE_LIMIT = 0.05, np.float32(0.08)
@@ -177,7 +173,7 @@ def transfer_light(
     ]
     moved, wanted = (x.reshape(-1, 3).sum(axis=0) for x in weighted)
     overall = np.clip((wanted + 1) / (moved + 1), *COLOUR_GAIN)
-    before, after = (_around(x.sum(axis=-1)) for x in (weighted[0] * overall, weighted[1]))
+    before, after = (around(x.sum(axis=-1)) for x in (weighted[0] * overall, weighted[1]))
     # One grey level a channel is added, so that black divides safely; shading has the light's
     # colour already.
     local = (after + 3 * shown.around) / (before + 3 * shown.around)
@@ -192,34 +188,6 @@ def transfer_light(
     return made
 
 
-def plain_colours(picture: NDArray[np.uint8], skin: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A face in the broad colours of its skin alone: brightness (S, S) and detail stay.
-
-    Args:
-        picture: (S, S, 3) uint8 RGB.
-        skin: (S, S) weights of the pixels whose colours count.
-    """
-    small = (len(picture) // SHADING_STEP,) * 2
-    weight = np.asarray(cv2.resize(skin, small, interpolation=cv2.INTER_AREA), np.float32)
-    seen = np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), np.float32)
-    around = _around((seen + 1) * (weight + np.float32(1e-4))[..., None])
-    hue = cv2.resize(around / (luma(around) - 1)[..., None], picture.shape[1::-1])
-    plain = hue * luma(picture)[..., None] - 1
-    return np.clip(np.round(plain), 0, 255).astype(np.uint8)
-
-
-def kept_colours(before: NDArray[np.floating], after: NDArray[np.floating]) -> float:
-    """Share of its differences of colour that a face keeps, 0..1, beside `plain_colours`, before it
-    is given another light.
-
-    Args:
-        before: (4, 3) light on it, from `measure_light`.
-        after: (4, 3) the light that it is to get.
-    """
-    change = float(np.ptp(after[0] - before[0]))
-    return float(min(1.0, CALM_GAIN / max(change, 1e-6)) ** CALMING)
-
-
 def _even_hues(
     face: NDArray[np.float32], target: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
@@ -232,10 +200,10 @@ def _even_hues(
         target: the same of the target.
         weight: (s, s) of the pixels that are skin.
     """
-    spread = _around(weight, PATCH_SIGMA)[..., None]
+    spread = around(weight, PATCH_SIGMA)[..., None]
     hues = []
     for weighted in (face, target):
-        broad = np.asarray((_around(weighted, PATCH_SIGMA) + spread) / spread, np.float32)
+        broad = np.asarray((around(weighted, PATCH_SIGMA) + spread) / spread, np.float32)
         hue = np.log(broad / (luma(broad) - 1)[..., None])
         hues.append(hue - (hue * weight[..., None]).sum(axis=(0, 1)) / weight.sum())
     # Where the target itself is burnt or in coloured light, the face follows it in part.
@@ -263,10 +231,10 @@ class Skin(NamedTuple):
         side = len(skin) // SHADING_STEP
         small = cv2.resize(skin, (side, side), interpolation=cv2.INTER_AREA)
         weight = np.asarray(small, np.float32) + np.float32(1e-4)
-        return cls(box, skin[box.slices] > 0, weight, _around(weight))
+        return cls(box, skin[box.slices] > 0, weight, around(weight))
 
 
-def _around(small: NDArray[np.float32], sigma: float = LIGHT_SIGMA) -> NDArray[np.float32]:
+def around(small: NDArray[np.float32], sigma: float = LIGHT_SIGMA) -> NDArray[np.float32]:
     """Mean over the surroundings of each place of a small picture (s, s, ...); ``sigma`` is a share
     of its side.
     """
@@ -284,8 +252,8 @@ def _contrast_gain(
     """
     if not skin.shown.any():
         return np.ones(skin.shown.shape, np.float32)
-    own = _relief(lit, skin)
-    wanted = _relief(np.asarray(target, np.float32), skin, 2)
+    own = relief(lit, skin)
+    wanted = relief(np.asarray(target, np.float32), skin, 2)
     counted = skin.shown[::2, ::2]
     (dark, bright), (wanted_dark, wanted_bright) = (
         np.quantile(x[counted], CONTRAST_QUANTILES) for x in (own[::2, ::2], wanted)
@@ -298,7 +266,7 @@ def _contrast_gain(
     return np.exp(change, out=change)
 
 
-def _relief(picture: NDArray[np.float32], skin: Skin, step: int = 1) -> NDArray[np.float32]:
+def relief(picture: NDArray[np.float32], skin: Skin, step: int = 1) -> NDArray[np.float32]:
     """Logarithm of a picture's luma over that of the skin around each place, at every ``step``-th
     pixel, (h / step, w / step); picture (h, w, 3) and result fill the skin's box.
     """
@@ -307,10 +275,10 @@ def _relief(picture: NDArray[np.float32], skin: Skin, step: int = 1) -> NDArray[
     weighted[place.slices] = cv2.resize(brightness, place.size, interpolation=cv2.INTER_AREA)
     weighted *= skin.weight
     side = SHADING_STEP * len(weighted)
-    around = cv2.resize(
-        _around(weighted) / skin.around, (side, side), interpolation=cv2.INTER_LINEAR
+    surroundings = cv2.resize(
+        around(weighted) / skin.around, (side, side), interpolation=cv2.INTER_LINEAR
     )[skin.box.slices]
-    return np.asarray(np.log(brightness[::step, ::step] / around[::step, ::step]), np.float32)
+    return np.asarray(np.log(brightness[::step, ::step] / surroundings[::step, ::step]), np.float32)
 
 
 def luma(picture: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from swaptalk.faces.editing.face_composite import (
     shape_difference,
 )
 from swaptalk.faces.editing.hair import hair_mask
+from swaptalk.faces.editing.light import measure_light
 from swaptalk.faces.geometry.identity_shape import with_shape
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
@@ -59,9 +60,18 @@ class FaceSwapper:
 
     @cached_property
     def _identity(self) -> Any:
-        return self._networks.identity(
-            self._networks.encode(np.stack([photo.crop for photo in self._source.photos]))
-        )
+        light = self._light
+        crops = [photo.brightened_for(light) for photo in self._source.photos]
+        return self._networks.identity(self._networks.encode(np.stack(crops)))
+
+    @property
+    def _light(self) -> NDArray[np.float32]:
+        """Mean light (4, 3) on the target's face in its reference frames."""
+        lights = [
+            measure_light(crop, self._analysis.mesh(frame))
+            for frame, crop in self.reference_crops.items()
+        ]
+        return np.asarray(np.mean(lights, axis=0), np.float32)
 
     @cached_property
     def _worn(self) -> Eyewear:

@@ -1,0 +1,117 @@
+"""Take off a photo what a large change of light would blow up.
+
+Gains that turn one skin's colour into another's multiply everything else, too: the noise of a weak
+channel, and the shine, shadows and stubble of dark skin, which are many times as strong on it as on
+fair skin. Where the change is large, the face is therefore calmed before it gets another light.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.light import SHADING_STEP, Skin, around, luma, relief
+from swaptalk.faces.editing.mesh_warp import polygon_mask, skin_weight
+from swaptalk.faces.geometry.box import Box
+from swaptalk.faces.geometry.topology import INNER_LIPS, OUTER_LIPS
+
+#: Difference of the gains of two channels (natural logarithm) up to which a face keeps all its
+#: differences of colour. Larger gains blow up what coloured light has left of the weakest channel,
+#: noise, compression and shadows first: differences shrink with this power of the gains.
+CALM_GAIN, CALMING = 0.45, 1.5
+#: Gains of the brightness (natural logarithm) from which on contrasts shrink, and from which on
+#: they are those of much fairer skin.
+BRIGHTENED = (0.15, 0.8)
+#: Share of the contrasts (natural logarithm) that skin keeps there: of what is darker than its
+#: surroundings, and of what is brighter. Darkness beyond `HAIR` is hair or a nostril, which stay as
+#: black as they are when skin is brightened: there contrasts grow, over a width of `HAIR_WIDTH`.
+SKIN_CONTRAST, SHINE_CONTRAST, HAIR_CONTRAST = 0.45, 0.4, 1.4
+HAIR, HAIR_WIDTH = 0.5, 0.1
+#: The same of lips; what is between them or at their edge is dark, too.
+LIP_CONTRAST, LIP_SHINE = 0.8, 0.35
+#: Share of its differences of colour that brightened skin loses.
+PLAINNESS = 0.75
+#: Blur of the edges of skin and lips, crop pixels (standard deviation).
+_EDGE = 2.0
+
+
+class Kept(NamedTuple):
+    """Shares, 0..1, that a photo keeps before it is given another light: of its differences of
+    colour, and of its contrasts.
+    """
+
+    colours: float
+    contrasts: float
+
+    @classmethod
+    def of(cls, before: NDArray[np.floating], after: NDArray[np.floating]) -> Kept:
+        """Of two lights (4, 3) from `measure_light`: that on the photo and the one to come."""
+        change = after[0] - before[0]
+        coloured = max(float(np.ptp(change)), 1e-6)
+        first, last = BRIGHTENED
+        brightened = np.clip((float(change.mean()) - first) / (last - first), 0, 1)
+        return cls(min(1.0, CALM_GAIN / coloured) ** CALMING, float(1 - brightened))
+
+
+def plain_colours(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A face in the broad colours of its skin and one colour of lips: brightness and detail stay.
+
+    Args:
+        picture: (S, S, 3) uint8 RGB.
+        mesh: (468, 2 or 3) in its pixels.
+    """
+    skin = skin_weight(mesh, len(picture))
+    small = (len(picture) // SHADING_STEP,) * 2
+    weight = np.asarray(cv2.resize(skin, small, interpolation=cv2.INTER_AREA), np.float32)
+    seen = np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), np.float32)
+    broad = around((seen + 1) * (weight + np.float32(1e-4))[..., None])
+    hue = cv2.resize(broad / (luma(broad) - 1)[..., None], picture.shape[1::-1])
+    lips = _lips(mesh, len(picture))
+    if lips.any():
+        colour = np.float32([cv2.mean(picture, lips)[:3]]) + 1
+        soft = _soft(lips)[..., None]
+        hue = hue + soft * (colour / (luma(colour[None])[0] - 1) - hue)
+    plain = hue * luma(picture)[..., None] - 1
+    return np.clip(np.round(plain), 0, 255).astype(np.uint8)
+
+
+def calm_contrasts(
+    picture: NDArray[np.uint8], plain: NDArray[np.uint8], mesh: NDArray[np.floating]
+) -> NDArray[np.uint8]:
+    """A face as it would be with much fairer skin, as dark as before: what is only skin or lips has
+    less contrast and less colour, hair more contrast.
+
+    Args:
+        picture: (S, S, 3) uint8 RGB.
+        plain: its `plain_colours`.
+        mesh: (468, 2 or 3) in its pixels.
+    """
+    size = len(picture)
+    skin, lips = skin_weight(mesh, size), _soft(_lips(mesh, size))
+    calm = np.asarray(cv2.addWeighted(picture, 1 - PLAINNESS, plain, PLAINNESS, 0), np.float32)
+    before = relief(calm, Skin.of(skin, Box(0, size, 0, size)))
+    bright = np.maximum(before, 0)
+    dark = before - bright
+    beyond = HAIR_WIDTH * np.logaddexp(0, (-dark - HAIR) / HAIR_WIDTH)
+    of_skin = SHINE_CONTRAST * bright + SKIN_CONTRAST * dark
+    of_skin -= (HAIR_CONTRAST - SKIN_CONTRAST) * beyond
+    of_lips = LIP_SHINE * bright + LIP_CONTRAST * dark
+    after = of_skin + lips * (of_lips - of_skin)
+    shown = np.maximum(cv2.GaussianBlur(skin, (0, 0), _EDGE), lips)
+    calm *= np.exp(shown * (after - before))[..., None]
+    return np.clip(np.round(calm), 0, 255).astype(np.uint8)
+
+
+def _lips(mesh: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
+    """Red of the lips, (size, size) of 0 or 255."""
+    mask = polygon_mask(mesh[OUTER_LIPS], size)
+    cv2.fillPoly(mask, [np.round(mesh[INNER_LIPS, :2]).astype(np.int32)], (0,))
+    return mask
+
+
+def _soft(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A mask of 0 or 255 with soft edges, 0..1."""
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), _EDGE), np.float32) / np.float32(255)

@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("torch")
 
 from swaptalk.data.motion import MotionTable  # noqa: E402
-from swaptalk.data.speech import SpeechSampler  # noqa: E402
+from swaptalk.data.augment_speech import UNITS_PER_DB  # noqa: E402
+from swaptalk.data.speech import PAUSE_TOKENS, UNTIL_REST, SpeechSampler  # noqa: E402
 from swaptalk.data.store import Dataset, Item  # noqa: E402
 from swaptalk.faces.geometry.mouth_motion import MOTION_CHANNELS  # noqa: E402
 
@@ -37,7 +38,7 @@ def data(make_dataset: Callable[..., Dataset]) -> tuple[Dataset, MotionTable]:
 def test_frames_without_a_face_are_not_known(data: tuple[Dataset, MotionTable]) -> None:
     dataset, motion = data
     drawn = SpeechSampler(dataset, motion, dataset.items, TOKENS).draw(np.random.default_rng(0), 20)
-    assert set(drawn) == {"mel", "tokens", "known"}
+    assert set(drawn) == {"mel", "tokens", "known", "resting"}
     assert drawn["mel"].shape == (20, 4 * TOKENS, 80)
     assert drawn["tokens"].shape == (20, TOKENS, MOTION_CHANNELS)
     known = drawn["known"].numpy()
@@ -96,3 +97,17 @@ def test_sound_that_breaks_off_is_silent_and_asks_for_nothing(
     assert 5 < silent.any(dim=1).sum() < 30
     assert not (silent & (drawn["heard"] > 0)).any()
     assert not ((drawn["heard"] == 0) & (drawn["known"] > 0)).any()
+
+
+def test_mouths_rest_in_inserted_pauses(data: tuple[Dataset, MotionTable]) -> None:
+    dataset, motion = data
+    sampler = SpeechSampler(dataset, motion, dataset.items, TOKENS, paused_share=1.0)
+    drawn = sampler.draw(np.random.default_rng(0), 20)
+    resting = drawn["resting"].numpy()
+    assert set(np.unique(resting)) == {0, 1}
+    rests = resting.sum(axis=1)
+    assert (rests >= PAUSE_TOKENS[0] - 2 * UNTIL_REST).all()
+    assert not (drawn["known"].numpy() * resting).any()
+    level = drawn["mel"].numpy().reshape(20, TOKENS, -1).max(axis=2)
+    loud = level.max(axis=1, keepdims=True)
+    assert ((level < loud - 10 * UNITS_PER_DB) | (resting == 0)).mean() > 0.99

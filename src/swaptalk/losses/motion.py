@@ -75,6 +75,14 @@ def spread_loss(made: Tensor, real: Tensor, known: Tensor) -> Tensor:
     return F.relu(b - a).mean()
 
 
+def rest_loss(made: Tensor, rest: Tensor, resting: Tensor) -> Tensor:
+    """How far tokens (N, T, D) move in pauses, ``resting`` (N, T), and are from those of a resting
+    mouth (D,); a scalar.
+    """
+    still = rest.expand_as(made)
+    return velocity_loss(made, still, resting) + token_loss(made, still, resting)
+
+
 def add_motion_losses(terms: LossTerms, made: Tensor, real: Tensor, known: Tensor) -> None:
     """Add the four losses to terms whose weights have ``token``, ``velocity``, ``correlation`` and
     ``spread``. Arguments as of `correlation_loss`.

@@ -25,7 +25,12 @@ from swaptalk.data.recognised_speech import RecognisedSpeech
 from swaptalk.data.speech import SpeechSampler
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
-from swaptalk.losses.motion import add_motion_losses, correlation_loss, token_loss
+from swaptalk.losses.motion import (
+    add_motion_losses,
+    correlation_loss,
+    rest_loss,
+    token_loss,
+)
 from swaptalk.losses.terms import LossTerms
 from swaptalk.models.audio import AudioConfig, MelEncoder
 from swaptalk.models.motion_head import MotionHead, MotionHeadConfig
@@ -51,6 +56,8 @@ class HearingWeights(SpeechWeights):
     """Values of the tokens that the teacher hears."""
     taught_correlation: float = 0.3
     """Opening in step with the teacher's."""
+    rest: float = 1.0
+    """A mouth that rests in pauses, whatever noise is heard there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +84,8 @@ class MelEncoderOptions(LoopOptions):
     """Stretches of speech in each process's batch."""
     tokens: int = 120
     """Length of a stretch, 25 tokens a second."""
+    paused_share: float = 0.5
+    """Share of stretches in which some speech gives way to the noise of a room."""
     learning_rate: float = 3e-3
     """Rate of Muon, or of AdamW where it trains everything."""
     other_rate: float = 1e-3
@@ -113,13 +122,14 @@ class MelEncoderStage(Stage):
         self._dataset = Dataset(options.data, options.validation_share)
         self._motion = MotionTable(self._dataset)
         self._recognised = RecognisedSpeech(self._dataset) if self._taught else None
-        self._mean = self._spread = torch.zeros(0)
+        self._mean = self._spread = self._rest = torch.zeros(0)
 
     def prepare(self) -> None:
         """Measure mouths, find the clips that are in sync, and let the recogniser listen."""
         options = self.options
         self._motion.build(announce("measuring mouths"))
         self._motion.statistics = motion_statistics(options.lipsync)
+        self._rest = torch.from_numpy(self._motion.statistics.silence)
         clips = [i for i in self._dataset.select("train", ("real", "generated")) if i.sound]
         judged = [
             i for i in self._dataset.select("validation", ("real", "generated")) if i.sound
@@ -139,7 +149,13 @@ class MelEncoderStage(Stage):
         else:
             clips = [i for i in clips if i.name in shifts]
         self._sampler = SpeechSampler(
-            self._dataset, self._motion, clips, options.tokens, shifts, self._recognised
+            self._dataset,
+            self._motion,
+            clips,
+            options.tokens,
+            shifts,
+            self._recognised,
+            options.paused_share,
         )
         self._judged = [i for i in judged if i.name in shifts] or judged
 
@@ -195,6 +211,8 @@ class MelEncoderStage(Stage):
         made = self.networks["audio"].tokens(hidden)  # type: ignore[operator]
         terms = LossTerms(self.options.weights)
         add_motion_losses(terms, made, real, known)
+        rest = self._rest.to(made.device)
+        terms.add("rest", lambda: rest_loss(made, rest, batch["resting"]))
         if features is not None:
             heard_at = batch["heard"]
             wanted = features

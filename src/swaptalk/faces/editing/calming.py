@@ -28,10 +28,13 @@ BRIGHTENED = (0.15, 0.8)
 #: Share of the contrasts (natural logarithm) that skin keeps there: of what is darker than its
 #: surroundings, and of what is brighter. Darkness beyond `HAIR` is hair or a nostril, which stay as
 #: black as they are when skin is brightened: there contrasts grow, over a width of `HAIR_WIDTH`.
-SKIN_CONTRAST, SHINE_CONTRAST, HAIR_CONTRAST = 0.45, 0.4, 1.4
+SKIN_CONTRAST, SHINE_CONTRAST, HAIR_CONTRAST = 0.45, 0.4, 1.15
 HAIR, HAIR_WIDTH = 0.5, 0.1
 #: The same of lips; what is between them or at their edge is dark, too.
 LIP_CONTRAST, LIP_SHINE = 0.8, 0.35
+#: Least and largest colour of lips relative to the skin around them (natural logarithm of red,
+#: green and blue over the brightness): brown lips of dark skin would come out purple on pale skin.
+LIP_COLOUR = np.array([[0.05, -0.3, -0.3], [0.3, 0.0, 0.0]], np.float32)
 #: Share of its differences of colour that brightened skin loses.
 PLAINNESS = 0.75
 #: Blur of the edges of skin and lips, crop pixels (standard deviation).
@@ -63,17 +66,17 @@ def plain_colours(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDA
         picture: (S, S, 3) uint8 RGB.
         mesh: (468, 2 or 3) in its pixels.
     """
-    skin = skin_weight(mesh, len(picture))
+    weight = skin_weight(mesh, len(picture))
     small = (len(picture) // SHADING_STEP,) * 2
-    weight = np.asarray(cv2.resize(skin, small, interpolation=cv2.INTER_AREA), np.float32)
+    weight = np.asarray(cv2.resize(weight, small, interpolation=cv2.INTER_AREA), np.float32)
     seen = np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), np.float32)
     broad = around((seen + 1) * (weight + np.float32(1e-4))[..., None])
-    hue = cv2.resize(broad / (luma(broad) - 1)[..., None], picture.shape[1::-1])
+    hue = np.asarray(cv2.resize(_hue(broad), picture.shape[1::-1]), np.float32)
     lips = _lips(mesh, len(picture))
     if lips.any():
-        colour = np.float32([cv2.mean(picture, lips)[:3]]) + 1
-        soft = _soft(lips)[..., None]
-        hue = hue + soft * (colour / (luma(colour[None])[0] - 1) - hue)
+        red, around_it = (np.float32([[cv2.mean(x, lips)[:3]]]) for x in (picture + 1.0, hue))
+        apart = np.clip(np.log(_hue(red) / around_it), *LIP_COLOUR)
+        hue = _hue(hue * (1 + _soft(lips)[..., None] * (np.exp(apart) - 1)))
     plain = hue * luma(picture)[..., None] - 1
     return np.clip(np.round(plain), 0, 255).astype(np.uint8)
 
@@ -103,6 +106,11 @@ def calm_contrasts(
     shown = np.maximum(cv2.GaussianBlur(skin, (0, 0), _EDGE), lips)
     calm *= np.exp(shown * (after - before))[..., None]
     return np.clip(np.round(calm), 0, 255).astype(np.uint8)
+
+
+def _hue(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A picture (h, w, 3) over its brightness."""
+    return np.asarray(picture / (luma(picture) - 1)[..., None], np.float32)
 
 
 def _lips(mesh: NDArray[np.floating], size: int) -> NDArray[np.uint8]:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from swaptalk.data.store import Dataset, Item
-from swaptalk.faces.editing.face_composite import FacePhoto, composite_face, shape_difference
+from swaptalk.faces.editing.face_composite import composite_face, shape_difference
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.geometry.pose import estimate_pose
 from swaptalk.faces.geometry.topology import mouth_openness
 from swaptalk.inference.bundle import ModelBundle

@@ -21,7 +21,8 @@ from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.store import Dataset, Item
 from swaptalk.faces.detection.landmarks import FaceMesh
 from swaptalk.faces.detection.recognise import MobileFaceNet
-from swaptalk.faces.editing.face_composite import FacePhoto, composite_face, shape_difference
+from swaptalk.faces.editing.face_composite import composite_face, shape_difference
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.geometry.mouth_view import mouth_view
 from swaptalk.faces.geometry.pose import estimate_pose
 from swaptalk.faces.geometry.recognition_crop import recognition_crop

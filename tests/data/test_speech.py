@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from swaptalk.data.motion import MotionTable  # noqa: E402
 from swaptalk.data.augment_speech import UNITS_PER_DB  # noqa: E402
+from swaptalk.data.motion import MotionTable  # noqa: E402
 from swaptalk.data.speech import PAUSE_TOKENS, UNTIL_REST, SpeechSampler  # noqa: E402
 from swaptalk.data.store import Dataset, Item  # noqa: E402
 from swaptalk.faces.geometry.mouth_motion import MOTION_CHANNELS  # noqa: E402

@@ -42,9 +42,7 @@ def augment_mel(mel: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
     return np.maximum(changed, SILENCE).astype(np.float32)
 
 
-def drown(
-    mel: NDArray[np.float32], where: slice, rng: np.random.Generator
-) -> NDArray[np.float32]:
+def drown(mel: NDArray[np.float32], where: slice, rng: np.random.Generator) -> NDArray[np.float32]:
     """Replace some frames of a log-mel (T, 80) by the noise of a room, which swells and fades."""
     changed = mel.copy()
     floor = _noise_floor(mel, rng.uniform(*ROOM_DB), rng)

@@ -29,10 +29,10 @@ from swaptalk.faces.editing.face_composite import (
     MASK_FADE,
     CompositeOptions,
     FaceComposite,
-    FacePhoto,
     composite_face,
     shape_difference,
 )
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.mesh_warp import source_quality, warp_quality
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import POINT_COUNT

@@ -22,7 +22,8 @@ from swaptalk.evaluation.observe import FPS, Observer
 from swaptalk.evaluation.protocols import VIDEO_SUFFIXES
 from swaptalk.faces.editing.composite import Compositor
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear
-from swaptalk.faces.editing.face_composite import FacePhoto, composite_face, shape_difference
+from swaptalk.faces.editing.face_composite import composite_face, shape_difference
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.geometry.align import crop_face, estimate_alignment
 from swaptalk.faces.geometry.identity_shape import normalised_shape
 from swaptalk.faces.geometry.smooth import smooth_alignments

@@ -11,7 +11,7 @@ import pytest
 
 from swaptalk.faces.editing.composite import Compositor
 from swaptalk.faces.editing.detail import PhotoDetail
-from swaptalk.faces.editing.face_composite import FacePhoto
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.mask import face_mask, mouth_mask
 from swaptalk.faces.geometry.align import Alignment, crop_face
 from swaptalk.faces.geometry.topology import LEFT_EYE, OUTER_LIPS, RIGHT_EYE

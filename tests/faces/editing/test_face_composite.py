@@ -11,11 +11,11 @@ from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eyewear import Eyewear
 from swaptalk.faces.editing.face_composite import (
     CompositeOptions,
-    FacePhoto,
     composite_face,
     photo_shares,
     shape_difference,
 )
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.mesh_warp import skin_weight
 from swaptalk.faces.editing.turn import turn_face
 from swaptalk.faces.geometry.identity_shape import normalised_shape

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.face_composite import FacePhoto, composite_face
+from swaptalk.faces.editing.face_composite import composite_face
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.hair import hair_mask, in_front, uncover
 from swaptalk.faces.editing.mesh_warp import skin_weight
 

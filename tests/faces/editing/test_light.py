@@ -7,7 +7,6 @@ import pytest
 
 from swaptalk.faces.editing.light import (
     light_change,
-    luma,
     measure_light,
     mesh_normals,
     transfer_light,

@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from swaptalk.faces.editing.face_composite import FacePhoto, composite_face
+from swaptalk.faces.editing.face_composite import composite_face
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.mesh_warp import (
     bare_skin,
     dense_map,

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.editing.agreement import agreement_of_bands
 from swaptalk.faces.editing.eyewear import glasses_zone
-from swaptalk.faces.editing.face_composite import FacePhoto, photo_shares
+from swaptalk.faces.editing.face_composite import photo_shares
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.mask import FACE_FADE, inner_fade, mouth_mask
 from swaptalk.faces.editing.mesh_warp import MAP_STEP, coarse_map, dense
 from swaptalk.faces.geometry.align import CROP_SIZE, Alignment

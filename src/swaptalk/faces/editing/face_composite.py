@@ -10,28 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours
-from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
-from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
-from swaptalk.faces.editing.eye_warp import draw_eyes, draw_lids, eye_trust, moved_lids, with_lids
+from swaptalk.faces.editing.eye_warp import draw_eyes, draw_lids, moved_lids, with_lids
 from swaptalk.faces.editing.eye_whites import match_whites
 from swaptalk.faces.editing.eyewear import (
     Eyewear,
-    eyewear,
     glasses_rims,
     glasses_zone,
-    paint_over,
     without_rims,
 )
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.film import match_film
-from swaptalk.faces.editing.hair import hair_mask, in_front, uncover
+from swaptalk.faces.editing.hair import in_front
 from swaptalk.faces.editing.light import (
     light_change,
     measure_light,
@@ -47,11 +42,11 @@ from swaptalk.faces.editing.mesh_warp import (
     skin_weight,
     warp_quality,
 )
+from swaptalk.faces.editing.smile_folds import fold_share
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.box import Box
 from swaptalk.faces.geometry.identity_shape import (
     identity_shape_model,
-    normalised_shape,
     with_shape,
 )
 from swaptalk.faces.geometry.pose import estimate_pose
@@ -85,98 +80,6 @@ POSE_SOFTNESS, LEAST_SHARE = 2.5, 0.1
 STRETCH_DEGREES = 60.0
 _EYES = np.concatenate(EYE_RINGS)
 _NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
-
-
-@dataclass(frozen=True)
-class FacePhoto(CroppedFace):
-    """A face of the source; ``fine`` (512, 512, 3) is the same crop twice as fine, where the photo
-    holds more than the crop; ``covered`` (256, 256, 3) is it before something was taken off.
-    """
-
-    fine: NDArray[np.uint8] | None = None
-    covered: NDArray[np.uint8] | None = None
-
-    def uncovered(self) -> FacePhoto:
-        """The same face with the rims of its glasses painted over, and hair, jewellery and hands in
-        front of it replaced; itself where nothing is seen.
-        """
-        bare = [self.crop] if self.fine is None else [self.crop, self.fine]
-        if self.eyewear is Eyewear.RIMS:
-            rims = glasses_rims(self.crop, self.mesh)
-            bare = [paint_over(picture, rims) for picture in bare]
-        hidden = hair_mask(self.crop, self.mesh)
-        if hidden.any():
-            bare = [uncover(picture, self.mesh, hidden) for picture in bare]
-        if bare[0] is self.crop:
-            return self
-        fine = bare[1] if len(bare) > 1 else None
-        return FacePhoto(bare[0], self.mesh, fine, self.crop)
-
-    @property
-    def as_photographed(self) -> NDArray[np.uint8]:
-        """The crop (256, 256, 3) with everything that `uncovered` took off."""
-        return self.crop if self.covered is None else self.covered
-
-    @cached_property
-    def shape(self) -> NDArray[np.float32]:
-        """Shape of the face (468, 3) without pose and size."""
-        return normalised_shape(self.mesh)
-
-    @cached_property
-    def plain(self) -> NDArray[np.uint8]:
-        """The crop in the broad colours of its skin, see `plain_colours`."""
-        return plain_colours(self.crop, self.mesh)
-
-    @cached_property
-    def calm(self) -> NDArray[np.uint8]:
-        """The crop with the contrasts of much fairer skin, see `calm_contrasts`."""
-        return calm_contrasts(self.crop, self.plain, self.mesh)
-
-    def calmed_for(self, light: NDArray[np.floating]) -> NDArray[np.uint8]:
-        """The crop (256, 256, 3) as it can be given another light (4, 3)."""
-        kept = Kept.of(self.light, light)
-        made = _mixed(self.crop, self.plain, kept.colours) if kept.colours < 1 else self.crop
-        return _mixed(made, self.calm, kept.contrasts) if kept.contrasts < 1 else made
-
-    def brightened_for(self, light: NDArray[np.floating]) -> NDArray[np.uint8]:
-        """The crop (256, 256, 3) as the swap network is to see it beside a composite in another
-        light (4, 3): calmed and brightened where the composite is, too.
-        """
-        share = 1 - Kept.of(self.light, light).contrasts
-        if not share:
-            return self.crop
-        gain = np.exp(share * (light[0] - self.light[0]))
-        return np.asarray(np.clip(np.round(self.calmed_for(light) * gain), 0, 255), np.uint8)
-
-    @cached_property
-    def eyes(self) -> NDArray[np.float32]:
-        """Lids and irises (2, 21, 2), see `measure_eyes`."""
-        return measure_eyes(self.crop, self.mesh)
-
-    @cached_property
-    def lidded_mesh(self) -> NDArray[np.float32]:
-        """The mesh (468, 3) with the lids of ``eyes``."""
-        return with_lids(self.mesh, self.eyes)
-
-    @cached_property
-    def eyeballs(self) -> tuple[Eye, Eye]:
-        """The eyes to take the eyeballs from, see `visible_pair`."""
-        return visible_pair(eye_pair(self.mesh, self.eyes))
-
-    @cached_property
-    def eye_trust(self) -> float:
-        """How well the photo shows the eyeballs, 0..1."""
-        return eye_trust(self.eyeballs)
-
-    @cached_property
-    def eyewear(self) -> Eyewear:
-        """The glasses that the person wears in it."""
-        return eyewear([self.crop], [self.mesh])
-
-    @property
-    def has_glasses(self) -> bool:
-        """Whether there are any."""
-        return self.eyewear is not Eyewear.NONE
 
 
 @dataclass(frozen=True)
@@ -343,7 +246,7 @@ def _warped(
         gain, crop = None, photo.crop
         if light is not None:
             gain = light_change(photo.light, light, photo.normals, normals)
-            crop = photo.calmed_for(light)
+            crop = photo.calmed_for(light, fold_share(photo.mesh, mesh))
         made = ground.copy()
         made[box.slices] = mesh_warp(crop, photo.lidded_mesh, mesh, photo.hidden, gain, raster, box)
         around = None if gain is None else gain[_EYES].mean(axis=0)
@@ -388,10 +291,3 @@ def _widen(canvas: NDArray[np.uint8], ring: NDArray[np.float32], margin: float) 
 
 def _soft(canvas: NDArray[np.uint8], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(canvas, (0, 0), sigma), np.float32) / np.float32(255)
-
-
-def _mixed(
-    one: NDArray[np.uint8], other: NDArray[np.uint8], share: float
-) -> NDArray[np.uint8]:
-    """Two pictures of one size in one; ``share`` is the first's."""
-    return np.asarray(cv2.addWeighted(one, share, other, 1 - share, 0), np.uint8)

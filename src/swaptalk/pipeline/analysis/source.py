@@ -15,7 +15,7 @@ from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.detection.landmarks import Landmarks
 from swaptalk.faces.editing.detail import FINE, FINER_THAN_CROP
-from swaptalk.faces.editing.face_composite import FacePhoto
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.photo_check import PhotoWarning, photo_warnings
 from swaptalk.faces.geometry.align import CROP_SIZE, crop_face, estimate_alignment
 from swaptalk.faces.geometry.pose import eye_distance

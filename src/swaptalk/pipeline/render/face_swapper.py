@@ -22,6 +22,7 @@ from swaptalk.faces.editing.face_composite import (
 )
 from swaptalk.faces.editing.hair import hair_mask
 from swaptalk.faces.editing.light import measure_light
+from swaptalk.faces.editing.smile_folds import fold_share
 from swaptalk.faces.geometry.identity_shape import with_shape
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
@@ -60,18 +61,19 @@ class FaceSwapper:
 
     @cached_property
     def _identity(self) -> Any:
-        light = self._light
-        crops = [photo.brightened_for(light) for photo in self._source.photos]
+        """Keys and values of the source's photos, as they would be in the target's light and
+        without the folds of smiles that the target does not smile.
+        """
+        meshes = {frame: self._analysis.mesh(frame) for frame in self.reference_crops}
+        light = np.mean(
+            [measure_light(crop, meshes[frame]) for frame, crop in self.reference_crops.items()],
+            axis=0,
+        )
+        crops = []
+        for photo in self._source.photos:
+            folds = np.mean([fold_share(photo.mesh, mesh) for mesh in meshes.values()])
+            crops.append(photo.brightened_for(light, float(folds)))
         return self._networks.identity(self._networks.encode(np.stack(crops)))
-
-    @property
-    def _light(self) -> NDArray[np.float32]:
-        """Mean light (4, 3) on the target's face in its reference frames."""
-        lights = [
-            measure_light(crop, self._analysis.mesh(frame))
-            for frame, crop in self.reference_crops.items()
-        ]
-        return np.asarray(np.mean(lights, axis=0), np.float32)
 
     @cached_property
     def _worn(self) -> Eyewear:

@@ -1,0 +1,127 @@
+"""A face in a photo of the source: what composites ask of it, and what is taken off it before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours
+from swaptalk.faces.editing.cropped_face import CroppedFace
+from swaptalk.faces.editing.eye_network import measure_eyes
+from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
+from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
+from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
+from swaptalk.faces.editing.hair import hair_mask, uncover
+from swaptalk.faces.editing.smile_folds import smooth_folds
+from swaptalk.faces.geometry.identity_shape import normalised_shape
+
+
+@dataclass(frozen=True)
+class FacePhoto(CroppedFace):
+    """A face of the source; ``fine`` (512, 512, 3) is the same crop twice as fine, where the photo
+    holds more than the crop; ``covered`` (256, 256, 3) is it before something was taken off.
+    """
+
+    fine: NDArray[np.uint8] | None = None
+    covered: NDArray[np.uint8] | None = None
+
+    def uncovered(self) -> FacePhoto:
+        """The same face with the rims of its glasses painted over, and hair, jewellery and hands in
+        front of it replaced; itself where nothing is seen.
+        """
+        bare = [self.crop] if self.fine is None else [self.crop, self.fine]
+        if self.eyewear is Eyewear.RIMS:
+            rims = glasses_rims(self.crop, self.mesh)
+            bare = [paint_over(picture, rims) for picture in bare]
+        hidden = hair_mask(self.crop, self.mesh)
+        if hidden.any():
+            bare = [uncover(picture, self.mesh, hidden) for picture in bare]
+        if bare[0] is self.crop:
+            return self
+        fine = bare[1] if len(bare) > 1 else None
+        return FacePhoto(bare[0], self.mesh, fine, self.crop)
+
+    @property
+    def as_photographed(self) -> NDArray[np.uint8]:
+        """The crop (256, 256, 3) with everything that `uncovered` took off."""
+        return self.crop if self.covered is None else self.covered
+
+    @cached_property
+    def shape(self) -> NDArray[np.float32]:
+        """Shape of the face (468, 3) without pose and size."""
+        return normalised_shape(self.mesh)
+
+    @cached_property
+    def plain(self) -> NDArray[np.uint8]:
+        """The crop in the broad colours of its skin, see `plain_colours`."""
+        return plain_colours(self.crop, self.mesh)
+
+    @cached_property
+    def calm(self) -> NDArray[np.uint8]:
+        """The crop with the contrasts of much fairer skin, see `calm_contrasts`."""
+        return calm_contrasts(self.crop, self.plain, self.mesh)
+
+    @cached_property
+    def unfolded(self) -> FacePhoto:
+        """The same face without the folds of a smile, see `smooth_folds`."""
+        return FacePhoto(smooth_folds(self.crop, self.plain, self.mesh), self.mesh)
+
+    def calmed_for(self, light: NDArray[np.floating], folds: float = 0.0) -> NDArray[np.uint8]:
+        """The crop (256, 256, 3) as it can be given another light (4, 3), and with ``folds`` of its
+        smile smoothed, 0..1.
+        """
+        kept = Kept.of(self.light, light)
+        made = _mixed(self.crop, self.plain, kept.colours) if kept.colours < 1 else self.crop
+        made = _mixed(made, self.calm, kept.contrasts) if kept.contrasts < 1 else made
+        return _mixed(self.unfolded.calmed_for(light), made, folds) if folds else made
+
+    def brightened_for(self, light: NDArray[np.floating], folds: float = 0.0) -> NDArray[np.uint8]:
+        """The crop (256, 256, 3) as the swap network is to see it beside a composite in another
+        light (4, 3): calmed and brightened where the composite is, too. Arguments as of
+        `calmed_for`.
+        """
+        share = 1 - Kept.of(self.light, light).contrasts
+        if not share:
+            return _mixed(self.unfolded.crop, self.crop, folds) if folds else self.crop
+        gain = np.exp(share * (light[0] - self.light[0]))
+        lit = self.calmed_for(light, folds) * gain
+        return np.asarray(np.clip(np.round(lit), 0, 255), np.uint8)
+
+    @cached_property
+    def eyes(self) -> NDArray[np.float32]:
+        """Lids and irises (2, 21, 2), see `measure_eyes`."""
+        return measure_eyes(self.crop, self.mesh)
+
+    @cached_property
+    def lidded_mesh(self) -> NDArray[np.float32]:
+        """The mesh (468, 3) with the lids of ``eyes``."""
+        return with_lids(self.mesh, self.eyes)
+
+    @cached_property
+    def eyeballs(self) -> tuple[Eye, Eye]:
+        """The eyes to take the eyeballs from, see `visible_pair`."""
+        return visible_pair(eye_pair(self.mesh, self.eyes))
+
+    @cached_property
+    def eye_trust(self) -> float:
+        """How well the photo shows the eyeballs, 0..1."""
+        return eye_trust(self.eyeballs)
+
+    @cached_property
+    def eyewear(self) -> Eyewear:
+        """The glasses that the person wears in it."""
+        return eyewear([self.crop], [self.mesh])
+
+    @property
+    def has_glasses(self) -> bool:
+        """Whether there are any."""
+        return self.eyewear is not Eyewear.NONE
+
+
+def _mixed(one: NDArray[np.uint8], other: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """Two pictures of one size in one; ``share`` is the first's."""
+    return np.asarray(cv2.addWeighted(one, share, other, 1 - share, 0), np.uint8)

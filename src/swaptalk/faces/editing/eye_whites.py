@@ -24,9 +24,9 @@ _FEW, _ENOUGH = 10, 36
 _MOST_COLOURED, _FADE = 0.35, 0.1
 #: Largest factor of a channel relative to the brightness.
 _LARGEST = 1.35
-#: Whites may be brighter than the target's by this factor; they are darkened by no more than the
-#: second, since whites in shade or behind glasses are no measure.
-_GLOW, _DARKEST = 1.15, 0.65
+#: Whites may be brighter than the target's by this factor, or than the skin below the eyes; they
+#: are darkened by no more than the last.
+_GLOW, _ABOVE_SKIN, _DARKEST = 1.15, 1.1, 0.65
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -37,7 +37,7 @@ def match_whites(
     target_eyes: NDArray[np.floating],
 ) -> None:
     """Change a face's eyeballs so that their whites have the colour of the target's, and are not
-    much brighter.
+    much brighter than those or the skin.
 
     Nothing is changed where either shows too little of them. Colour changes only where the target's
     are the less coloured ones.
@@ -55,8 +55,8 @@ def match_whites(
         return
     factor = _balance(made, wanted) ** trust
     factor *= (made @ _LUMA) / ((made * factor) @ _LUMA)
-    glow = _GLOW * (wanted @ _LUMA) / (made @ _LUMA)
-    factor *= np.clip(glow, _DARKEST, 1) ** trust
+    brightest = max(_GLOW * (wanted @ _LUMA), _ABOVE_SKIN * _skin(face, eyes))
+    factor *= np.clip(brightest / (made @ _LUMA), _DARKEST, 1) ** trust
     if (factor == 1).all():
         return
     for points in eyes:
@@ -101,3 +101,14 @@ def _white(
     brightness = pixels @ _LUMA
     bright = pixels[brightness >= np.quantile(brightness, _BRIGHT)]
     return np.asarray(bright.mean(axis=0) + 1, np.float32), len(bright)
+
+
+def _skin(picture: NDArray[np.uint8], eyes: NDArray[np.floating]) -> float:
+    """Mean brightness of the skin below both eyes, 0..255."""
+    seen = []
+    for points in eyes:
+        box, opening = eye_opening(len(picture), points)
+        below = slice(box[0].stop, box[0].stop + len(opening))
+        seen.append(picture[below, box[1]].reshape(-1, 3))
+    pixels = np.concatenate(seen)
+    return float(pixels.mean(axis=0) @ _LUMA) if len(pixels) else 255.0

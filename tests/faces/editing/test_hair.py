@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.editing.face_composite import composite_face
 from swaptalk.faces.editing.face_photo import FacePhoto
-from swaptalk.faces.editing.hair import hair_mask, in_front, uncover
+from swaptalk.faces.editing.hair import hair_mask, in_front, is_covered, uncover
 from swaptalk.faces.editing.mesh_warp import skin_weight
 
 Face = tuple[NDArray[np.uint8], NDArray[np.float32]]
@@ -37,11 +37,29 @@ def test_a_lock_is_found_and_a_bare_face_is_let_be(face: Face) -> None:
     middle = slice(90, 190), slice(95, 160)
     assert hair_mask(crop, mesh)[middle].max() < 0.01
     picture, drawn = with_lock(crop, mesh)
+    assert is_covered(picture, mesh)
     found = hair_mask(picture, mesh)
     on_face = (drawn > 0.5) & (skin_weight(mesh, 256) > 0)
     assert found[on_face].mean() > 0.8
     assert found[(drawn == 0) & (skin_weight(mesh, 256) > 0)].mean() < 0.3
     assert FacePhoto(picture, mesh).uncovered().crop.shape == crop.shape
+
+
+def test_a_strand_beside_a_lock_is_found_too(face: Face) -> None:
+    picture, drawn = with_lock(*face)
+    strand = np.zeros(drawn.shape, np.uint8)
+    start = np.round(face[1][127, :2] + (24, 20)).astype(int)
+    cv2.line(strand, start, start + (12, 50), (255,), 4, cv2.LINE_AA)
+    picture[strand > 127] = (45, 40, 38)
+    on_face = (strand > 127) & (skin_weight(face[1], 256) > 0)
+    assert hair_mask(picture, face[1])[on_face].mean() > 0.8
+
+
+def test_the_same_photo_has_the_same_mask(face: Face) -> None:
+    picture, _ = with_lock(*face)
+    masks = [hair_mask(picture, face[1]) for _ in range(3)]
+    np.testing.assert_array_equal(masks[0], masks[1])
+    np.testing.assert_array_equal(masks[0], masks[2])
 
 
 def test_what_was_covered_looks_like_the_face_again(face: Face) -> None:

@@ -34,6 +34,11 @@ _SURE = 0.25
 #: ...if it reaches further inwards from the outline of the mesh than so many crop pixels: nearer
 #: the mesh lies beside the face. What is so near to such a place belongs to it.
 _OUTLINE, _REACH = 5, 24
+#: Hair is cut out of a photo by its colours between these answers of the network: never below the
+#: first, always above the last; and so many crop pixels beyond what it is sure of, in so many
+#: rounds.
+_UNLIKELY, _LIKELY, _CERTAIN = 0.01, 0.1, 0.6
+_STRAND_REACH, _CUTS = 20, 2
 #: From and to where the network's answer counts in frames.
 _UNSURE = (np.float32(0.25), np.float32(0.75))
 #: What is found grows by so many crop pixels, and its edge fades (standard deviation): strands
@@ -71,10 +76,16 @@ def in_front(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[
     """
     low, high = _UNSURE
     found = np.clip((measure_hair(picture) - low) / (high - low), 0, 1)
-    face = polygon_mask(_outline(mesh), CROP_SIZE) > 127
+    face = _face(mesh)
     if not face.any() or found[face].mean() > _MOST_COVERED:
         return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
     return np.asarray(found, np.float32)
+
+
+def is_covered(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> bool:
+    """Whether something lies in front of a face; arguments as of `hair_mask`."""
+    face = _face(mesh)
+    return _deep(np.asarray(measure_hair(picture) > _SURE, np.uint8), face) is not None
 
 
 def hair_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -87,16 +98,61 @@ def hair_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray
     Returns:
         (256, 256) in 0..1; 0 everywhere where nothing or too much of the face is covered.
     """
-    found = np.asarray(measure_hair(picture) > _SURE, np.uint8)
-    face = polygon_mask(_outline(mesh), CROP_SIZE) > 127
-    depth = cv2.distanceTransform(face.astype(np.uint8), cv2.DIST_L2, 3)
-    share = float(found[face].mean()) if face.any() else 0.0
-    deep = np.asarray(found * (depth > _OUTLINE), np.uint8)
-    if not deep.any() or share > _MOST_COVERED:
+    sure, face = measure_hair(picture), _face(mesh)
+    found = np.asarray(sure > _SURE, np.uint8)
+    deep = _deep(found, face)
+    if deep is not None:
+        found = _with_strands(picture, mesh, sure, face)
+        deep = _deep(found, face)
+    if deep is None:
         return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
     near = np.asarray(cv2.dilate(deep, _disc(_REACH)), np.uint8)
     grown = cv2.dilate(found & near, _disc(_GROWTH)).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), _FADE), np.float32)
+
+
+def _face(mesh: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Inside of the face's outline, (256, 256)."""
+    return np.asarray(polygon_mask(_outline(mesh), CROP_SIZE) > 127, np.bool_)
+
+
+def _deep(found: NDArray[np.uint8], face: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
+    """What of ``found`` (256, 256) reaches into the face; None where nothing does, or so much that
+    the network errs.
+    """
+    depth = cv2.distanceTransform(face.astype(np.uint8), cv2.DIST_L2, 3)
+    deep = np.asarray(found * (depth > _OUTLINE), np.uint8)
+    share = float(found[face].mean()) if face.any() else 0.0
+    return None if not deep.any() or share > _MOST_COVERED else deep
+
+
+def _with_strands(
+    picture: NDArray[np.uint8],
+    mesh: NDArray[np.floating],
+    sure: NDArray[np.float32],
+    face: NDArray[np.bool_],
+) -> NDArray[np.uint8]:
+    """What is not the face, (256, 256) of 0 or 1, with strands and edges that the network misses:
+    GrabCut (Rother et al. 2004) on colours, from what the network is ``sure`` of.
+    """
+    marks = np.full(sure.shape, cv2.GC_PR_BGD, np.uint8)
+    marks[sure > _LIKELY] = cv2.GC_PR_FGD
+    marks[sure > _CERTAIN] = cv2.GC_FGD
+    near = cv2.dilate((sure > _SURE).astype(np.uint8), _disc(_STRAND_REACH)) > 0
+    features = np.zeros(sure.shape, np.uint8)
+    for part in _FEATURES:
+        cv2.fillConvexPoly(features, _hull(np.asarray(mesh, np.float32), part), (1,))
+    features = np.asarray(cv2.dilate(features, _disc(_FEATURE_ROOM)), np.uint8)
+    never = (sure < _UNLIKELY) | ~near | ((features > 0) & (sure < _CERTAIN))
+    marks[face & never] = cv2.GC_BGD
+    if not ((marks == cv2.GC_FGD).any() and (marks == cv2.GC_BGD).any()):
+        return np.asarray(sure > _SURE, np.uint8)
+    cv2.setRNGSeed(0)  # the same photo, the same mask
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(picture, marks, None, *models, _CUTS, cv2.GC_INIT_WITH_MASK)
+    cut = np.asarray((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), np.uint8)
+    _, pieces = cv2.connectedComponents(cut)
+    return np.asarray(cut * np.isin(pieces, pieces[sure > _SURE]), np.uint8)
 
 
 def _disc(radius: int) -> NDArray[np.uint8]:

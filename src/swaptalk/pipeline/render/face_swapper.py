@@ -20,7 +20,7 @@ from swaptalk.faces.editing.face_composite import (
     composite_face,
     shape_difference,
 )
-from swaptalk.faces.editing.hair import hair_mask
+from swaptalk.faces.editing.hair import is_covered
 from swaptalk.faces.editing.light import measure_light
 from swaptalk.faces.editing.smile_folds import fold_share
 from swaptalk.faces.geometry.identity_shape import with_shape
@@ -85,7 +85,7 @@ class FaceSwapper:
     def _covered(self) -> bool:
         """Whether a reference frame shows something in front of the target's face."""
         return any(
-            hair_mask(crop, self._analysis.mesh(frame)).any()
+            is_covered(crop, self._analysis.mesh(frame))
             for frame, crop in self.reference_crops.items()
         )
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from swaptalk.faces.editing.light import SHADING_STEP, Skin, around, luma, relief
 from swaptalk.faces.editing.mesh_warp import polygon_mask, skin_weight
 from swaptalk.faces.geometry.box import Box
-from swaptalk.faces.geometry.topology import INNER_LIPS, OUTER_LIPS
+from swaptalk.faces.geometry.topology import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW
 
 #: Difference of the gains of two channels (natural logarithm) up to which a face keeps all its
 #: differences of colour. Larger gains blow up what coloured light has left of the weakest channel,
@@ -24,11 +24,11 @@ from swaptalk.faces.geometry.topology import INNER_LIPS, OUTER_LIPS
 CALM_GAIN, CALMING = 0.45, 1.5
 #: Gains of the brightness (natural logarithm) from which on contrasts shrink, and from which on
 #: they are those of much fairer skin.
-BRIGHTENED = (0.15, 0.8)
+BRIGHTENED = (0.2, 0.9)
 #: Share of the contrasts (natural logarithm) that skin keeps there: of what is darker than its
 #: surroundings, and of what is brighter. Darkness beyond `HAIR` is hair or a nostril, which stay as
 #: black as they are when skin is brightened: there contrasts grow, over a width of `HAIR_WIDTH`.
-SKIN_CONTRAST, SHINE_CONTRAST, HAIR_CONTRAST = 0.45, 0.4, 1.15
+SKIN_CONTRAST, SHINE_CONTRAST, HAIR_CONTRAST = 0.6, 0.5, 1.15
 HAIR, HAIR_WIDTH = 0.5, 0.1
 #: The same of lips; what is between them or at their edge is dark, too.
 LIP_CONTRAST, LIP_SHINE = 0.8, 0.35
@@ -39,6 +39,8 @@ LIP_COLOUR = np.array([[0.05, -0.3, -0.3], [0.3, 0.0, 0.0]], np.float32)
 PLAINNESS = 0.75
 #: Blur of the edges of skin and lips, crop pixels (standard deviation).
 _EDGE = 2.0
+#: Brows keep their contrast, and so many crop pixels around them.
+_BROW_ROOM = 2
 
 
 class Kept(NamedTuple):
@@ -94,6 +96,7 @@ def calm_contrasts(
     """
     size = len(picture)
     skin, lips = skin_weight(mesh, size), _soft(_lips(mesh, size))
+    bare = np.asarray(skin * (1 - _brows(mesh, size)), np.float32)
     calm = np.asarray(cv2.addWeighted(picture, 1 - PLAINNESS, plain, PLAINNESS, 0), np.float32)
     before = relief(calm, Skin.of(skin, Box(0, size, 0, size)))
     bright = np.maximum(before, 0)
@@ -103,7 +106,7 @@ def calm_contrasts(
     of_skin -= (HAIR_CONTRAST - SKIN_CONTRAST) * beyond
     of_lips = LIP_SHINE * bright + LIP_CONTRAST * dark
     after = of_skin + lips * (of_lips - of_skin)
-    shown = np.maximum(cv2.GaussianBlur(skin, (0, 0), _EDGE), lips)
+    shown = np.maximum(cv2.GaussianBlur(bare, (0, 0), _EDGE), lips)
     calm *= np.exp(shown * (after - before))[..., None]
     return np.clip(np.round(calm), 0, 255).astype(np.uint8)
 
@@ -118,6 +121,16 @@ def _lips(mesh: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
     mask = polygon_mask(mesh[OUTER_LIPS], size)
     cv2.fillPoly(mask, [np.round(mesh[INNER_LIPS, :2]).astype(np.int32)], (0,))
     return mask
+
+
+def _brows(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
+    """The brows and a little around them, (size, size) of 0 or 1."""
+    mask = np.zeros((size, size), np.uint8)
+    for brow in (RIGHT_BROW, LEFT_BROW):
+        hull = cv2.convexHull(np.round(mesh[brow, :2]).astype(np.int32))
+        cv2.fillConvexPoly(mask, hull, (1,))
+        cv2.polylines(mask, [hull], True, (1,), round(2 * _BROW_ROOM))
+    return mask.astype(np.float32)
 
 
 def _soft(mask: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -48,8 +48,8 @@ def test_a_lock_is_found_and_a_bare_face_is_let_be(face: Face) -> None:
 def test_a_strand_beside_a_lock_is_found_too(face: Face) -> None:
     picture, drawn = with_lock(*face)
     strand = np.zeros(drawn.shape, np.uint8)
-    start = np.round(face[1][127, :2] + (24, 20)).astype(int)
-    cv2.line(strand, start, start + (12, 50), (255,), 4, cv2.LINE_AA)
+    start = np.round(face[1][127, :2] + (24, 20)).astype(np.int32)
+    cv2.polylines(strand, [np.stack([start, start + (12, 50)])], False, (255,), 4, cv2.LINE_AA)
     picture[strand > 127] = (45, 40, 38)
     on_face = (strand > 127) & (skin_weight(face[1], 256) > 0)
     assert hair_mask(picture, face[1])[on_face].mean() > 0.8

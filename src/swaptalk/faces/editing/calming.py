@@ -76,7 +76,9 @@ def plain_colours(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDA
     hue = np.asarray(cv2.resize(_hue(broad), picture.shape[1::-1]), np.float32)
     lips = _lips(mesh, len(picture))
     if lips.any():
-        red, around_it = (np.float32([[cv2.mean(x, lips)[:3]]]) for x in (picture + 1.0, hue))
+        red, around_it = (
+            np.array([[cv2.mean(x, lips)[:3]]], np.float32) for x in (picture + 1.0, hue)
+        )
         apart = np.clip(np.log(_hue(red) / around_it), *LIP_COLOUR)
         hue = _hue(hue * (1 + _soft(lips)[..., None] * (np.exp(apart) - 1)))
     plain = hue * luma(picture)[..., None] - 1

@@ -55,7 +55,7 @@ def match_whites(
         return
     factor = _balance(made, wanted) ** trust
     factor *= (made @ _LUMA) / ((made * factor) @ _LUMA)
-    brightest = max(_GLOW * (wanted @ _LUMA), _ABOVE_SKIN * _skin(face, eyes))
+    brightest = max(_GLOW * float(wanted @ _LUMA), _ABOVE_SKIN * _skin(face, eyes))
     factor *= np.clip(brightest / (made @ _LUMA), _DARKEST, 1) ** trust
     if (factor == 1).all():
         return

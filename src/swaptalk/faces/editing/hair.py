@@ -148,8 +148,9 @@ def _with_strands(
     if not ((marks == cv2.GC_FGD).any() and (marks == cv2.GC_BGD).any()):
         return np.asarray(sure > _SURE, np.uint8)
     cv2.setRNGSeed(0)  # the same photo, the same mask
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(picture, marks, None, *models, _CUTS, cv2.GC_INIT_WITH_MASK)
+    background, hair = np.zeros((2, 1, 65))  # colour models, which nobody reads
+    whole = (0, 0, CROP_SIZE, CROP_SIZE)
+    cv2.grabCut(picture, marks, whole, background, hair, _CUTS, cv2.GC_INIT_WITH_MASK)
     cut = np.asarray((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), np.uint8)
     _, pieces = cv2.connectedComponents(cut)
     return np.asarray(cut * np.isin(pieces, pieces[sure > _SURE]), np.uint8)

@@ -67,7 +67,8 @@ def smooth_folds(
     change = zone * (filled - smoothed * relief - before)
     share = np.minimum(np.abs(change) / RECOLOURED, 1)[..., None]
     mixed = picture + share * (plain.astype(np.float32) - picture)
-    return np.clip(np.round(mixed * np.exp(change)[..., None]), 0, 255).astype(np.uint8)
+    lit = np.round(mixed * np.exp(change)[..., None])
+    return np.asarray(np.clip(lit, 0, 255), np.uint8)
 
 
 def _zone(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:

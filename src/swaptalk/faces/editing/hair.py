@@ -33,7 +33,7 @@ from swaptalk.faces.geometry.topology import (
 _SURE = 0.25
 #: ...if it reaches further inwards from the outline of the mesh than so many crop pixels: nearer
 #: the mesh lies beside the face. What is so near to such a place belongs to it.
-_OUTLINE, _REACH = 5, 24
+_OUTLINE, _REACH = 3, 24
 #: Hair is cut out of a photo by its colours between these answers of the network: never below the
 #: first, always above the last; and so many crop pixels beyond what it is sure of, in so many
 #: rounds.

@@ -62,6 +62,21 @@ def test_the_same_photo_has_the_same_mask(face: Face) -> None:
     np.testing.assert_array_equal(masks[0], masks[2])
 
 
+def test_below_a_fringe_the_brows_are_the_targets(face: Face) -> None:
+    crop, mesh = face
+    fringe = crop.copy()
+    bottom = int(mesh[[105, 334], 1].max()) + 12
+    strands = 40 + 25 * np.sin(np.arange(256) * 1.3)[None, :, None]
+    fringe[30:bottom, 60:196] = np.broadcast_to(strands, (bottom - 30, 256, 3))[:, 60:196]
+    bare, covered = (FacePhoto(picture, mesh).uncovered() for picture in (crop, fringe))
+    assert bare.has_brows and not covered.has_brows
+    target = np.ascontiguousarray(crop[:, :, ::-1])
+    x, y = np.round(mesh[105, :2]).astype(int)
+    assert composite_face([bare], target, mesh).mask[y, x] > 0.9
+    assert composite_face([covered], target, mesh).mask[y, x] < 0.2
+    assert composite_face([covered], target, mesh).mask[y + 60, x] > 0.9
+
+
 def test_what_was_covered_looks_like_the_face_again(face: Face) -> None:
     crop, mesh = face
     picture, drawn = with_lock(crop, mesh)

@@ -26,7 +26,7 @@ from swaptalk.faces.editing.eyewear import (
 )
 from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.film import match_film
-from swaptalk.faces.editing.hair import in_front
+from swaptalk.faces.editing.hair import brows_mask, in_front
 from swaptalk.faces.editing.light import (
     light_change,
     measure_light,
@@ -214,6 +214,8 @@ def composite_face(
     mask = inner_fade(mesh, options.fade * CROP_SIZE, CROP_SIZE, points)
     trust = min(photo.eye_trust for photo in photos) if options.own_eyes else 0.0
     mask = mask * (1 - _holes(photos, mesh, target_mesh, trust))
+    if not all(photo.has_brows for photo in photos):
+        mask = mask * (1 - brows_mask(mesh))
     if covered:
         mask = mask * (1 - in_front(ground, mesh))
     if whole or worn is Eyewear.OTHER:

@@ -15,7 +15,7 @@ from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
-from swaptalk.faces.editing.hair import hair_mask, uncover
+from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
 from swaptalk.faces.editing.smile_folds import smooth_folds
 from swaptalk.faces.geometry.identity_shape import normalised_shape
 
@@ -23,11 +23,13 @@ from swaptalk.faces.geometry.identity_shape import normalised_shape
 @dataclass(frozen=True)
 class FacePhoto(CroppedFace):
     """A face of the source; ``fine`` (512, 512, 3) is the same crop twice as fine, where the photo
-    holds more than the crop; ``covered`` (256, 256, 3) is it before something was taken off.
+    holds more than the crop; ``covered`` (256, 256, 3) is it before something was taken off, and
+    ``has_brows`` says whether the photo shows them.
     """
 
     fine: NDArray[np.uint8] | None = None
     covered: NDArray[np.uint8] | None = None
+    has_brows: bool = True
 
     def uncovered(self) -> FacePhoto:
         """The same face with the rims of its glasses painted over, and hair, jewellery and hands in
@@ -43,7 +45,8 @@ class FacePhoto(CroppedFace):
         if bare[0] is self.crop:
             return self
         fine = bare[1] if len(bare) > 1 else None
-        return FacePhoto(bare[0], self.mesh, fine, self.crop)
+        brows = not brows_are_hidden(self.mesh, hidden)
+        return FacePhoto(bare[0], self.mesh, fine, self.crop, brows)
 
     @property
     def as_photographed(self) -> NDArray[np.uint8]:

@@ -56,8 +56,11 @@ _LIGHT_SIGMA, _COLOUR_SIGMA = 0.08, 0.04
 #: around them in crop pixels: without them it would be another face.
 _FEATURES = (*EYE_RINGS, OUTER_LIPS)
 _FEATURE_ROOM = 2
-#: So are brows of which more than this share is hidden; of others what is hidden becomes skin.
-_HIDDEN_BROW = 0.5
+#: Room around brows that are the target's, and the blur of its edge, crop pixels.
+_BROW_ROOM = 4
+#: So is a brow of which more than the first share is hidden, unless more than the second is of the
+#: other: then hair would be taken for brows. What is hidden of others becomes skin.
+_HIDDEN_BROW, _ALSO_HIDDEN = 0.5, 0.33
 #: Grey levels added before the logarithm of a ratio, the step of what is smooth, and the share of
 #: known places in the surroundings that is enough to be trusted.
 _DARK, _STEP, _ENOUGH = 4.0, 4, 0.15
@@ -141,7 +144,7 @@ def _with_strands(
     near = cv2.dilate((sure > _SURE).astype(np.uint8), _disc(_STRAND_REACH)) > 0
     features = np.zeros(sure.shape, np.uint8)
     for part in _FEATURES:
-        cv2.fillConvexPoly(features, _hull(np.asarray(mesh, np.float32), part), (1,))
+        cv2.fillConvexPoly(features, _hull(mesh, part), (1,))
     features = np.asarray(cv2.dilate(features, _disc(_FEATURE_ROOM)), np.uint8)
     never = (sure < _UNLIKELY) | ~near | ((features > 0) & (sure < _CERTAIN))
     marks[face & never] = cv2.GC_BGD
@@ -208,22 +211,50 @@ def _scaled(mask: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 
 def _features(mesh: NDArray[np.float32], hidden: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Eyes, lips and brows that are mostly hidden, with some room around: (S, S) in 0..1."""
+    """Eyes, lips and a brow that is mostly hidden, with some room around: (S, S) in 0..1."""
     side = len(hidden)
     canvas = np.zeros((side, side), np.uint8)
     for ring in _FEATURES:
         cv2.fillConvexPoly(canvas, _hull(mesh, ring), (255,))
-    for brow in (RIGHT_BROW, LEFT_BROW):
-        alone = np.zeros_like(canvas)
-        cv2.fillConvexPoly(alone, _hull(mesh, brow), (255,))
-        if alone.any() and hidden[alone > 0].mean() > _HIDDEN_BROW:
-            canvas |= alone
+    if not brows_are_hidden(mesh, hidden):
+        for brow in (RIGHT_BROW, LEFT_BROW):
+            if _hidden_share(mesh, brow, hidden) > _HIDDEN_BROW:
+                cv2.fillConvexPoly(canvas, _hull(mesh, brow), (255,))
     room = round(_FEATURE_ROOM * side / CROP_SIZE)
     soft = cv2.GaussianBlur(cv2.dilate(canvas, _disc(room)), (0, 0), room / 2)
     return np.asarray(soft, np.float32) / np.float32(255)
 
 
-def _hull(mesh: NDArray[np.float32], points: NDArray[np.intp]) -> NDArray[np.int32]:
+def brows_are_hidden(mesh: NDArray[np.floating], covered: NDArray[np.float32]) -> bool:
+    """Whether a photo shows neither brow wholly: a fringe covers one and some of the other.
+
+    Args:
+        mesh: (468, 2 or 3) of the face, pixels of the mask.
+        covered: `hair_mask` (S, S).
+    """
+    both = [_hidden_share(mesh, brow, covered) for brow in (RIGHT_BROW, LEFT_BROW)]
+    return max(both) > _HIDDEN_BROW and min(both) > _ALSO_HIDDEN
+
+
+def brows_mask(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Both brows with soft edges, (256, 256) in 0..1."""
+    canvas = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
+    for brow in (RIGHT_BROW, LEFT_BROW):
+        cv2.fillConvexPoly(canvas, _hull(mesh, brow), (255,))
+    grown = cv2.dilate(canvas, _disc(_BROW_ROOM))
+    return np.asarray(cv2.GaussianBlur(grown, (0, 0), _BROW_ROOM), np.float32) / np.float32(255)
+
+
+def _hidden_share(
+    mesh: NDArray[np.floating], part: NDArray[np.intp], hidden: NDArray[np.float32]
+) -> float:
+    """Share of a part of the face that is hidden, 0..1."""
+    canvas = np.zeros(hidden.shape, np.uint8)
+    cv2.fillConvexPoly(canvas, _hull(mesh, part), (1,))
+    return float(hidden[canvas > 0].mean()) if canvas.any() else 0.0
+
+
+def _hull(mesh: NDArray[np.floating], points: NDArray[np.intp]) -> NDArray[np.int32]:
     hull = cv2.convexHull(np.round(mesh[points, :2]).astype(np.int32))
     return np.asarray(hull, np.int32)
 

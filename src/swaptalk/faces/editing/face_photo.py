@@ -16,6 +16,7 @@ from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
 from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
+from swaptalk.faces.editing.side_shadow import shadow_mask
 from swaptalk.faces.editing.smile_folds import smooth_folds
 from swaptalk.faces.geometry.identity_shape import normalised_shape
 
@@ -32,8 +33,8 @@ class FacePhoto(CroppedFace):
     has_brows: bool = True
 
     def uncovered(self) -> FacePhoto:
-        """The same face with the rims of its glasses painted over, and hair, jewellery and hands in
-        front of it replaced; itself where nothing is seen.
+        """The same face with the rims of its glasses painted over, and hair, jewellery, hands and
+        hard shadows on one side replaced; itself where nothing is seen.
         """
         bare = [self.crop] if self.fine is None else [self.crop, self.fine]
         if self.eyewear is Eyewear.RIMS:
@@ -42,6 +43,9 @@ class FacePhoto(CroppedFace):
         hidden = hair_mask(self.crop, self.mesh)
         if hidden.any():
             bare = [uncover(picture, self.mesh, hidden) for picture in bare]
+        shaded = shadow_mask(bare[0], self.mesh)
+        if shaded.any():
+            bare = [uncover(picture, self.mesh, shaded) for picture in bare]
         if bare[0] is self.crop:
             return self
         fine = bare[1] if len(bare) > 1 else None

@@ -22,19 +22,22 @@ from swaptalk.faces.editing.mesh_warp import (
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import MIRROR, POINT_COUNT
 
-#: A place is in shadow where it is darker than the other side by this much (natural logarithm of
-#: the brightness), and than the face's median by this much: else the other side is lit by a lamp.
+#: A place is surely in shadow where it is darker than the other side by this much (natural logarithm
+#: of the brightness), and than the face's median by this much: else the other side is lit by a lamp.
 DARKER, BELOW_MEDIAN = 0.45, 0.15
+#: What is darker than the other side by this much belongs to the shadow beside it.
+BESIDE = 0.2
 #: Skin brighter than this is burnt out and no better than a shadow.
 BURNT = 235
-#: The other side is seen from this share of its frontal area on.
-SEEN = 0.5
-#: Shadows narrower than twice this are beard, a mole or a fold; and the share of the skin from
-#: which on there is a shadow at all.
-NARROWEST, LEAST_SHARE = 4, 0.015
+#: The other side is seen from this share of its frontal area on: the far side of a turned face is
+#: no better than the shadow on the near one.
+SEEN = 0.7
+#: What is narrower than twice this is beard, a mole or a fold; smaller shadows than this share of
+#: the skin look more natural than their edges would.
+NARROWEST, LEAST_SHARE = 4, 0.06
 #: Eyes and lips between shadows are in them too: gaps of up to twice this are closed. The mask
 #: grows to the end of the shadow's soft edge, and fades. Crop pixels.
-GAP, GROWTH, FADE = 9, 7, 3.0
+GAP, GROWTH, FADE = 12, 7, 3.0
 #: Blur of the brightness that is compared: pores and stubble are no shadow.
 _SIGMA = 2.5
 
@@ -61,11 +64,21 @@ def shadow_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArr
     dark = (other - own > DARKER) & (own < np.median(own[inner]) - BELOW_MEDIAN)
     dark &= inner & (other < np.log(BURNT))
     found = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, _disc(NARROWEST))
-    if found.sum() < LEAST_SHARE * skin.sum():
-        return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
-    closed = cv2.morphologyEx(found, cv2.MORPH_CLOSE, _disc(GAP))
+    sure = _large(np.asarray(found, np.uint8), LEAST_SHARE * float(skin.sum()))
+    beside = ((other - own > BESIDE) & inner).astype(np.uint8)
+    beside = np.asarray(cv2.morphologyEx(beside, cv2.MORPH_OPEN, _disc(NARROWEST)), np.uint8)
+    _, parts = cv2.connectedComponents(sure | beside)
+    shadow = np.isin(parts, parts[sure > 0]).astype(np.uint8)
+    closed = cv2.morphologyEx(shadow, cv2.MORPH_CLOSE, _disc(GAP))
     grown = cv2.dilate(closed, _disc(GROWTH)).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), FADE), np.float32)
+
+
+def _large(mask: NDArray[np.uint8], least: float) -> NDArray[np.uint8]:
+    """The connected parts of a mask of 0 and 1 that have so many pixels."""
+    _, parts, measures, _ = cv2.connectedComponentsWithStats(mask)
+    large = measures[:, cv2.CC_STAT_AREA] >= least
+    return np.asarray(mask * large[parts], np.uint8)
 
 
 def _brightness(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

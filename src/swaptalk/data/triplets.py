@@ -34,6 +34,7 @@ from swaptalk.faces.editing.face_composite import (
 )
 from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.mesh_warp import source_quality, warp_quality
+from swaptalk.faces.editing.smile_folds import fold_share
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import POINT_COUNT
 from swaptalk.models.swap import MASK_DETAIL
@@ -59,7 +60,7 @@ _LEAST_TURNED = 0.8
 MASK_SIZE = 16 * MASK_DETAIL
 #: To be raised whenever triplets are made in another way: those of an earlier version are then not
 #: mixed with new ones.
-_VERSION = 3
+_VERSION = 4
 #: Triplets in one file of the cache.
 CHUNK = 256
 
@@ -100,7 +101,7 @@ class MadeTriplet:
     """Picture B; the clean target of a role pair."""
     composite: FaceComposite
     photo: NDArray[np.uint8]
-    """A (256, 256, 3) as the composite used it."""
+    """A (256, 256, 3) as the pipeline shows it to the network."""
     target: NDArray[np.uint8]
     """The pseudo target (256, 256, 3), or the clean one."""
 
@@ -142,7 +143,9 @@ class TripletMaker:
             picture, mesh = self._pseudo_target(answer, rng)
             photo = self._photo(source, mesh, rng, turn=role == "self" or rng.random() < 0.2)
         composite = self._composite(photo, picture, mesh, rng)
-        return MadeTriplet(role, source, answer, composite, photo.crop, picture)
+        light, folds = FacePhoto(picture, mesh).light, fold_share(photo.mesh, composite.mesh)
+        seen = photo.brightened_for(light, folds)
+        return MadeTriplet(role, source, answer, composite, seen, picture)
 
     def _face(self, frame: Frame) -> FacePhoto:
         dataset = self._frames.dataset

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -45,7 +46,7 @@ def write(folder: Path, recipe: dict, **options: dict) -> Path:
 
 
 def test_there_are_recipes() -> None:
-    assert {"tiny", "seventh-weights"} <= set(NAMES)
+    assert {"tiny", "seventh-weights", "eighth-weights", "ninth-weights"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,6 +81,27 @@ def test_the_eighth_weights_restore_faces_of_the_package() -> None:
     assert (restoration.bundle, restoration.clips) == (default_directory(), Path("out/clips"))
     listed = (folder / "clips.csv").read_text().splitlines()
     assert listed[0] == "name" and len(set(listed)) == len(listed) > 200
+
+
+def test_the_ninth_weights_hear_with_the_package() -> None:
+    folder = RECIPES / "ninth-weights"
+    recipe = read_recipe(folder)
+    check_base(recipe, default_directory())
+    hearing: Any = run_options(recipe, recipe.runs[0], folders(folder))
+    assert (hearing.lipsync, hearing.audio.width) == (default_directory(), 512)
+    listed = (folder / "clips.csv").read_text().splitlines()
+    assert listed[0] == "name" and len(set(listed)) == len(listed) > 1500
+
+
+def test_a_mel_encoder_is_a_base(tmp_path: Path) -> None:
+    heard = default_directory() / "audio.safetensors"
+    sha256 = hashlib.sha256(heard.read_bytes()).hexdigest()
+    recipe = dataclasses.replace(
+        read_recipe(RECIPES / "ninth-weights"), base={"mel-encoder": sha256}
+    )
+    check_base(recipe, default_directory())
+    with pytest.raises(InputError, match=r"audio\.safetensors: is not there"):
+        check_base(recipe, tmp_path)
 
 
 def test_the_seventh_weights_build_on_the_package() -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from swaptalk.errors import InputError
 from swaptalk.training.options import LoopOptions, from_dict, read_json
-from swaptalk.training.registry import BUNDLED, OPTIONAL, STAGES, options_of
+from swaptalk.training.registry import BUNDLED, OPTIONAL, STAGES, options_of, weights_file
 
 RECIPE_NAME = "recipe.json"
 #: Options that ``train all`` sets, so that no file of a recipe may.
@@ -135,7 +135,7 @@ def check_base(recipe: Recipe, bundle: Path) -> None:
         InputError: a file of weights is missing or another one.
     """
     for stage, wanted in recipe.base.items():
-        path = bundle / f"{stage}.safetensors"
+        path = bundle / weights_file(stage)
         if not path.is_file():
             raise InputError(
                 "is not there, and the recipe builds on it", path=path, remedy="name a --base"

@@ -101,6 +101,13 @@ BUNDLED = ("vqgan", "swap", "lipsync")
 OPTIONAL = ("mel-encoder", "restoration")
 
 
+def weights_file(stage: str) -> str:
+    """Name of the file of a stage's weights in a bundle; stage ``mel-encoder`` trains the network
+    ``audio``.
+    """
+    return f"{'audio' if stage == 'mel-encoder' else stage}.safetensors"
+
+
 def options_of(stage: str) -> type[LoopOptions]:
     """Return the dataclass of a stage's options."""
     entry = STAGES[stage]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.hair_network import measure_hair
+from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import (
     mesh_raster,
     mesh_warp,
@@ -109,8 +110,8 @@ def hair_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray
         deep = _deep(found, face)
     if deep is None:
         return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
-    near = np.asarray(cv2.dilate(deep, _disc(_REACH)), np.uint8)
-    grown = cv2.dilate(found & near, _disc(_GROWTH)).astype(np.float32)
+    near = np.asarray(cv2.dilate(deep, disc(_REACH)), np.uint8)
+    grown = cv2.dilate(found & near, disc(_GROWTH)).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), _FADE), np.float32)
 
 
@@ -141,11 +142,11 @@ def _with_strands(
     marks = np.full(sure.shape, cv2.GC_PR_BGD, np.uint8)
     marks[sure > _LIKELY] = cv2.GC_PR_FGD
     marks[sure > _CERTAIN] = cv2.GC_FGD
-    near = cv2.dilate((sure > _SURE).astype(np.uint8), _disc(_STRAND_REACH)) > 0
+    near = cv2.dilate((sure > _SURE).astype(np.uint8), disc(_STRAND_REACH)) > 0
     features = np.zeros(sure.shape, np.uint8)
     for part in _FEATURES:
         cv2.fillConvexPoly(features, _hull(mesh, part), (1,))
-    features = np.asarray(cv2.dilate(features, _disc(_FEATURE_ROOM)), np.uint8)
+    features = np.asarray(cv2.dilate(features, disc(_FEATURE_ROOM)), np.uint8)
     never = (sure < _UNLIKELY) | ~near | ((features > 0) & (sure < _CERTAIN))
     marks[face & never] = cv2.GC_BGD
     if not ((marks == cv2.GC_FGD).any() and (marks == cv2.GC_BGD).any()):
@@ -157,11 +158,6 @@ def _with_strands(
     cut = np.asarray((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), np.uint8)
     _, pieces = cv2.connectedComponents(cut)
     return np.asarray(cut * np.isin(pieces, pieces[sure > _SURE]), np.uint8)
-
-
-def _disc(radius: int) -> NDArray[np.uint8]:
-    shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
-    return np.asarray(shape, np.uint8)
 
 
 def uncover(
@@ -221,7 +217,7 @@ def _features(mesh: NDArray[np.float32], hidden: NDArray[np.float32]) -> NDArray
             if _hidden_share(mesh, brow, hidden) > _HIDDEN_BROW:
                 cv2.fillConvexPoly(canvas, _hull(mesh, brow), (255,))
     room = round(_FEATURE_ROOM * side / CROP_SIZE)
-    soft = cv2.GaussianBlur(cv2.dilate(canvas, _disc(room)), (0, 0), room / 2)
+    soft = cv2.GaussianBlur(cv2.dilate(canvas, disc(room)), (0, 0), room / 2)
     return np.asarray(soft, np.float32) / np.float32(255)
 
 
@@ -241,7 +237,7 @@ def brows_mask(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     canvas = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
     for brow in (RIGHT_BROW, LEFT_BROW):
         cv2.fillConvexPoly(canvas, _hull(mesh, brow), (255,))
-    grown = cv2.dilate(canvas, _disc(_BROW_ROOM))
+    grown = cv2.dilate(canvas, disc(_BROW_ROOM))
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), _BROW_ROOM), np.float32) / np.float32(255)
 
 

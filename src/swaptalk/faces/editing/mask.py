@@ -36,6 +36,12 @@ _MOUTH_TOP = (137, 123, 50, 205, 98, 2, 327, 425, 280, 352, 366)
 _NOT_NOSE = np.setdiff1d(np.arange(POINT_COUNT), NOSE)
 
 
+def disc(radius: int) -> NDArray[np.uint8]:
+    """What `cv2.dilate` and the like grow a mask by: (2 radius + 1, 2 radius + 1) of 0 and 1."""
+    shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+    return np.asarray(shape, np.uint8)
+
+
 def _mouth_outline() -> NDArray[np.intp]:
     """The upper edge, closed along the face's outline over the chin."""
     oval = list(FACE_OVAL)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.light import luma
+from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import (
     mesh_raster,
     mesh_warp,
@@ -22,8 +23,9 @@ from swaptalk.faces.editing.mesh_warp import (
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import MIRROR, POINT_COUNT
 
-#: A place is surely in shadow where it is darker than the other side by this much (natural logarithm
-#: of the brightness), and than the face's median by this much: else the other side is lit by a lamp.
+#: A place is surely in shadow where it is darker than the other side by this much (natural
+#: logarithm of the brightness), and than the face's median by this much: else a lamp lights the
+#: other side.
 DARKER, BELOW_MEDIAN = 0.45, 0.15
 #: What is darker than the other side by this much belongs to the shadow beside it.
 BESIDE = 0.2
@@ -57,20 +59,20 @@ def shadow_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArr
     mirrored = mesh_warp(picture, mesh, mesh, everything, raster=raster)
     skin = skin_weight(mesh, CROP_SIZE)
     seen = spread(visibility(mesh)[MIRROR], raster, CROP_SIZE) > SEEN
-    inner = (cv2.erode(skin, _disc(3)) > 0) & seen
+    inner = (cv2.erode(skin, disc(3)) > 0) & seen
     if not inner.any():
         return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
     own, other = (_brightness(one) for one in (picture, mirrored))
     dark = (other - own > DARKER) & (own < np.median(own[inner]) - BELOW_MEDIAN)
     dark &= inner & (other < np.log(BURNT))
-    found = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, _disc(NARROWEST))
+    found = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, disc(NARROWEST))
     sure = _large(np.asarray(found, np.uint8), LEAST_SHARE * float(skin.sum()))
     beside = ((other - own > BESIDE) & inner).astype(np.uint8)
-    beside = np.asarray(cv2.morphologyEx(beside, cv2.MORPH_OPEN, _disc(NARROWEST)), np.uint8)
+    beside = np.asarray(cv2.morphologyEx(beside, cv2.MORPH_OPEN, disc(NARROWEST)), np.uint8)
     _, parts = cv2.connectedComponents(sure | beside)
     shadow = np.isin(parts, parts[sure > 0]).astype(np.uint8)
-    closed = cv2.morphologyEx(shadow, cv2.MORPH_CLOSE, _disc(GAP))
-    grown = cv2.dilate(closed, _disc(GROWTH)).astype(np.float32)
+    closed = cv2.morphologyEx(shadow, cv2.MORPH_CLOSE, disc(GAP))
+    grown = cv2.dilate(closed, disc(GROWTH)).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), FADE), np.float32)
 
 
@@ -83,8 +85,3 @@ def _large(mask: NDArray[np.uint8], least: float) -> NDArray[np.uint8]:
 
 def _brightness(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(np.log(luma(picture)), (0, 0), _SIGMA), np.float32)
-
-
-def _disc(radius: int) -> NDArray[np.uint8]:
-    shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
-    return np.asarray(shape, np.uint8)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.light import luma
+from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import skin_weight
 
 #: Corners of the mouth and outer corners of the eyes.
@@ -93,9 +94,8 @@ def _creases(
     brightness: NDArray[np.float32], surroundings: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """What fills thin dark lines in skin, (S, S); not the hairs of a beard."""
-    side = 2 * round(CREASE * len(brightness) / 2) + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    closed = cv2.morphologyEx(brightness, cv2.MORPH_CLOSE, disc)
+    radius = round(CREASE * len(brightness) / 2)
+    closed = cv2.morphologyEx(brightness, cv2.MORPH_CLOSE, disc(radius))
     closed = cv2.GaussianBlur(closed, (0, 0), _SKIN_EDGE)
     dark, fair = CREASE_DARKNESS
     is_skin = np.clip((closed - surroundings + dark) / (dark - fair), 0, 1)

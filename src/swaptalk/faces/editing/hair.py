@@ -40,6 +40,8 @@ _OUTLINE, _REACH = 3, 24
 #: rounds.
 _UNLIKELY, _LIKELY, _CERTAIN = 0.01, 0.1, 0.6
 _STRAND_REACH, _CUTS = 20, 2
+#: Fewer certain pixels than this say too little about the colours of hair or face.
+_FEWEST = 50
 #: From and to where the network's answer counts in frames.
 _UNSURE = (np.float32(0.25), np.float32(0.75))
 #: What is found grows by so many crop pixels, and its edge fades (standard deviation): strands
@@ -149,7 +151,7 @@ def _with_strands(
     features = np.asarray(cv2.dilate(features, disc(_FEATURE_ROOM)), np.uint8)
     never = (sure < _UNLIKELY) | ~near | ((features > 0) & (sure < _CERTAIN))
     marks[face & never] = cv2.GC_BGD
-    if not ((marks == cv2.GC_FGD).any() and (marks == cv2.GC_BGD).any()):
+    if min(np.count_nonzero(marks == certain) for certain in (cv2.GC_FGD, cv2.GC_BGD)) < _FEWEST:
         return np.asarray(sure > _SURE, np.uint8)
     cv2.setRNGSeed(0)  # the same photo, the same mask
     background, hair = np.zeros((2, 1, 65))  # colour models, which nobody reads

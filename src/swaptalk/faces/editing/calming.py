@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.light import SHADING_STEP, Skin, around, luma, relief
+from swaptalk.faces.editing.mask import brows
 from swaptalk.faces.editing.mesh_warp import polygon_mask, skin_weight
 from swaptalk.faces.geometry.box import Box
-from swaptalk.faces.geometry.topology import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW
+from swaptalk.faces.geometry.topology import INNER_LIPS, OUTER_LIPS
 
 #: Difference of the gains of two channels (natural logarithm) up to which a face keeps all its
 #: differences of colour. Larger gains blow up what coloured light has left of the weakest channel,
@@ -98,7 +99,7 @@ def calm_contrasts(
     """
     size = len(picture)
     skin, lips = skin_weight(mesh, size), _soft(_lips(mesh, size))
-    bare = np.asarray(skin * (1 - _brows(mesh, size)), np.float32)
+    bare = skin * (brows(mesh, size, _BROW_ROOM) == 0).astype(np.float32)
     calm = np.asarray(cv2.addWeighted(picture, 1 - PLAINNESS, plain, PLAINNESS, 0), np.float32)
     before = relief(calm, Skin.of(skin, Box(0, size, 0, size)))
     bright = np.maximum(before, 0)
@@ -123,16 +124,6 @@ def _lips(mesh: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
     mask = polygon_mask(mesh[OUTER_LIPS], size)
     cv2.fillPoly(mask, [np.round(mesh[INNER_LIPS, :2]).astype(np.int32)], (0,))
     return mask
-
-
-def _brows(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
-    """The brows and a little around them, (size, size) of 0 or 1."""
-    mask = np.zeros((size, size), np.uint8)
-    for brow in (RIGHT_BROW, LEFT_BROW):
-        hull = cv2.convexHull(np.round(mesh[brow, :2]).astype(np.int32))
-        cv2.fillConvexPoly(mask, hull, (1,))
-        cv2.polylines(mask, [hull], True, (1,), round(2 * _BROW_ROOM))
-    return mask.astype(np.float32)
 
 
 def _soft(mask: NDArray[np.uint8]) -> NDArray[np.float32]:

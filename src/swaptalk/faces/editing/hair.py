@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.hair_network import measure_hair
-from swaptalk.faces.editing.mask import disc
+from swaptalk.faces.editing.mask import brows, disc
 from swaptalk.faces.editing.mesh_warp import (
     mesh_raster,
     mesh_warp,
@@ -236,11 +236,8 @@ def brows_are_hidden(mesh: NDArray[np.floating], covered: NDArray[np.float32]) -
 
 def brows_mask(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     """Both brows with soft edges, (256, 256) in 0..1."""
-    canvas = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
-    for brow in (RIGHT_BROW, LEFT_BROW):
-        cv2.fillConvexPoly(canvas, _hull(mesh, brow), (255,))
-    grown = cv2.dilate(canvas, disc(_BROW_ROOM))
-    return np.asarray(cv2.GaussianBlur(grown, (0, 0), _BROW_ROOM), np.float32) / np.float32(255)
+    mask = brows(mesh, CROP_SIZE, _BROW_ROOM)
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), _BROW_ROOM), np.float32) / np.float32(255)
 
 
 def _hidden_share(

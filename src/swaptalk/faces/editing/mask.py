@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.align import CROP_SIZE, HALF_ROW
-from swaptalk.faces.geometry.topology import CHIN, FACE_OVAL, NOSE, POINT_COUNT
+from swaptalk.faces.geometry.topology import (
+    CHIN,
+    FACE_OVAL,
+    LEFT_BROW,
+    NOSE,
+    POINT_COUNT,
+    RIGHT_BROW,
+)
 
 #: Masks are drawn this much smaller and enlarged: they hold nothing finer than their fade.
 _STEP = 4
@@ -40,6 +47,19 @@ def disc(radius: int) -> NDArray[np.uint8]:
     """What `cv2.dilate` and the like grow a mask by: (2 radius + 1, 2 radius + 1) of 0 and 1."""
     shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
     return np.asarray(shape, np.uint8)
+
+
+def brows(mesh: NDArray[np.floating], size: int, room: int) -> NDArray[np.uint8]:
+    """Both brows and so many pixels around them, (size, size) of 0 or 255.
+
+    Args:
+        mesh: (468, 2 or 3) in pixels of the mask.
+    """
+    mask = np.zeros((size, size), np.uint8)
+    for brow in (RIGHT_BROW, LEFT_BROW):
+        hull = cv2.convexHull(np.round(mesh[brow, :2]).astype(np.int32))
+        cv2.fillConvexPoly(mask, hull, (255,))
+    return np.asarray(cv2.dilate(mask, disc(room)), np.uint8)
 
 
 def _mouth_outline() -> NDArray[np.intp]:

@@ -111,6 +111,18 @@ MORE_SWAP = (
     "--weights.adversarial",
     "0",
 )
+#: From nothing: the first minutes of a training.
+FRESH_SWAP = (
+    "--batch-size",
+    "24",
+    "--triplets",
+    "4096",
+)
+#: The classical composite of two people as the only answer, as proxies were.
+PROXIES = ("--role-share", "1", "--anchor-weight", "1")
+#: As good as no training: the composite, coded.
+UNTRAINED = ("--learning-rate", "1e-9", "--other-rate", "1e-9")
+NO_ADVERSARY = ("--weights.adversarial", "0")
 SMALL_EXPERT = (
     "--batch-size",
     "32",
@@ -150,8 +162,8 @@ SMALL_LIPSYNC = (
 
 @dataclass(frozen=True)
 class Variant:
-    """One side of a comparison: a stage, its options, its steps at scale 1, and what it is judged
-    by.
+    """One side of a comparison: a stage, its options and its steps at scale 1; whether it is trained
+    on the finished autoencoder, on what other run, and whether a swap starts from nothing.
     """
 
     part: str
@@ -161,6 +173,7 @@ class Variant:
     options: tuple[str, ...]
     finished_vqgan: bool = False
     needs: str = ""
+    fresh: bool = False
 
 
 #: The autoencoder that both of its comparisons start from.
@@ -190,6 +203,28 @@ VARIANTS = (
         150,
         (*MORE_SWAP, "--weights.identity", "0"),
         True,
+    ),
+    Variant("answers", "composite, coded", "swap", 1, (*FRESH_SWAP, *UNTRAINED), True, fresh=True),
+    Variant(
+        "answers",
+        "composites as answers",
+        "swap",
+        300,
+        (*FRESH_SWAP, *PROXIES, *NO_ADVERSARY),
+        True,
+        fresh=True,
+    ),
+    Variant(
+        "answers", "real answers", "swap", 300, (*FRESH_SWAP, *NO_ADVERSARY), True, fresh=True
+    ),
+    Variant(
+        "answers",
+        "real answers, discriminator",
+        "swap",
+        300,
+        (*FRESH_SWAP, "--adversarial-from", "100", "--adversarial-rise", "50"),
+        True,
+        fresh=True,
     ),
     Variant("expert", "the expert itself", "expert", 600, SMALL_EXPERT, True),
     Variant(
@@ -256,7 +291,7 @@ class Ablations:
         options = [*COMMON, *variant.options, "--seed", str(seed), "--steps", str(steps)]
         if variant.finished_vqgan:
             options += ["--vqgan", str(self._vqgan)]
-        if variant.stage == "swap":
+        if variant.stage == "swap" and not variant.fresh:
             options += ["--start-from", str(self._swap)]
         if variant.needs:
             options += ["--expert", str(self._folder(variant.needs, seed))]

@@ -162,8 +162,8 @@ SMALL_LIPSYNC = (
 
 @dataclass(frozen=True)
 class Variant:
-    """One side of a comparison: a stage, its options and its steps at scale 1; whether it is trained
-    on the finished autoencoder, on what other run, and whether a swap starts from nothing.
+    """One side of a comparison: a stage, its options and its steps at scale 1; whether it is
+    trained on the finished autoencoder, on what other run, and whether a swap starts from nothing.
     """
 
     part: str
@@ -214,9 +214,7 @@ VARIANTS = (
         True,
         fresh=True,
     ),
-    Variant(
-        "answers", "real answers", "swap", 300, (*FRESH_SWAP, *NO_ADVERSARY), True, fresh=True
-    ),
+    Variant("answers", "real answers", "swap", 300, (*FRESH_SWAP, *NO_ADVERSARY), True, fresh=True),
     Variant(
         "answers",
         "real answers, discriminator",

@@ -25,6 +25,7 @@ from swaptalk.data.repose import repose
 from swaptalk.data.store import decode_picture, encode_picture
 from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
+from swaptalk.faces.editing.beard import beards_differ
 from swaptalk.faces.editing.face_composite import (
     MASK_FADE,
     CompositeOptions,
@@ -60,7 +61,7 @@ _LEAST_TURNED = 0.8
 MASK_SIZE = 16 * MASK_DETAIL
 #: To be raised whenever triplets are made in another way: those of an earlier version are then not
 #: mixed with new ones.
-_VERSION = 4
+_VERSION = 5
 #: Triplets in one file of the cache.
 CHUNK = 256
 
@@ -142,7 +143,7 @@ class TripletMaker:
                 source = self._suitable(answer, rng, lambda: self._frames.another(answer, rng))
             picture, mesh = self._pseudo_target(answer, rng)
             photo = self._photo(source, mesh, rng, turn=role == "self" or rng.random() < 0.2)
-        composite = self._composite(photo, picture, mesh, rng)
+        composite = self._composite(photo, picture, mesh, role == "role", rng)
         light, folds = FacePhoto(picture, mesh).light, fold_share(photo.mesh, composite.mesh)
         seen = photo.brightened_for(light, folds)
         return MadeTriplet(role, source, answer, composite, seen, picture)
@@ -223,9 +224,12 @@ class TripletMaker:
         photo: FacePhoto,
         target: NDArray[np.uint8],
         mesh: NDArray[np.float32],
+        clean: bool,
         rng: np.random.Generator,
     ) -> FaceComposite:
-        """Make the composite of A and the target as the pipeline does, with some variation."""
+        """Make the composite of A and the target as the pipeline does, with some variation. Only on
+        ``clean`` targets a beard counts: on others the answer has A's.
+        """
         wearer = FacePhoto(target, mesh)
         shape = 1.0 if rng.random() < 0.85 else float(rng.uniform(0, 1))
         options = CompositeOptions(
@@ -233,7 +237,15 @@ class TripletMaker:
             glasses=True if rng.random() < 0.08 else None,
         )
         difference = shape_difference([photo], wearer.shape, shape)
-        return composite_face([photo], target, mesh, difference, wearer.eyewear, options=options)
+        return composite_face(
+            [photo],
+            target,
+            mesh,
+            difference,
+            wearer.eyewear,
+            options=options,
+            beard=clean and beards_differ(photo.beard, wearer.beard),
+        )
 
 
 class TripletCache:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.beard import beard_zone
 from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_warp import draw_eyes, draw_lids, moved_lids, with_lids
 from swaptalk.faces.editing.eye_whites import match_whites
@@ -169,6 +170,7 @@ def composite_face(
     target_light: NDArray[np.floating] | None = None,
     options: CompositeOptions | None = None,
     covered: bool = True,
+    beard: bool = False,
 ) -> FaceComposite:
     """Put the source's face on a target.
 
@@ -183,6 +185,7 @@ def composite_face(
             this frame.
         options: see `CompositeOptions`.
         covered: look for what lies in front of the target's face; False: there is nothing.
+        beard: leave mouth and chin to the target, see `beards_differ`.
     """
     options = options or CompositeOptions()
     target_mesh = np.asarray(target_mesh, np.float32)
@@ -218,6 +221,8 @@ def composite_face(
         mask = mask * (1 - brows_mask(mesh))
     if covered:
         mask = mask * (1 - in_front(ground, mesh))
+    if beard:
+        mask = mask * (1 - beard_zone(mesh))
     if whole or worn is Eyewear.OTHER:
         # The source's eyes are behind glasses, too, or cannot be put behind the target's.
         mask = mask * (1 - _soft(glasses_zone(mesh), GLASSES_SIGMA))

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.beard import Beard, beard_zone, measure_beard
 from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours
 from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
@@ -41,6 +42,8 @@ class FacePhoto(CroppedFace):
             rims = glasses_rims(self.crop, self.mesh)
             bare = [paint_over(picture, rims) for picture in bare]
         hidden = hair_mask(self.crop, self.mesh)
+        if self.beard.grows:
+            hidden = hidden * (1 - beard_zone(self.mesh))
         if hidden.any():
             bare = [uncover(picture, self.mesh, hidden) for picture in bare]
         shaded = shadow_mask(bare[0], self.mesh)
@@ -56,6 +59,11 @@ class FacePhoto(CroppedFace):
     def as_photographed(self) -> NDArray[np.uint8]:
         """The crop (256, 256, 3) with everything that `uncovered` took off."""
         return self.crop if self.covered is None else self.covered
+
+    @cached_property
+    def beard(self) -> Beard:
+        """What of a beard the photo shows."""
+        return measure_beard([self.as_photographed], [self.mesh])
 
     @cached_property
     def shape(self) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.beard import measure_beard
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear
 from swaptalk.faces.editing.light import measure_light
 from swaptalk.faces.editing.mesh_warp import bare_skin, skin_weight
@@ -39,6 +40,10 @@ _TEXTS = {
         "the person wears glasses, which are not carried over",
         "give a photo without glasses",
     ),
+    "beard": (
+        "the person has a full beard, which is put on faces with a beard alone",
+        "give a photo without the beard, or a video of somebody with one",
+    ),
     "hair": ("hair, a hat or a hand covers part of the face", "give a photo with a free forehead"),
     "light": (
         "the light is hard or comes from one side",
@@ -59,7 +64,9 @@ class PhotoWarning:
     """A reason why results of a photo will look worse than they could."""
 
     code: str
-    """``glasses``, ``hair``, ``light``, ``turned``, ``blurred``, ``small`` or ``mouth``."""
+    """``glasses``, ``beard``, ``hair``, ``light``, ``turned``, ``blurred``, ``small`` or
+    ``mouth``.
+    """
     message: str
     """What is wrong, in words."""
     remedy: str
@@ -87,6 +94,7 @@ def photo_warnings(
     everything = mesh[:, :2]
     found = (
         (eyewear([crop], [mesh]) is not Eyewear.NONE, "glasses", mesh[_EYES]),
+        (measure_beard([crop], [mesh]).covers_jaw, "beard", mesh[LIPS]),
         (bare < LEAST_BARE, "hair", mesh[_FOREHEAD]),
         (float(np.abs(light[1:3].mean(axis=1)).max()) > HARDEST_LIGHT, "light", everything),
         (abs(pose.yaw) > LARGEST_YAW or abs(pose.pitch) > LARGEST_PITCH, "turned", everything),

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.beard import beards_differ, measure_beard
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear
 from swaptalk.faces.editing.face_composite import (
     CompositeOptions,
@@ -82,6 +83,14 @@ class FaceSwapper:
         return eyewear(list(crops.values()), [self._analysis.mesh(frame) for frame in crops])
 
     @cached_property
+    def _beard(self) -> bool:
+        """Whether the target's mouth and chin stay for a beard's sake, see `beards_differ`."""
+        crops, photos = self.reference_crops, self._source.photos
+        own = measure_beard([one.as_photographed for one in photos], [one.mesh for one in photos])
+        meshes = [self._analysis.mesh(frame) for frame in crops]
+        return beards_differ(own, measure_beard(list(crops.values()), meshes))
+
+    @cached_property
     def _covered(self) -> bool:
         """Whether a reference frame shows something in front of the target's face."""
         return any(
@@ -148,6 +157,7 @@ class FaceSwapper:
             self._worn,
             options=CompositeOptions(strength=self._strength),
             covered=self._covered,
+            beard=self._beard,
         )
 
     def correction(self, composites: Sequence[FaceComposite]) -> Encoding[Latents]:

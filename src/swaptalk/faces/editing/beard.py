@@ -1,0 +1,146 @@
+"""Beards: told by the colours and the texture of the lower face, and left to the target.
+
+A full beard ends below the aligned crop, so that it can neither be put on a face nor be shaved off
+one as a whole: half of it would stay. Where one of two people has one, mouth and chin stay the
+target's, as hair does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.faces.editing.light import luma
+from swaptalk.faces.editing.mesh_warp import mesh_warp, polygon_mask
+from swaptalk.faces.geometry.align import CROP_SIZE
+from swaptalk.faces.geometry.topology import CHEEKS, canonical_crop_mesh
+
+#: Rows and columns of the lower face in the crop of the canonical mesh, and the rows and columns of
+#: cells in which it is looked at; both sides of the face are averaged.
+_LOWER = (slice(136, 248), slice(40, 216))
+_CELLS = (12, 16)
+#: Values of each face that `beard_features` measures: four maps of half a face.
+FEATURE_COUNT = 4 * _CELLS[0] * _CELLS[1] // 2
+#: Those along the jaw; a beard that is as sure as the first covers them where they are darker than
+#: the second.
+_JAW = (slice(6, 10), slice(1, 3))
+_SURE, _DARK_JAW = 1.0, -0.55
+#: Grey levels added before logarithms: noise in the dark is no colour.
+_DARK = 7.0
+#: Blur of brightness and of texture, and the two that texture lies between, crop pixels (standard
+#: deviation); contrast added before the logarithm of texture, so that smooth skin divides safely.
+_BROAD, _TEXTURE, _FINE, _COARSE, _SMOOTH = 2.0, 3.0, 0.8, 3.0, 0.005
+#: Outline of beards, from the subject's right ear along the cheek, below the nose, to the left ear
+#: and back along the jaw; the first points span the moustache.
+_MOUSTACHE = (205, 206, 98, 2, 327, 426, 425)
+_OUTLINE = (
+    *(132, 147, 187, *_MOUSTACHE, 411, 376, 361),
+    *(435, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 215),
+)
+#: Blur of its edge, crop pixels (standard deviation).
+_EDGE = 5.0
+
+
+def beard_features(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Brightness, texture and two colours of the lower face relative to the cheeks, natural
+    logarithms in a grid of cells.
+
+    Args:
+        picture: (256, 256, 3) uint8 RGB crop.
+        mesh: (468, 2 or 3) in its pixels.
+
+    Returns:
+        (`FEATURE_COUNT`,).
+    """
+    canonical = canonical_crop_mesh()
+    frontal = mesh_warp(picture, mesh, canonical)
+    cheeks = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
+    for ring in CHEEKS:
+        cv2.fillConvexPoly(cheeks, np.round(canonical[ring]).astype(np.int32), (1,))
+    skin = cheeks > 0
+    brightness = np.log(luma(frontal) + np.float32(_DARK - 1))
+    texture = np.abs(_blurred(brightness, _FINE) - _blurred(brightness, _COARSE))
+    smooth = float(np.median(texture[skin])) + _SMOOTH
+    red, green, blue = cv2.split(np.log(frontal + np.float32(_DARK)))
+    maps = [
+        _blurred(brightness, _BROAD),
+        np.log((_blurred(texture, _TEXTURE) + np.float32(_SMOOTH)) / smooth),
+        red - green,
+        green - blue,
+    ]
+    reference = [float(np.median(maps[k][skin])) for k in (0, 2, 3)]
+    reference.insert(1, 0.0)
+    cells = [
+        cv2.resize(one[_LOWER] - level, _CELLS[::-1], interpolation=cv2.INTER_AREA)
+        for one, level in zip(maps, reference, strict=True)
+    ]
+    halves = [(cell + cell[:, ::-1])[:, : _CELLS[1] // 2] / 2 for cell in cells]
+    return np.asarray(np.concatenate([half.ravel() for half in halves]), np.float32)
+
+
+class Beard(NamedTuple):
+    """What of a beard or a moustache somebody has."""
+
+    strength: float
+    """Logarithm of the odds that it is more than stubble."""
+    jaw: float
+    """Brightness along the jaw relative to the cheeks, natural logarithm."""
+
+    @property
+    def grows(self) -> bool:
+        """Whether there is one."""
+        return self.strength > 0
+
+    @property
+    def covers_jaw(self) -> bool:
+        """Whether it reaches the outline of the face, where it would be cut off."""
+        return self.strength > _SURE and self.jaw < _DARK_JAW
+
+
+def measure_beard(
+    pictures: Sequence[NDArray[np.uint8]], meshes: Sequence[NDArray[np.floating]]
+) -> Beard:
+    """Measure the beard of one person in several pictures together.
+
+    Args:
+        pictures: crops (256, 256, 3) uint8 RGB, at least one.
+        meshes: (468, 2 or 3) in their pixels.
+    """
+    measured = [beard_features(*one) for one in zip(pictures, meshes, strict=True)]
+    features, weights = np.mean(measured, axis=0), _weights()
+    brightness = features.reshape(4, _CELLS[0], -1)[0]
+    return Beard(float(features @ weights[:-1] + weights[-1]), float(brightness[_JAW].mean()))
+
+
+def beards_differ(source: Beard, target: Beard) -> bool:
+    """Whether mouth and chin stay the target's: it has a beard and the source has none, or it has
+    none and the source's would be cut off. A moustache or a goatee is put on any face.
+    """
+    return target.grows != source.grows and (target.grows or source.covers_jaw)
+
+
+def beard_zone(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Where beards grow, with the mouth between: (256, 256) in 0..1, from a mesh (468, 2 or 3) in
+    crop pixels.
+    """
+    moustache = cv2.convexHull(np.asarray(mesh[list(_MOUSTACHE), :2], np.float32))
+    zone = polygon_mask(np.asarray(mesh[list(_OUTLINE)], np.float32), CROP_SIZE)
+    zone |= polygon_mask(np.asarray(moustache, np.float32).reshape(-1, 2), CROP_SIZE)
+    return np.asarray(cv2.GaussianBlur(zone, (0, 0), _EDGE), np.float32) / np.float32(255)
+
+
+@lru_cache(maxsize=1)
+def _weights() -> NDArray[np.float32]:
+    """Weights of the features and, last, what is added; fitted by ``benchmarks/fit_beard.py``."""
+    with resources.files(__package__).joinpath("beard.npy").open("rb") as file:
+        return np.asarray(np.load(file), np.float32)
+
+
+def _blurred(values: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)

@@ -55,6 +55,22 @@ def test_a_strand_beside_a_lock_is_found_too(face: Face) -> None:
     assert hair_mask(picture, face[1])[on_face].mean() > 0.8
 
 
+def test_tips_of_a_fringe_are_found_and_brows_are_let_be(face: Face) -> None:
+    crop, mesh = face
+    bottom = round(float(mesh[10, 1] + 0.5 * (mesh[9, 1] - mesh[10, 1])))
+    strands = 40 + 25 * np.sin(np.arange(256) * 1.3)[None, :, None]
+    picture = crop.copy()
+    picture[:bottom] = np.broadcast_to(strands, (bottom, 256, 3))
+    x, y = round(float(mesh[9, 0])), bottom + 20
+    tip = picture[bottom + 5 : bottom + 24, x - 3 : x + 4]
+    tip[...] = 0.65 * tip
+    found = hair_mask(picture, mesh)
+    assert found[y, x] > 0.9
+    for brow in (105, 334):
+        x, y = np.round(mesh[brow, :2]).astype(int)
+        assert found[y, x] < 0.3
+
+
 def test_the_same_photo_has_the_same_mask(face: Face) -> None:
     picture, _ = with_lock(*face)
     masks = [hair_mask(picture, face[1]) for _ in range(3)]

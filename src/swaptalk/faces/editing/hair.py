@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.hair_network import measure_hair
+from swaptalk.faces.editing.light import luma
 from swaptalk.faces.editing.mask import brows, disc
 from swaptalk.faces.editing.mesh_warp import (
     mesh_raster,
@@ -40,6 +41,13 @@ _OUTLINE, _REACH = 3, 24
 #: rounds.
 _UNLIKELY, _LIKELY, _CERTAIN = 0.01, 0.1, 0.6
 _STRAND_REACH, _CUTS = 20, 2
+#: Tips of a fringe: places on the forehead so much darker (natural logarithm) than most of it, no
+#: further from the hair than so many crop pixels; the brightness is blurred.
+_DARK_TIP, _TIP_REACH, _TIP_BLUR = 0.35, 8, 1.0
+#: The forehead between the temples: over the hairline and back along the brows. Brows themselves
+#: reach so many crop pixels beyond their points.
+_FOREHEAD = (103, 67, 109, 10, 338, 297, 332, 334, 296, 336, 9, 107, 66, 105)
+_BROW_REACH = 7
 #: Fewer certain pixels than this say too little about the colours of hair or face.
 _FEWEST = 50
 #: From and to where the network's answer counts in frames.
@@ -154,12 +162,33 @@ def _with_strands(
     if min(np.count_nonzero(marks == certain) for certain in (cv2.GC_FGD, cv2.GC_BGD)) < _FEWEST:
         return np.asarray(sure > _SURE, np.uint8)
     cv2.setRNGSeed(0)  # the same photo, the same mask
-    background, hair = np.zeros((2, 1, 65))  # colour models, which nobody reads
+    models = np.zeros((2, 1, 65))  # of colours, which nobody reads
     whole = (0, 0, CROP_SIZE, CROP_SIZE)
-    cv2.grabCut(picture, marks, whole, background, hair, _CUTS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(picture, marks, whole, *models, _CUTS, cv2.GC_INIT_WITH_MASK)
     cut = np.asarray((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), np.uint8)
-    _, pieces = cv2.connectedComponents(cut)
-    return np.asarray(cut * np.isin(pieces, pieces[sure > _SURE]), np.uint8)
+    hair = _joined(cut, sure > _SURE)
+    tips = _dark_forehead(picture, mesh, face & (hair == 0))
+    return hair | _joined(tips, cv2.dilate(hair, disc(_TIP_REACH)) > 0)
+
+
+def _joined(places: NDArray[np.uint8], to: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The connected parts of places (256, 256) of 0 and 1 that meet others."""
+    _, pieces = cv2.connectedComponents(places)
+    return np.asarray(places * np.isin(pieces, pieces[to]), np.uint8)
+
+
+def _dark_forehead(
+    picture: NDArray[np.uint8], mesh: NDArray[np.floating], skin: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Where the skin above the brows is much darker than the rest of it, (256, 256) of 0 or 1: tips
+    of a fringe, and their shadows.
+    """
+    above = polygon_mask(np.asarray(mesh[list(_FOREHEAD)], np.float32), CROP_SIZE) > 127
+    above &= skin & (brows(mesh, CROP_SIZE, _BROW_REACH) == 0)
+    if np.count_nonzero(above) < _FEWEST:
+        return np.zeros(skin.shape, np.uint8)
+    brightness = cv2.GaussianBlur(np.log(luma(picture)), (0, 0), _TIP_BLUR)
+    return np.asarray(above & (brightness < np.median(brightness[above]) - _DARK_TIP), np.uint8)
 
 
 def uncover(

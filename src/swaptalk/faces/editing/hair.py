@@ -164,7 +164,7 @@ def _with_strands(
     cv2.setRNGSeed(0)  # the same photo, the same mask
     models = np.zeros((2, 1, 65))  # of colours, which nobody reads
     whole = (0, 0, CROP_SIZE, CROP_SIZE)
-    cv2.grabCut(picture, marks, whole, *models, _CUTS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(picture, marks, whole, models[0], models[1], _CUTS, cv2.GC_INIT_WITH_MASK)
     cut = np.asarray((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), np.uint8)
     hair = _joined(cut, sure > _SURE)
     tips = _dark_forehead(picture, mesh, face & (hair == 0))

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import swaptalk.faces.editing.beard as beard
+from swaptalk.data.split import Split
 from swaptalk.data.store import Dataset
 
 #: Strength of the prior, chosen by five-fold cross-validation, and Newton steps.
@@ -49,7 +50,7 @@ def main(dataset: str, out: str | None = None) -> None:
     with Path(__file__).with_name("beard_labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     labels = {(row["name"], int(row["picture"])): int(row["beard"]) for row in rows}
-    measured: dict[str, tuple[list[Any], list[int]]] = {"train": ([], []), "validation": ([], [])}
+    measured: dict[Split, tuple[list[Any], list[int]]] = {"train": ([], []), "validation": ([], [])}
     for split, (features, answers) in measured.items():
         for item in data.select(split):
             for picture in range(item.count):

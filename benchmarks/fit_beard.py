@@ -10,7 +10,9 @@ counted.
 from __future__ import annotations
 
 import csv
+import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,8 @@ import swaptalk.faces.editing.beard as beard
 from swaptalk.data.split import Split
 from swaptalk.data.store import Dataset
 
-#: Strength of the prior, chosen by five-fold cross-validation, and Newton steps.
-PRIOR, STEPS = 100.0, 60
+#: Strength of the prior, chosen by cross-validation, its folds, and Newton steps.
+PRIOR, FOLDS, STEPS = 100.0, 5, 60
 
 Array = NDArray[np.float64]
 
@@ -50,21 +52,51 @@ def main(dataset: str, out: str | None = None) -> None:
     with Path(__file__).with_name("beard_labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     labels = {(row["name"], int(row["picture"])): int(row["beard"]) for row in rows}
-    measured: dict[Split, tuple[list[Any], list[int]]] = {"train": ([], []), "validation": ([], [])}
-    for split, (features, answers) in measured.items():
+    measured: dict[Split, tuple[list[Any], list[int], list[str]]] = {
+        "train": ([], [], []),
+        "validation": ([], [], []),
+    }
+    for split, (features, answers, people) in measured.items():
         for item in data.select(split):
             for picture in range(item.count):
                 if (label := labels.get((item.name, picture))) is not None:
                     mesh = np.asarray(data.landmarks(item)[picture])
                     features.append(beard.beard_features(data.picture(item, picture), mesh))
                     answers.append(label)
-    weights = fit(np.array(measured["train"][0], float), np.array(measured["train"][1], float))
+                    people.append(item.identity)
+    known, answers, people = measured["train"]
+    seen, true = np.array(known, float), np.array(answers, float)
+    weights = fit(seen, true)
     path = Path(out) if out else Path(beard.__file__).with_name("beard.npy")
     np.save(path, weights.astype(np.float32))
-    for split, (features, answers) in measured.items():
-        found, true = np.array(features) @ weights[:-1] + weights[-1] > 0, np.array(answers) == 1
-        print(f"{split}: {found[true].mean():.1%} of {true.sum()} beards found,", end=" ")
-        print(f"{found[~true].mean():.1%} of {(~true).sum()} others taken for one")
+    print(counted(f"{FOLDS} folds of people", cross_validated(seen, true, people), true))
+    print(counted("training people", strengths(seen, weights), true))
+    others, labelled, _ = measured["validation"]
+    print(counted("validation people", strengths(np.array(others), weights), np.array(labelled)))
+
+
+def cross_validated(features: Array, labels: Array, people: Sequence[str]) -> Array:
+    """Strengths of all faces, each by a fit to other people's."""
+    fold = np.array([int(hashlib.sha256(p.encode()).hexdigest(), 16) % FOLDS for p in people])
+    found = np.zeros(len(labels))
+    for k in range(FOLDS):
+        weights = fit(features[fold != k], labels[fold != k])
+        found[fold == k] = strengths(features[fold == k], weights)
+    return found
+
+
+def strengths(features: Array, weights: Array) -> Array:
+    """What `Beard.strength` of each face would be."""
+    return np.asarray(features @ weights[:-1] + weights[-1])
+
+
+def counted(who: str, found: Array, labels: Array) -> str:
+    """A line that says how many are told rightly."""
+    beards = labels == 1
+    return (
+        f"{who}: {(found[beards] > 0).mean():.1%} of {beards.sum()} beards found, "
+        f"{(found[~beards] > 0).mean():.1%} of {(~beards).sum()} others taken for one"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Beards: told by the colours and the texture of the lower face, and left to the target.
 
 A full beard ends below the aligned crop, so that it can neither be put on a face nor be shaved off
-one as a whole: half of it would stay. Where one of two people has one, mouth and chin stay the
-target's, as hair does.
+one as a whole: half of it would stay. Where it cannot, mouth and chin stay the target's, as hair
+does (`beards_differ`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from swaptalk.faces.geometry.topology import CHEEKS, canonical_crop_mesh
 #: cells in which it is looked at; both sides of the face are averaged.
 _LOWER = (slice(136, 248), slice(40, 216))
 _CELLS = (12, 16)
-#: Values of each face that `beard_features` measures: four maps of half a face.
-FEATURE_COUNT = 4 * _CELLS[0] * _CELLS[1] // 2
 #: Those along the jaw; a beard that is as sure as the first covers them where they are darker than
 #: the second.
 _JAW = (slice(6, 10), slice(1, 3))
@@ -56,29 +54,31 @@ def beard_features(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> ND
         mesh: (468, 2 or 3) in its pixels.
 
     Returns:
-        (`FEATURE_COUNT`,).
+        (384,): four maps of half a face, 12 x 8 cells each.
     """
     canonical = canonical_crop_mesh()
     frontal = mesh_warp(picture, mesh, canonical)
     cheeks = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
     for ring in CHEEKS:
         cv2.fillConvexPoly(cheeks, np.round(canonical[ring]).astype(np.int32), (1,))
-    skin = cheeks > 0
     brightness = np.log(luma(frontal) + np.float32(_DARK - 1))
     texture = np.abs(_blurred(brightness, _FINE) - _blurred(brightness, _COARSE))
-    smooth = float(np.median(texture[skin])) + _SMOOTH
     red, green, blue = cv2.split(np.log(frontal + np.float32(_DARK)))
-    maps = [
-        _blurred(brightness, _BROAD),
-        np.log((_blurred(texture, _TEXTURE) + np.float32(_SMOOTH)) / smooth),
-        red - green,
-        green - blue,
-    ]
-    reference = [float(np.median(maps[k][skin])) for k in (0, 2, 3)]
-    reference.insert(1, 0.0)
+    broad = _blurred(brightness, _BROAD)
+
+    def skin(values: NDArray[np.floating]) -> float:
+        return float(np.median(values[cheeks > 0]))
+
+    # Maps, and what they are on the cheeks.
+    measured = (
+        (broad, skin(broad)),
+        (np.log(_blurred(texture, _TEXTURE) + _SMOOTH), np.log(skin(texture) + _SMOOTH)),
+        (red - green, skin(red - green)),
+        (green - blue, skin(green - blue)),
+    )
     cells = [
-        cv2.resize(one[_LOWER] - level, _CELLS[::-1], interpolation=cv2.INTER_AREA)
-        for one, level in zip(maps, reference, strict=True)
+        cv2.resize((one - level)[_LOWER], _CELLS[::-1], interpolation=cv2.INTER_AREA)
+        for one, level in measured
     ]
     halves = [(cell + cell[:, ::-1])[:, : _CELLS[1] // 2] / 2 for cell in cells]
     return np.asarray(np.concatenate([half.ravel() for half in halves]), np.float32)

@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.beard import Beard, measure_beard
 from swaptalk.faces.editing.light import measure_light, mesh_normals
 from swaptalk.faces.editing.mesh_warp import hidden_weight
 from swaptalk.faces.geometry.pose import Pose, estimate_pose
@@ -40,8 +39,3 @@ class CroppedFace:
     def normals(self) -> NDArray[np.float32]:
         """Normals of the mesh (468, 3)."""
         return mesh_normals(self.mesh)
-
-    @cached_property
-    def beard(self) -> Beard:
-        """What of a beard the face has."""
-        return measure_beard([self.crop], [self.mesh])

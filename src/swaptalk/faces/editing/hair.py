@@ -147,7 +147,8 @@ def _with_strands(
     face: NDArray[np.bool_],
 ) -> NDArray[np.uint8]:
     """What is not the face, (256, 256) of 0 or 1, with strands and edges that the network misses:
-    GrabCut (Rother et al. 2004) on colours, from what the network is ``sure`` of.
+    GrabCut (Rother et al. 2004) on colours, from what the network is ``sure`` of, and tips of a
+    fringe.
     """
     marks = np.full(sure.shape, cv2.GC_PR_BGD, np.uint8)
     marks[sure > _LIKELY] = cv2.GC_PR_FGD

@@ -11,6 +11,8 @@ import av
 import numpy as np
 import pytest
 
+from swaptalk.faces.detection.analyser import FaceAnalyser
+from swaptalk.faces.geometry.align import crop_face, estimate_alignment
 from swaptalk.media.image import read_image, read_still, write_image
 from swaptalk.media.probe import probe
 from swaptalk.media.video_reader import VideoReader
@@ -18,6 +20,17 @@ from swaptalk.pipeline.api import SwapTalk
 from swaptalk.pipeline.options import GenerateOptions
 from swaptalk.pipeline.plan import make_plan
 from swaptalk.pipeline.progress import Progress
+
+from ..beards import bearded
+from .conftest import PoolingNetworks
+
+
+class Notebook(Progress):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
 
 
 def notes_of(target: Path, **settings: object) -> tuple[str, ...]:
@@ -73,6 +86,32 @@ def test_a_template_has_the_raised_rate(
     with VideoReader(tmp_path / "a.mp4") as direct, VideoReader(tmp_path / "b.mp4") as compiled:
         for one, other in zip(direct.frames(), compiled.frames(), strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_a_beard_that_stays_is_told(
+    analyser: FaceAnalyser,
+    networks: PoolingNetworks,
+    make_clip,
+    other_photo: Path,
+    tmp_path: Path,
+) -> None:
+    """By the report, and while frames or a template are made, with the names of both files."""
+    image = read_image(other_photo)
+    face = analyser.faces(image)[0]
+    alignment = estimate_alignment(face.xy)
+    drawn = bearded(crop_face(image, alignment), alignment.to_crop(face.points))
+    write_image(photo := tmp_path / "bearded.png", drawn)
+    told = Notebook()
+    maker, target = SwapTalk(networks, analyser, told), make_clip(frames=2)
+    maker.build_template(target, tmp_path / "scene.swaptalk", source=photo)
+    for source in (photo, other_photo):
+        output = tmp_path / f"{source.stem}.mp4"
+        report = maker.generate(source=source, target=target, output=output)
+        assert report is not None
+        beards = [note for note in report.notes if "mouth and chin stay" in note]
+        assert len(beards) == (source == photo)
+        assert all(str(target) in note and str(photo) in note for note in beards)
+    assert sum("mouth and chin stay" in note for note in told.said) == 2
 
 
 def test_words_and_video_of_other_lengths(make_clip, make_wav) -> None:
@@ -198,14 +237,6 @@ def test_written_alpha(tmp_path: Path) -> None:
     np.testing.assert_allclose(seen.picture.astype(int), picture, atol=1)
     with pytest.raises(ValueError, match="alpha"):
         write_image(tmp_path / "a.jpg", picture, alpha)
-
-
-class Notebook(Progress):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.said.append(text)
 
 
 def test_notes_come_first_and_stand_in_the_report(

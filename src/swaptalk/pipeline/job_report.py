@@ -61,7 +61,7 @@ def job_report(
         resumed_frames=done,
         seconds=round(seconds, 3),
         fps=round((plan.frames - done) / seconds, 2),
-        notes=plan.notes,
+        notes=(*plan.notes, *faces.notes),
         photo_warnings=[
             {"photo": str(path), **asdict(warning)}
             for source in sources

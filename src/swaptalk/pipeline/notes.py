@@ -64,6 +64,14 @@ def about_words(media: MediaInfo, path: Path) -> Iterator[str]:
     yield from _mixed_down(media, path)
 
 
+def about_beard(options: GenerateOptions) -> str:
+    """The note about a lower face that is not swapped, see `swaptalk.faces.editing.beard`."""
+    return (
+        f"{options.target}: mouth and chin stay as they are, since only one of its face and that of "
+        f"{options.source[0]} has a beard"
+    )
+
+
 def about_background(options: GenerateOptions, scene: Fraction, output: Fraction) -> Iterator[str]:
     """Yield notes about the scene's sound under the words.
 

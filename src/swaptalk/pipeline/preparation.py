@@ -14,6 +14,7 @@ from swaptalk.pipeline.analysis.analyse import analyse, person_folder
 from swaptalk.pipeline.analysis.result import Analysis, is_complete
 from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, read_source
 from swaptalk.pipeline.networks import Networks
+from swaptalk.pipeline.notes import about_beard
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.render.face_generator import face_generator
@@ -115,4 +116,11 @@ class Preparation:
                 place = motions[person.audio.path]
                 motion = MotionTrack(place, self._networks, turns, rests=bool(plan.people))
             people.append(face_generator(person, self._networks, analysis, source, motion, stored))
-        return PeopleFaces(self._networks, people)
+        notes = [
+            about_beard(person.options)
+            for person, generator in zip(plan.people or (plan,), people, strict=True)
+            if generator.keeps_beard
+        ]
+        for note in notes:
+            self._progress.note(note)
+        return PeopleFaces(self._networks, people, notes)

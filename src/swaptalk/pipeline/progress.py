@@ -8,7 +8,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Something is done to an input without being asked for (:mod:`swaptalk.pipeline.notes`);
-        comes before the first stage.
+        comes before the frames are made.
         """
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
@@ -18,20 +17,12 @@ from swaptalk.faces.editing.photo_check import photo_warnings
 from swaptalk.faces.editing.turn import turn_face
 from swaptalk.faces.geometry.align import Alignment
 from swaptalk.faces.geometry.pose import Pose
-from swaptalk.faces.geometry.topology import OUTER_LIPS
+
+from ...beards import bearded
 
 #: Points inside a beard, and above it.
 CHIN, CHEEK, NOSE = 199, 50, 4
 NONE, GOATEE, FULL = Beard(-3, 0), Beard(3, -0.1), Beard(4, -1)
-
-
-def bearded(crop: np.ndarray, mesh: np.ndarray, darkness: float = 1.1) -> np.ndarray:
-    """A face with hairs drawn where beards grow, darker than its skin by this logarithm."""
-    hairs = np.random.default_rng(0).normal(1, 0.5, (256, 256)).astype(np.float32)
-    lips = np.zeros((256, 256), np.float32)
-    cv2.fillPoly(lips, [np.round(mesh[OUTER_LIPS, :2]).astype(np.int32)], 1)
-    dark = darkness * beard_zone(mesh) * (1 - lips) * cv2.GaussianBlur(hairs, (0, 0), 0.7)
-    return np.asarray(np.clip(crop * np.exp(-dark)[..., None], 0, 255), np.uint8)
 
 
 @pytest.mark.parametrize("turned", [0, 20])

@@ -130,6 +130,13 @@ class FaceGenerator:
         ).alone(self.networks)
 
     @property
+    def keeps_beard(self) -> bool:
+        """Whether mouth and chin stay the target's for a beard's sake; of a template's swap nobody
+        asks, it was told when that was made.
+        """
+        return self._swapper is not None and not self._over_template and self._swapper.keeps_beard
+
+    @property
     def _swaps_first(self) -> bool:
         return self._swapper is not None and not self._swap_last
 

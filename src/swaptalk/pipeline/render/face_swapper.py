@@ -83,7 +83,7 @@ class FaceSwapper:
         return eyewear(list(crops.values()), [self._analysis.mesh(frame) for frame in crops])
 
     @cached_property
-    def _beard(self) -> bool:
+    def keeps_beard(self) -> bool:
         """Whether the target's mouth and chin stay for a beard's sake, see `beards_differ`."""
         crops, photos = self.reference_crops, self._source.photos
         own = measure_beard([one.as_photographed for one in photos], [one.mesh for one in photos])
@@ -157,7 +157,7 @@ class FaceSwapper:
             self._worn,
             options=CompositeOptions(strength=self._strength),
             covered=self._covered,
-            beard=self._beard,
+            beard=self.keeps_beard,
         )
 
     def correction(self, composites: Sequence[FaceComposite]) -> Encoding[Latents]:

@@ -44,10 +44,14 @@ def faces_together(networks: Networks, parts: Sequence[Part]) -> list[NDArray[np
 
 
 class PeopleFaces:
-    """Makes the faces of all people of a job; one, where there is no ``--person``."""
+    """Makes the faces of all people of a job; one, where there is no ``--person``. ``notes`` tell
+    what only their faces show, see `swaptalk.pipeline.notes`.
+    """
 
-    def __init__(self, networks: Networks, people: Sequence[FaceGenerator]) -> None:
-        self.networks, self.people = networks, tuple(people)
+    def __init__(
+        self, networks: Networks, people: Sequence[FaceGenerator], notes: Sequence[str] = ()
+    ) -> None:
+        self.networks, self.people, self.notes = networks, tuple(people), tuple(notes)
 
     @property
     def analyses(self) -> tuple[Analysis, ...]:

@@ -18,6 +18,7 @@ from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
 from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
 from swaptalk.faces.editing.side_shadow import shadow_mask
+from swaptalk.faces.editing.skin_repair import repair_skin
 from swaptalk.faces.editing.smile_folds import smooth_folds
 from swaptalk.faces.geometry.identity_shape import normalised_shape
 
@@ -38,17 +39,23 @@ class FacePhoto(CroppedFace):
         hard shadows on one side replaced; itself where nothing is seen.
         """
         bare = [self.crop] if self.fine is None else [self.crop, self.fine]
+        replaced = np.zeros(self.crop.shape[:2], np.float32)
         if self.eyewear is Eyewear.RIMS:
             rims = glasses_rims(self.crop, self.mesh)
             bare = [paint_over(picture, rims) for picture in bare]
-        hidden = hair_mask(self.crop, self.mesh)
+            replaced = np.maximum(replaced, rims)
+        hidden, beard = hair_mask(self.crop, self.mesh), np.zeros_like(replaced)
         if self.beard.grows:
-            hidden = hidden * (1 - beard_zone(self.mesh))
-        if hidden.any():
-            bare = [uncover(picture, self.mesh, hidden) for picture in bare]
-        shaded = shadow_mask(bare[0], self.mesh)
-        if shaded.any():
-            bare = [uncover(picture, self.mesh, shaded) for picture in bare]
+            beard = beard_zone(self.mesh)
+            hidden = hidden * (1 - beard)
+        for find in (lambda _: hidden, lambda picture: shadow_mask(picture, self.mesh)):
+            found = find(bare[0])
+            if found.any():
+                bare = [uncover(picture, self.mesh, found) for picture in bare]
+                replaced = np.maximum(replaced, found)
+        repair = repair_skin(bare[0], self.mesh, replaced, beard)
+        if repair is not None:
+            bare = [repair.applied(picture) for picture in bare]
         if bare[0] is self.crop:
             return self
         fine = bare[1] if len(bare) > 1 else None

@@ -5,7 +5,7 @@ at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,9 +135,11 @@ def trained_weights(folder: Path) -> tuple[Checkpoint, dict[str, dict[str, Tenso
     return checkpoint, {**checkpoint.networks, **checkpoint.averages}
 
 
-def starting_weights(folder: Path, networks: Iterable[str]) -> dict[str, dict[str, Tensor]]:
+def starting_weights(
+    folder: Path, networks: Mapping[str, nn.Module]
+) -> dict[str, dict[str, Tensor]]:
     """Weights that another run begins with, by network: a run's best ones, or those that a bundle
-    has of the networks asked for, in float32.
+    has of these networks, in float32, with the buffers that a network makes itself.
 
     Raises:
         InputError: the run has no checkpoint.
@@ -145,4 +147,8 @@ def starting_weights(folder: Path, networks: Iterable[str]) -> dict[str, dict[st
     if not (folder / BUNDLE_NAME).exists():
         return trained_weights(folder)[1]
     paths = {name: folder / f"{name}.safetensors" for name in networks}
-    return {name: read_weights(path) for name, path in paths.items() if path.exists()}
+    return {
+        name: {**full_state(networks[name]), **read_weights(path)}
+        for name, path in paths.items()
+        if path.exists()
+    }

@@ -16,6 +16,7 @@ from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
+from swaptalk.faces.editing.face_texture import expected_face
 from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
 from swaptalk.faces.editing.side_shadow import shadow_mask
 from swaptalk.faces.editing.skin_repair import repair_skin
@@ -51,7 +52,8 @@ class FacePhoto(CroppedFace):
         for find in (lambda _: hidden, lambda picture: shadow_mask(picture, self.mesh)):
             found = find(bare[0])
             if found.any():
-                bare = [uncover(picture, self.mesh, found) for picture in bare]
+                likely = expected_face(bare[0], self.mesh, found)
+                bare = [uncover(picture, self.mesh, found, likely) for picture in bare]
                 replaced = np.maximum(replaced, found)
         repair = repair_skin(bare[0], self.mesh, replaced, beard)
         if repair is not None:

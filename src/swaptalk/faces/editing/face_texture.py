@@ -33,7 +33,7 @@ COMPONENTS = 80
 _ROUNDS, _TOLERANCE, _INDEPENDENT = 12, 2.0, 0.02
 #: Rounds of `fit_texture_model`, the multiple of the usual error beyond which a pixel is not
 #: learned, and the least usual error of a logarithm.
-_FITS, _CLIPPED, _LEAST_ERROR = 3, 2.5, 0.01
+_FITS, _CLIPPED, _LEAST_ERROR = 6, 2.5, 0.01
 #: Further directions, and powers, of the randomised decomposition (Halko et al. 2011).
 _OVERSAMPLED, _POWERS = 20, 3
 #: Grey levels added before logarithms, so that noise in the dark weighs little.
@@ -152,7 +152,7 @@ class FaceTextureModel:
             left = wanted - np.linalg.solve(system, weighted @ wanted) @ self.basis
             strange = self._strangeness(left)
             tolerated = 1 / (1 + (strange / _TOLERANCE) ** 2) ** 2
-            weight = certain * _as_texture(tolerated)
+            weight = certain * as_texture(tolerated)
         errors = _parts(left)
         return TextureFit(
             _picture(texture - left, face), strange, np.max(np.abs(np.stack(errors)), axis=0)
@@ -164,7 +164,7 @@ class FaceTextureModel:
         seen = np.clip(visibility(np.asarray(mesh, np.float32)) / _SEEN, 0, 1)
         free = spread(seen, mesh_raster(canonical)) * (1 - on_canonical(covered, mesh))
         small = cv2.resize(free, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        return _as_texture(np.asarray(small, np.float32))
+        return as_texture(np.asarray(small, np.float32))
 
     def _strangeness(self, left: Floats) -> Floats:
         """Root of the mean square of the three errors, in multiples of the usual ones."""
@@ -183,6 +183,22 @@ def from_canonical(mask: Floats, mesh: NDArray[np.floating]) -> Floats:
     return _moved(np.asarray(whole, np.float32), canonical_crop_mesh(), mesh)
 
 
+def expected_face(
+    picture: NDArray[np.uint8], mesh: NDArray[np.floating], covered: Floats
+) -> NDArray[np.uint8]:
+    """The face of a crop as the model explains it, in the crop (256, 256, 3); arguments as of
+    `FaceTextureModel.fit`.
+    """
+    return in_crop(face_texture_model().fit(picture, mesh, covered).expected, mesh)
+
+
+def in_crop(face: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A face (128, 128, 3) on the canonical grid, moved onto a mesh: (256, 256, 3)."""
+    whole = cv2.resize(face, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_CUBIC)
+    nothing = np.zeros(POINT_COUNT, np.float32)
+    return mesh_warp(np.asarray(whole, np.uint8), canonical_crop_mesh(), mesh, nothing)
+
+
 def _moved(
     mask: Floats, mesh: NDArray[np.floating], onto: NDArray[np.floating]
 ) -> Floats:
@@ -191,8 +207,8 @@ def _moved(
     return np.asarray(moved[..., 0], np.float32) / np.float32(255)
 
 
-def _as_texture(places: Floats) -> Floats:
-    """Values at the places of the grid (128, 128) for each value of a texture (D,)."""
+def as_texture(places: Floats) -> Floats:
+    """What values at the places of the grid (128, 128) are for each value of a texture (D,)."""
     small = cv2.resize(places, (_COLOUR_SIDE,) * 2, interpolation=cv2.INTER_AREA)[_colour_grid()]
     return np.concatenate([places[face_grid()], small, small]).astype(np.float32)
 
@@ -238,12 +254,17 @@ def write_texture_model(model: FaceTextureModel, file: IO[bytes]) -> None:
 
 
 def fit_texture_model(
-    textures: NDArray[np.floating], components: int = COMPONENTS, seed: int = 0
+    textures: NDArray[np.floating],
+    known: NDArray[np.bool_],
+    components: int = COMPONENTS,
+    seed: int = 0,
 ) -> FaceTextureModel:
     """Fit the model to faces, of which whatever few of them have is not learned.
 
     Args:
         textures: (N, D) of `texture_of`, N above ``components``.
+        known: (N, D), False where something lies in front of the face; what the model expects
+            takes its place.
         components: principal components to keep.
         seed: of the randomised decomposition.
 
@@ -253,18 +274,26 @@ def fit_texture_model(
     if len(textures) <= components:
         raise ValueError(f"{len(textures)} textures for {components} components")
     rows = np.stack([np.asarray(row, np.float32) - _levels(row) for row in textures])
-    rng, learned = np.random.default_rng(seed), rows
+    mean = (rows * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    rng, learned = np.random.default_rng(seed), np.where(known, rows, mean)
     for _ in range(_FITS):
         mean = learned.mean(axis=0)
         centred = learned - mean
-        sketch = rng.normal(size=(rows.shape[1], components + _OVERSAMPLED)).astype(np.float32)
-        for _ in range(_POWERS):
-            sketch, _ = np.linalg.qr(centred.T @ (centred @ sketch))
-        _, strengths, turned = np.linalg.svd(centred @ sketch, full_matrices=False)
-        basis = np.asarray((turned @ sketch.T)[:components], np.float32)
-        explained = mean + (rows - mean) @ basis.T @ basis
+        basis, strengths = _components(centred, components, rng)
+        explained = mean + centred @ basis.T @ basis
         left = rows - explained
         error = 1.48 * np.median(np.abs(left), axis=0) + _LEAST_ERROR  # 1.48: of a normal spread
-        learned = explained + np.clip(left, -_CLIPPED * error, _CLIPPED * error)
-    variance = np.square(strengths[:components]) / len(rows)
+        learned = explained + known * np.clip(left, -_CLIPPED * error, _CLIPPED * error)
+    variance = np.square(strengths) / len(rows)
     return FaceTextureModel(mean, basis, variance.astype(np.float32), error.astype(np.float32))
+
+
+def _components(
+    centred: Floats, count: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """The first principal components (K, D) of rows (N, D), and their singular values (K,)."""
+    sketch = rng.normal(size=(centred.shape[1], count + _OVERSAMPLED)).astype(np.float32)
+    for _ in range(_POWERS):
+        sketch, _ = np.linalg.qr(centred.T @ (centred @ sketch))
+    _, strengths, turned = np.linalg.svd(centred @ sketch, full_matrices=False)
+    return np.asarray((turned @ sketch.T)[:count], np.float32), strengths[:count]

@@ -60,9 +60,8 @@ _GROWTH, _FADE = 9, 2.0
 _MOST_COVERED = 0.5
 #: A point of the other side is used from this share of its frontal area on, wholly from the second.
 _SEEN = (0.35, 0.65)
-#: Blur (standard deviation, share of the crop) of how light differs between both sides, and of
-#: colours where neither is seen.
-_LIGHT_SIGMA, _COLOUR_SIGMA = 0.08, 0.04
+#: Blur (standard deviation, share of the crop) of how light differs between both sides.
+_LIGHT_SIGMA = 0.08
 #: Features that are left as they are where the other side does not show them either, and room
 #: around them in crop pixels: without them it would be another face.
 _FEATURES = (*EYE_RINGS, OUTER_LIPS)
@@ -193,16 +192,20 @@ def _dark_forehead(
 
 
 def uncover(
-    picture: NDArray[np.uint8], mesh: NDArray[np.floating], covered: NDArray[np.float32]
+    picture: NDArray[np.uint8],
+    mesh: NDArray[np.floating],
+    covered: NDArray[np.float32],
+    expected: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
     """Replace what lies in front of a face by the other side of it, in the light of this side.
 
-    Where the other side is covered or turned away, too, the colours of the skin around are taken.
+    Where the other side is covered or turned away, too, the face becomes what is expected there.
 
     Args:
         picture: (S, S, 3) uint8 RGB crop, or the same crop finer.
         mesh: (468, 2 or 3) in pixels of the crop of 256.
         covered: `hair_mask` (256, 256).
+        expected: (256, 256, 3) uint8 RGB, see `swaptalk.faces.editing.face_texture.expected_face`.
 
     Returns:
         (S, S, 3) uint8; outside the face as it was.
@@ -221,7 +224,7 @@ def uncover(
     face = polygon_mask(_outline(mesh), side) > 127
     free = np.asarray(face * np.clip(1 - 2 * hidden, 0, 1), np.float32)
     lit = other * _side_light(picture, other, free * usable)
-    plain = _spread_colours(picture, free)
+    plain = cv2.resize(expected, (side, side), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     filled = plain + usable[..., None] * (lit - plain)
     share = hidden * (1 - (1 - usable) * _features(mesh, hidden))
     share = (share * _scaled(face.astype(np.float32), side))[..., None]
@@ -292,11 +295,6 @@ def _side_light(
     """
     ratio = np.log((picture + np.float32(_DARK)) / (other + np.float32(_DARK)))
     return np.exp(_smooth(ratio, weight, _LIGHT_SIGMA))
-
-
-def _spread_colours(picture: NDArray[np.uint8], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Colours (S, S, 3) of the skin around every place."""
-    return _smooth(picture.astype(np.float32), weight, _COLOUR_SIGMA)
 
 
 def _smooth(

@@ -20,15 +20,15 @@ from swaptalk.faces.editing.face_texture import (
     face_grid,
     face_texture_model,
     from_canonical,
+    in_crop,
     on_canonical,
 )
 from swaptalk.faces.editing.mask import brows, disc
-from swaptalk.faces.editing.mesh_warp import mesh_raster, mesh_warp, spread, visibility
+from swaptalk.faces.editing.mesh_warp import mesh_raster, spread, visibility
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import (
     EYE_RINGS,
     OUTER_LIPS,
-    POINT_COUNT,
     canonical_crop_mesh,
 )
 
@@ -89,14 +89,7 @@ def repair_skin(
     share = from_canonical(np.asarray(share, np.float32), mesh) * (1 - kept)
     if share.max() < 0.01:
         return None
-    whole = cv2.resize(fit.expected, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_CUBIC)
-    expected = mesh_warp(
-        np.asarray(whole, np.uint8),
-        canonical_crop_mesh(),
-        mesh,
-        np.zeros(POINT_COUNT, np.float32),
-    )
-    return SkinRepair(expected, np.asarray(share, np.float32))
+    return SkinRepair(in_crop(fit.expected, mesh), np.asarray(share, np.float32))
 
 
 def _near(fit: TextureFit, found: Floats) -> Floats:

@@ -61,7 +61,7 @@ _LEAST_TURNED = 0.8
 MASK_SIZE = 16 * MASK_DETAIL
 #: To be raised whenever triplets are made in another way: those of an earlier version are then not
 #: mixed with new ones.
-_VERSION = 5
+_VERSION = 6
 #: Triplets in one file of the cache.
 CHUNK = 256
 

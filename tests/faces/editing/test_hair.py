@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.editing.face_composite import composite_face
 from swaptalk.faces.editing.face_photo import FacePhoto
+from swaptalk.faces.editing.face_texture import expected_face
 from swaptalk.faces.editing.hair import hair_mask, in_front, is_covered, uncover
+from swaptalk.faces.editing.light import luma
 from swaptalk.faces.editing.mesh_warp import skin_weight
 
 Face = tuple[NDArray[np.uint8], NDArray[np.float32]]
@@ -96,7 +98,7 @@ def test_below_a_fringe_the_brows_are_the_targets(face: Face) -> None:
 def test_what_was_covered_looks_like_the_face_again(face: Face) -> None:
     crop, mesh = face
     picture, drawn = with_lock(crop, mesh)
-    repaired = uncover(picture, mesh, drawn)
+    repaired = uncover(picture, mesh, drawn, expected_face(picture, mesh, drawn))
     inside = (drawn > 0.9) & (cv2.erode(skin_weight(mesh, 256), np.ones((9, 9))) > 0)
     apart = [np.abs(one.astype(float) - crop)[inside].mean() for one in (picture, repaired)]
     assert apart[1] < 0.45 * apart[0]
@@ -104,11 +106,26 @@ def test_what_was_covered_looks_like_the_face_again(face: Face) -> None:
     np.testing.assert_array_equal(repaired[outside], picture[outside])
 
 
+def test_where_both_sides_are_covered_the_light_of_the_face_goes_on(face: Face) -> None:
+    crop, mesh = face
+    drawn, picture = np.zeros(crop.shape[:2], np.float32), crop.copy()
+    bottom = round(float(mesh[[105, 334], 1].min())) - 4
+    drawn[:bottom] = 1
+    picture[:bottom] = 30
+    repaired = uncover(picture, mesh, drawn, expected_face(picture, mesh, drawn))
+    forehead = (drawn > 0) & (cv2.erode(skin_weight(mesh, 256), np.ones((25, 25))) > 0)
+    assert forehead.sum() > 1000
+    apart = np.log(luma(repaired)) - np.log(luma(crop))
+    assert np.abs(apart[forehead]).mean() < 0.12
+
+
 def test_the_finer_crop_is_repaired_alike(face: Face) -> None:
     picture, drawn = with_lock(*face)
     fine = cv2.resize(picture, (512, 512), interpolation=cv2.INTER_CUBIC)
-    small = cv2.resize(uncover(fine, face[1], drawn), (256, 256), interpolation=cv2.INTER_AREA)
-    apart = np.abs(small.astype(float) - uncover(picture, face[1], drawn))
+    likely = expected_face(picture, face[1], drawn)
+    whole, large = (uncover(one, face[1], drawn, likely) for one in (picture, fine))
+    small = cv2.resize(large, (256, 256), interpolation=cv2.INTER_AREA)
+    apart = np.abs(small.astype(float) - whole)
     assert apart.mean() < 2
 
 

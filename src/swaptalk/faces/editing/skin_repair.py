@@ -25,6 +25,7 @@ from swaptalk.faces.editing.face_texture import (
 )
 from swaptalk.faces.editing.mask import brows, disc
 from swaptalk.faces.editing.mesh_warp import mesh_raster, spread, visibility
+from swaptalk.faces.editing.smile_folds import fold_zone
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import (
     EYE_RINGS,
@@ -44,7 +45,7 @@ _REACH, _REACH_SIGMA = 7, 2.0
 #: How little what was found itself counts when the model is fitted: it has been replaced already.
 _REPLACED = 0.7
 #: Room around eyes and lips, and around brows, that are left alone, crop pixels.
-_FEATURE_ROOM, _BROW_ROOM = 6, 3
+_FEATURE_ROOM, _BROW_ROOM = 6, 5
 #: Points that are seen with less of their frontal area are left alone.
 _LEAST_SEEN = 0.3
 #: Growth of the mask and blur of its edge, places of the grid.
@@ -110,7 +111,9 @@ def _far(fit: TextureFit, skin: NDArray[np.bool_]) -> Floats:
     )
     _, pieces, measures, _ = cv2.connectedComponentsWithStats(low.astype(np.uint8))
     cores = np.bincount(pieces[high], minlength=len(measures))
-    large = (measures[:, cv2.CC_STAT_AREA] >= _LEAST_PIECE) & (cores >= _LEAST_CORE)
+    folded = np.bincount(pieces[_folds()], minlength=len(measures))
+    size = measures[:, cv2.CC_STAT_AREA]
+    large = (size >= _LEAST_PIECE) & (cores >= _LEAST_CORE) & (folded < size / 2)
     large[0] = False  # what is not strange
     grown = cv2.dilate(large[pieces].astype(np.float32), disc(_GROWTH))
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), _EDGE), np.float32)
@@ -129,6 +132,14 @@ def _skin() -> Floats:
     small = cv2.resize(features, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
     skin = (face_grid() & (small == 0)).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(skin, (0, 0), 1.0), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _folds() -> NDArray[np.bool_]:
+    """Where the canonical face may have folds beside the mouth, (128, 128): they are the
+    person's, and `swaptalk.faces.editing.smile_folds` takes care of those of smiles.
+    """
+    return np.asarray(fold_zone(canonical_crop_mesh() / 2, SIDE) > 0.5)
 
 
 def _seen(mesh: NDArray[np.floating]) -> Floats:

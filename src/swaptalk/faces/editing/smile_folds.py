@@ -60,7 +60,7 @@ def smooth_folds(
     """
     size = len(picture)
     skin = skin_weight(mesh, size)
-    zone = _zone(mesh, size) * cv2.GaussianBlur(skin, (0, 0), _SKIN_EDGE)
+    zone = fold_zone(mesh, size) * cv2.GaussianBlur(skin, (0, 0), _SKIN_EDGE)
     before = np.log(luma(picture))
     filled = before + _creases(before, _surroundings(before, skin))
     relief = cv2.GaussianBlur(filled, (0, 0), 0.8) - _surroundings(filled, skin)
@@ -72,8 +72,8 @@ def smooth_folds(
     return np.asarray(np.clip(lit, 0, 255), np.uint8)
 
 
-def _zone(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
-    """Where folds may be, (size, size) in 0..1."""
+def fold_zone(mesh: NDArray[np.floating], size: int) -> NDArray[np.float32]:
+    """Where folds may be, (size, size) in 0..1, of a mesh (468, 2 or 3) in pixels of the mask."""
     canvas = np.zeros((size, size), np.uint8)
     for points in FOLDS:
         hull = cv2.convexHull(np.round(mesh[list(points), :2]).astype(np.int32))

@@ -30,7 +30,7 @@ _COLOUR_SIDE = SIDE // 2
 COMPONENTS = 80
 #: Rounds of a fit, the multiple of a pixel's usual error at which its weight has fallen to a
 #: quarter, and how many of the pixels count as independent of their neighbours.
-_ROUNDS, _TOLERANCE, _INDEPENDENT = 12, 2.0, 0.02
+_ROUNDS, _TOLERANCE, _INDEPENDENT = 8, 2.0, 0.02
 #: Rounds of `fit_texture_model`, the multiple of the usual error beyond which a pixel is not
 #: learned, and the least usual error of a logarithm.
 _FITS, _CLIPPED, _LEAST_ERROR = 6, 2.5, 0.01

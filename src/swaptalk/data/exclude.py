@@ -24,7 +24,7 @@ def read_excluded(path: Path) -> dict[str, str]:
     Raises:
         InputError: it cannot be read, lacks a column, or a row lacks a name or a reason.
     """
-    return {row["name"]: row["reason"] for row in _rows(path)}
+    return {row["name"]: row["reason"] for row in read_rows(path)}
 
 
 def only_listed(sources: Sequence[Source], path: Path) -> list[Source]:
@@ -33,7 +33,7 @@ def only_listed(sources: Sequence[Source], path: Path) -> list[Source]:
     Raises:
         InputError: it cannot be read, a row has no name, or no source has one of the names.
     """
-    wanted = {row["name"] for row in _rows(path, ("name",))}
+    wanted = {row["name"] for row in read_rows(path, ("name",))}
     missing = sorted(wanted - {source.name for source in sources})
     if missing:
         raise InputError(
@@ -44,7 +44,12 @@ def only_listed(sources: Sequence[Source], path: Path) -> list[Source]:
     return [source for source in sources if source.name in wanted]
 
 
-def _rows(path: Path, columns: Sequence[str] = ("name", "reason")) -> list[dict[str, str]]:
+def read_rows(path: Path, columns: Sequence[str] = ("name", "reason")) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header, by column.
+
+    Raises:
+        InputError: it cannot be read, lacks one of the columns, or a row leaves one empty.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -71,7 +76,7 @@ class Excluded:
 
     def __init__(self, dataset: Path) -> None:
         self._path = dataset / EXCLUDED_NAME
-        found = _rows(self._path) if self._path.exists() else []
+        found = read_rows(self._path) if self._path.exists() else []
         self._rows = {row["name"]: {c: row.get(c) or "" for c in _COLUMNS} for row in found}
 
     def add(self, path: Path, sources: Iterable[Source]) -> None:

@@ -48,6 +48,8 @@ _REPLACED = 0.7
 _FEATURE_ROOM, _BROW_ROOM = 6, 5
 #: Points that are seen with less of their frontal area are left alone.
 _LEAST_SEEN = 0.3
+#: Folds are narrower than about twice this, places of the grid.
+_BROADEST_FOLD = 3
 #: Growth of the mask and blur of its edge, places of the grid.
 _GROWTH, _EDGE = 2, 1.5
 
@@ -85,7 +87,7 @@ def repair_skin(
     found = on_canonical(np.asarray(replaced, np.float32), mesh)
     found = np.asarray(cv2.resize(found, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
     fit = face_texture_model().fit(picture, mesh, _REPLACED * np.asarray(replaced, np.float32))
-    skin = _skin() * _seen(mesh)
+    skin = _skin() * _seen(mesh) * (1 - _folds(fit))
     share = np.maximum(_near(fit, found), _far(fit, skin > 0.5)) * skin
     share = from_canonical(np.asarray(share, np.float32), mesh) * (1 - kept)
     if share.max() < 0.01:
@@ -111,9 +113,7 @@ def _far(fit: TextureFit, skin: NDArray[np.bool_]) -> Floats:
     )
     _, pieces, measures, _ = cv2.connectedComponentsWithStats(low.astype(np.uint8))
     cores = np.bincount(pieces[high], minlength=len(measures))
-    folded = np.bincount(pieces[_folds()], minlength=len(measures))
-    size = measures[:, cv2.CC_STAT_AREA]
-    large = (size >= _LEAST_PIECE) & (cores >= _LEAST_CORE) & (folded < size / 2)
+    large = (measures[:, cv2.CC_STAT_AREA] >= _LEAST_PIECE) & (cores >= _LEAST_CORE)
     large[0] = False  # what is not strange
     grown = cv2.dilate(large[pieces].astype(np.float32), disc(_GROWTH))
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), _EDGE), np.float32)
@@ -134,12 +134,16 @@ def _skin() -> Floats:
     return np.asarray(cv2.GaussianBlur(skin, (0, 0), 1.0), np.float32)
 
 
-@lru_cache(maxsize=1)
-def _folds() -> NDArray[np.bool_]:
-    """Where the canonical face may have folds beside the mouth, (128, 128): they are the
-    person's, and `swaptalk.faces.editing.smile_folds` takes care of those of smiles.
+def _folds(fit: TextureFit) -> Floats:
+    """Where lines beside the mouth are folds, (128, 128) in 0..1: they are the person's, and
+    `swaptalk.faces.editing.smile_folds` takes care of those of smiles. What is broader is none.
     """
-    return np.asarray(fold_zone(canonical_crop_mesh() / 2, SIDE) > 0.5)
+    strange, different = _STRANGE
+    seen = (fit.strangeness > strange) & (fit.difference > different)
+    broad = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_OPEN, disc(_BROADEST_FOLD))
+    broad = cv2.dilate(broad, disc(_BROADEST_FOLD)).astype(np.float32)
+    zone = fold_zone(canonical_crop_mesh() / 2, SIDE)
+    return np.asarray(zone * (1 - cv2.GaussianBlur(broad, (0, 0), 1.0)), np.float32)
 
 
 def _seen(mesh: NDArray[np.floating]) -> Floats:

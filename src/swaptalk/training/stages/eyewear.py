@@ -2,8 +2,10 @@
 were drawn.
 
 Pictures come as they are or with a pair that is known exactly, because it was drawn
-(`swaptalk.data.glasses`). Pictures in which a bridge is seen are left out: nobody has said where
-the rims of their glasses are.
+(`swaptalk.data.glasses`). Of pictures in which a bridge may be seen only those take part of which a
+list says, by eye, whether the person wears glasses: frowns as faces without, and real glasses
+where the network that comes with the package sees them. Where it does not, only places that look
+like skin (`swaptalk.faces.editing.face_texture`) are known not to be of a rim.
 """
 
 from __future__ import annotations
@@ -18,10 +20,16 @@ from numpy.typing import NDArray
 
 from swaptalk.data.degrade import degrade, relight
 from swaptalk.data.glasses import add_glasses
+from swaptalk.data.real_glasses import known_rims, read_glasses_labels
 from swaptalk.data.repose import laid_differently
 from swaptalk.data.store import Item
 from swaptalk.faces.editing.eyewear import eyewear_strength
-from swaptalk.faces.editing.eyewear_network import GRID, eyewear_view
+from swaptalk.faces.editing.eyewear_network import (
+    GRID,
+    EyewearNetwork,
+    eyewear_rows,
+    eyewear_view,
+)
 from swaptalk.models.occlusion import OcclusionConfig
 from swaptalk.training.stage import Batch, Evaluation
 from swaptalk.training.stages.occlusion import (
@@ -36,8 +44,9 @@ from swaptalk.training.stages.occlusion import (
 LEAST_BRIDGE = 0.045
 #: How the crop may lie differently: shift and size in parts of its side, turn in degrees.
 SHIFT, SCALE, TURN = 0.02, 0.05, 5.0
-#: Share of pictures that are made softer, noisier or more compressed.
-DEGRADED_SHARE = 0.5
+#: Share of pictures that are made softer, noisier or more compressed, and of those that are as soft
+#: as faces of so many pixels.
+DEGRADED_SHARE, SMALL_SHARE, SMALL_SIDES = 0.5, 0.35, (70, 180)
 #: A cell is covered where a rim's opacity exceeds this at one of its pixels.
 LEAST_OPACITY = 0.3
 #: Faces judged at an evaluation, each with and without glasses, and how many of them the sheet
@@ -56,7 +65,13 @@ class EyewearOptions(OcclusionOptions):
     model: OcclusionConfig = field(default_factory=lambda: OcclusionConfig((12, 20, 32, 48), 2))
     """Shape of the network."""
     free_share: float = 0.35
-    """Share of faces without glasses."""
+    """Share of faces without glasses, of those on which they may be drawn."""
+    labels: Path | None = None
+    """CSV file (name, picture, worn) that says of pictures whether glasses are worn: 1 or 0."""
+    real_share: float = 0.25
+    """Share of listed faces with glasses."""
+    hard_share: float = 0.15
+    """Share of listed faces without."""
 
 
 class EyewearStage(OcclusionStage):
@@ -66,14 +81,49 @@ class EyewearStage(OcclusionStage):
     averaged = ("eyewear",)
     options: EyewearOptions
 
+    def __init__(self, options: EyewearOptions) -> None:
+        super().__init__(options)
+        listed = read_glasses_labels(options.labels) if options.labels is not None else {}
+        self._labels, self._teacher = listed, EyewearNetwork()
+        self._real, self._hard, self._judged_listed = [], [], []
+        for split, items in (("train", self._photos + self._clips), ("judged", self._judged)):
+            pairs = [(item, k) for item in items for k in range(item.count)]
+            for pair in pairs:
+                worn = listed.get((pair[0].name, pair[1]))
+                if worn is not None and split == "judged":
+                    self._judged_listed.append((pair, worn))
+                elif worn is not None:
+                    (self._real if worn else self._hard).append(pair)
+
     def batch(self, rng: np.random.Generator) -> Batch:
         """Views (N, 128, 256, 3) uint8, where rims are and weights (N, 64, 128) of their cells."""
         samples: list[Sample] = []
         while len(samples) < self.options.batch_size:
-            found = self._bare(*self._draw(rng), rng)
-            if found is not None:
-                samples.append(_sample(*found, rng.random() >= self.options.free_share, rng))
+            kind = rng.random()
+            if self._real and kind < self.options.real_share:
+                samples.append(self._real_sample(*_one_of(self._real, rng), rng))
+            elif self._hard and kind > 1 - self.options.hard_share:
+                samples.append(_sample(*self._laid(*_one_of(self._hard, rng), rng), False, rng))
+            else:
+                found = self._bare(*self._draw(rng), rng)
+                if found is not None:
+                    samples.append(_sample(*found, rng.random() >= self.options.free_share, rng))
         return as_batch(samples)
+
+    def _laid(
+        self, item: Item, frame: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Crop and mesh of a face, lying a little differently."""
+        picture = self._dataset.picture(item, frame)
+        mesh = np.asarray(self._dataset.landmarks(item)[frame], np.float32)
+        return laid_differently(picture, mesh, rng, TURN, SHIFT, SCALE)
+
+    def _real_sample(self, item: Item, frame: int, rng: np.random.Generator) -> Sample:
+        """View, where rims are, and weights of a face with real glasses."""
+        picture, mesh = self._laid(item, frame, rng)
+        known = known_rims(picture, mesh, self._teacher)
+        rims, weights = (_cells(eyewear_rows(one)) for one in known)
+        return eyewear_view(_seen_anyhow(picture, rng)), rims, weights
 
     def _bare(
         self, item: Item, frame: int, rng: np.random.Generator
@@ -81,11 +131,9 @@ class EyewearStage(OcclusionStage):
         """Crop and mesh of a face without glasses, lying a little differently; None where a bridge
         is seen.
         """
-        picture = self._dataset.picture(item, frame)
-        mesh = np.asarray(self._dataset.landmarks(item)[frame], np.float32)
-        if eyewear_strength(picture, mesh) > LEAST_BRIDGE:
-            return None
-        return laid_differently(picture, mesh, rng, TURN, SHIFT, SCALE)
+        picture, mesh = self._laid(item, frame, rng)
+        bridge = eyewear_strength(picture, mesh) > LEAST_BRIDGE
+        return None if bridge or (item.name, frame) in self._labels else (picture, mesh)
 
     def evaluate(self, networks: dict[str, Any], step: int) -> Evaluation:
         """Faces of unseen people with and without glasses: overlap of found and drawn rims in % of
@@ -108,8 +156,43 @@ class EyewearStage(OcclusionStage):
             "overlap": 100 * float(np.mean(shares)),
             "false_alarms": 100 * float(np.mean([a.sum() > FALSE_ALARM for a in alarms])),
         }
+        metrics.update(self._on_listed(networks[self.name]))
         shown = [(worn[k][0], seen[k]) for k in range(min(SHOWN, len(worn)))]
         return Evaluation(metrics, _sheet(shown))
+
+    def _on_listed(self, network: Any) -> dict[str, float]:
+        """In % of listed faces of unseen people: with glasses, and found, and without, and
+        marked.
+        """
+        metrics = {}
+        for worn, name in ((1, "real_found"), (0, "hard_alarms")):
+            pairs = [pair for pair, label in self._judged_listed if label == worn]
+            if pairs:
+                crops = [self._dataset.picture(*pair) for pair in pairs]
+                nothing = np.zeros(GRID, np.float32)
+                seen = self._found(network, [(eyewear_view(c), nothing, nothing) for c in crops])
+                metrics[name] = 100 * float(np.mean([a.sum() > FALSE_ALARM for a in seen]))
+        return metrics
+
+
+def _one_of(pairs: list[tuple[Item, int]], rng: np.random.Generator) -> tuple[Item, int]:
+    return pairs[int(rng.integers(len(pairs)))]
+
+
+def _seen_anyhow(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A crop in other light, sometimes made worse, or much softer, as small faces are."""
+    picture = relight(picture, rng)
+    if rng.random() < SMALL_SHARE:
+        side = int(rng.integers(*SMALL_SIDES))
+        small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+        picture = np.asarray(cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC))
+    return degrade(picture, rng) if rng.random() < DEGRADED_SHARE else picture
+
+
+def _cells(places: NDArray[np.floating]) -> NDArray[np.float32]:
+    """1 for cells (64, 128) of which a pixel is above one half in places (128, 256)."""
+    rows, columns = GRID
+    return np.asarray((places > 0.5).reshape(rows, 2, columns, 2).any(axis=(1, 3)), np.float32)
 
 
 def _sample(
@@ -119,13 +202,8 @@ def _sample(
     opacity = np.zeros(picture.shape[:2], np.float32)
     if worn:
         picture, opacity = add_glasses(picture, mesh, rng)
-    picture = relight(picture, rng)
-    if rng.random() < DEGRADED_SHARE:
-        picture = degrade(picture, rng)
-    rows, columns = GRID
-    drawn = (eyewear_view(opacity) > LEAST_OPACITY).reshape(rows, 2, columns, 2)
-    covered = np.asarray(drawn.any(axis=(1, 3)), np.float32)
-    return eyewear_view(picture), covered, np.ones(GRID, np.float32)
+    covered = _cells(eyewear_rows((opacity > LEAST_OPACITY).astype(np.float32)))
+    return eyewear_view(_seen_anyhow(picture, rng)), covered, np.ones(GRID, np.float32)
 
 
 def _sheet(faces: list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]) -> NDArray[np.uint8]:

@@ -15,14 +15,16 @@ from swaptalk.faces.editing.face_texture import (
     face_grid,
     face_texture_model,
     fit_texture_model,
+    mirror_gain,
     read_texture_model,
     texture_of,
     write_texture_model,
 )
 from swaptalk.faces.editing.light import luma
-from swaptalk.faces.editing.mesh_warp import skin_weight
+from swaptalk.faces.editing.mesh_warp import mesh_warp, skin_weight
 from swaptalk.faces.editing.turn import turn_face
 from swaptalk.faces.geometry.pose import Pose
+from swaptalk.faces.geometry.topology import MIRROR
 
 Face = tuple[np.ndarray, np.ndarray]
 NOTHING = np.zeros((256, 256), np.float32)
@@ -113,3 +115,19 @@ def test_a_model_is_read_as_it_was_written(hopper_face) -> None:
     crop, mesh = hopper_face[:2]
     fits = [one.fit(crop, mesh, NOTHING).expected.astype(int) for one in (model, again)]
     assert np.abs(fits[0] - fits[1]).mean() < 1
+
+
+def test_the_mirror_image_comes_into_the_light_of_its_side(face: Face) -> None:
+    """A face lit from one side: mirrored and multiplied, it is lit from that side again."""
+    crop, mesh = face
+    ramp = np.exp(np.linspace(0.35, -0.35, 256, dtype=np.float32))[None, :, None]
+    picture = np.clip(crop * ramp, 0, 255).astype(np.uint8)
+    gain = mirror_gain(picture, mesh)
+    np.testing.assert_allclose(gain * gain[MIRROR], 1, rtol=1e-4)
+    everything = np.ones(len(mesh), np.float32)
+    plain = mesh_warp(picture, mesh, mesh, everything)
+    lit = mesh_warp(picture, mesh, mesh, everything, mirror_gain=gain)
+    skin = cv2.erode(skin_weight(mesh, 256), np.ones((25, 25))) > 0
+    skin[: int(mesh[[105, 334], 1].max())] = False
+    apart = [np.log(luma(one)) - np.log(luma(picture)) for one in (plain, lit)]
+    assert np.abs(apart[1][skin]).mean() < 0.7 * np.abs(apart[0][skin]).mean()

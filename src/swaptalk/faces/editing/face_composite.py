@@ -255,7 +255,9 @@ def _warped(
             gain = light_change(photo.light, light, photo.normals, normals)
             crop = photo.calmed_for(light, fold_share(photo.mesh, mesh))
         made = ground.copy()
-        made[box.slices] = mesh_warp(crop, photo.lidded_mesh, mesh, photo.hidden, gain, raster, box)
+        made[box.slices] = mesh_warp(
+            crop, photo.lidded_mesh, mesh, photo.hidden, gain, raster, box, photo.mirror_gain
+        )
         around = None if gain is None else gain[_EYES].mean(axis=0)
         draw_eyes(made, mesh, eyes, photo.crop, photo.eyeballs, around)
         warped.append(made)

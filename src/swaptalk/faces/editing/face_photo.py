@@ -16,8 +16,9 @@ from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
-from swaptalk.faces.editing.face_texture import expected_face
+from swaptalk.faces.editing.face_texture import expected_face, mirror_gain
 from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
+from swaptalk.faces.editing.mesh_warp import LEAST_HIDDEN
 from swaptalk.faces.editing.side_shadow import shadow_mask
 from swaptalk.faces.editing.skin_repair import repair_skin
 from swaptalk.faces.editing.smile_folds import smooth_folds
@@ -68,6 +69,13 @@ class FacePhoto(CroppedFace):
     def as_photographed(self) -> NDArray[np.uint8]:
         """The crop (256, 256, 3) with everything that `uncovered` took off."""
         return self.crop if self.covered is None else self.covered
+
+    @cached_property
+    def mirror_gain(self) -> NDArray[np.float32] | None:
+        """What brings the mirror image of the side that is seen into the light of the hidden one,
+        see `swaptalk.faces.editing.face_texture.mirror_gain`; None where no side is hidden.
+        """
+        return mirror_gain(self.crop, self.mesh) if self.hidden.max() > LEAST_HIDDEN else None
 
     @cached_property
     def beard(self) -> Beard:

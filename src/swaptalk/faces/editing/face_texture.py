@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from swaptalk.faces.editing.light import luma
 from swaptalk.faces.editing.mesh_warp import mesh_raster, mesh_warp, polygon_mask, spread, visibility
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.faces.geometry.topology import FACE_OVAL, POINT_COUNT, canonical_crop_mesh
+from swaptalk.faces.geometry.topology import FACE_OVAL, MIRROR, POINT_COUNT, canonical_crop_mesh
 
 #: Side of the grid in the canonical crop on which brightness is described; colours have half of it.
 SIDE = 128
@@ -42,6 +42,10 @@ _DARK = 8.0
 _COLOUR_SIGMA = 1.5
 #: Shares of red, green and blue in the brightness.
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
+#: Blur of the light of both sides (standard deviation, pixels of the grid), the share of its way to
+#: the middle that a point is looked at from the outline, and the most that both sides differ
+#: (natural logarithm).
+_SIDE_SIGMA, _INWARDS, _MOST_APART = 2.0, 0.04, 0.9
 #: A point counts wholly from this share of its frontal area on.
 _SEEN = 0.5
 
@@ -197,6 +201,26 @@ def in_crop(face: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.u
     whole = cv2.resize(face, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_CUBIC)
     nothing = np.zeros(POINT_COUNT, np.float32)
     return mesh_warp(np.asarray(whole, np.uint8), canonical_crop_mesh(), mesh, nothing)
+
+
+def mirror_gain(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> Floats:
+    """What the mirror image of a face is to be multiplied by to lie in the light of the side that
+    it is laid on, as the model expects both: (468, 3), at the points of the mesh.
+
+    Args:
+        picture: (256, 256, 3) uint8 RGB crop.
+        mesh: (468, 2 or 3) in its pixels.
+    """
+    nothing = np.zeros(picture.shape[:2], np.float32)
+    expected = face_texture_model().fit(picture, mesh, nothing).expected
+    logs = np.log(expected.astype(np.float32) + np.float32(_DARK))
+    logs = cv2.GaussianBlur(logs, (0, 0), _SIDE_SIGMA)
+    points = canonical_crop_mesh()
+    points = points + _INWARDS * (points.mean(axis=0) - points)
+    x, y = ((points.T + 0.5) * (SIDE / CROP_SIZE) - 0.5).astype(np.float32)
+    levels = cv2.remap(logs, x[:, None], y[:, None], cv2.INTER_LINEAR)[:, 0]
+    apart = np.clip(levels - levels[MIRROR], -_MOST_APART, _MOST_APART)
+    return np.asarray(np.exp(apart), np.float32)
 
 
 def _moved(

@@ -38,6 +38,8 @@ HIDDEN_BELOW = 0.65
 #: ...with this transition of the share, and this blur of the seam (share of the crop).
 HIDDEN_SOFTNESS = 0.2
 HIDDEN_BLUR = 0.02
+#: Faces of which no point is hidden by more than this are as good as frontal.
+LEAST_HIDDEN = 0.05
 #: Blur of a gain given at the points of the mesh (share of the crop): triangles must not show.
 GAIN_BLUR = 0.015
 #: Source area per target area below which a region counts as smeared.
@@ -209,6 +211,7 @@ def mesh_warp(
     gain: NDArray[np.float32] | None = None,
     raster: MeshRaster | None = None,
     box: Box | None = None,
+    mirror_gain: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
     """Move a source crop (S, S, 3) uint8 so that its mesh (468, 2) falls on the target's.
 
@@ -222,6 +225,7 @@ def mesh_warp(
         gain: (468, 3) multiplies the colours at the points of the mesh and smoothly in between.
         raster: `mesh_raster` of the target's mesh, if it is known.
         box: the part of the result that is wanted; None is all of it.
+        mirror_gain: (468, 3) multiplies the mirror image, as ``gain`` does the whole.
 
     Returns:
         The part (h, w, 3) uint8, else (S, S, 3).
@@ -231,28 +235,42 @@ def mesh_warp(
     if hidden is None:
         hidden = hidden_weight(source_mesh)
     values = [_with_border(source_mesh, size)]
-    turned = bool(hidden.max() > 0.05)
+    turned = bool(hidden.max() > LEAST_HIDDEN)
     if turned:
         border = np.zeros((len(values[0]) - POINT_COUNT, 1), np.float32)
         values += [
             _with_border(source_mesh[MIRROR], size),
             np.concatenate([hidden[:, None], border]),
         ]
+        if mirror_gain is not None:
+            values.append(_gain_with_border(mirror_gain, size))
     if gain is not None:
-        around = np.broadcast_to(gain.mean(axis=0), (len(values[0]) - POINT_COUNT, 3))
-        values.append(np.concatenate([gain, around]).astype(np.float32))
+        values.append(_gain_with_border(gain, size))
     coarse = _samples(values, raster or mesh_raster(target_mesh, size), size, MAP_STEP)
     warped = _sample(source_crop, coarse[:2], box)
     if turned:
         other = _sample(source_crop, coarse[2:4], box)
+        if mirror_gain is not None:
+            other = _multiplied(other, coarse[5:8], size, box)
         share = _smooth(coarse[4], HIDDEN_BLUR * size, box)
         warped = np.asarray(cv2.blendLinear(other, warped, share, 1 - share), np.uint8)
-    if gain is not None:
-        # Four channels are interpolated faster than three.
-        layers = cv2.merge([*coarse[-3:], coarse[-1]])
-        smooth = cv2.cvtColor(_smooth(layers, GAIN_BLUR * size, box), cv2.COLOR_RGBA2RGB)
-        warped = np.asarray(cv2.multiply(warped, smooth, dtype=cv2.CV_8U), np.uint8)
-    return warped
+    return warped if gain is None else _multiplied(warped, coarse[-3:], size, box)
+
+
+def _gain_with_border(gain: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """A gain (468, 3), and its mean at the points of the fixed frame."""
+    around = np.broadcast_to(gain.mean(axis=0), (len(border_points(size)), 3))
+    return np.concatenate([gain, around]).astype(np.float32)
+
+
+def _multiplied(
+    picture: NDArray[np.uint8], gain: NDArray[np.float32], size: int, box: Box
+) -> NDArray[np.uint8]:
+    """A box of a picture times a gain (3, cells, cells) at the samples of a map."""
+    # Four channels are interpolated faster than three.
+    layers = cv2.merge([*gain, gain[-1]])
+    smooth = cv2.cvtColor(_smooth(layers, GAIN_BLUR * size, box), cv2.COLOR_RGBA2RGB)
+    return np.asarray(cv2.multiply(picture, smooth, dtype=cv2.CV_8U), np.uint8)
 
 
 def _smooth(coarse: NDArray[np.float32], sigma: float, box: Box) -> NDArray[np.float32]:

@@ -25,7 +25,7 @@ from swaptalk.data.repose import repose
 from swaptalk.data.store import decode_picture, encode_picture
 from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
-from swaptalk.faces.editing.beard import beards_differ
+from swaptalk.faces.editing.beard import is_kept, is_shaven
 from swaptalk.faces.editing.face_composite import (
     MASK_FADE,
     CompositeOptions,
@@ -135,6 +135,8 @@ class TripletMaker:
             face = self._face(target)
             picture, mesh = face.crop, face.mesh
             photo = self._photo(source, mesh, rng, turn=rng.random() < 0.15)
+            if is_shaven(photo.beard, face.beard):
+                photo = photo.shaven
             answer = target
         else:
             answer = self._frames.draw(rng) if role == "self" else self._frames.draw_paired(rng)
@@ -244,7 +246,7 @@ class TripletMaker:
             difference,
             wearer.eyewear,
             options=options,
-            beard=clean and beards_differ(photo.beard, wearer.beard),
+            beard=clean and is_kept(photo.beard, wearer.beard),
         )
 
 

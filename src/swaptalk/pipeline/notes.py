@@ -64,11 +64,18 @@ def about_words(media: MediaInfo, path: Path) -> Iterator[str]:
     yield from _mixed_down(media, path)
 
 
-def about_beard(options: GenerateOptions) -> str:
+def about_kept_beard(options: GenerateOptions) -> str:
     """The note about a lower face that is not swapped, see `swaptalk.faces.editing.beard`."""
     return (
-        f"{options.target}: mouth and chin stay as they are, since only one of its face and that of "
-        f"{options.source[0]} has a beard"
+        f"{options.target}: mouth and chin stay as they are, since the face has a beard and that of "
+        f"{options.source[0]} has none"
+    )
+
+
+def about_shaving(options: GenerateOptions) -> str:
+    """The note about a beard that is not put on, see `swaptalk.faces.editing.beard`."""
+    return (
+        f"{options.source[0]}: the beard is shaved off, since the face of {options.target} has none"
     )
 
 

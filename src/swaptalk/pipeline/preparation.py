@@ -14,10 +14,9 @@ from swaptalk.pipeline.analysis.analyse import analyse, person_folder
 from swaptalk.pipeline.analysis.result import Analysis, is_complete
 from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, read_source
 from swaptalk.pipeline.networks import Networks
-from swaptalk.pipeline.notes import about_beard
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
-from swaptalk.pipeline.render.face_generator import face_generator
+from swaptalk.pipeline.render.face_generator import BEARD_NOTES, face_generator
 from swaptalk.pipeline.render.motion_track import Motion, MotionTrack, write_motion
 from swaptalk.pipeline.render.people_faces import PeopleFaces
 from swaptalk.pipeline.report import Stopwatch
@@ -117,9 +116,9 @@ class Preparation:
                 motion = MotionTrack(place, self._networks, turns, rests=bool(plan.people))
             people.append(face_generator(person, self._networks, analysis, source, motion, stored))
         notes = [
-            about_beard(person.options)
+            BEARD_NOTES[generator.beards](person.options)
             for person, generator in zip(plan.people or (plan,), people, strict=True)
-            if generator.keeps_beard
+            if generator.beards in BEARD_NOTES
         ]
         for note in notes:
             self._progress.note(note)

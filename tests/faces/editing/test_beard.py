@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from swaptalk.faces.editing.beard import (
     Beard,
     beard_zone,
-    beards_differ,
+    is_kept,
+    is_shaven,
     measure_beard,
+    shaving_zone,
 )
 from swaptalk.faces.editing.face_composite import composite_face
 from swaptalk.faces.editing.face_photo import FacePhoto
+from swaptalk.faces.editing.light import luma
+from swaptalk.faces.editing.mesh_warp import skin_weight
 from swaptalk.faces.editing.photo_check import photo_warnings
 from swaptalk.faces.editing.turn import turn_face
 from swaptalk.faces.geometry.align import Alignment
@@ -44,11 +49,30 @@ def test_several_pictures_decide_together(hopper_face) -> None:
     assert measure_beard(pictures, [mesh] * 4).grows
 
 
-def test_only_what_would_be_cut_off_stays_away() -> None:
-    assert beards_differ(NONE, FULL) and beards_differ(NONE, GOATEE) and beards_differ(FULL, NONE)
-    assert not beards_differ(GOATEE, NONE)
-    for one in (NONE, GOATEE, FULL):
-        assert not beards_differ(one, one)
+def test_what_becomes_of_beards() -> None:
+    assert is_kept(NONE, FULL) and is_kept(NONE, GOATEE)
+    assert is_shaven(FULL, NONE) and not is_shaven(GOATEE, NONE)
+    for one, other in ((FULL, GOATEE), (GOATEE, FULL), (FULL, FULL), (NONE, NONE), (GOATEE, NONE)):
+        assert not is_kept(one, other)
+    for one, other in ((FULL, GOATEE), (NONE, FULL), (NONE, NONE), (FULL, FULL)):
+        assert not is_shaven(one, other)
+
+
+def test_a_beard_is_shaved_off_and_lips_stay(astronaut_face) -> None:
+    crop, mesh = astronaut_face[0], np.asarray(astronaut_face[1], np.float32)
+    hairy = bearded(crop, mesh)
+    photo = FacePhoto(hairy, mesh, cv2.resize(hairy, (512, 512)))
+    zone = (shaving_zone(mesh) > 0.95) & (cv2.erode(skin_weight(mesh, 256), np.ones((9, 9))) > 0)
+    fine = photo.shaven.fine
+    assert fine is not None
+    for shaven in (photo.shaven.crop, cv2.resize(fine, (256, 256))):
+        before, after = (
+            np.abs(np.log(luma(one)) - np.log(luma(crop)))[zone].mean() for one in (hairy, shaven)
+        )
+        assert after < 0.35 * before
+    rest = shaving_zone(mesh) < 0.002
+    np.testing.assert_array_equal(photo.shaven.crop[rest], hairy[rest])
+    assert photo.shaven.beard == photo.beard  # still known for what it is
 
 
 def test_mouth_and_chin_stay_the_targets(hopper_face, astronaut_face) -> None:

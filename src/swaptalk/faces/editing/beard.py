@@ -1,8 +1,9 @@
 """Beards: told by the colours and the texture of the lower face, and left to the target.
 
-A full beard ends below the aligned crop, so that it can neither be put on a face nor be shaved off
-one as a whole: half of it would stay. Where it cannot, mouth and chin stay the target's, as hair
-does (`beards_differ`).
+A full beard ends below the aligned crop, so that half of one would be put on a face, and half of one
+would stay on another. A photo's is therefore shaved off for faces that have none (`is_shaven`);
+where the target has one and the photo none, mouth and chin stay the target's, as hair does
+(`is_kept`).
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.light import luma
+from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import mesh_warp, polygon_mask
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.faces.geometry.topology import CHEEKS, canonical_crop_mesh
+from swaptalk.faces.geometry.topology import CHEEKS, OUTER_LIPS, canonical_crop_mesh
 
 #: Rows and columns of the lower face in the crop of the canonical mesh, and the rows and columns of
 #: cells in which it is looked at; both sides of the face are averaged.
@@ -41,8 +43,10 @@ _OUTLINE = (
     *(132, 147, 187, *_MOUSTACHE, 411, 376, 361),
     *(435, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 215),
 )
-#: Blur of its edge, crop pixels (standard deviation).
-_EDGE = 5.0
+#: Blur of its edge and of the lips', crop pixels (standard deviation).
+_EDGE, _LIP_EDGE = 5.0, 1.5
+#: Width of the edge of hairs around a beard, crop pixels.
+_HAIRY_EDGE = 6
 
 
 def beard_features(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -118,11 +122,18 @@ def measure_beard(
     return Beard(float(features @ weights[:-1] + weights[-1]), float(brightness[_JAW].mean()))
 
 
-def beards_differ(source: Beard, target: Beard) -> bool:
-    """Whether mouth and chin stay the target's: it has a beard and the source has none, or it has
-    none and the source's would be cut off. A moustache or a goatee is put on any face.
+def is_kept(source: Beard, target: Beard) -> bool:
+    """Whether mouth and chin stay the target's: it has a beard or a moustache, and the source has
+    none.
     """
-    return target.grows != source.grows and (target.grows or source.covers_jaw)
+    return target.grows and not source.grows
+
+
+def is_shaven(source: Beard, target: Beard) -> bool:
+    """Whether the source's beard is shaved off: it would be cut off, and the target has none. A
+    moustache or a goatee is put on any face.
+    """
+    return source.covers_jaw and not target.grows
 
 
 def beard_zone(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -133,6 +144,14 @@ def beard_zone(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     zone = polygon_mask(np.asarray(mesh[list(_OUTLINE)], np.float32), CROP_SIZE)
     zone |= polygon_mask(np.asarray(moustache, np.float32).reshape(-1, 2), CROP_SIZE)
     return np.asarray(cv2.GaussianBlur(zone, (0, 0), _EDGE), np.float32) / np.float32(255)
+
+
+def shaving_zone(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The same without the lips, and with the edge of hairs around it: (256, 256) in 0..1."""
+    lips = polygon_mask(np.asarray(mesh[OUTER_LIPS], np.float32), CROP_SIZE)
+    soft = np.asarray(cv2.GaussianBlur(lips, (0, 0), _LIP_EDGE), np.float32) / np.float32(255)
+    zone = cv2.dilate(beard_zone(mesh), disc(_HAIRY_EDGE))
+    return np.asarray(zone * (1 - soft), np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.beard import Beard, beard_zone, measure_beard
+from swaptalk.faces.editing.beard import Beard, beard_zone, measure_beard, shaving_zone
 from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours
 from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
@@ -18,11 +18,16 @@ from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
 from swaptalk.faces.editing.face_texture import expected_face, mirror_gain
 from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
+from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import LEAST_HIDDEN
 from swaptalk.faces.editing.side_shadow import shadow_mask
-from swaptalk.faces.editing.skin_repair import repair_skin
+from swaptalk.faces.editing.skin_repair import SkinRepair, repair_skin
 from swaptalk.faces.editing.smile_folds import smooth_folds
 from swaptalk.faces.geometry.identity_shape import normalised_shape
+
+
+#: So many crop pixels around a beard say nothing about the skin below it.
+_BEARD_ROOM = 4
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,19 @@ class FacePhoto(CroppedFace):
     def beard(self) -> Beard:
         """What of a beard the photo shows."""
         return measure_beard([self.as_photographed], [self.mesh])
+
+    @cached_property
+    def shaven(self) -> FacePhoto:
+        """The same face with the skin that is expected where beards grow, see
+        `swaptalk.faces.editing.face_texture`.
+        """
+        hairs = np.asarray(beard_zone(self.mesh) > 0.01, np.float32)
+        around = np.asarray(cv2.dilate(hairs, disc(_BEARD_ROOM)), np.float32)
+        expected = expected_face(self.crop, self.mesh, around)
+        repair = SkinRepair(expected, shaving_zone(self.mesh))
+        fine = None if self.fine is None else repair.applied(self.fine)
+        crop = repair.applied(self.crop)
+        return FacePhoto(crop, self.mesh, fine, self.as_photographed, self.has_brows)
 
     @cached_property
     def shape(self) -> NDArray[np.float32]:

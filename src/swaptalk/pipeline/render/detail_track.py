@@ -11,7 +11,7 @@ from swaptalk.faces.editing.detail import FrameDetail, PhotoDetail, large_enough
 from swaptalk.faces.geometry.identity_shape import with_shape
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
-from swaptalk.pipeline.render.face_swapper import scene_difference
+from swaptalk.pipeline.render.face_swapper import FaceSwapper, scene_difference
 
 
 class DetailTrack:
@@ -21,19 +21,28 @@ class DetailTrack:
 
     Args:
         source: person whose face goes into the video.
+        swapper: knows how the photos are put on the target.
         strength: how much of the identity is taken, 0..1.
         shape: whose shape the face gets, from 0 (the target's) to 1 (the source's).
         spoken: whether lips and jaw follow a recording.
     """
 
-    def __init__(self, source: AnySource, strength: float, shape: float, spoken: bool) -> None:
-        self._source, self._strength, self._shape = source, strength, shape
+    def __init__(
+        self,
+        source: AnySource,
+        swapper: FaceSwapper,
+        strength: float,
+        shape: float,
+        spoken: bool,
+    ) -> None:
+        self._source, self._swapper = source, swapper
+        self._strength, self._shape = strength, shape
         self._spoken = spoken
         self._differences: dict[int, NDArray[np.float32]] = {}
 
     @cached_property
     def _detail(self) -> PhotoDetail:
-        return PhotoDetail(self._source.photos, self._strength, self._spoken)
+        return PhotoDetail(self._swapper.photos, self._strength, self._spoken)
 
     def at(self, analysis: Analysis, frame: int) -> FrameDetail | None:
         """Detail for a usable frame of the target; None where there is none.

@@ -19,11 +19,12 @@ from swaptalk.faces.editing.mouth_restoration import restore_mouth
 from swaptalk.pipeline.analysis.result import CODES, Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.networks import Codes, Latents, Networks
+from swaptalk.pipeline.notes import about_kept_beard, about_shaving
 from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.render.detail_track import DetailTrack
 from swaptalk.pipeline.render.encoding import Encoding
-from swaptalk.pipeline.render.face_swapper import FaceSwapper, TargetPictures
+from swaptalk.pipeline.render.face_swapper import Beards, FaceSwapper, TargetPictures
 from swaptalk.pipeline.render.frame import Frame
 from swaptalk.pipeline.render.ground_faces import GroundFaces
 from swaptalk.pipeline.render.lip_composer import LipComposer
@@ -42,6 +43,9 @@ BATCH = 4
 #: Faces ready for the lip-sync kept for frames that come again soon: a photo, a frozen frame, the
 #: turn of a ping-pong.
 CACHED_FACES = 4 * BATCH
+
+#: What is told of beards.
+BEARD_NOTES = {Beards.KEPT: about_kept_beard, Beards.SHAVEN: about_shaving}
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -130,11 +134,12 @@ class FaceGenerator:
         ).alone(self.networks)
 
     @property
-    def keeps_beard(self) -> bool:
-        """Whether mouth and chin stay the target's for a beard's sake; of a template's swap nobody
-        asks, it was told when that was made.
+    def beards(self) -> Beards:
+        """What becomes of beards; of a template's swap nobody asks, it was told when that was
+        made.
         """
-        return self._swapper is not None and not self._over_template and self._swapper.keeps_beard
+        told = self._swapper is None or self._over_template
+        return Beards.ALIKE if told else self._swapper.beards
 
     @property
     def _swaps_first(self) -> bool:
@@ -372,7 +377,7 @@ def face_generator(
         spoken = motion is not None
         # Of a mouth that speaks nothing is the photo's.
         if options.detail and not (spoken and options.replaced_region == "mouth"):
-            detail = DetailTrack(source, options.strength, options.shape, spoken)
+            detail = DetailTrack(source, swapper, options.strength, options.shape, spoken)
     repeats = plan.frames > plan.playback.length
     return FaceGenerator(
         networks,

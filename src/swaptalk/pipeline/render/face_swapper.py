@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.beard import beards_differ, measure_beard
+from swaptalk.faces.editing.beard import is_kept, is_shaven, measure_beard
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear
 from swaptalk.faces.editing.face_composite import (
     CompositeOptions,
@@ -21,6 +22,7 @@ from swaptalk.faces.editing.face_composite import (
     composite_face,
     shape_difference,
 )
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.hair import is_covered
 from swaptalk.faces.editing.light import measure_light
 from swaptalk.faces.editing.smile_folds import fold_share
@@ -32,6 +34,14 @@ from swaptalk.pipeline.render.encoding import Encoding
 
 #: Decodes the pictures (H, W, 3) of target frames.
 TargetPictures = Callable[[Sequence[int]], Iterable[NDArray[np.uint8]]]
+
+
+class Beards(Enum):
+    """What becomes of beards: nothing, the target's stays, the photo's is shaved off."""
+
+    ALIKE = "alike"
+    KEPT = "kept"
+    SHAVEN = "shaven"
 
 
 class FaceSwapper:
@@ -71,7 +81,7 @@ class FaceSwapper:
             axis=0,
         )
         crops = []
-        for photo in self._source.photos:
+        for photo in self.photos:
             folds = np.mean([fold_share(photo.mesh, mesh) for mesh in meshes.values()])
             crops.append(photo.brightened_for(light, float(folds)))
         return self._networks.identity(self._networks.encode(np.stack(crops)))
@@ -83,12 +93,21 @@ class FaceSwapper:
         return eyewear(list(crops.values()), [self._analysis.mesh(frame) for frame in crops])
 
     @cached_property
-    def keeps_beard(self) -> bool:
-        """Whether the target's mouth and chin stay for a beard's sake, see `beards_differ`."""
+    def beards(self) -> Beards:
+        """What becomes of beards that only one of the two faces has."""
         crops, photos = self.reference_crops, self._source.photos
         own = measure_beard([one.as_photographed for one in photos], [one.mesh for one in photos])
         meshes = [self._analysis.mesh(frame) for frame in crops]
-        return beards_differ(own, measure_beard(list(crops.values()), meshes))
+        target = measure_beard(list(crops.values()), meshes)
+        if is_kept(own, target):
+            return Beards.KEPT
+        return Beards.SHAVEN if is_shaven(own, target) else Beards.ALIKE
+
+    @cached_property
+    def photos(self) -> tuple[FacePhoto, ...]:
+        """The source's photos as they are put on this target."""
+        photos = self._source.photos
+        return tuple(one.shaven for one in photos) if self.beards is Beards.SHAVEN else photos
 
     @cached_property
     def _covered(self) -> bool:
@@ -150,14 +169,14 @@ class FaceSwapper:
             mesh: (468, 3) of the face in the crop; None takes the analysis's.
         """
         return composite_face(
-            self._source.photos,
+            self.photos,
             crop,
             self._analysis.mesh(frame) if mesh is None else mesh,
             self._difference(self._analysis.scene(frame)),
             self._worn,
             options=CompositeOptions(strength=self._strength),
             covered=self._covered,
-            beard=self.keeps_beard,
+            beard=self.beards is Beards.KEPT,
         )
 
     def correction(self, composites: Sequence[FaceComposite]) -> Encoding[Latents]:

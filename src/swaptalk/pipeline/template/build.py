@@ -21,10 +21,15 @@ from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.job import version
 from swaptalk.pipeline.networks import Networks
-from swaptalk.pipeline.notes import about_beard
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
-from swaptalk.pipeline.render.face_generator import BATCH, FaceGenerator, batched, face_generator
+from swaptalk.pipeline.render.face_generator import (
+    BATCH,
+    BEARD_NOTES,
+    FaceGenerator,
+    batched,
+    face_generator,
+)
 from swaptalk.pipeline.render.face_swapper import shape_digest
 from swaptalk.pipeline.render.generate import decode_frames
 from swaptalk.pipeline.render.swapped import SWAPPED, SwapStore
@@ -72,8 +77,8 @@ def write_template(
             closing(SwapStore(Path(temporary) / SWAPPED)) as swaps,
         ):
             usable = _encode_all(plan, faces, None if source is None else swaps, progress)
-            if faces.keeps_beard:
-                progress.note(about_beard(plan.options))
+            if faces.beards in BEARD_NOTES:
+                progress.note(BEARD_NOTES[faces.beards](plan.options))
             swap = None if source is None else _stored_swap(plan, networks.numerics, faces.analysis)
         files = {
             name: (log_folder if name in (FACES, REFERENCES) else folder) / name

@@ -21,7 +21,7 @@ from swaptalk.faces.editing.light import luma
 from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import mesh_warp, polygon_mask
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.faces.geometry.topology import CHEEKS, OUTER_LIPS, canonical_crop_mesh
+from swaptalk.faces.geometry.topology import CHEEKS, INNER_LIPS, OUTER_LIPS, canonical_crop_mesh
 
 #: Rows and columns of the lower face in the crop of the canonical mesh, and the rows and columns of
 #: cells in which it is looked at; both sides of the face are averaged.
@@ -45,6 +45,10 @@ _OUTLINE = (
 )
 #: Blur of its edge and of the lips', crop pixels (standard deviation).
 _EDGE, _LIP_EDGE = 5.0, 1.5
+#: Lips that are darker than is expected by so much (natural logarithm) are hairs, in part from the
+#: first on, wholly from the second; over so many crop pixels (standard deviation), since hairs lie
+#: side by side with skin.
+_HAIR_ON_LIPS, _HAIRS_SIGMA = (0.1, 0.35), 2.0
 #: Width of the edge of hairs around a beard, crop pixels.
 _HAIRY_EDGE = 6
 
@@ -146,12 +150,32 @@ def beard_zone(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(zone, (0, 0), _EDGE), np.float32) / np.float32(255)
 
 
-def shaving_zone(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The same without the lips, and with the edge of hairs around it: (256, 256) in 0..1."""
-    lips = polygon_mask(np.asarray(mesh[OUTER_LIPS], np.float32), CROP_SIZE)
-    soft = np.asarray(cv2.GaussianBlur(lips, (0, 0), _LIP_EDGE), np.float32) / np.float32(255)
+def shaving(
+    picture: NDArray[np.uint8],
+    mesh: NDArray[np.floating],
+    skin: NDArray[np.uint8],
+    face: NDArray[np.uint8],
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """What a bearded face becomes, (256, 256, 3), and how much of it does, (256, 256) in 0..1.
+    Lips stay, but for hairs on them, which are much darker than is expected.
+
+    Args:
+        picture: (256, 256, 3) uint8 RGB crop.
+        mesh: (468, 2 or 3) in its pixels.
+        skin: (256, 256, 3) uint8 RGB, what is expected below the beard, without lips.
+        face: the same with lips.
+    """
+    lips, mouth = (
+        _blurred(polygon_mask(np.asarray(mesh[ring], np.float32), CROP_SIZE) / 255, _LIP_EDGE)
+        for ring in (OUTER_LIPS, INNER_LIPS)
+    )
+    darker = _blurred(np.log(luma(face)) - np.log(luma(picture)), _HAIRS_SIGMA)
+    least, most = _HAIR_ON_LIPS
+    bare = 1 - np.clip((darker - least) / (most - least), 0, 1)
     zone = cv2.dilate(beard_zone(mesh), disc(_HAIRY_EDGE))
-    return np.asarray(zone * (1 - soft), np.float32)
+    soft = cv2.GaussianBlur(face, (0, 0), _LIP_EDGE)
+    made = np.asarray(cv2.blendLinear(soft, skin, lips, 1 - lips), np.uint8)
+    return made, np.asarray(zone * (1 - np.maximum(lips * bare, mouth)), np.float32)
 
 
 @lru_cache(maxsize=1)

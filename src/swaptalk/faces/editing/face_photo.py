@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.beard import Beard, beard_zone, measure_beard, shaving_zone
+from swaptalk.faces.editing.beard import Beard, beard_zone, measure_beard, shaving
 from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours
 from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
-from swaptalk.faces.editing.face_texture import expected_face, mirror_gain
+from swaptalk.faces.editing.face_texture import expected_below_a_beard, expected_face, mirror_gain
 from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
 from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import LEAST_HIDDEN
@@ -94,8 +94,8 @@ class FacePhoto(CroppedFace):
         """
         hairs = np.asarray(beard_zone(self.mesh) > 0.01, np.float32)
         around = np.asarray(cv2.dilate(hairs, disc(_BEARD_ROOM)), np.float32)
-        expected = expected_face(self.crop, self.mesh, around)
-        repair = SkinRepair(expected, shaving_zone(self.mesh))
+        expected = expected_below_a_beard(self.crop, self.mesh, around)
+        repair = SkinRepair(*shaving(self.crop, self.mesh, *expected))
         fine = None if self.fine is None else repair.applied(self.fine)
         crop = repair.applied(self.crop)
         return FacePhoto(crop, self.mesh, fine, self.as_photographed, self.has_brows)

@@ -45,10 +45,10 @@ _OUTLINE = (
 )
 #: Blur of its edge and of the lips', crop pixels (standard deviation).
 _EDGE, _LIP_EDGE = 5.0, 1.5
-#: Lips that are darker than is expected by so much (natural logarithm) are hairs, in part from the
+#: Lips that are darker than the skin by so much (natural logarithm) are hairs, in part from the
 #: first on, wholly from the second; over so many crop pixels (standard deviation), since hairs lie
 #: side by side with skin.
-_HAIR_ON_LIPS, _HAIRS_SIGMA = (0.1, 0.35), 2.0
+_HAIR_ON_LIPS, _HAIRS_SIGMA = (0.45, 0.75), 2.0
 #: Width of the edge of hairs around a beard, crop pixels.
 _HAIRY_EDGE = 6
 
@@ -157,7 +157,7 @@ def shaving(
     face: NDArray[np.uint8],
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """What a bearded face becomes, (256, 256, 3), and how much of it does, (256, 256) in 0..1.
-    Lips stay, but for hairs on them, which are much darker than is expected.
+    Lips stay, but for hairs on them, which are much darker than skin.
 
     Args:
         picture: (256, 256, 3) uint8 RGB crop.
@@ -169,7 +169,7 @@ def shaving(
         _blurred(polygon_mask(np.asarray(mesh[ring], np.float32), CROP_SIZE) / 255, _LIP_EDGE)
         for ring in (OUTER_LIPS, INNER_LIPS)
     )
-    darker = _blurred(np.log(luma(face)) - np.log(luma(picture)), _HAIRS_SIGMA)
+    darker = _blurred(np.log(luma(skin)) - np.log(luma(picture)), _HAIRS_SIGMA)
     least, most = _HAIR_ON_LIPS
     bare = 1 - np.clip((darker - least) / (most - least), 0, 1)
     zone = cv2.dilate(beard_zone(mesh), disc(_HAIRY_EDGE))

@@ -3,7 +3,7 @@
 Usage: python benchmarks/fit_face_texture.py DATASET [OUT.npz]
 
 One picture of each photo and clip that shows a face not turned far, and its mirror image. Hair,
-hands, rims and beards are left out.
+hands and rims in front of them are left out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 import swaptalk.faces.editing.face_texture as texture
 from swaptalk.data.store import Dataset
-from swaptalk.faces.editing.beard import beard_zone, measure_beard
 from swaptalk.faces.editing.eyewear import glasses_rims
 from swaptalk.faces.editing.hair_network import measure_hair
 from swaptalk.faces.editing.mask import disc
@@ -27,8 +26,6 @@ from swaptalk.faces.editing.mesh_warp import visibility
 LEAST_SEEN = 0.25
 #: What networks are as sure of lies in front of the face, and so many crop pixels around it.
 SURE, AROUND = 0.15, 8
-#: Logarithm of the odds of a beard from which on a lower face is left out: more than a shadow.
-HAIRY = -2.5
 #: Most pictures: what memory holds.
 MOST = 7000
 SEED = 0
@@ -37,8 +34,6 @@ SEED = 0
 def free_places(picture: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArray[np.float32]:
     """Where nothing lies in front of a face, (128, 128) of 0 or 1 on the canonical grid."""
     seen = np.maximum(measure_hair(picture), glasses_rims(picture, mesh)) > SURE
-    if measure_beard([picture], [mesh]).strength > HAIRY:
-        seen |= beard_zone(mesh) > 0
     covered = cv2.dilate(seen.astype(np.float32), disc(AROUND))
     there = texture.on_canonical(np.asarray(covered, np.float32), mesh)
     small = cv2.resize(there, (texture.SIDE,) * 2, interpolation=cv2.INTER_AREA)

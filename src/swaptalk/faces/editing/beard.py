@@ -45,10 +45,10 @@ _OUTLINE = (
 )
 #: Blur of its edge and of the lips', crop pixels (standard deviation).
 _EDGE, _LIP_EDGE = 5.0, 1.5
-#: Lips that are darker than the skin by so much (natural logarithm) are hairs, in part from the
+#: Lips that are darker than is expected by so much (natural logarithm) are hairs, in part from the
 #: first on, wholly from the second; over so many crop pixels (standard deviation), since hairs lie
 #: side by side with skin.
-_HAIR_ON_LIPS, _HAIRS_SIGMA = (0.45, 0.75), 2.0
+_HAIR_ON_LIPS, _HAIRS_SIGMA = (0.1, 0.35), 2.0
 #: Width of the edge of hairs around a beard, crop pixels.
 _HAIRY_EDGE = 6
 
@@ -151,30 +151,28 @@ def beard_zone(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def shaving(
-    picture: NDArray[np.uint8],
-    mesh: NDArray[np.floating],
-    skin: NDArray[np.uint8],
-    face: NDArray[np.uint8],
+    picture: NDArray[np.uint8], mesh: NDArray[np.floating], expected: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """What a bearded face becomes, (256, 256, 3), and how much of it does, (256, 256) in 0..1.
-    Lips stay, but for hairs on them, which are much darker than skin.
+    Lips stay, but for hairs on them, which are much darker than is expected.
 
     Args:
         picture: (256, 256, 3) uint8 RGB crop.
         mesh: (468, 2 or 3) in its pixels.
-        skin: (256, 256, 3) uint8 RGB, what is expected below the beard, without lips.
-        face: the same with lips.
+        expected: (256, 256, 3) uint8 RGB, the same face without a beard.
     """
     lips, mouth = (
         _blurred(polygon_mask(np.asarray(mesh[ring], np.float32), CROP_SIZE) / 255, _LIP_EDGE)
         for ring in (OUTER_LIPS, INNER_LIPS)
     )
-    darker = _blurred(np.log(luma(skin)) - np.log(luma(picture)), _HAIRS_SIGMA)
+    darker = _blurred(np.log(luma(expected)) - np.log(luma(picture)), _HAIRS_SIGMA)
     least, most = _HAIR_ON_LIPS
     bare = 1 - np.clip((darker - least) / (most - least), 0, 1)
     zone = cv2.dilate(beard_zone(mesh), disc(_HAIRY_EDGE))
-    soft = cv2.GaussianBlur(face, (0, 0), _LIP_EDGE)
-    made = np.asarray(cv2.blendLinear(soft, skin, lips, 1 - lips), np.uint8)
+    # Below a moustache the mesh is not sure of the lips: edges would come to lie beside them.
+    near = np.asarray(cv2.GaussianBlur(cv2.dilate(lips, disc(_HAIRY_EDGE)), (0, 0), 2), np.float32)
+    soft = cv2.GaussianBlur(expected, (0, 0), _HAIRS_SIGMA)
+    made = np.asarray(cv2.blendLinear(soft, expected, near, 1 - near), np.uint8)
     return made, np.asarray(zone * (1 - np.maximum(lips * bare, mouth)), np.float32)
 
 

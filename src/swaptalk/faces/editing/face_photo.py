@@ -16,7 +16,7 @@ from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
-from swaptalk.faces.editing.face_texture import expected_below_a_beard, expected_face, mirror_gain
+from swaptalk.faces.editing.face_texture import expected_face, mirror_gain
 from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
 from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import LEAST_HIDDEN
@@ -94,8 +94,8 @@ class FacePhoto(CroppedFace):
         """
         hairs = np.asarray(beard_zone(self.mesh) > 0.01, np.float32)
         around = np.asarray(cv2.dilate(hairs, disc(_BEARD_ROOM)), np.float32)
-        expected = expected_below_a_beard(self.crop, self.mesh, around)
-        repair = SkinRepair(*shaving(self.crop, self.mesh, *expected))
+        expected = expected_face(self.crop, self.mesh, around)
+        repair = SkinRepair(*shaving(self.crop, self.mesh, expected))
         fine = None if self.fine is None else repair.applied(self.fine)
         crop = repair.applied(self.crop)
         return FacePhoto(crop, self.mesh, fine, self.as_photographed, self.has_brows)

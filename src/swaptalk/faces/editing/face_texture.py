@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.light import luma
-from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import mesh_raster, mesh_warp, polygon_mask, spread, visibility
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.faces.geometry.topology import FACE_OVAL, MIRROR, OUTER_LIPS, POINT_COUNT, canonical_crop_mesh
+from swaptalk.faces.geometry.topology import FACE_OVAL, MIRROR, POINT_COUNT, canonical_crop_mesh
 
 #: Side of the grid in the canonical crop on which brightness is described; colours have half of it.
 SIDE = 128
@@ -47,9 +46,6 @@ _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
 #: the middle that a point is looked at from the outline, and the most that both sides differ
 #: (natural logarithm).
 _SIDE_SIGMA, _INWARDS, _MOST_APART = 2.0, 0.04, 0.9
-#: Room around lips that become skin, and how far that is looked for (standard deviation), pixels of
-#: the grid.
-_LIP_ROOM, _LIP_SIGMA = 2, 7.0
 #: A point counts wholly from this share of its frontal area on.
 _SEEN = 0.5
 
@@ -198,22 +194,6 @@ def expected_face(
     `FaceTextureModel.fit`.
     """
     return in_crop(face_texture_model().fit(picture, mesh, covered).expected, mesh)
-
-
-def expected_below_a_beard(
-    picture: NDArray[np.uint8], mesh: NDArray[np.floating], covered: Floats
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The same without lips, and with them. The model has the mouth open, and below a moustache
-    the mesh is not sure of it: edges of its lips must not come to lie beside those of the photo.
-    """
-    face = face_texture_model().fit(picture, mesh, covered).expected
-    lips = polygon_mask(canonical_crop_mesh()[OUTER_LIPS] / 2, SIDE)
-    known = 1 - np.asarray(cv2.dilate(lips, disc(_LIP_ROOM)) > 0, np.float32)
-    parts = cv2.GaussianBlur(np.dstack([face * known[..., None], known]), (0, 0), _LIP_SIGMA)
-    around = parts[..., :3] / np.maximum(parts[..., 3:], 1e-3)
-    share = 1 - cv2.GaussianBlur(known, (0, 0), 1.0)[..., None]
-    skin = np.round(face + share * (around - face)).astype(np.uint8)
-    return in_crop(skin, mesh), in_crop(face, mesh)
 
 
 def in_crop(face: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.uint8]:

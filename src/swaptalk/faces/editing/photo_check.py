@@ -41,7 +41,7 @@ _TEXTS = {
         "give a photo without glasses",
     ),
     "beard": (
-        "the person has a full beard, which is only put on faces that have one, too",
+        "the person has a full beard, which is shaved off for faces that have none",
         "give a photo without the beard, or a video of somebody with one",
     ),
     "hair": ("hair, a hat or a hand covers part of the face", "give a photo with a free forehead"),

@@ -78,3 +78,26 @@ def test_dark_lenses_have_no_rims_to_see_through(astronaut_face, glasses) -> Non
     assert eyewear([dark], [mesh]) is Eyewear.OTHER
     assert eyewear([glasses], [mesh]) is Eyewear.RIMS
     assert eyewear([crop, crop, glasses], [mesh] * 3) is Eyewear.NONE
+
+
+@pytest.mark.parametrize("colour", [(20, 20, 20), (150, 40, 40), (40, 60, 150)])
+def test_rims_are_found_whatever_their_colour_and_however_dark_the_picture(
+    astronaut_face, glasses: np.ndarray, colour: tuple[int, int, int]
+) -> None:
+    crop, mesh, _ = astronaut_face
+    mesh = np.asarray(mesh, np.float32)
+    drawn = np.abs(glasses.astype(int) - crop).max(axis=2, keepdims=True) > 40
+    picture = np.where(drawn, np.array(colour, np.uint8), crop)
+    for share in (1.0, 0.3):
+        dark = (picture * share).astype(np.uint8)
+        assert eyewear([dark], [mesh]) is Eyewear.RIMS
+        assert eyewear([(crop * share).astype(np.uint8)], [mesh]) is Eyewear.NONE
+
+
+def test_thick_frames_that_are_not_always_found_are_left_to_the_target(
+    astronaut_face, glasses: np.ndarray
+) -> None:
+    crop, mesh, _ = astronaut_face
+    mesh = np.asarray(mesh, np.float32)
+    assert eyewear([glasses] * 3, [mesh] * 3) is Eyewear.RIMS
+    assert eyewear([glasses, glasses, crop], [mesh] * 3) is Eyewear.OTHER

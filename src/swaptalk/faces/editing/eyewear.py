@@ -1,5 +1,5 @@
-"""Glasses: their rims, which a network finds, and others, told by their bridge: skin between the
-eyes is smooth, a bridge makes an edge across it.
+"""Glasses: their rims, which a network finds, and how far it can be relied on: by how many pictures
+show them, and by the bridge, which makes an edge across the smooth skin between the eyes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from swaptalk.faces.editing.mesh_warp import polygon_mask
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import EYE_RINGS, LEFT_LIDS, RIGHT_LIDS
 
-#: Faces with more than this strength wear glasses: of 1,500 photographs it flags 3 %, four in five
-#: of them rightly (the rest are hair, hats and deep shadows between the brows); thin rims without a
-#: bar stay below.
+#: Bridges of thick frames are stronger than this.
 GLASSES_STRENGTH = 0.15
 #: The place looked at, in distances of the inner eye corners: from below the brows to the middle of
 #: the nose, and as wide as a bridge at least is.
@@ -49,8 +47,10 @@ _LEAST_RIM = 60
 #: darker than this part of the cheek is behind a dark one. Places are so many pixels wide.
 _BEHIND_LENSES, _CHEEK_POINTS = (230, 450), (50, 280)
 _DARK_LENS, _PLACE = 0.55, 7
-#: Rims that are met in less than this share of the directions downwards from the eyes are not found
-#: whole. Of a thick frame nothing is taken then: rather the target's eyes than broken glasses.
+#: Rims are found well where no picture shows less than this share of what most of them show. Of a
+#: thick frame nothing is taken otherwise: rather the target's eyes than broken glasses.
+_STEADY = 0.6
+#: Rims that are met in less than this share of the directions downwards from the eyes are half.
 _FOUND_BELOW = 0.4
 #: With a bridge fainter than this, such rims come and go from frame to frame: rather none at all.
 _FAINTEST_BRIDGE = 0.05
@@ -82,14 +82,15 @@ def eyewear(
         meshes: (468, 2 or 3) in their pixels.
     """
     pairs = list(zip(pictures, meshes, strict=True))
-    bridge = np.median([eyewear_strength(*pair) for pair in pairs])
-    thick = bridge > GLASSES_STRENGTH
     rims = [glasses_rims(*pair) for pair in pairs]
-    if np.mean([bool(found.any()) for found in rims]) <= 0.5:
-        return Eyewear.OTHER if thick else Eyewear.NONE
+    areas = [float(found.sum()) for found in rims]
+    if np.mean([area > 0 for area in areas]) <= 0.5:
+        return Eyewear.NONE
+    bridge = np.median([eyewear_strength(*pair) for pair in pairs])
     below = np.median([_below_eyes(*one) for one in zip(rims, meshes, strict=True)])
     dark = np.median([_behind_lenses(*pair) for pair in pairs]) < _DARK_LENS
-    if dark or (thick and below < _FOUND_BELOW):
+    unsteady = min(areas) < _STEADY * np.median(areas)
+    if dark or (unsteady and bridge > GLASSES_STRENGTH):
         return Eyewear.OTHER
     return Eyewear.NONE if bridge < _FAINTEST_BRIDGE and below < _FOUND_BELOW else Eyewear.RIMS
 

@@ -47,10 +47,11 @@ _LEAST_RIM = 60
 #: darker than this part of the cheek is behind a dark one. Places are so many pixels wide.
 _BEHIND_LENSES, _CHEEK_POINTS = (230, 450), (50, 280)
 _DARK_LENS, _PLACE = 0.55, 7
-#: Rims are found well where no picture shows less than this share of what most of them show. Of a
-#: thick frame nothing is taken otherwise: rather the target's eyes than broken glasses.
-_STEADY = 0.6
-#: Rims that are met in less than this share of the directions downwards from the eyes are half.
+#: Rims are found well where no picture shows less than this share of what most of them show, and
+#: both sides are met in about as many directions downwards from the eyes. Otherwise thick frames
+#: are left to the target, with its eyes: broken glasses look worse.
+_STEADY, _UNEVEN = 0.6, 0.5
+#: Rims that are met in less than this share of those directions are half.
 _FOUND_BELOW = 0.4
 #: With a bridge fainter than this, such rims come and go from frame to frame: rather none at all.
 _FAINTEST_BRIDGE = 0.05
@@ -87,16 +88,17 @@ def eyewear(
     if np.mean([area > 0 for area in areas]) <= 0.5:
         return Eyewear.NONE
     bridge = np.median([eyewear_strength(*pair) for pair in pairs])
-    below = np.median([_below_eyes(*one) for one in zip(rims, meshes, strict=True)])
+    sides = np.median([_below_eyes(*one) for one in zip(rims, meshes, strict=True)], axis=0)
     dark = np.median([_behind_lenses(*pair) for pair in pairs]) < _DARK_LENS
-    unsteady = min(areas) < _STEADY * np.median(areas)
+    unsteady = min(areas) < _STEADY * np.median(areas) or np.ptp(sides) > _UNEVEN
     if dark or (unsteady and bridge > GLASSES_STRENGTH):
         return Eyewear.OTHER
-    return Eyewear.NONE if bridge < _FAINTEST_BRIDGE and below < _FOUND_BELOW else Eyewear.RIMS
+    faint = bridge < _FAINTEST_BRIDGE and sides.mean() < _FOUND_BELOW
+    return Eyewear.NONE if faint else Eyewear.RIMS
 
 
-def _below_eyes(rims: NDArray[np.float32], mesh: NDArray[np.float32]) -> float:
-    """Share of the directions downwards from both eyes in which a rim is met."""
+def _below_eyes(rims: NDArray[np.float32], mesh: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Share of the directions downwards from each eye (2,) in which a rim is met."""
     across = mesh[LEFT_LIDS[3], :2] - mesh[RIGHT_LIDS[3], :2]
     across = across / max(float(np.linalg.norm(across)), 1e-6)
     axes = np.stack([across, [-across[1], across[0]]])
@@ -108,7 +110,7 @@ def _below_eyes(rims: NDArray[np.float32], mesh: NDArray[np.float32]) -> float:
         places = (middle + distances[None, :, None] * ways[:, None]).astype(np.float32)
         seen = cv2.remap(rims, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
         met.append(float((seen.max(axis=1) > _PAINTED).mean()))
-    return float(np.mean(met))
+    return np.array(met)
 
 
 def _behind_lenses(picture: NDArray[np.uint8], mesh: NDArray[np.float32]) -> float:

@@ -24,7 +24,9 @@ def test_a_bundle_gives_the_networks_that_it_has(
 ) -> None:
     """Also those with buffers that no file holds."""
     network = made()
-    weights = starting_weights(default_directory(), {name: network, "discriminator": nn.Linear(1, 1)})
+    weights = starting_weights(
+        default_directory(), {name: network, "discriminator": nn.Linear(1, 1)}
+    )
     assert list(weights) == [name]
     load_full_state(network, weights[name])
     assert all(p.dtype == torch.float32 for p in network.parameters())

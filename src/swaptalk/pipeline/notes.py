@@ -67,8 +67,8 @@ def about_words(media: MediaInfo, path: Path) -> Iterator[str]:
 def about_kept_beard(options: GenerateOptions) -> str:
     """The note about a lower face that is not swapped, see `swaptalk.faces.editing.beard`."""
     return (
-        f"{options.target}: mouth and chin stay as they are, since the face has a beard and that of "
-        f"{options.source[0]} has none"
+        f"{options.target}: mouth and chin stay as they are, since the face has a beard and that "
+        f"of {options.source[0]} has none"
     )
 
 

@@ -67,7 +67,9 @@ def test_a_beard_is_shaved_off_and_lips_stay(astronaut_face) -> None:
     bare = cv2.dilate(lips, np.ones((5, 5))) == 0
     far = cv2.dilate(beard_zone(mesh), np.ones((15, 15))) == 0
     rest = far | (cv2.erode(lips, np.ones((7, 7))) > 0)
-    zone = (beard_zone(mesh) > 0.95) & (cv2.erode(skin_weight(mesh, 256), np.ones((9, 9))) > 0) & bare
+    zone = (
+        (beard_zone(mesh) > 0.95) & (cv2.erode(skin_weight(mesh, 256), np.ones((9, 9))) > 0) & bare
+    )
     fine = photo.shaven.fine
     assert fine is not None
     for shaven in (photo.shaven.crop, cv2.resize(fine, (256, 256))):

@@ -1,7 +1,7 @@
 """Beards: told by the colours and the texture of the lower face, and left to the target.
 
-A full beard ends below the aligned crop, so that half of one would be put on a face, and half of one
-would stay on another. A photo's is therefore shaved off for faces that have none (`is_shaven`);
+A full beard ends below the aligned crop, so that half of one would be put on a face, and half of
+one would stay on another. A photo's is therefore shaved off for faces that have none (`is_shaven`);
 where the target has one and the photo none, mouth and chin stay the target's, as hair does
 (`is_kept`).
 """

@@ -25,7 +25,6 @@ from swaptalk.faces.editing.skin_repair import SkinRepair, repair_skin
 from swaptalk.faces.editing.smile_folds import smooth_folds
 from swaptalk.faces.geometry.identity_shape import normalised_shape
 
-
 #: So many crop pixels around a beard say nothing about the skin below it.
 _BEARD_ROOM = 4
 
@@ -42,25 +41,22 @@ class FacePhoto(CroppedFace):
     has_brows: bool = True
 
     def uncovered(self) -> FacePhoto:
-        """The same face with the rims of its glasses painted over, and hair, jewellery, hands and
-        hard shadows on one side replaced; itself where nothing is seen.
+        """The same face with the rims of its glasses painted over, hair, jewellery, hands and hard
+        shadows on one side replaced, and what is left on its skin repaired; itself where nothing is
+        seen.
         """
         bare = [self.crop] if self.fine is None else [self.crop, self.fine]
-        replaced = np.zeros(self.crop.shape[:2], np.float32)
+        rims = beard = np.zeros(self.crop.shape[:2], np.float32)
         if self.eyewear is Eyewear.RIMS:
             rims = glasses_rims(self.crop, self.mesh)
             bare = [paint_over(picture, rims) for picture in bare]
-            replaced = np.maximum(replaced, rims)
-        hidden, beard = hair_mask(self.crop, self.mesh), np.zeros_like(replaced)
         if self.beard.grows:
             beard = beard_zone(self.mesh)
-            hidden = hidden * (1 - beard)
-        for find in (lambda _: hidden, lambda picture: shadow_mask(picture, self.mesh)):
-            found = find(bare[0])
-            if found.any():
-                likely = expected_face(bare[0], self.mesh, found)
-                bare = [uncover(picture, self.mesh, found, likely) for picture in bare]
-                replaced = np.maximum(replaced, found)
+        hidden = hair_mask(self.crop, self.mesh) * (1 - beard)
+        bare = _all_uncovered(bare, self.mesh, hidden)
+        shaded = shadow_mask(bare[0], self.mesh)
+        bare = _all_uncovered(bare, self.mesh, shaded)
+        replaced = np.maximum.reduce([rims, hidden, shaded])
         repair = repair_skin(bare[0], self.mesh, replaced, beard)
         if repair is not None:
             bare = [repair.applied(picture) for picture in bare]
@@ -170,6 +166,16 @@ class FacePhoto(CroppedFace):
     def has_glasses(self) -> bool:
         """Whether there are any."""
         return self.eyewear is not Eyewear.NONE
+
+
+def _all_uncovered(
+    pictures: list[NDArray[np.uint8]], mesh: NDArray[np.float32], covered: NDArray[np.float32]
+) -> list[NDArray[np.uint8]]:
+    """A crop (256, 256, 3), and the same crop finer if it follows, without what is ``covered``."""
+    if not covered.any():
+        return pictures
+    expected = expected_face(pictures[0], mesh, covered)
+    return [uncover(picture, mesh, covered, expected) for picture in pictures]
 
 
 def _mixed(one: NDArray[np.uint8], other: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:

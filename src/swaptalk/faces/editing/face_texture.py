@@ -19,7 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.light import luma
-from swaptalk.faces.editing.mesh_warp import mesh_raster, mesh_warp, polygon_mask, spread, visibility
+from swaptalk.faces.editing.mesh_warp import (
+    mesh_raster,
+    mesh_warp,
+    polygon_mask,
+    spread,
+    visibility,
+)
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import FACE_OVAL, MIRROR, POINT_COUNT, canonical_crop_mesh
 
@@ -69,9 +75,7 @@ def _colour_grid() -> NDArray[np.bool_]:
 def canonical_face(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.uint8]:
     """A crop (256, 256, 3) moved onto the canonical mesh: (128, 128, 3)."""
     frontal = mesh_warp(picture, mesh, canonical_crop_mesh(), np.zeros(POINT_COUNT, np.float32))
-    return np.asarray(
-        cv2.resize(frontal, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8
-    )
+    return np.asarray(cv2.resize(frontal, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def texture_of(face: NDArray[np.uint8]) -> Floats:
@@ -153,10 +157,11 @@ class FaceTextureModel:
         for _ in range(_ROUNDS):
             weighted = self.basis * weight
             system = weighted @ self.basis.T + np.diag(1 / self.variance)
-            left = wanted - np.linalg.solve(system, weighted @ wanted) @ self.basis
+            share = np.linalg.solve(system, weighted @ wanted)
+            left = np.asarray(wanted - share @ self.basis, np.float32)
             strange = self._strangeness(left)
             tolerated = 1 / (1 + (strange / _TOLERANCE) ** 2) ** 2
-            weight = certain * as_texture(tolerated)
+            weight = certain * as_texture(np.asarray(tolerated, np.float32))
         errors = _parts(left)
         return TextureFit(
             _picture(texture - left, face), strange, np.max(np.abs(np.stack(errors)), axis=0)
@@ -223,9 +228,7 @@ def mirror_gain(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> Float
     return np.asarray(np.exp(apart), np.float32)
 
 
-def _moved(
-    mask: Floats, mesh: NDArray[np.floating], onto: NDArray[np.floating]
-) -> Floats:
+def _moved(mask: Floats, mesh: NDArray[np.floating], onto: NDArray[np.floating]) -> Floats:
     layer = np.asarray(cv2.merge([np.asarray(np.round(255 * mask), np.uint8)] * 3), np.uint8)
     moved = mesh_warp(layer, mesh, onto, np.zeros(POINT_COUNT, np.float32))
     return np.asarray(moved[..., 0], np.float32) / np.float32(255)
@@ -312,9 +315,7 @@ def fit_texture_model(
     return FaceTextureModel(mean, basis, variance.astype(np.float32), error.astype(np.float32))
 
 
-def _components(
-    centred: Floats, count: int, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
+def _components(centred: Floats, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """The first principal components (K, D) of rows (N, D), and their singular values (K,)."""
     sketch = rng.normal(size=(centred.shape[1], count + _OVERSAMPLED)).astype(np.float32)
     for _ in range(_POWERS):

@@ -1,5 +1,5 @@
-"""What still lies on a photo's skin once hair, rims and shadows that were found are off it: strands,
-tips of a fringe, edges of a hat, burnt spots and shadows with sharp edges.
+"""What still lies on a photo's skin once hair, rims and shadows that were found are off it:
+strands, tips of a fringe, edges of a hat, burnt spots and shadows with sharp edges.
 
 The skin there becomes what `swaptalk.faces.editing.face_texture` expects it to be: everywhere where
 it is very strange in one piece, and near what was found also where it is a little strange.
@@ -99,7 +99,7 @@ def _near(fit: TextureFit, found: Floats) -> Floats:
     """Share of the expected skin near what was ``found`` (128, 128) in 0..1."""
     around = cv2.dilate((found > 0.3).astype(np.float32), disc(_REACH))
     around = cv2.GaussianBlur(around, (0, 0), _REACH_SIGMA)
-    strange = cv2.GaussianBlur(fit.strangeness, (0, 0), 0.7)
+    strange = np.asarray(cv2.GaussianBlur(fit.strangeness, (0, 0), 0.7), np.float32)
     share = around * _smooth_step(strange, _NEAR_STRANGE)
     share = share * _smooth_step(fit.difference, _NEAR_DIFFERENT)
     return np.asarray(cv2.GaussianBlur(cv2.dilate(share, np.ones((3, 3))), (0, 0), 0.8), np.float32)

@@ -138,8 +138,9 @@ class FaceGenerator:
         """What becomes of beards; of a template's swap nobody asks, it was told when that was
         made.
         """
-        told = self._swapper is None or self._over_template
-        return Beards.ALIKE if told else self._swapper.beards
+        if self._swapper is None or self._over_template:
+            return Beards.ALIKE
+        return self._swapper.beards
 
     @property
     def _swaps_first(self) -> bool:

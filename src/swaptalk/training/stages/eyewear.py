@@ -85,7 +85,9 @@ class EyewearStage(OcclusionStage):
         super().__init__(options)
         listed = read_glasses_labels(options.labels) if options.labels is not None else {}
         self._labels, self._teacher = listed, EyewearNetwork()
-        self._real, self._hard, self._judged_listed = [], [], []
+        self._real: list[tuple[Item, int]] = []
+        self._hard: list[tuple[Item, int]] = []
+        self._judged_listed: list[tuple[tuple[Item, int], bool]] = []
         for split, items in (("train", self._photos + self._clips), ("judged", self._judged)):
             pairs = [(item, k) for item in items for k in range(item.count)]
             for pair in pairs:

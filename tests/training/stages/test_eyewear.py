@@ -40,6 +40,24 @@ def test_faces_without_glasses_have_no_rims(data: Path) -> None:
     assert float(batch["covered"].max()) == 0
 
 
+def test_listed_faces_take_part_as_the_list_says(data: Path, tmp_path: Path) -> None:
+    """None gets glasses drawn: on these even faces the network of before sees no rims."""
+    names = [row.split(",")[0] for row in (data / "index.csv").read_text().splitlines()[1:]]
+    for worn in (0, 1):
+        labels = tmp_path / f"{worn}.csv"
+        rows = [f"{name},{k},{worn}" for name in names for k in range(40)]
+        labels.write_text("\n".join(["name,picture,worn", *rows]) + "\n")
+        stage = _stage(data, labels=labels, free_share=0.0, real_share=1.0, hard_share=1.0)
+        batch = stage.batch(np.random.default_rng(0))
+        assert batch["views"].shape == (8, 128, 256, 3)
+        assert float(batch["covered"].max()) == 0
+        plain = batch["views"].numpy()
+        assert (plain[..., 0] == plain[..., 1]).all() and (plain[..., 0] == plain[..., 2]).all()
+        with torch.no_grad():
+            metrics = stage.evaluate(stage.networks, 0).metrics
+        assert ("real_found" if worn else "hard_alarms") in metrics
+
+
 def test_it_trains_and_becomes_a_file_that_computes_the_same(data: Path, tmp_path: Path) -> None:
     run, file = tmp_path / "run", tmp_path / "eyewear.onnx"
     arguments = ["--data", str(data), "--out", str(run), "--steps", "3", "--batch-size", "4"]

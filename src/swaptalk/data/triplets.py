@@ -25,7 +25,7 @@ from swaptalk.data.repose import repose
 from swaptalk.data.store import decode_picture, encode_picture
 from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
-from swaptalk.faces.editing.beard import is_kept, is_shaven
+from swaptalk.faces.editing.beard import Beards, compare_beards
 from swaptalk.faces.editing.face_composite import (
     MASK_FADE,
     CompositeOptions,
@@ -135,7 +135,7 @@ class TripletMaker:
             face = self._face(target)
             picture, mesh = face.crop, face.mesh
             photo = self._photo(source, mesh, rng, turn=rng.random() < 0.15)
-            if is_shaven(photo.beard, face.beard):
+            if compare_beards(photo.beard, face.beard) is Beards.SHAVEN:
                 photo = photo.shaven
             answer = target
         else:
@@ -246,7 +246,7 @@ class TripletMaker:
             difference,
             wearer.eyewear,
             options=options,
-            beard=clean and is_kept(photo.beard, wearer.beard),
+            beard=clean and compare_beards(photo.beard, wearer.beard) is Beards.KEPT,
         )
 
 

@@ -20,7 +20,7 @@ from swaptalk.evaluation.code_digest import RENDERING, code_digest
 from swaptalk.evaluation.inputs import LOSSLESS_ENOUGH, PreparedPair
 from swaptalk.evaluation.observe import FPS, Observer
 from swaptalk.evaluation.protocols import VIDEO_SUFFIXES
-from swaptalk.faces.editing.beard import is_kept, is_shaven, measure_beard
+from swaptalk.faces.editing.beard import Beards, compare_beards, measure_beard
 from swaptalk.faces.editing.composite import Compositor
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear
 from swaptalk.faces.editing.face_composite import composite_face, shape_difference
@@ -125,10 +125,10 @@ class CompositeSwap:
         difference = shape_difference([source], np.mean(shapes, axis=0)) if shapes else None
         compositor, index = Compositor("face"), iter(range(len(seen)))
         worn: Eyewear | None = None  # as the first face shows it
-        beard, used = False, source
+        beards, used = Beards.ALIKE, source
 
         def swap(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-            nonlocal worn, beard, used
+            nonlocal worn, beards, used
             t = next(index)
             place = places[t]
             if place is None:
@@ -137,9 +137,11 @@ class CompositeSwap:
             if worn is None:
                 worn = eyewear([crop], [points])
                 shown = measure_beard([crop], [points])
-                beard = is_kept(source.beard, shown)
-                used = source.shaven if is_shaven(source.beard, shown) else source
-            made = composite_face([used], crop, points, difference, worn, beard=beard)
+                beards = compare_beards(source.beard, shown)
+                used = source.shaven if beards is Beards.SHAVEN else source
+            made = composite_face(
+                [used], crop, points, difference, worn, beard=beards is Beards.KEPT
+            )
             return compositor(frame, made.picture, place, points)
 
         edit_frames(pair.target, pair.audio, output, swap)

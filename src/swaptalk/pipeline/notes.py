@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
+from swaptalk.faces.editing.beard import Beards
 from swaptalk.media.output_format import OutputFormat
 from swaptalk.media.probe import MediaInfo
 from swaptalk.pipeline.options import GenerateOptions
@@ -64,19 +65,18 @@ def about_words(media: MediaInfo, path: Path) -> Iterator[str]:
     yield from _mixed_down(media, path)
 
 
-def about_kept_beard(options: GenerateOptions) -> str:
-    """The note about a lower face that is not swapped, see `swaptalk.faces.editing.beard`."""
-    return (
-        f"{options.target}: mouth and chin stay as they are, since the face has a beard and that "
-        f"of {options.source[0]} has none"
-    )
-
-
-def about_shaving(options: GenerateOptions) -> str:
-    """The note about a beard that is not put on, see `swaptalk.faces.editing.beard`."""
-    return (
-        f"{options.source[0]}: the beard is shaved off, since the face of {options.target} has none"
-    )
+def about_beards(options: GenerateOptions, beards: Beards) -> Iterator[str]:
+    """What becomes of the beards of the photo and the target."""
+    if beards is Beards.ALIKE:
+        return
+    photo, target = options.source[0], options.target
+    if beards is Beards.KEPT:
+        yield (
+            f"{target}: mouth and chin stay as they are, since the face has a beard and that of "
+            f"{photo} has none"
+        )
+    else:
+        yield f"{photo}: the beard is shaved off, since the face of {target} has none"
 
 
 def about_background(options: GenerateOptions, scene: Fraction, output: Fraction) -> Iterator[str]:

@@ -14,9 +14,10 @@ from swaptalk.pipeline.analysis.analyse import analyse, person_folder
 from swaptalk.pipeline.analysis.result import Analysis, is_complete
 from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, read_source
 from swaptalk.pipeline.networks import Networks
+from swaptalk.pipeline.notes import about_beards
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
-from swaptalk.pipeline.render.face_generator import BEARD_NOTES, face_generator
+from swaptalk.pipeline.render.face_generator import face_generator
 from swaptalk.pipeline.render.motion_track import Motion, MotionTrack, write_motion
 from swaptalk.pipeline.render.people_faces import PeopleFaces
 from swaptalk.pipeline.report import Stopwatch
@@ -116,9 +117,9 @@ class Preparation:
                 motion = MotionTrack(place, self._networks, turns, rests=bool(plan.people))
             people.append(face_generator(person, self._networks, analysis, source, motion, stored))
         notes = [
-            BEARD_NOTES[generator.beards](person.options)
+            note
             for person, generator in zip(plan.people or (plan,), people, strict=True)
-            if generator.beards in BEARD_NOTES
+            for note in about_beards(person.options, generator.beards)
         ]
         for note in notes:
             self._progress.note(note)

@@ -8,9 +8,9 @@ import pytest
 
 from swaptalk.faces.editing.beard import (
     Beard,
+    Beards,
     beard_zone,
-    is_kept,
-    is_shaven,
+    compare_beards,
     measure_beard,
 )
 from swaptalk.faces.editing.face_composite import composite_face
@@ -50,12 +50,17 @@ def test_several_pictures_decide_together(hopper_face) -> None:
 
 
 def test_what_becomes_of_beards() -> None:
-    assert is_kept(NONE, FULL) and is_kept(NONE, GOATEE)
-    assert is_shaven(FULL, NONE) and not is_shaven(GOATEE, NONE)
-    for one, other in ((FULL, GOATEE), (GOATEE, FULL), (FULL, FULL), (NONE, NONE), (GOATEE, NONE)):
-        assert not is_kept(one, other)
-    for one, other in ((FULL, GOATEE), (NONE, FULL), (NONE, NONE), (FULL, FULL)):
-        assert not is_shaven(one, other)
+    for source, target, becomes in (
+        (NONE, GOATEE, Beards.KEPT),
+        (NONE, FULL, Beards.KEPT),
+        (FULL, NONE, Beards.SHAVEN),
+        (GOATEE, NONE, Beards.ALIKE),
+        (GOATEE, FULL, Beards.ALIKE),
+        (FULL, GOATEE, Beards.ALIKE),
+        (FULL, FULL, Beards.ALIKE),
+        (NONE, NONE, Beards.ALIKE),
+    ):
+        assert compare_beards(source, target) is becomes
 
 
 def test_a_beard_is_shaved_off_and_lips_stay(astronaut_face) -> None:

@@ -1,14 +1,14 @@
 """Beards: told by the colours and the texture of the lower face, and left to the target.
 
 A full beard ends below the aligned crop, so that half of one would be put on a face, and half of
-one would stay on another. A photo's is therefore shaved off for faces that have none (`is_shaven`);
-where the target has one and the photo none, mouth and chin stay the target's, as hair does
-(`is_kept`).
+one would stay on another. A photo's is therefore shaved off for faces that have none; where the
+target has one and the photo none, mouth and chin stay the target's, as hair does (`Beards`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from functools import lru_cache
 from importlib import resources
 from typing import NamedTuple
@@ -126,18 +126,22 @@ def measure_beard(
     return Beard(float(features @ weights[:-1] + weights[-1]), float(brightness[_JAW].mean()))
 
 
-def is_kept(source: Beard, target: Beard) -> bool:
-    """Whether mouth and chin stay the target's: it has a beard or a moustache, and the source has
-    none.
-    """
-    return target.grows and not source.grows
+class Beards(Enum):
+    """What becomes of two people's beards."""
+
+    ALIKE = "alike"
+    """Nothing: both have one, or none, or the source's is put on the target."""
+    KEPT = "kept"
+    """Mouth and chin stay the target's: it has a beard or a moustache, and the source has none."""
+    SHAVEN = "shaven"
+    """The source's is shaved off: it would be cut off, and the target has none."""
 
 
-def is_shaven(source: Beard, target: Beard) -> bool:
-    """Whether the source's beard is shaved off: it would be cut off, and the target has none. A
-    moustache or a goatee is put on any face.
-    """
-    return source.covers_jaw and not target.grows
+def compare_beards(source: Beard, target: Beard) -> Beards:
+    """What becomes of beards. A moustache or a goatee is put on any face."""
+    if target.grows:
+        return Beards.ALIKE if source.grows else Beards.KEPT
+    return Beards.SHAVEN if source.covers_jaw else Beards.ALIKE
 
 
 def beard_zone(mesh: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -185,7 +185,7 @@ def composite_face(
             this frame.
         options: see `CompositeOptions`.
         covered: look for what lies in front of the target's face; False: there is nothing.
-        beard: leave mouth and chin to the target, see `swaptalk.faces.editing.beard.is_kept`.
+        beard: leave mouth and chin to the target, see `swaptalk.faces.editing.beard.Beards`.
     """
     options = options or CompositeOptions()
     target_mesh = np.asarray(target_mesh, np.float32)

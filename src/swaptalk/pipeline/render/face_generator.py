@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.beard import Beards
 from swaptalk.faces.editing.face_composite import FaceComposite
 from swaptalk.faces.editing.lip_composite import covering_mesh
 from swaptalk.faces.editing.mask import mouth_mask
@@ -19,12 +20,11 @@ from swaptalk.faces.editing.mouth_restoration import restore_mouth
 from swaptalk.pipeline.analysis.result import CODES, Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.networks import Codes, Latents, Networks
-from swaptalk.pipeline.notes import about_kept_beard, about_shaving
 from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.render.detail_track import DetailTrack
 from swaptalk.pipeline.render.encoding import Encoding
-from swaptalk.pipeline.render.face_swapper import Beards, FaceSwapper, TargetPictures
+from swaptalk.pipeline.render.face_swapper import FaceSwapper, TargetPictures
 from swaptalk.pipeline.render.frame import Frame
 from swaptalk.pipeline.render.ground_faces import GroundFaces
 from swaptalk.pipeline.render.lip_composer import LipComposer
@@ -43,9 +43,6 @@ BATCH = 4
 #: Faces ready for the lip-sync kept for frames that come again soon: a photo, a frozen frame, the
 #: turn of a ping-pong.
 CACHED_FACES = 4 * BATCH
-
-#: What is told of beards.
-BEARD_NOTES = {Beards.KEPT: about_kept_beard, Beards.SHAVEN: about_shaving}
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.beard import is_kept, is_shaven, measure_beard
+from swaptalk.faces.editing.beard import Beards, compare_beards, measure_beard
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear
 from swaptalk.faces.editing.face_composite import (
     CompositeOptions,
@@ -34,14 +33,6 @@ from swaptalk.pipeline.render.encoding import Encoding
 
 #: Decodes the pictures (H, W, 3) of target frames.
 TargetPictures = Callable[[Sequence[int]], Iterable[NDArray[np.uint8]]]
-
-
-class Beards(Enum):
-    """What becomes of beards: nothing, the target's stays, the photo's is shaved off."""
-
-    ALIKE = "alike"
-    KEPT = "kept"
-    SHAVEN = "shaven"
 
 
 class FaceSwapper:
@@ -94,14 +85,11 @@ class FaceSwapper:
 
     @cached_property
     def beards(self) -> Beards:
-        """What becomes of beards that only one of the two faces has."""
+        """What becomes of both faces' beards."""
         crops, photos = self.reference_crops, self._source.photos
         own = measure_beard([one.as_photographed for one in photos], [one.mesh for one in photos])
         meshes = [self._analysis.mesh(frame) for frame in crops]
-        target = measure_beard(list(crops.values()), meshes)
-        if is_kept(own, target):
-            return Beards.KEPT
-        return Beards.SHAVEN if is_shaven(own, target) else Beards.ALIKE
+        return compare_beards(own, measure_beard(list(crops.values()), meshes))
 
     @cached_property
     def photos(self) -> tuple[FacePhoto, ...]:

@@ -21,11 +21,11 @@ from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.inputs import InputFile
 from swaptalk.pipeline.job import version
 from swaptalk.pipeline.networks import Networks
+from swaptalk.pipeline.notes import about_beards
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.progress import Progress
 from swaptalk.pipeline.render.face_generator import (
     BATCH,
-    BEARD_NOTES,
     FaceGenerator,
     batched,
     face_generator,
@@ -77,8 +77,8 @@ def write_template(
             closing(SwapStore(Path(temporary) / SWAPPED)) as swaps,
         ):
             usable = _encode_all(plan, faces, None if source is None else swaps, progress)
-            if faces.beards in BEARD_NOTES:
-                progress.note(BEARD_NOTES[faces.beards](plan.options))
+            for note in about_beards(plan.options, faces.beards):
+                progress.note(note)
             swap = None if source is None else _stored_swap(plan, networks.numerics, faces.analysis)
         files = {
             name: (log_folder if name in (FACES, REFERENCES) else folder) / name

@@ -138,9 +138,22 @@ def _release_dead(database: Database) -> None:
     if os.name != "posix":  # elsewhere there is no harmless signal to ask with
         return
     for row in database.connection.execute("SELECT id, pid FROM workers").fetchall():
-        try:
-            os.kill(row["pid"], 0)
-        except ProcessLookupError:
+        if not is_running(row["pid"]):
             release_worker(database, row["id"])
-        except OSError:  # it lives, and is somebody else's
-            continue
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs. One that has ended, but whose parent has not asked how (a zombie, as
+    containers without an init process keep them), does not.
+    """
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it lives, and is somebody else's
+        return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:  # no such folder, or it has ended since
+        return True
+    return state.rpartition(")")[2].split()[0] != "Z"

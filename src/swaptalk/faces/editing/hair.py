@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.editing.hair_network import measure_hair
 from swaptalk.faces.editing.light import luma
-from swaptalk.faces.editing.mask import brows, disc
+from swaptalk.faces.editing.mask import brows, disc, eyes_and_lips
 from swaptalk.faces.editing.mesh_warp import (
     mesh_raster,
     mesh_warp,
@@ -22,11 +22,9 @@ from swaptalk.faces.editing.mesh_warp import (
 )
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import (
-    EYE_RINGS,
     FACE_OVAL,
     LEFT_BROW,
     MIRROR,
-    OUTER_LIPS,
     POINT_COUNT,
     RIGHT_BROW,
 )
@@ -62,9 +60,8 @@ _MOST_COVERED = 0.5
 _SEEN = (0.35, 0.65)
 #: Blur (standard deviation, share of the crop) of how light differs between both sides.
 _LIGHT_SIGMA = 0.08
-#: Features that are left as they are where the other side does not show them either, and room
-#: around them in crop pixels: without them it would be another face.
-_FEATURES = (*EYE_RINGS, OUTER_LIPS)
+#: Room around features that are left as they are where the other side does not show them either,
+#: crop pixels: without them it would be another face.
 _FEATURE_ROOM = 2
 #: Room around brows that are the target's, and the blur of its edge, crop pixels.
 _BROW_ROOM = 4
@@ -153,10 +150,7 @@ def _with_strands(
     marks[sure > _LIKELY] = cv2.GC_PR_FGD
     marks[sure > _CERTAIN] = cv2.GC_FGD
     near = cv2.dilate((sure > _SURE).astype(np.uint8), disc(_STRAND_REACH)) > 0
-    features = np.zeros(sure.shape, np.uint8)
-    for part in _FEATURES:
-        cv2.fillConvexPoly(features, _hull(mesh, part), (1,))
-    features = np.asarray(cv2.dilate(features, disc(_FEATURE_ROOM)), np.uint8)
+    features = eyes_and_lips(mesh, CROP_SIZE, _FEATURE_ROOM)
     never = (sure < _UNLIKELY) | ~near | ((features > 0) & (sure < _CERTAIN))
     marks[face & never] = cv2.GC_BGD
     if min(np.count_nonzero(marks == certain) for certain in (cv2.GC_FGD, cv2.GC_BGD)) < _FEWEST:
@@ -244,9 +238,7 @@ def _scaled(mask: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 def _features(mesh: NDArray[np.float32], hidden: NDArray[np.float32]) -> NDArray[np.float32]:
     """Eyes, lips and a brow that is mostly hidden, with some room around: (S, S) in 0..1."""
     side = len(hidden)
-    canvas = np.zeros((side, side), np.uint8)
-    for ring in _FEATURES:
-        cv2.fillConvexPoly(canvas, _hull(mesh, ring), (255,))
+    canvas = eyes_and_lips(mesh, side, 0)
     if not brows_are_hidden(mesh, hidden):
         for brow in (RIGHT_BROW, LEFT_BROW):
             if _hidden_share(mesh, brow, hidden) > _HIDDEN_BROW:

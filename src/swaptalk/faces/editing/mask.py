@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from swaptalk.faces.geometry.align import CROP_SIZE, HALF_ROW
 from swaptalk.faces.geometry.topology import (
     CHIN,
+    EYE_RINGS,
     FACE_OVAL,
     LEFT_BROW,
     NOSE,
+    OUTER_LIPS,
     POINT_COUNT,
     RIGHT_BROW,
 )
@@ -58,6 +60,19 @@ def brows(mesh: NDArray[np.floating], size: int, room: int) -> NDArray[np.uint8]
     mask = np.zeros((size, size), np.uint8)
     for brow in (RIGHT_BROW, LEFT_BROW):
         hull = cv2.convexHull(np.round(mesh[brow, :2]).astype(np.int32))
+        cv2.fillConvexPoly(mask, hull, (255,))
+    return np.asarray(cv2.dilate(mask, disc(room)), np.uint8)
+
+
+def eyes_and_lips(mesh: NDArray[np.floating], size: int, room: int) -> NDArray[np.uint8]:
+    """Eyes, lips and so many pixels around them, (size, size) of 0 or 255.
+
+    Args:
+        mesh: (468, 2 or 3) in pixels of the mask.
+    """
+    mask = np.zeros((size, size), np.uint8)
+    for ring in (*EYE_RINGS, OUTER_LIPS):
+        hull = cv2.convexHull(np.round(mesh[ring, :2]).astype(np.int32))
         cv2.fillConvexPoly(mask, hull, (255,))
     return np.asarray(cv2.dilate(mask, disc(room)), np.uint8)
 

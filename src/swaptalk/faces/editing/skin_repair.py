@@ -23,15 +23,11 @@ from swaptalk.faces.editing.face_texture import (
     in_crop,
     on_canonical,
 )
-from swaptalk.faces.editing.mask import brows, disc
+from swaptalk.faces.editing.mask import brows, disc, eyes_and_lips
 from swaptalk.faces.editing.mesh_warp import mesh_raster, spread, visibility
 from swaptalk.faces.editing.smile_folds import fold_zone
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.faces.geometry.topology import (
-    EYE_RINGS,
-    OUTER_LIPS,
-    canonical_crop_mesh,
-)
+from swaptalk.faces.geometry.topology import canonical_crop_mesh
 
 #: Far from what was found skin is replaced where strangeness and difference (natural logarithm)
 #: are above the first pair, in pieces of so many places of the grid, of which so many are above the
@@ -123,11 +119,7 @@ def _far(fit: TextureFit, skin: NDArray[np.bool_]) -> Floats:
 def _skin() -> Floats:
     """The canonical face without features, (128, 128) in 0..1."""
     canonical = canonical_crop_mesh()
-    features = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
-    for ring in (*EYE_RINGS, OUTER_LIPS):
-        hull = cv2.convexHull(np.round(canonical[ring]).astype(np.int32))
-        cv2.fillConvexPoly(features, hull, (255,))
-    features = np.asarray(cv2.dilate(features, disc(_FEATURE_ROOM)), np.uint8)
+    features = eyes_and_lips(canonical, CROP_SIZE, _FEATURE_ROOM)
     features |= brows(canonical, CROP_SIZE, _BROW_ROOM)
     small = cv2.resize(features, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
     skin = (face_grid() & (small == 0)).astype(np.float32)

@@ -10,7 +10,9 @@ like skin (`swaptalk.faces.editing.face_texture`) are known not to be of a rim.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,10 @@ JUDGED, SHOWN, COLUMNS = 300, 24, 4
 FALSE_ALARM = 60
 
 
+#: An item and the number of its picture.
+Face = tuple[Item, int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class EyewearOptions(OcclusionOptions):
     """Train the network that finds the rims of glasses."""
@@ -83,19 +89,20 @@ class EyewearStage(OcclusionStage):
 
     def __init__(self, options: EyewearOptions) -> None:
         super().__init__(options)
-        listed = read_glasses_labels(options.labels) if options.labels is not None else {}
-        self._labels, self._teacher = listed, EyewearNetwork()
-        self._real: list[tuple[Item, int]] = []
-        self._hard: list[tuple[Item, int]] = []
-        self._judged_listed: list[tuple[tuple[Item, int], bool]] = []
-        for split, items in (("train", self._photos + self._clips), ("judged", self._judged)):
-            pairs = [(item, k) for item in items for k in range(item.count)]
-            for pair in pairs:
-                worn = listed.get((pair[0].name, pair[1]))
-                if worn is not None and split == "judged":
-                    self._judged_listed.append((pair, worn))
-                elif worn is not None:
-                    (self._real if worn else self._hard).append(pair)
+        self._labels = read_glasses_labels(options.labels) if options.labels else {}
+        listed = self._listed([*self._photos, *self._clips])
+        self._real = [face for face, worn in listed if worn]
+        self._hard = [face for face, worn in listed if not worn]
+
+    def _listed(self, items: Sequence[Item]) -> list[tuple[Face, bool]]:
+        """Faces of which the list says whether glasses are worn."""
+        faces = [(item, frame) for item in items for frame in range(item.count)]
+        labels = [self._labels.get((item.name, frame)) for item, frame in faces]
+        return [(face, worn) for face, worn in zip(faces, labels, strict=True) if worn is not None]
+
+    @cached_property
+    def _teacher(self) -> EyewearNetwork:
+        return EyewearNetwork()
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Views (N, 128, 256, 3) uint8, where rims are and weights (N, 64, 128) of their cells."""
@@ -105,24 +112,17 @@ class EyewearStage(OcclusionStage):
             if self._real and kind < self.options.real_share:
                 samples.append(self._real_sample(*_one_of(self._real, rng), rng))
             elif self._hard and kind > 1 - self.options.hard_share:
-                samples.append(_sample(*self._laid(*_one_of(self._hard, rng), rng), False, rng))
+                face = self._face(*_one_of(self._hard, rng))
+                samples.append(_sample(*_laid(*face, rng), False, rng))
             else:
                 found = self._bare(*self._draw(rng), rng)
                 if found is not None:
                     samples.append(_sample(*found, rng.random() >= self.options.free_share, rng))
         return as_batch(samples)
 
-    def _laid(
-        self, item: Item, frame: int, rng: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Crop and mesh of a face, lying a little differently."""
-        picture = self._dataset.picture(item, frame)
-        mesh = np.asarray(self._dataset.landmarks(item)[frame], np.float32)
-        return laid_differently(picture, mesh, rng, TURN, SHIFT, SCALE)
-
     def _real_sample(self, item: Item, frame: int, rng: np.random.Generator) -> Sample:
         """View, where rims are, and weights of a face with real glasses."""
-        picture, mesh = self._laid(item, frame, rng)
+        picture, mesh = _laid(*self._face(item, frame), rng)
         known = known_rims(picture, mesh, self._teacher)
         rims, weights = (_cells(eyewear_rows(one)) for one in known)
         return eyewear_view(_seen_anyhow(picture, rng)), rims, weights
@@ -130,12 +130,13 @@ class EyewearStage(OcclusionStage):
     def _bare(
         self, item: Item, frame: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
-        """Crop and mesh of a face without glasses, lying a little differently; None where a bridge
-        is seen.
+        """Crop and mesh of a face without glasses, lying a little differently; None where it is
+        listed or a bridge is seen.
         """
-        picture, mesh = self._laid(item, frame, rng)
-        bridge = eyewear_strength(picture, mesh) > LEAST_BRIDGE
-        return None if bridge or (item.name, frame) in self._labels else (picture, mesh)
+        if (item.name, frame) in self._labels:
+            return None
+        face = self._face(item, frame)
+        return None if eyewear_strength(*face) > LEAST_BRIDGE else _laid(*face, rng)
 
     def evaluate(self, networks: dict[str, Any], step: int) -> Evaluation:
         """Faces of unseen people with and without glasses: overlap of found and drawn rims in % of
@@ -168,7 +169,7 @@ class EyewearStage(OcclusionStage):
         """
         metrics = {}
         for worn, name in ((1, "real_found"), (0, "hard_alarms")):
-            pairs = [pair for pair, label in self._judged_listed if label == worn]
+            pairs = [face for face, label in self._listed(self._judged) if label == worn]
             if pairs:
                 crops = [self._dataset.picture(*pair) for pair in pairs]
                 nothing = np.zeros(GRID, np.float32)
@@ -177,8 +178,15 @@ class EyewearStage(OcclusionStage):
         return metrics
 
 
-def _one_of(pairs: list[tuple[Item, int]], rng: np.random.Generator) -> tuple[Item, int]:
-    return pairs[int(rng.integers(len(pairs)))]
+def _one_of(faces: list[Face], rng: np.random.Generator) -> Face:
+    return faces[int(rng.integers(len(faces)))]
+
+
+def _laid(
+    picture: NDArray[np.uint8], mesh: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Crop and mesh of a face, lying a little differently."""
+    return laid_differently(picture, mesh, rng, TURN, SHIFT, SCALE)
 
 
 def _seen_anyhow(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -77,9 +77,7 @@ class HairStage(OcclusionStage):
         self, item: Item, frame: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Crop and mesh of a face, lying a little differently, perhaps mirrored."""
-        picture = self._dataset.picture(item, frame)
-        mesh = np.asarray(self._dataset.landmarks(item)[frame], np.float32)
-        return laid_differently(picture, mesh, rng, TURN, SHIFT, SCALE)
+        return laid_differently(*self._face(item, frame), rng, TURN, SHIFT, SCALE)
 
     def _sample(
         self,

@@ -146,12 +146,16 @@ class OcclusionStage(Stage):
             if len(known):
                 return item, int(known[rng.integers(len(known))])
 
+    def _face(self, item: Item, frame: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Crop and mesh of a face, as the dataset has them."""
+        mesh = np.asarray(self._dataset.landmarks(item)[frame], np.float32)
+        return self._dataset.picture(item, frame), mesh
+
     def _varied(
         self, item: Item, frame: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """View and mesh of a face, aligned as well as run time aligns it, perhaps mirrored."""
-        picture = self._dataset.picture(item, frame)
-        mesh = np.asarray(self._dataset.landmarks(item)[frame])
+        picture, mesh = self._face(item, frame)
         if rng.random() < 0.5:
             picture, mesh = mirrored(picture, mesh)
         middle, scale = (len(picture) - 1) / 2, VIEW_SIZE / len(picture)

@@ -14,8 +14,9 @@ import numpy as np
 from swaptalk.errors import InputError
 from swaptalk.inference.ranges import LayerRanges
 
-#: Flags of processors that multiply int8 faster than float32 (x86-64), as Linux lists them.
-INT8_FLAGS = frozenset(("avx_vnni", "avx512_vnni"))
+#: Flag of processors that multiply int8 faster than float32 (x86-64), as Linux lists it: those with
+#: VNNI have it too.
+INT8_FLAG = "avx2"
 #: Flags of matrix units, on which bfloat16 is as fast as int8 and nearer to float32.
 MATRIX_FLAGS = frozenset(("amx_bf16", "amx_tile"))
 #: Steps of an activation (unsigned, with a zero point) and of a weight (signed, symmetric).
@@ -32,13 +33,12 @@ def is_int8_fastest(core: Any, flags: frozenset[str]) -> bool:
     Args:
         core: OpenVINO's.
         flags: of the processor; empty where the system lists none. Then the engine is asked which
-            kernel it takes: those named ``brgconv`` need the flags above, those for matrix units
-            are named ``amx``.
+            kernel it takes: those of x86-64 are named after their instructions.
     """
     if flags:
-        return bool(flags & INT8_FLAGS) and not flags & MATRIX_FLAGS
+        return INT8_FLAG in flags and not flags & MATRIX_FLAGS
     kernel = int8_kernel(core)
-    return kernel.startswith("brgconv") and "amx" not in kernel
+    return "avx" in kernel and "amx" not in kernel
 
 
 def int8_kernel(core: Any) -> str:

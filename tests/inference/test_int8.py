@@ -145,9 +145,7 @@ def test_flags_of_the_processor_decide(flags: str, fastest: bool) -> None:
 def test_without_flags_the_engine_answers_the_same() -> None:
     import openvino
 
-    assert is_int8_fastest(openvino.Core(), frozenset()) is is_int8_fastest(
-        None, processor_flags()
-    )
+    assert is_int8_fastest(openvino.Core(), frozenset()) is is_int8_fastest(None, processor_flags())
     assert int8_kernel(openvino.Core()).endswith("I8")
 
 

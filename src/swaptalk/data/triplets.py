@@ -35,6 +35,7 @@ from swaptalk.faces.editing.face_composite import (
 )
 from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.mesh_warp import source_quality, warp_quality
+from swaptalk.faces.editing.shading import measure_texture
 from swaptalk.faces.editing.smile_folds import fold_share
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import POINT_COUNT
@@ -61,7 +62,7 @@ _LEAST_TURNED = 0.8
 MASK_SIZE = 16 * MASK_DETAIL
 #: To be raised whenever triplets are made in another way: those of an earlier version are then not
 #: mixed with new ones.
-_VERSION = 6
+_VERSION = 7
 #: Triplets in one file of the cache.
 CHUNK = 256
 
@@ -145,6 +146,7 @@ class TripletMaker:
                 source = self._suitable(answer, rng, lambda: self._frames.another(answer, rng))
             picture, mesh = self._pseudo_target(answer, rng)
             photo = self._photo(source, mesh, rng, turn=role == "self" or rng.random() < 0.2)
+        photo = photo.shaded_like([measure_texture(picture, mesh)])
         composite = self._composite(photo, picture, mesh, role == "role", rng)
         light, folds = FacePhoto(picture, mesh).light, fold_share(photo.mesh, composite.mesh)
         seen = photo.brightened_for(light, folds)

@@ -25,6 +25,7 @@ from swaptalk.faces.editing.composite import Compositor
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear
 from swaptalk.faces.editing.face_composite import composite_face, shape_difference
 from swaptalk.faces.editing.face_photo import FacePhoto
+from swaptalk.faces.editing.shading import measure_texture
 from swaptalk.faces.geometry.align import crop_face, estimate_alignment
 from swaptalk.faces.geometry.identity_shape import normalised_shape
 from swaptalk.faces.geometry.smooth import smooth_alignments
@@ -139,6 +140,7 @@ class CompositeSwap:
                 shown = measure_beard([crop], [points])
                 beards = compare_beards(source.beard, shown)
                 used = source.shaven if beards is Beards.SHAVEN else source
+                used = used.shaded_like([measure_texture(crop, points)])
             made = composite_face(
                 [used], crop, points, difference, worn, beard=beards is Beards.KEPT
             )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours
+from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours, plain_shadows
 from swaptalk.faces.editing.light import luma
 from swaptalk.faces.geometry.align import estimate_alignment
-from swaptalk.faces.geometry.topology import CANONICAL_MESH, OUTER_LIPS
+from swaptalk.faces.geometry.topology import (
+    CANONICAL_MESH,
+    EYE_RINGS,
+    LEFT_BROW,
+    OUTER_LIPS,
+    RIGHT_BROW,
+)
 
 #: A cheek and its surroundings, rows and columns of the crop.
 CHEEK, SURROUNDINGS = (slice(150, 156), slice(80, 86)), (slice(164, 170), slice(80, 86))
@@ -88,3 +95,32 @@ def test_nothing_but_the_face_is_calmed(mesh: np.ndarray) -> None:
     picture = rng.integers(20, 120, (256, 256, 1), np.uint8).repeat(3, axis=2)
     calm = calm_contrasts(picture, plain_colours(picture, mesh), mesh)
     np.testing.assert_allclose(luma(calm)[:, :8], luma(picture)[:, :8], atol=3)
+
+
+def test_purple_brows_lose_their_colour_and_not_their_darkness(mesh: np.ndarray) -> None:
+    face = np.full((256, 256, 3), (210, 160, 130), np.uint8)
+    brow = cv2.fillConvexPoly(
+        np.zeros((256, 256), np.uint8),
+        cv2.convexHull(np.round(mesh[RIGHT_BROW, :2]).astype(np.int32)),
+        (255,),
+    )
+    face[brow > 0] = (90, 30, 80)
+    made = plain_shadows(face, mesh)
+    inside = cv2.erode(brow, np.ones((3, 3), np.uint8)) > 0
+    np.testing.assert_allclose(luma(made)[inside], luma(face)[inside], atol=2)
+    _, green, blue = made[inside].mean(axis=0)
+    assert blue - green < 8  # 50 before
+    np.testing.assert_array_equal(made[CHEEK], face[CHEEK])
+
+
+def test_eyes_lips_and_brown_brows_keep_their_colours(mesh: np.ndarray) -> None:
+    face = np.full((256, 256, 3), (210, 160, 130), np.uint8)
+    middles = []
+    for ring, colour in ((EYE_RINGS[0], (40, 60, 110)), (OUTER_LIPS, (120, 30, 50))):
+        cv2.fillPoly(face, [np.round(mesh[ring, :2]).astype(np.int32)], colour)
+        middles.append(np.round(mesh[ring, :2].mean(axis=0)).astype(int))
+    brow = np.round(mesh[LEFT_BROW, :2]).astype(np.int32)
+    cv2.fillConvexPoly(face, cv2.convexHull(brow), (75, 55, 45))
+    made = plain_shadows(face, mesh)
+    for x, y in [*middles, brow.mean(axis=0).astype(int)]:
+        np.testing.assert_allclose(made[y, x], face[y, x], atol=4)

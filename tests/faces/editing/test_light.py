@@ -57,7 +57,7 @@ def test_hair_is_no_light(mesh: np.ndarray) -> None:
     )
 
 
-def test_contrast_is_hardly_raised() -> None:
+def test_contrast_follows_the_target_within_limits() -> None:
     rng = np.random.default_rng(0)
     matte = (
         np.clip(150 + rng.normal(0, 6, (256, 256, 1)), 0, 255).astype(np.uint8).repeat(3, axis=2)
@@ -66,7 +66,9 @@ def test_contrast_is_hardly_raised() -> None:
         np.clip(150 + rng.normal(0, 30, (256, 256, 1)), 0, 255).astype(np.uint8).repeat(3, axis=2)
     )
     made = transfer_light(matte, shiny, np.ones((256, 256), np.float32))
-    assert made.std() < 1.25 * matte.std()
+    # Fair skin in hard light would look like fog; noise and wrinkles may not become five times as
+    # strong.
+    assert 1.3 * matte.std() < made.std() < 1.6 * matte.std()
 
 
 def test_black_stays_black() -> None:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.light import SHADING_STEP, Skin, around, luma, relief
-from swaptalk.faces.editing.mask import brows
+from swaptalk.faces.editing.mask import brows, eyes_and_lips
 from swaptalk.faces.editing.mesh_warp import polygon_mask, skin_weight
 from swaptalk.faces.geometry.box import Box
-from swaptalk.faces.geometry.topology import INNER_LIPS, OUTER_LIPS
+from swaptalk.faces.geometry.topology import FACE_OVAL, INNER_LIPS, OUTER_LIPS
 
 #: Difference of the gains of two channels (natural logarithm) up to which a face keeps all its
 #: differences of colour. Larger gains blow up what coloured light has left of the weakest channel,
@@ -38,6 +38,15 @@ LIP_CONTRAST, LIP_SHINE = 0.8, 0.35
 LIP_COLOUR = np.array([[0.05, -0.3, -0.3], [0.3, 0.0, 0.0]], np.float32)
 #: Share of its differences of colour that brightened skin loses.
 PLAINNESS = 0.75
+#: What is darker than the skin around it, from the first to the second of these (natural
+#: logarithm): brows, lids, creases...
+DARKNESS = (0.15, 0.5)
+#: ...and by how much its colours may differ from the skin's (red against green, green against blue;
+#: natural logarithm). Film, filters and compression leave more in the dark, which turns red, purple
+#: or green where the face is brightened.
+DARK_HUE = 0.25
+#: Grey levels added before logarithms of colours: noise in the dark is none.
+_DARK = 8.0
 #: Blur of the edges of skin and lips, crop pixels (standard deviation).
 _EDGE = 2.0
 #: Brows keep their contrast, and so many crop pixels around them.
@@ -84,6 +93,44 @@ def plain_colours(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDA
         hue = _hue(hue * (1 + _soft(lips)[..., None] * (np.exp(apart) - 1)))
     plain = hue * luma(picture)[..., None] - 1
     return np.clip(np.round(plain), 0, 255).astype(np.uint8)
+
+
+def plain_shadows(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A face without strange colours in brows, lids and creases; brightness, eyes and lips stay.
+
+    Args:
+        picture: (S, S, 3) uint8 RGB.
+        mesh: (468, 2 or 3) in its pixels, with the lids as the picture shows them.
+    """
+    size = len(picture)
+    skin = skin_weight(mesh, size)
+    logs = np.log(picture + np.float32(_DARK))
+    ratios = np.stack([logs[..., 0] - logs[..., 1], logs[..., 1] - logs[..., 2]], axis=-1)
+    if not (skin > 0.5).any():
+        return picture
+    apart = cv2.GaussianBlur(ratios, (0, 0), 0.7) - np.median(ratios[skin > 0.5], axis=0)
+    change = _darkness(picture, mesh, skin)[..., None] * (
+        DARK_HUE * np.tanh(apart / DARK_HUE) - apart
+    )
+    gain = np.exp(np.stack([change[..., 0], np.zeros_like(skin), -change[..., 1]], axis=-1))
+    before = picture + np.float32(_DARK)
+    made = np.asarray(before * gain, np.float32)
+    made *= ((luma(before) - 1) / (luma(made) - 1))[..., None]
+    return np.asarray(np.clip(np.round(made - _DARK), 0, 255), np.uint8)
+
+
+def _darkness(
+    picture: NDArray[np.uint8], mesh: NDArray[np.floating], skin: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """How dark a face is beside its skin (S, S), 0..1; 0 in eyes and lips."""
+    size = len(picture)
+    dark = relief(np.asarray(picture, np.float32), Skin.of(skin, Box(0, size, 0, size)))
+    first, last = DARKNESS
+    share = np.clip((-first - dark) / (last - first), 0, 1)
+    kept = _soft(eyes_and_lips(mesh, size, 1))
+    face = polygon_mask(mesh[FACE_OVAL], size) / np.float32(255)
+    share = np.asarray(share * share * (3 - 2 * share) * face * (1 - kept), np.float32)
+    return np.asarray(cv2.GaussianBlur(share, (0, 0), 1.0), np.float32)
 
 
 def calm_contrasts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.beard import Beard, beard_zone, measure_beard, shaving
-from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours
+from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours, plain_shadows
 from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
-from swaptalk.faces.editing.face_texture import expected_face, mirror_gain
+from swaptalk.faces.editing.face_texture import TextureFit, expected_face, mirror_gain
 from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
 from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import LEAST_HIDDEN
+from swaptalk.faces.editing.shading import measure_texture, shaded, shading_model
 from swaptalk.faces.editing.side_shadow import shadow_mask
 from swaptalk.faces.editing.skin_repair import SkinRepair, repair_skin
 from swaptalk.faces.editing.smile_folds import smooth_folds
@@ -97,6 +99,20 @@ class FacePhoto(CroppedFace):
         return FacePhoto(crop, self.mesh, fine, self.as_photographed, self.has_brows)
 
     @cached_property
+    def texture(self) -> TextureFit:
+        """The face as the model of faces' textures explains it."""
+        return measure_texture(self.crop, self.mesh)
+
+    def shaded_like(self, seen: Sequence[TextureFit]) -> FacePhoto:
+        """The same face with the shading of a target that is ``seen`` so, see
+        `swaptalk.faces.editing.shading`.
+        """
+        change = shading_model().change(self.texture, seen)
+        fine = None if self.fine is None else shaded(self.fine, self.mesh, change)
+        crop = shaded(self.crop, self.mesh, change)
+        return FacePhoto(crop, self.mesh, fine, self.as_photographed, self.has_brows)
+
+    @cached_property
     def shape(self) -> NDArray[np.float32]:
         """Shape of the face (468, 3) without pose and size."""
         return normalised_shape(self.mesh)
@@ -105,6 +121,11 @@ class FacePhoto(CroppedFace):
     def plain(self) -> NDArray[np.uint8]:
         """The crop in the broad colours of its skin, see `plain_colours`."""
         return plain_colours(self.crop, self.mesh)
+
+    @cached_property
+    def even(self) -> NDArray[np.uint8]:
+        """The crop without strange colours in the dark, see `plain_shadows`."""
+        return plain_shadows(self.crop, self.lidded_mesh)
 
     @cached_property
     def calm(self) -> NDArray[np.uint8]:
@@ -121,7 +142,7 @@ class FacePhoto(CroppedFace):
         smile smoothed, 0..1.
         """
         kept = Kept.of(self.light, light)
-        made = _mixed(self.crop, self.plain, kept.colours) if kept.colours < 1 else self.crop
+        made = _mixed(self.even, self.plain, kept.colours) if kept.colours < 1 else self.even
         made = _mixed(made, self.calm, kept.contrasts) if kept.contrasts < 1 else made
         return _mixed(self.unfolded.calmed_for(light), made, folds) if folds else made
 

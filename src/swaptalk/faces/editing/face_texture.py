@@ -106,11 +106,12 @@ def _parts(values: Floats) -> tuple[Floats, Floats, Floats]:
     return brightness, colours[0], colours[1]
 
 
-def _levels(texture: Floats) -> Floats:
-    """Median of each of the three parts of a texture (D,), at each of its places."""
+def _levels(texture: Floats) -> tuple[Floats, Floats]:
+    """Median of each of the three parts of a texture (D,): (3,), and at each of its places."""
     first, second = np.count_nonzero(face_grid()), np.count_nonzero(_colour_grid())
     parts = np.split(texture, [first, first + second])
-    return np.concatenate([np.full(len(part), np.median(part), np.float32) for part in parts])
+    levels = np.array([np.median(part) for part in parts], np.float32)
+    return levels, np.repeat(levels, [len(part) for part in parts])
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,15 @@ class TextureFit:
 
     ``expected`` (128, 128, 3) uint8 RGB; ``strangeness`` (128, 128) float32, the error in multiples
     of what is usual at each place, over brightness and colours; ``difference`` (128, 128) float32,
-    the largest error of the three, natural logarithm, not negative.
+    the largest error of the three, natural logarithm, not negative; ``components`` (K,), how much
+    of each the face has, and ``levels`` (3,), its usual brightness and colours.
     """
 
     expected: NDArray[np.uint8]
     strangeness: Floats
     difference: Floats
+    components: Floats
+    levels: Floats
 
 
 @dataclass(frozen=True)
@@ -150,8 +154,8 @@ class FaceTextureModel:
         """
         face = canonical_face(picture, mesh)
         texture = texture_of(face)
-        levels = _levels(texture)
-        wanted = texture - levels - self.mean
+        levels, everywhere = _levels(texture)
+        wanted = texture - everywhere - self.mean
         certain = _INDEPENDENT * self._counts(mesh, covered) / self.error**2
         weight, left = certain, wanted
         for _ in range(_ROUNDS):
@@ -162,10 +166,21 @@ class FaceTextureModel:
             strange = self._strangeness(left)
             tolerated = 1 / (1 + (strange / _TOLERANCE) ** 2) ** 2
             weight = certain * as_texture(np.asarray(tolerated, np.float32))
-        errors = _parts(left)
         return TextureFit(
-            _picture(texture - left, face), strange, np.max(np.abs(np.stack(errors)), axis=0)
+            _picture(texture - left, face),
+            strange,
+            np.max(np.abs(np.stack(_parts(left))), axis=0),
+            np.asarray(share, np.float32),
+            levels,
         )
+
+    def change(self, components: Floats) -> Floats:
+        """What a change of the components (K,) changes, (128, 128, 3) on the canonical grid: the
+        natural logarithms of red, green and blue.
+        """
+        brightness, red_green, green_blue = _parts(np.asarray(components @ self.basis, np.float32))
+        green = brightness - _RED * red_green + _BLUE * green_blue
+        return np.stack([green + red_green, green, green - green_blue], axis=-1)
 
     def _counts(self, mesh: NDArray[np.floating], covered: Floats) -> Floats:
         """How much each value of a texture (D,) counts: 0 where the face is turned away."""
@@ -219,13 +234,19 @@ def mirror_gain(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> Float
     nothing = np.zeros(picture.shape[:2], np.float32)
     expected = face_texture_model().fit(picture, mesh, nothing).expected
     logs = np.log(expected.astype(np.float32) + np.float32(_DARK))
-    logs = cv2.GaussianBlur(logs, (0, 0), _SIDE_SIGMA)
+    levels = at_points(np.asarray(cv2.GaussianBlur(logs, (0, 0), _SIDE_SIGMA), np.float32))
+    apart = np.clip(levels - levels[MIRROR], -_MOST_APART, _MOST_APART)
+    return np.asarray(np.exp(apart), np.float32)
+
+
+def at_points(grid: Floats) -> Floats:
+    """Values on the canonical grid (128, 128, 3) at the points of the mesh, (468, 3); the outline's
+    are taken a little inside.
+    """
     points = canonical_crop_mesh()
     points = points + _INWARDS * (points.mean(axis=0) - points)
     x, y = ((points.T + 0.5) * (SIDE / CROP_SIZE) - 0.5).astype(np.float32)
-    levels = cv2.remap(logs, x[:, None], y[:, None], cv2.INTER_LINEAR)[:, 0]
-    apart = np.clip(levels - levels[MIRROR], -_MOST_APART, _MOST_APART)
-    return np.asarray(np.exp(apart), np.float32)
+    return np.asarray(cv2.remap(grid, x[:, None], y[:, None], cv2.INTER_LINEAR)[:, 0], np.float32)
 
 
 def _moved(mask: Floats, mesh: NDArray[np.floating], onto: NDArray[np.floating]) -> Floats:
@@ -300,7 +321,7 @@ def fit_texture_model(
     """
     if len(textures) <= components:
         raise ValueError(f"{len(textures)} textures for {components} components")
-    rows = np.stack([np.asarray(row, np.float32) - _levels(row) for row in textures])
+    rows = np.stack([np.asarray(row, np.float32) - _levels(row)[1] for row in textures])
     mean = (rows * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     rng, learned = np.random.default_rng(seed), np.where(known, rows, mean)
     for _ in range(_FITS):

@@ -38,7 +38,7 @@ CONTRAST_QUANTILES = (0.05, 0.95)
 #: ...and how far they are brought to the target's: a shiny dark face on a pale one would burn out,
 #: the other way round it would look like fog. Shadows less, since beards and wrinkles are among
 #: them.
-SHADOW_CONTRAST, HIGHLIGHT_CONTRAST = (0.6, 1.1), (0.35, 1.1)
+SHADOW_CONTRAST, HIGHLIGHT_CONTRAST = (0.6, 1.4), (0.35, 1.5)
 #: Range of the overall gain of a channel: from the darkest to the fairest skin.
 COLOUR_GAIN = (0.15, 6.0)
 #: Crop pixels averaged for the colour of a point of the mesh: pores and noise are no light.

@@ -16,6 +16,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.geometry.person_covariance import person_covariances
 from swaptalk.faces.geometry.pose import RIGID_POINTS, rotation_matrix
 from swaptalk.faces.geometry.topology import CANONICAL_MESH, FACE_OVAL, MIRROR, POINT_COUNT
 
@@ -125,18 +126,6 @@ def fit_identity_shape(
     flat -= flat.mean(axis=0)
     basis = np.linalg.eigh(flat.T @ flat)[1][:, ::-1][:, :components].T
     scores = flat @ basis.T
-    _, index, count = np.unique(who, return_inverse=True, return_counts=True)
-    if not (count > 1).any():
-        raise ValueError("nobody has two photographs")
-    mean = np.zeros((len(count), components))
-    np.add.at(mean, index, scores)
-    mean /= count[:, None]
-    several = count > 1
-    rest = (scores - mean[index])[several[index]]
-    within = rest.T @ rest / (len(rest) - several.sum())
-    # Means over few photographs still hold a share of what varies within a person.
-    between = np.cov(mean[several].T) - within * float((1 / count[several]).mean())
-    values, vectors = np.linalg.eigh(between)
-    between = vectors @ np.diag(np.maximum(values, 0)) @ vectors.T
+    between, within = person_covariances(scores, who)
     gain = between @ np.linalg.inv(between + within)
     return IdentityShapeModel(basis.astype(np.float32), gain.astype(np.float32))

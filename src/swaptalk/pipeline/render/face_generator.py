@@ -24,7 +24,7 @@ from swaptalk.pipeline.options import Order
 from swaptalk.pipeline.plan import Plan
 from swaptalk.pipeline.render.detail_track import DetailTrack
 from swaptalk.pipeline.render.encoding import Encoding
-from swaptalk.pipeline.render.face_swapper import FaceSwapper, TargetPictures
+from swaptalk.pipeline.render.face_swapper import FaceSwapper
 from swaptalk.pipeline.render.frame import Frame
 from swaptalk.pipeline.render.ground_faces import GroundFaces
 from swaptalk.pipeline.render.lip_composer import LipComposer
@@ -32,6 +32,7 @@ from swaptalk.pipeline.render.lip_motion import LipMotion
 from swaptalk.pipeline.render.lip_references import LipReferences
 from swaptalk.pipeline.render.motion_track import Motion
 from swaptalk.pipeline.render.restoration import MouthGuides, Restoration
+from swaptalk.pipeline.render.swap_setup import SwapSetup, TargetPictures
 from swaptalk.pipeline.render.swapped import KnownSwaps, StoredSwaps
 from swaptalk.storage.frames import CodeStore
 
@@ -371,7 +372,8 @@ def face_generator(
     swapper = detail = None
     pictures = partial(target_pictures, plan)
     if source is not None:
-        swapper = FaceSwapper(networks, analysis, source, options.strength, options.shape, pictures)
+        setup = SwapSetup(analysis, source, pictures)
+        swapper = FaceSwapper(networks, analysis, source, options.strength, options.shape, setup)
         spoken = motion is not None
         # Of a mouth that speaks nothing is the photo's.
         if options.detail and not (spoken and options.replaced_region == "mouth"):

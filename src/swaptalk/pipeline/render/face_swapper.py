@@ -5,7 +5,7 @@ the swap network.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.faces.editing.beard import Beards, compare_beards, measure_beard
-from swaptalk.faces.editing.eyewear import Eyewear, eyewear
+from swaptalk.faces.editing.beard import Beards
 from swaptalk.faces.editing.face_composite import (
     CompositeOptions,
     FaceComposite,
@@ -22,7 +21,6 @@ from swaptalk.faces.editing.face_composite import (
     shape_difference,
 )
 from swaptalk.faces.editing.face_photo import FacePhoto
-from swaptalk.faces.editing.hair import is_covered
 from swaptalk.faces.editing.light import measure_light
 from swaptalk.faces.editing.smile_folds import fold_share
 from swaptalk.faces.geometry.identity_shape import with_shape
@@ -30,9 +28,7 @@ from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import AnySource
 from swaptalk.pipeline.networks import MASK_SIZE, Latents, Networks
 from swaptalk.pipeline.render.encoding import Encoding
-
-#: Decodes the pictures (H, W, 3) of target frames.
-TargetPictures = Callable[[Sequence[int]], Iterable[NDArray[np.uint8]]]
+from swaptalk.pipeline.render.swap_setup import SwapSetup
 
 
 class FaceSwapper:
@@ -44,7 +40,7 @@ class FaceSwapper:
         source: person to put into the video.
         strength: how much of the identity is taken, 0..1.
         shape: whose shape the face gets, from 0 (the target's) to 1 (the source's).
-        pictures: decodes target frames, for references whose crops the first pass did not keep.
+        setup: what is known of the two.
     """
 
     def __init__(
@@ -54,11 +50,11 @@ class FaceSwapper:
         source: AnySource,
         strength: float,
         shape: float,
-        pictures: TargetPictures,
+        setup: SwapSetup,
     ) -> None:
         self._networks, self._analysis, self._source = networks, analysis, source
         self._strength, self._shape = strength, shape
-        self._pictures = pictures
+        self._setup = setup
         self._differences: dict[int, NDArray[np.float32]] = {}
 
     @cached_property
@@ -66,58 +62,32 @@ class FaceSwapper:
         """Keys and values of the source's photos, as they would be in the target's light and
         without the folds of smiles that the target does not smile.
         """
-        meshes = {frame: self._analysis.mesh(frame) for frame in self.reference_crops}
+        facts = self._setup.facts
+        meshes = facts.meshes.values()
         light = np.mean(
-            [measure_light(crop, meshes[frame]) for frame, crop in self.reference_crops.items()],
+            [measure_light(crop, facts.meshes[frame]) for frame, crop in facts.crops.items()],
             axis=0,
         )
         crops = []
-        for photo in self.photos:
-            folds = np.mean([fold_share(photo.mesh, mesh) for mesh in meshes.values()])
+        for photo in facts.photos:
+            folds = np.mean([fold_share(photo.mesh, mesh) for mesh in meshes])
             crops.append(photo.brightened_for(light, float(folds)))
         return self._networks.identity(self._networks.encode(np.stack(crops)))
 
-    @cached_property
-    def _worn(self) -> Eyewear:
-        """The target's glasses, as its reference frames show them."""
-        crops = self.reference_crops
-        return eyewear(list(crops.values()), [self._analysis.mesh(frame) for frame in crops])
-
-    @cached_property
+    @property
     def beards(self) -> Beards:
         """What becomes of both faces' beards."""
-        crops, photos = self.reference_crops, self._source.photos
-        own = measure_beard([one.as_photographed for one in photos], [one.mesh for one in photos])
-        meshes = [self._analysis.mesh(frame) for frame in crops]
-        return compare_beards(own, measure_beard(list(crops.values()), meshes))
+        return self._setup.facts.beards
 
-    @cached_property
+    @property
     def photos(self) -> tuple[FacePhoto, ...]:
         """The source's photos as they are put on this target."""
-        photos = self._source.photos
-        return tuple(one.shaven for one in photos) if self.beards is Beards.SHAVEN else photos
+        return self._setup.facts.photos
 
-    @cached_property
-    def _covered(self) -> bool:
-        """Whether a reference frame shows something in front of the target's face."""
-        return any(
-            is_covered(crop, self._analysis.mesh(frame))
-            for frame, crop in self.reference_crops.items()
-        )
-
-    @cached_property
+    @property
     def reference_crops(self) -> dict[int, NDArray[np.uint8]]:
-        """Aligned crops (256, 256, 3) of the reference frames, by frame: as the first pass kept
-        them, else decoded.
-        """
-        frames = [int(frame) for frame in self._analysis.references]
-        kept = self._analysis.reference_crops
-        if kept is not None:
-            return dict(zip(frames, kept, strict=True))
-        return {
-            frame: self._analysis.crop(frame, picture)
-            for frame, picture in zip(frames, self._pictures(frames), strict=True)
-        }
+        """Aligned crops (256, 256, 3) of the reference frames, by frame."""
+        return self._setup.facts.crops
 
     def _difference(self, scene: int) -> NDArray[np.float32]:
         """Difference of shape (468, 3) between the two faces, one estimate a scene."""
@@ -135,7 +105,7 @@ class FaceSwapper:
             self._source,
             self._strength,
             self._shape,
-            self._pictures,
+            self._setup,
         )
 
     def close(self) -> None:
@@ -156,15 +126,16 @@ class FaceSwapper:
             frame: its number in the target.
             mesh: (468, 3) of the face in the crop; None takes the analysis's.
         """
+        facts = self._setup.facts
         return composite_face(
-            self.photos,
+            facts.photos,
             crop,
             self._analysis.mesh(frame) if mesh is None else mesh,
             self._difference(self._analysis.scene(frame)),
-            self._worn,
+            facts.worn,
             options=CompositeOptions(strength=self._strength),
-            covered=self._covered,
-            beard=self.beards is Beards.KEPT,
+            covered=facts.covered,
+            beard=facts.beards is Beards.KEPT,
         )
 
     def correction(self, composites: Sequence[FaceComposite]) -> Encoding[Latents]:

@@ -16,7 +16,8 @@ from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.networks import Latents, Networks
 from swaptalk.pipeline.render.encoding import Encoding
-from swaptalk.pipeline.render.face_swapper import FaceSwapper, TargetPictures
+from swaptalk.pipeline.render.face_swapper import FaceSwapper
+from swaptalk.pipeline.render.swap_setup import TargetPictures
 
 _NOT_SWAPPED = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
 

@@ -14,10 +14,9 @@ from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.faces.editing.beard import Beards
 from swaptalk.faces.editing.eyewear import Eyewear
 from swaptalk.faces.editing.face_photo import FacePhoto
-from swaptalk.faces.editing.shading import shaded
+from swaptalk.faces.editing.shading import measure_texture, shaded
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import Source, read_source
-from swaptalk.pipeline.render import swap_setup
 from swaptalk.pipeline.render.swap_setup import SHADING_FRAMES, SwapSetup
 
 FRAMES = 5
@@ -64,10 +63,12 @@ def test_two_threads_get_the_same_facts_and_they_are_found_out_once(
     source: Source, target: FacePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked = []
-    measure = swap_setup.measure_texture
-    monkeypatch.setattr(
-        swap_setup, "measure_texture", lambda *face: looked.append(1) or measure(*face)
-    )
+
+    def measure(*face):
+        looked.append(face)
+        return measure_texture(*face)
+
+    monkeypatch.setattr(f"{SwapSetup.__module__}.measure_texture", measure)
     setup = setup_of(tmp_path / "a", source, target.crop, target.mesh)
     assert not looked, "nothing is looked at before somebody asks"
     with ThreadPoolExecutor(2) as pool:

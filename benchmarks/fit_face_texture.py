@@ -17,15 +17,11 @@ from numpy.typing import NDArray
 
 import swaptalk.faces.editing.face_texture as texture
 from swaptalk.data.store import Dataset
-from swaptalk.faces.editing.eyewear import glasses_rims
-from swaptalk.faces.editing.hair_network import measure_hair
-from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import visibility
+from swaptalk.faces.editing.shading import covered_places
 
 #: Faces of which a tenth is seen with less than this share of its frontal area are left out.
 LEAST_SEEN = 0.25
-#: What networks are as sure of lies in front of the face, and so many crop pixels around it.
-SURE, AROUND = 0.15, 8
 #: Most pictures: what memory holds.
 MOST = 7000
 SEED = 0
@@ -33,9 +29,7 @@ SEED = 0
 
 def free_places(picture: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArray[np.float32]:
     """Where nothing lies in front of a face, (128, 128) of 0 or 1 on the canonical grid."""
-    seen = np.maximum(measure_hair(picture), glasses_rims(picture, mesh)) > SURE
-    covered = cv2.dilate(seen.astype(np.float32), disc(AROUND))
-    there = texture.on_canonical(np.asarray(covered, np.float32), mesh)
+    there = texture.on_canonical(covered_places(picture, mesh), mesh)
     small = cv2.resize(there, (texture.SIDE,) * 2, interpolation=cv2.INTER_AREA)
     return np.asarray(small < 0.01, np.float32)
 

@@ -15,10 +15,10 @@ from swaptalk.faces.geometry.identity_shape import normalised_shape
 from swaptalk.faces.geometry.pose import Pose
 from swaptalk.faces.geometry.topology import CANONICAL_MESH
 from swaptalk.media.image import read_image, write_image
-from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import read_source
 
 from ...faces.editing.test_turn import crop_mesh, turned_mesh
+from ..first_pass import analysis_of
 
 
 def test_several_photos_of_one_person(analyser: FaceAnalyser, photo: Path, tmp_path: Path) -> None:
@@ -40,29 +40,13 @@ def test_photos_of_two_people_are_refused(
         read_source([photo, other_photo, mirrored], None, analyser)
 
 
-def analysis_of(folder: Path, meshes: np.ndarray, state: np.ndarray, cuts: str) -> Analysis:
-    folder.mkdir(exist_ok=True)
-    for name, rows in (
-        ("mesh", meshes),
-        ("matrix", np.zeros((len(meshes), 2, 3))),
-        ("state", state),
-        ("reference", np.zeros(len(meshes), np.uint8)),
-        ("exposure", np.tile(np.array([1, 0], np.float32), (len(meshes), 1))),
-    ):
-        np.save(folder / f"{name}.npy", rows)
-    (folder / "analysis.json").write_text(
-        f'{{"reasons": ["", "no face"], "cuts": {cuts}, "references": [], "mouths": []}}'
-    )
-    return Analysis(folder)
-
-
 def test_a_scenes_shape_is_the_mean_of_its_usable_frames(tmp_path: Path) -> None:
     wide, long = crop_mesh() * [1.1, 1, 1], crop_mesh() * [1, 1.1, 1]
     meshes = np.stack([wide] * 6 + [long] * 4).astype(np.float32)
     meshes[0] = 0
     state = np.zeros(10, np.uint8)
     state[[0, 9]] = 1
-    with closing(analysis_of(tmp_path, meshes, state, "[6, 9]")) as analysis:
+    with closing(analysis_of(tmp_path, meshes, state, [6, 9])) as analysis:
         found = [analysis.scene_shape(scene) for scene in range(3)]
     for shape, expected in zip(found, (wide, long, CANONICAL_MESH), strict=True):
         np.testing.assert_allclose(shape, normalised_shape(expected), atol=1e-4)
@@ -77,6 +61,6 @@ def test_a_scenes_shape_stays_when_more_of_it_is_shown(tmp_path: Path) -> None:
     found = []
     for count in (100, 150, 200):
         folder, state = tmp_path / str(count), np.zeros(count, np.uint8)
-        with closing(analysis_of(folder, meshes[:count], state, "[]")) as analysis:
+        with closing(analysis_of(folder, meshes[:count], state, [])) as analysis:
             found.append(analysis.scene_shape(0))
     assert np.array_equal(found[1], found[2]) and not np.array_equal(found[0], found[1])

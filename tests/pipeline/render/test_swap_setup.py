@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -15,9 +14,10 @@ from swaptalk.faces.editing.beard import Beards
 from swaptalk.faces.editing.eyewear import Eyewear
 from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.shading import measure_texture, shaded
-from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.analysis.source import Source, read_source
 from swaptalk.pipeline.render.swap_setup import SHADING_FRAMES, SwapSetup
+
+from ..first_pass import analysis_of
 
 FRAMES = 5
 
@@ -33,29 +33,15 @@ def source(analyser: FaceAnalyser, other_photo: Path) -> Source:
     return read_source([other_photo], None, analyser)
 
 
-def analysis_of(folder: Path, crop: np.ndarray, mesh: np.ndarray) -> Analysis:
-    """A target that shows one face in every frame; all of them are references."""
-    folder.mkdir()
-    for name, rows in (
-        ("mesh", np.stack([mesh] * FRAMES)),
-        ("matrix", np.zeros((FRAMES, 2, 3))),
-        ("state", np.zeros(FRAMES, np.uint8)),
-        ("reference", np.zeros(FRAMES, np.uint8)),
-        ("exposure", np.tile(np.array([1, 0], np.float32), (FRAMES, 1))),
-        ("reference-crops", np.stack([crop] * FRAMES)),
-    ):
-        np.save(folder / f"{name}.npy", rows)
-    record = {"reasons": [""], "cuts": [], "references": list(range(FRAMES)), "mouths": []}
-    (folder / "analysis.json").write_text(json.dumps(record))
-    return Analysis(folder)
-
-
 def no_pictures(frames):
     raise AssertionError("the first pass kept the crops")
 
 
 def setup_of(folder: Path, source: Source, crop: np.ndarray, mesh: np.ndarray) -> SwapSetup:
-    with closing(analysis_of(folder, crop, mesh)) as analysis:
+    """Of a target that shows one face in every frame; all of them are references."""
+    meshes, crops = np.stack([mesh] * FRAMES), np.stack([crop] * FRAMES)
+    state = np.zeros(FRAMES, np.uint8)
+    with closing(analysis_of(folder, meshes, state, [], crops)) as analysis:
         return SwapSetup(analysis, source, no_pictures)
 
 

@@ -47,6 +47,9 @@ DARKNESS = (0.15, 0.5)
 DARK_HUE = 0.25
 #: Grey levels added before logarithms of colours: noise in the dark is none.
 _DARK = 8.0
+#: Blur of such colours, which takes their grain off, and of the edges of what is dark, crop pixels
+#: (standard deviation).
+_GRAIN, _DARK_EDGE = 0.7, 1.0
 #: Blur of the edges of skin and lips, crop pixels (standard deviation).
 _EDGE = 2.0
 #: Brows keep their contrast, and so many crop pixels around them.
@@ -104,16 +107,16 @@ def plain_shadows(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDA
     """
     size = len(picture)
     skin = skin_weight(mesh, size)
-    logs = np.log(picture + np.float32(_DARK))
-    ratios = np.stack([logs[..., 0] - logs[..., 1], logs[..., 1] - logs[..., 2]], axis=-1)
-    if not (skin > 0.5).any():
+    sure = skin > 0.5
+    if not sure.any():
         return picture
-    apart = cv2.GaussianBlur(ratios, (0, 0), 0.7) - np.median(ratios[skin > 0.5], axis=0)
-    change = _darkness(picture, mesh, skin)[..., None] * (
-        DARK_HUE * np.tanh(apart / DARK_HUE) - apart
-    )
-    gain = np.exp(np.stack([change[..., 0], np.zeros_like(skin), -change[..., 1]], axis=-1))
     before = picture + np.float32(_DARK)
+    logs = np.log(before)
+    ratios = np.stack([logs[..., 0] - logs[..., 1], logs[..., 1] - logs[..., 2]], axis=-1)
+    apart = cv2.GaussianBlur(ratios, (0, 0), _GRAIN) - np.median(ratios[sure], axis=0)
+    limited = DARK_HUE * np.tanh(apart / DARK_HUE)
+    change = _darkness(picture, mesh, skin)[..., None] * (limited - apart)
+    gain = np.exp(np.stack([change[..., 0], np.zeros_like(skin), -change[..., 1]], axis=-1))
     made = np.asarray(before * gain, np.float32)
     made *= ((luma(before) - 1) / (luma(made) - 1))[..., None]
     return np.asarray(np.clip(np.round(made - _DARK), 0, 255), np.uint8)
@@ -130,7 +133,7 @@ def _darkness(
     kept = _soft(eyes_and_lips(mesh, size, 1))
     face = polygon_mask(mesh[FACE_OVAL], size) / np.float32(255)
     share = np.asarray(share * share * (3 - 2 * share) * face * (1 - kept), np.float32)
-    return np.asarray(cv2.GaussianBlur(share, (0, 0), 1.0), np.float32)
+    return np.asarray(cv2.GaussianBlur(share, (0, 0), _DARK_EDGE), np.float32)
 
 
 def calm_contrasts(

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.light import LUMA
 from swaptalk.faces.geometry.align import CROP_SIZE
 
 #: Colours are compared on a picture of this size: the correction is broad.
@@ -30,8 +31,6 @@ OUTLIER = 1.3
 _SHARE, _PLACES = 0.05, 8
 #: Far from every compared place the overall gain holds, with this weight.
 _PULL = np.float32(0.02)
-#: Weights of red, green and blue in brightness (BT.601).
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 #: Side of the picture that film tone is measured on.
 _TONE_SIDE = 64
 #: Colours of dark pictures are small: they are judged as at this mean brightness, but never
@@ -63,7 +62,7 @@ def colour_gain(
     ]
     ratio = np.log(small[1] / small[0])
     share = np.asarray(cv2.resize(weight, size, interpolation=cv2.INTER_AREA), np.float32)
-    brightness = ratio @ _LUMA
+    brightness = ratio @ LUMA
     counted = share > _SHARE
     if counted.sum() < _PLACES:
         return None
@@ -74,8 +73,8 @@ def colour_gain(
     sigma = BRIGHTNESS_REACH * COARSE / CROP_SIZE
     near = np.asarray(cv2.GaussianBlur(share, (0, 0), sigma), np.float32)
     local = np.asarray(cv2.GaussianBlur(brightness * share, (0, 0), sigma), np.float32)
-    level = (local + _PULL * float(overall @ _LUMA)) / (near + _PULL)
-    balance = overall - float(overall @ _LUMA)
+    level = (local + _PULL * float(overall @ LUMA)) / (near + _PULL)
+    balance = overall - float(overall @ LUMA)
     gain = level[..., None] + balance
     return np.asarray(np.clip(gain, *np.log(GAIN_RANGE)), np.float32)
 
@@ -103,7 +102,7 @@ def film_tone(crop: NDArray[np.uint8]) -> FilmTone:
     size = (_TONE_SIDE, _TONE_SIDE)
     small = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.float32)
     pixels = small.reshape(-1, 3)
-    luma = pixels @ _LUMA
+    luma = pixels @ LUMA
     powers = _powers(luma / 255)
     colours = pixels[:, [0, 2]] - luma[:, None]
     # The normal equations of three coefficients; the ridge keeps an evenly grey picture solvable.
@@ -122,7 +121,7 @@ def apply_tone(face: NDArray[np.uint8], tone: FilmTone) -> NDArray[np.uint8]:
     levels = np.arange(256, dtype=np.float32)
     red, blue = (_powers(levels / 255) @ tone.curve).T
     # Green is what keeps the brightness.
-    green = -(_LUMA[0] * red + _LUMA[2] * blue) / _LUMA[1]
+    green = -(LUMA[0] * red + LUMA[2] * blue) / LUMA[1]
     table = np.clip(np.rint(levels[:, None] + np.stack([red, green, blue], axis=1)), 0, 255)
     grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
     toned = cv2.merge([cv2.LUT(grey, column.astype(np.uint8)) for column in table.T])

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.light import LUMA
 from swaptalk.faces.geometry.topology import (
     FACE_OVAL,
     LEFT_EYE,
@@ -47,7 +48,6 @@ _USUAL_SHADE = 0.25
 _VEIL_RAMP = (0.1, 0.25)
 #: With a larger share of white than this too little contrast is left to bring back.
 PALEST = 7 / 8
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Exposure(NamedTuple):
@@ -90,13 +90,13 @@ def face_light(picture: NDArray[np.uint8], xy: NDArray[np.floating]) -> tuple[fl
     if not inside.any():
         return 0.0, 0.0
     x, y = points[inside].T
-    skin = picture[y, x].astype(np.float32) @ _LUMA
+    skin = picture[y, x].astype(np.float32) @ LUMA
     low, high = xy.min(axis=0), xy.max(axis=0)
     margin = _SHADE_MARGIN * (high - low)
     left, top = np.maximum(low - margin, 0).astype(np.intp)
     right, bottom = np.minimum(high + margin + 1, picture.shape[1::-1]).astype(np.intp)
     step = max(1, int(max(right - left, bottom - top)) // _SHADE_GRID)
-    around = picture[top:bottom:step, left:right:step].astype(np.float32) @ _LUMA
+    around = picture[top:bottom:step, left:right:step].astype(np.float32) @ LUMA
     return float(np.quantile(skin, _SKIN_QUANTILE)), float(np.quantile(around, _SHADE_QUANTILE))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.eye_shape import LID_POINTS, eye_opening, opening_share
+from swaptalk.faces.editing.light import LUMA
 
 #: Whites lie at least so many crop pixels inside the lids, and outside of the iris by this factor
 #: of its radius.
@@ -27,7 +28,6 @@ _LARGEST = 1.35
 #: Whites may be brighter than the target's by this factor, or than the skin below the eyes; they
 #: are darkened by no more than the last.
 _GLOW, _ABOVE_SKIN, _DARKEST = 1.15, 1.1, 0.65
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def match_whites(
@@ -54,9 +54,9 @@ def match_whites(
     if not trust:
         return
     factor = _balance(made, wanted) ** trust
-    factor *= (made @ _LUMA) / ((made * factor) @ _LUMA)
-    brightest = max(_GLOW * float(wanted @ _LUMA), _ABOVE_SKIN * _skin(face, eyes))
-    factor *= np.clip(brightest / (made @ _LUMA), _DARKEST, 1) ** trust
+    factor *= (made @ LUMA) / ((made * factor) @ LUMA)
+    brightest = max(_GLOW * float(wanted @ LUMA), _ABOVE_SKIN * _skin(face, eyes))
+    factor *= np.clip(brightest / (made @ LUMA), _DARKEST, 1) ** trust
     if (factor == 1).all():
         return
     for points in eyes:
@@ -75,7 +75,7 @@ def _balance(made: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[
     own, other = (float(np.ptp(np.log(colour))) for colour in (made, wanted))
     trust = float(np.clip((_MOST_COLOURED - other) / _FADE, 0, 1))
     trust *= float(np.clip((own - other) / _FADE, 0, 1))
-    factor = (wanted / (wanted @ _LUMA)) / (made / (made @ _LUMA))
+    factor = (wanted / (wanted @ LUMA)) / (made / (made @ LUMA))
     return np.asarray(np.clip(factor, 1 / _LARGEST, _LARGEST) ** trust, np.float32)
 
 
@@ -98,7 +98,7 @@ def _white(
     pixels = np.concatenate(seen) if seen else np.zeros((0, 3))
     if not len(pixels):
         return np.ones(3, np.float32), 0
-    brightness = pixels @ _LUMA
+    brightness = pixels @ LUMA
     bright = pixels[brightness >= np.quantile(brightness, _BRIGHT)]
     return np.asarray(bright.mean(axis=0) + 1, np.float32), len(bright)
 
@@ -111,4 +111,4 @@ def _skin(picture: NDArray[np.uint8], eyes: NDArray[np.floating]) -> float:
         below = slice(box[0].stop, box[0].stop + len(opening))
         seen.append(picture[below, box[1]].reshape(-1, 3))
     pixels = np.concatenate(seen)
-    return float(pixels.mean(axis=0) @ _LUMA) if len(pixels) else 255.0
+    return float(pixels.mean(axis=0) @ LUMA) if len(pixels) else 255.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -94,9 +94,7 @@ class FacePhoto(CroppedFace):
         around = np.asarray(cv2.dilate(hairs, disc(_BEARD_ROOM)), np.float32)
         expected = expected_face(self.crop, self.mesh, around)
         repair = SkinRepair(*shaving(self.crop, self.mesh, expected))
-        fine = None if self.fine is None else repair.applied(self.fine)
-        crop = repair.applied(self.crop)
-        return FacePhoto(crop, self.mesh, fine, self.as_photographed, self.has_brows)
+        return self._with(repair.applied)
 
     @cached_property
     def texture(self) -> TextureFit:
@@ -108,9 +106,12 @@ class FacePhoto(CroppedFace):
         `swaptalk.faces.editing.shading`.
         """
         change = shading_model().change(self.texture, seen)
-        fine = None if self.fine is None else shaded(self.fine, self.mesh, change)
-        crop = shaded(self.crop, self.mesh, change)
-        return FacePhoto(crop, self.mesh, fine, self.as_photographed, self.has_brows)
+        return self._with(lambda picture: shaded(picture, self.mesh, change))
+
+    def _with(self, edit: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> FacePhoto:
+        """The same face with both crops edited."""
+        fine = None if self.fine is None else edit(self.fine)
+        return FacePhoto(edit(self.crop), self.mesh, fine, self.as_photographed, self.has_brows)
 
     @cached_property
     def shape(self) -> NDArray[np.float32]:

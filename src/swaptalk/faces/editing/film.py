@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.light import LUMA
+
 #: Residuals (grey levels) of a picture's colours as functions of its brightness: at or below the
 #: first it is grey, sepia or tinted film, from the second on it is in colour.
 FILM_RESIDUAL = (2.0, 4.0)
@@ -25,7 +27,7 @@ def match_film(face: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np
     small = np.asarray(
         cv2.resize(target, (32, 32), interpolation=cv2.INTER_AREA), np.float32
     ).reshape(-1, 3)
-    luma = small @ np.array([0.299, 0.587, 0.114], np.float32)
+    luma = small @ LUMA
     terms = np.stack([np.ones_like(luma), luma, luma**2 / 255], axis=1)
     fit = np.linalg.lstsq(terms.T @ terms + np.eye(3), terms.T @ small, rcond=None)[0].astype(
         np.float32

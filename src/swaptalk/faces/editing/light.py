@@ -59,6 +59,8 @@ LARGEST_CHANGE = 1.0
 #: Scale of patches of another colour (standard deviation, share of the crop), and by how much
 #: (natural logarithm of a channel's share of the brightness) they may differ from the target's.
 PATCH_SIGMA, HUE_LIMIT = 0.05, np.float32(0.08)
+#: Weights of red, green and blue in brightness (BT.601).
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 #: Points on skin: neither outline (hair, background) nor eyes nor lips.
 _SKIN = np.setdiff1d(np.arange(POINT_COUNT), np.concatenate([FACE_OVAL, LEFT_EYE, RIGHT_EYE, LIPS]))
 

@@ -29,7 +29,7 @@ from swaptalk.faces.editing.face_texture import (
     face_texture_model,
 )
 from swaptalk.faces.editing.hair_network import measure_hair
-from swaptalk.faces.editing.light import DARK
+from swaptalk.faces.editing.light import DARK, LUMA
 from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import mesh_raster, spread
 from swaptalk.faces.geometry.person_covariance import person_covariances
@@ -89,10 +89,10 @@ class ShadingModel:
         levels = np.mean([one.levels for one in after], axis=0) - before.levels
         wanted = self.shading @ components + self.level @ levels
         change = face_texture_model().change(np.asarray(wanted, np.float32))
-        inside = face_grid().astype(np.float32)[..., None]
-        share = _blurred(inside, _SMOOTH)[..., None] + np.float32(1e-3)
-        change = _blurred(change * inside, _SMOOTH) / share
-        brightness = cv2.transform(change, np.array([[0.299, 0.587, 0.114]], np.float32))
+        inside = face_grid().astype(np.float32)
+        share = _blurred(inside, _SMOOTH) + np.float32(1e-3)
+        change = _blurred(change * inside[..., None], _SMOOTH) / share[..., None]
+        brightness = cv2.transform(change, LUMA[None])
         size = np.square(_blurred(np.abs(brightness), _SURROUNDINGS))[..., None]
         change *= size / (size + _LEAST_CHANGE**2)
         return at_points(np.clip(change, -_MOST_CHANGE, _MOST_CHANGE))

@@ -20,9 +20,10 @@ demo-picture: $(VENV)/.runtime
 # Third-party files that tests need besides those of the run-time; fetched once into the user's cache, then only verified.
 TEST_FILES := sface lpips-alexnet lpips-vgg16 mobilenetv2 astronaut grace-hopper
 
-# Programs that tests start find the package compiled.
+# Programs that tests start find the package compiled. NumPy gets one thread, as in the command line: several tests run at
+# once.
 test: $(VENV)/.development test-files
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile
+	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 test-files: $(VENV)/.development
 	$(BIN)/swaptalk models pull --runtime --quiet $(TEST_FILES)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -124,6 +125,23 @@ def test_help_and_version_do_not_wait_for_heavy_imports() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "models" in done.stdout and "swaptalk" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux does")
+def test_products_of_matrices_take_one_thread() -> None:
+    program = """
+import os
+from swaptalk.cli.main import main
+assert main(["--version"]) == 0
+import numpy as np
+(np.ones((500, 500), np.float32) @ np.ones((500, 500), np.float32)).sum()
+print(len(os.listdir("/proc/self/task")))
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    found = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split()[-1] == "1"
 
 
 def test_closed_pipe_is_no_traceback() -> None:

@@ -14,7 +14,7 @@ from benchmarks.learned_watermark.model import BITS, SIDE, Decoder, Encoder
 from benchmarks.learned_watermark.noise import attacked
 from torch import Tensor
 
-from swaptalk.data.faces import FaceSampler
+from swaptalk.data.frames import FrameSampler
 from swaptalk.data.store import Dataset
 
 #: Faces that are loaded once; more would not be seen in the time.
@@ -36,9 +36,9 @@ def load_faces(folder: Path, seed: int) -> Tensor:
     """Training people's faces, uint8 (FACES, 1, SIDE, SIDE), grey."""
     dataset = Dataset(folder)
     dataset.items = [item for item in dataset.items if not item.name.startswith(HELD_OUT)]
-    faces = FaceSampler(dataset, video_share=0.3, maximum_scale=2.0, sharpness=1.0)
+    faces = FrameSampler(dataset, video_share=0.3, sharpness=1.0, maximum_scale=2.0)
     rng = np.random.default_rng(seed)
-    drawn = (faces.draw(rng, 1)[0] for _ in range(FACES))
+    drawn = (dataset.picture(*faces.draw(rng)) for _ in range(FACES))
     small = (cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for face in drawn)
     return torch.from_numpy(np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in small]))[
         :, None

@@ -8,7 +8,6 @@ pytest.importorskip("torch")
 
 from swaptalk.data.faces import held_out_faces  # noqa: E402
 from swaptalk.data.frames import FrameSampler  # noqa: E402
-from swaptalk.data.latents import LatentCache  # noqa: E402
 from swaptalk.data.prepare import index_units  # noqa: E402
 from swaptalk.data.split import FEWEST_PEOPLE, validation_people  # noqa: E402
 from swaptalk.data.store import Dataset, read_index, write_index  # noqa: E402
@@ -55,7 +54,7 @@ def test_a_prepared_dataset_has_all_three_and_they_are_disjoint(dataset: Dataset
 def test_validation_people_are_judged_on_and_never_drawn(dataset: Dataset) -> None:
     apart = {i.identity for i in dataset.select("validation")}
     assert {i.identity for i in dataset.judged()} == apart
-    frames = FrameSampler(LatentCache(dataset, "x"), 0.3, 1.0, 9.0)
+    frames = FrameSampler(dataset, 0.3, 1.0, 9.0)
     drawn = {frames.draw(np.random.default_rng(k))[0].identity for k in range(300)}
     assert not drawn & (apart | set(PEOPLE[30:])) and len(drawn) > 10
     shown = held_out_faces(dataset, 50)

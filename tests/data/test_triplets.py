@@ -9,13 +9,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from swaptalk.data.frames import FrameSampler  # noqa: E402
+from swaptalk.data import triplet_cache  # noqa: E402
+from swaptalk.data.faces import face_area  # noqa: E402
+from swaptalk.data.frames import FrameChoice, FrameSampler  # noqa: E402
 from swaptalk.data.latents import LatentCache  # noqa: E402
 from swaptalk.data.store import Dataset  # noqa: E402
-from swaptalk.data.triplets import TripletCache, TripletMaker, face_area  # noqa: E402
+from swaptalk.data.triplet_cache import Triplet, TripletCache  # noqa: E402
+from swaptalk.data.triplets import TripletMaker  # noqa: E402
 from swaptalk.errors import InputError  # noqa: E402
 from swaptalk.faces.geometry.topology import canonical_crop_mesh  # noqa: E402
 from swaptalk.models.vqgan import VQGAN  # noqa: E402
+
+#: Triplets in a file of the cache in these tests.
+SMALL = 4
 
 
 @pytest.fixture
@@ -24,11 +30,11 @@ def dataset(make_dataset: Callable[..., Dataset]) -> Dataset:
 
 
 def sampler(dataset: Dataset, excluded: tuple[str, ...] = ()) -> FrameSampler:
-    return FrameSampler(LatentCache(dataset, "x"), 0.3, 0.0, 2.0, excluded)
+    return FrameSampler(dataset, 0.3, 0.0, 2.0, excluded)
 
 
 def test_roles_are_about_the_right_people(dataset: Dataset) -> None:
-    made = [TripletMaker(sampler(dataset), 0)(k) for k in range(40)]
+    made = [TripletMaker(sampler(dataset), 0)(k) for k in range(24)]
     people = {
         role: [(m.source[0].identity, m.answer[0].identity) for m in made if m.role == role]
         for role in ("cross", "self", "role")
@@ -56,8 +62,8 @@ def test_they_are_made_once_and_excluded_ones_left_out(dataset: Dataset) -> None
     vqgan = VQGAN().eval()
 
     def build(excluded: tuple[str, ...] = ()) -> TripletCache:
-        frames = sampler(dataset, excluded)
-        cache = TripletCache(LatentCache(dataset, "x").folder, TripletMaker(frames, 0), frames)
+        choice = FrameChoice(dataset.folder, False, 0.0, 0.3, 0.0, 2.0, frozenset(excluded))
+        cache = TripletCache(LatentCache(dataset, "x").folder, choice, 0, dataset)
         cache.build(8, vqgan)
         return cache
 
@@ -75,6 +81,30 @@ def test_they_are_made_once_and_excluded_ones_left_out(dataset: Dataset) -> None
     assert all("b1" not in (one.source[0].name, one.answer[0].name) for one in kept)
 
 
+def test_several_processes_make_the_same_ones(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    vqgan = VQGAN().eval()
+    choice = FrameChoice(dataset.folder, False, 0.0, 0.3, 0.0, 2.0)
+
+    def build(name: str, workers: int) -> list[Triplet]:
+        cache = TripletCache(dataset.folder / name, choice, 0, dataset)
+        told: list[tuple[int, int]] = []
+        cache.build(2 * SMALL, vqgan, workers=workers, progress=lambda *done: told.append(done))
+        assert told == [(1, 2), (2, 2)]
+        return list(cache)
+
+    monkeypatch.setattr(triplet_cache, "CHUNK", SMALL)
+    alone = build("one", 1)
+    together = build("two", 2)
+    assert len(alone) == len(together)
+    for one, other in zip(alone, together, strict=True):
+        assert (one.role, one.source[0].name) == (other.role, other.source[0].name)
+        assert np.array_equal(one.mask, other.mask) and one.anchor == other.anchor
+        np.testing.assert_allclose(one.composite, other.composite, atol=1e-3)
+
+
 def test_the_face_is_where_its_mesh_is() -> None:
     area = face_area(canonical_crop_mesh(), 64)
-    assert area.shape == (64, 64) and area[38, 32] > 0.99 and area[2, 2] == 0
+    assert area.shape == (64, 64) and area[38, 32] > 252 and area[2, 2] == 0

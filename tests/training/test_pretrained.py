@@ -28,7 +28,7 @@ from swaptalk.training.checkpoint import (  # noqa: E402
 )
 from swaptalk.training.options import to_json  # noqa: E402
 from swaptalk.training.pretrained import fingerprint, load_network  # noqa: E402
-from swaptalk.training.stages.swap import SwapOptions  # noqa: E402
+from swaptalk.training.stages.swap_options import SwapOptions  # noqa: E402
 
 Z = torch.randn(2, 16, 16, 16, generator=torch.Generator().manual_seed(0))
 MASK = torch.linspace(0, 1, 2 * 64 * 64).reshape(2, 1, 64, 64)

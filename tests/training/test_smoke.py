@@ -27,6 +27,7 @@ pytest.importorskip("onnxscript")
 from swaptalk.assets.catalogue import resolve  # noqa: E402
 from swaptalk.cli.main import main  # noqa: E402
 from swaptalk.media.probe import probe  # noqa: E402
+from swaptalk.storage.hashing import sha256_of  # noqa: E402
 
 from ..waiting import until_line  # noqa: E402
 from .footage import FRAMES, make_footage  # noqa: E402
@@ -49,6 +50,8 @@ STAGES = (
 )
 #: Stages that learn from a teacher's file.
 TAUGHT = ("lips", "eyes")
+#: Stages that can keep their data on the device.
+RESIDENT = ("vqgan", "swap", "lipsync", "restoration")
 STEPS = 4
 #: Largest relative difference of a number between two runs of the same steps, written with six
 #: digits. Other batches differ by tens of per cent.
@@ -91,10 +94,10 @@ def run(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
         options = ["--config", str(RECIPE / f"{stage}.json"), *needed, "--data", str(home / "data")]
         return ["train", stage, *options, "--out", str(out)]
 
-    def train(stage: str, name: str = "", fresh: bool = False) -> Path:
+    def train(stage: str, name: str = "", *more: str, fresh: bool = False) -> Path:
         out = home / (name or stage)
         if fresh or not out.exists():
-            assert main(arguments(stage, out)) == 0
+            assert main([*arguments(stage, out), *more]) == 0
         return out
 
     train.home, train.arguments = home, arguments  # type: ignore[attr-defined]
@@ -188,6 +191,7 @@ def teacher() -> Path:
 def test_a_stage_trains_and_a_killed_one_has_the_same_curve(
     stage: str, run: Callable[..., Path], request: pytest.FixtureRequest
 ) -> None:
+    """The killed one goes on with its data on the device, where the stage can."""
     if stage in TAUGHT:
         request.getfixturevalue("teacher")
     whole = rows(run(stage) / "log.csv")
@@ -195,7 +199,8 @@ def test_a_stage_trains_and_a_killed_one_has_the_same_curve(
     assert rows(run(stage) / "metrics.csv")
     parts = run.home / f"{stage}-parts"  # type: ignore[attr-defined]
     killed = kill_somewhere(run.arguments(stage, parts), parts)  # type: ignore[attr-defined]
-    run(stage, f"{stage}-parts", fresh=True)
+    kept = ("--resident",) if stage in RESIDENT else ()
+    run(stage, f"{stage}-parts", *kept, fresh=True)
     assert_same_curve(rows(parts / "log.csv"), whole, f"killed after {killed} steps")
     assert_same_curve(rows(parts / "metrics.csv"), rows(run(stage) / "metrics.csv"), "metrics")
     assert stage in ("expert", "sync-scorer", "mel-encoder") or any((parts / "samples").iterdir())
@@ -225,6 +230,42 @@ def test_a_recipe_skips_what_is_done_and_goes_on_with_the_rest(
     assert (out / "bundle" / "bundle.json").stat().st_mtime_ns == bundle
     again = rows(out / "sync-scorer" / "log.csv")
     assert_same_curve(again, rows(run("sync-scorer") / "log.csv"), "trained again")
+
+
+def test_a_pack_holds_all_that_its_recipe_needs(
+    run: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dry run elsewhere, with nothing but the pack: no footage, and an empty cache."""
+    home = run.home  # type: ignore[attr-defined]
+    recipe, base, pack = tmp_path / "recipe", home / "bundle", tmp_path / "pack"
+    recipe.mkdir()
+    shutil.copy(RECIPE / "swap.json", recipe)
+    values = json.loads((RECIPE / "recipe.json").read_text())
+    stages = {
+        stage: sha256_of(base / f"{stage}.safetensors") for stage in ("vqgan", "swap", "lipsync")
+    }
+    values = {**values, "base": stages, "runs": [{"name": "swap"}]}
+    (recipe / "recipe.json").write_text(json.dumps(values))
+    chosen = ["--recipe", str(recipe), "--base", str(base)]
+    there = ["--data", str(home / "data"), "--runs", str(home)]
+    assert main(["train", "pack", *chosen, *there, "--out", str(pack)]) == 0
+    monkeypatch.setenv("SWAPTALK_CACHE_DIR", str(tmp_path / "empty"))
+    out = tmp_path / "elsewhere"
+    dry = ["train", "all", *chosen, "--out", str(out), "--dry-run"]
+    assert main([*dry, "--pack", str(pack)]) == 0
+    assert "SWAPTALK_MODELS_DIR" not in os.environ
+    assert len(rows(out / "swap" / "log.csv")) == 2 and (out / "bundle" / "bundle.json").exists()
+    files = sorted(path.name for path in (out / "models").iterdir())
+    assert files == ["lpips-alexnet.ckpt", "sface.onnx"]
+    assert not (tmp_path / "empty" / "models").exists()
+    (out / "models" / "sface.onnx").unlink()
+    shutil.rmtree(out / "swap")
+    capsys.readouterr()
+    assert main([*dry, "--pack", str(pack)]) == 1
+    assert "the offline folder lacks sface.onnx" in capsys.readouterr().err
 
 
 def test_a_recipe_refuses_runs_made_otherwise(

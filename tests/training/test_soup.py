@@ -22,7 +22,7 @@ from swaptalk.training.checkpoint import (  # noqa: E402
 from swaptalk.training.options import to_json  # noqa: E402
 from swaptalk.training.pretrained import load_network  # noqa: E402
 from swaptalk.training.soup import average_runs  # noqa: E402
-from swaptalk.training.stages.swap import SwapOptions  # noqa: E402
+from swaptalk.training.stages.swap_options import SwapOptions  # noqa: E402
 
 
 def make_run(

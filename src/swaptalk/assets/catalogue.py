@@ -127,6 +127,22 @@ def offline_directory() -> Path | None:
     return folder
 
 
+@contextmanager
+def only_from(folder: Path) -> Iterator[None]:
+    """Take files from this folder alone within a ``with`` block, as ``SWAPTALK_MODELS_DIR`` does;
+    processes started there do so, too.
+    """
+    before = os.environ.get(OFFLINE_VARIABLE)
+    os.environ[OFFLINE_VARIABLE] = str(folder.resolve())
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OFFLINE_VARIABLE]
+        else:
+            os.environ[OFFLINE_VARIABLE] = before
+
+
 def status(asset: Asset, folder: Path | None = None) -> Status:
     """Return the state of a file in ``folder`` (default: the offline folder, else the cache)."""
     path = (folder or offline_directory() or cache_directory()) / asset.file

@@ -9,7 +9,7 @@ import lightning_fabric  # noqa: F401 - so that a missing extra is noticed here 
 import torch  # noqa: F401
 import tyro
 
-from swaptalk.cli import train_all
+from swaptalk.cli import train_all, train_pack
 from swaptalk.errors import InputError
 from swaptalk.training.options import LoopOptions, from_dict, read_json
 from swaptalk.training.recipe import fill
@@ -17,15 +17,19 @@ from swaptalk.training.registry import STAGES, create_stage, options_of
 
 #: Goes in the place of a stage and runs a recipe.
 ALL = "all"
+#: Goes in the place of a stage and packs a recipe's data.
+PACK = "pack"
 
 USAGE = """usage: swaptalk train STAGE [--config FILE] [--option value]...
        swaptalk train all --recipe FOLDER [--option value]...
+       swaptalk train pack --recipe FOLDER --out FOLDER [--option value]...
 
 stages, in order:
 {stages}
 
 recipes:
   {all:<{width}}  all stages of a recipe, from footage to bundle
+  {pack:<{width}}  the data of a recipe, in files to carry to a machine with a GPU
 
 The folder of a run holds its checkpoint, log.csv, metrics.csv, sample sheets and TensorBoard files.
 The same command resumes an interrupted run. --config reads options from JSON, such as the
@@ -34,8 +38,12 @@ config.json of another run; options on the command line override it.
 """
 
 
-def parse(arguments: Sequence[str]) -> tuple[str, LoopOptions | train_all.Options]:
-    """Parse the arguments of ``swaptalk train`` into stage, or ``all``, and options.
+#: Options of a stage, of `ALL` or of `PACK`.
+Options = LoopOptions | train_all.Options | train_pack.Options
+
+
+def parse(arguments: Sequence[str]) -> tuple[str, Options]:
+    """Parse the arguments of ``swaptalk train`` into stage, ``all`` or ``pack``, and options.
 
     Raises:
         InputError: unknown stage, or a file of options for another stage.
@@ -47,6 +55,7 @@ def parse(arguments: Sequence[str]) -> tuple[str, LoopOptions | train_all.Option
             USAGE.format(
                 stages="\n".join(f"  {name:<{width}}  {e.summary}" for name, e in STAGES.items()),
                 all=ALL,
+                pack=PACK,
                 width=width,
             )
         )
@@ -54,8 +63,10 @@ def parse(arguments: Sequence[str]) -> tuple[str, LoopOptions | train_all.Option
     stage, rest = arguments[0], list(arguments[1:])
     if stage == ALL:
         return ALL, train_all.parse(rest)
+    if stage == PACK:
+        return PACK, train_pack.parse(rest)
     if stage not in STAGES:
-        names = ", ".join((*STAGES, ALL))
+        names = ", ".join((*STAGES, ALL, PACK))
         raise InputError(f"no such stage: {stage}", remedy=f"choose one of {names}")
     file, rest = _take_config(rest)
     kind = options_of(stage)
@@ -96,13 +107,15 @@ def _from_file(stage: str, kind: type[LoopOptions], file: Path) -> LoopOptions:
     return from_dict(kind, {"out": f"runs/{stage}", **values}, file)
 
 
-def run(chosen: tuple[str, LoopOptions | train_all.Options]) -> int:
+def run(chosen: tuple[str, Options]) -> int:
     """Train; returns the exit code."""
     from swaptalk.training.loop import Trainer
 
     name, options = chosen
     if isinstance(options, train_all.Options):
         return train_all.run(options)
+    if isinstance(options, train_pack.Options):
+        return train_pack.run(options)
     options.check()
     folder = Trainer(create_stage(name, options), options).run()
     print(f"{folder}: done")

@@ -13,6 +13,7 @@ from typing import Any
 
 import tyro
 
+from swaptalk.assets import catalogue
 from swaptalk.cli import export as export_verb
 from swaptalk.cli import prepare
 from swaptalk.errors import InputError
@@ -21,7 +22,8 @@ from swaptalk.inference.bundle import default_directory
 from swaptalk.inference.validate import BUNDLE_NAME
 from swaptalk.storage.files import AtomicFile
 from swaptalk.training.checkpoint import CONFIG_NAME, load_checkpoint, read_config
-from swaptalk.training.options import LoopOptions, from_dict, read_json
+from swaptalk.training.options import LoopOptions, from_dict, read_json, shortened
+from swaptalk.training.pack import unpack
 from swaptalk.training.recipe import (
     RECIPE_NAME,
     Recipe,
@@ -38,6 +40,8 @@ from swaptalk.training.schedule import progress
 
 #: Written into a dataset when it is complete: with what it was prepared.
 PREPARED_NAME = "prepared.json"
+#: Folders of the runs: the dataset, whole clips, and third-party files of a pack.
+DATASET, CLIPS, MODELS = "dataset", "clips", "models"
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,10 @@ class Options:
     """Bundle of the stages that the recipe does not train; without it that of the package."""
     minutes: float | None = None
     """Minutes of training of all stages together, instead of the recipe's."""
+    pack: Path | None = None
+    """Folder of 'swaptalk train pack': data and third-party files come from there alone."""
+    dry_run: bool = False
+    """Two steps of each stage on the CPU: is all there? Goes to runs/RECIPE-dry-run."""
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -71,31 +79,74 @@ def parse(arguments: Sequence[str]) -> Options:
     )
 
 
-def run(options: Options) -> int:
-    """Prepare, train and export; print what is done and what is skipped; return the exit code."""
+@dataclass(frozen=True)
+class Plan:
+    """A recipe that was read, its folders, and its runs with their options."""
+
+    recipe: Recipe
+    folders: RecipeFolders
+    runs: list[tuple[RecipeRun, LoopOptions]]
+
+    def datasets(self) -> dict[str, Path]:
+        """Folders of its datasets by the name that a pack has for them."""
+        clips = {CLIPS: self.folders.runs / CLIPS} if self.recipe.clips else {}
+        return {DATASET: self.folders.data, **clips}
+
+
+def make_plan(options: Options) -> Plan:
+    """Read everything that a recipe says, before anything is started: what is wrong comes out now.
+
+    Raises:
+        InputError: something is wrong with the recipe, its base, or runs that are there.
+    """
     if options.minutes is not None and not options.minutes > 0:
         raise InputError("--minutes must be above 0", remedy="leave it out for the recipe's own")
     recipe = read_recipe(options.recipe)
-    out = options.out or Path("runs") / options.recipe.resolve().name
+    name = options.recipe.resolve().name
+    out = options.out or Path("runs") / (f"{name}-dry-run" if options.dry_run else name)
     folders = RecipeFolders(
         options.recipe,
-        options.data or out / "dataset",
+        options.data or out / DATASET,
         out,
         options.base or default_directory(),
         options.footage,
     )
     check_base(recipe, folders.base)
-    # All files are read before anything is started: what is wrong comes out now.
-    planned = [(run, run_options(recipe, run, folders, options.minutes)) for run in recipe.runs]
-    for entry, chosen in planned:
+    runs = [(run, run_options(recipe, run, folders, options.minutes)) for run in recipe.runs]
+    if options.dry_run:
+        runs = [(run, shortened(chosen)) for run, chosen in runs]
+    for entry, chosen in runs:
         check_same_options(entry, chosen)
-    prepare_data(recipe.prepare, folders.data, folders)
-    if recipe.clips:
-        prepare_data(recipe.clips, folders.runs / "clips", folders)
-    for entry, chosen in planned:
-        train_run(entry, chosen)
-    export(recipe, folders, planned)
+    return Plan(recipe, folders, runs)
+
+
+def run(options: Options) -> int:
+    """Prepare, train and export; print what is done and what is skipped; return the exit code."""
+    plan = make_plan(options)
+    if options.pack is None:
+        prepare_all(plan)
+        train_and_export(plan)
+        return 0
+    models = plan.folders.runs / MODELS
+    unpack(options.pack, {**plan.datasets(), MODELS: models})
+    with catalogue.only_from(models):
+        prepare_all(plan)
+        train_and_export(plan)
     return 0
+
+
+def prepare_all(plan: Plan) -> None:
+    """Prepare the recipe's datasets, if that is not done."""
+    prepare_data(plan.recipe.prepare, plan.folders.data, plan.folders)
+    if plan.recipe.clips:
+        prepare_data(plan.recipe.clips, plan.datasets()[CLIPS], plan.folders)
+
+
+def train_and_export(plan: Plan) -> None:
+    """Train what is not finished, and export the bundle."""
+    for entry, chosen in plan.runs:
+        train_run(entry, chosen)
+    export(plan.recipe, plan.folders, plan.runs)
 
 
 def prepare_data(wanted: dict[str, Any], data: Path, folders: RecipeFolders) -> None:

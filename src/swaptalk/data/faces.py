@@ -1,32 +1,33 @@
-"""Batches of single faces for the autoencoder, with augmentation."""
+"""Faces as tensors, their augmentation, and faces of people that a run is judged on."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swaptalk.data.sampling import MixedSampler, usable_frame
+from swaptalk.data.sampling import usable_frame
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
+from swaptalk.faces.geometry.align import CROP_SIZE
 
 #: Random change of light: gain of each channel, contrast and brightness vary by up to half of
 #: these, in [-1, 1] units.
 CHANNEL_GAIN, CONTRAST, BRIGHTNESS = 0.15, 0.3, 0.2
-#: Draws after which a batch gives up finding usable frames.
-_ATTEMPTS = 50
+
+
+def to_faces(pictures: Tensor) -> Tensor:
+    """Pictures uint8 (..., H, W, 3) -> float32 (..., 3, H, W) in [-1, 1], channels last in
+    memory.
+    """
+    return pictures.movedim(-1, -3).float().div_(127.5).sub_(1)
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
-    """Pictures uint8 (N, H, W, 3) -> float32 (N, 3, H, W) in [-1, 1], channels last in memory."""
-    return (
-        torch.from_numpy(np.ascontiguousarray(pictures))
-        .permute(0, 3, 1, 2)
-        .float()
-        .div_(127.5)
-        .sub_(1)
-    )
+    """Convert an array of pictures as `to_faces` does."""
+    return to_faces(torch.from_numpy(np.ascontiguousarray(pictures)))
 
 
 def to_pictures(faces: Tensor) -> NDArray[np.uint8]:
@@ -35,58 +36,32 @@ def to_pictures(faces: Tensor) -> NDArray[np.uint8]:
     return np.asarray(scaled.round().byte().permute(0, 2, 3, 1).cpu().numpy(), np.uint8)
 
 
-def augment(faces: Tensor, rng: np.random.Generator) -> Tensor:
-    """Mirror half of the faces (N, 3, H, W) in [-1, 1] and vary their light and colour; same shape
-    and range.
+def draw_augmentation(rng: np.random.Generator, count: int) -> dict[str, Tensor]:
+    """Draw what `augment` does to ``count`` faces: which are mirrored, and how light and colour
+    vary.
     """
-    n = len(faces)
 
     def vary(width: float, channels: int = 1) -> Tensor:
         return torch.from_numpy(
-            (width * (rng.random((n, channels, 1, 1)) - 0.5)).astype(np.float32)
+            (width * (rng.random((count, channels, 1, 1)) - 0.5)).astype(np.float32)
         )
 
-    mirror = torch.from_numpy(rng.random(n) < 0.5)
-    faces = torch.where(mirror[:, None, None, None], faces.flip(-1), faces)
-    strength = torch.from_numpy(rng.random((n, 1, 1, 1)).astype(np.float32))
+    mirror = torch.from_numpy(rng.random(count) < 0.5)
+    strength = torch.from_numpy(rng.random((count, 1, 1, 1)).astype(np.float32))
     gain = (1 + vary(CHANNEL_GAIN, 3) * strength) * (1 + vary(CONTRAST))
-    return (faces * gain + vary(BRIGHTNESS)).clamp_(-1, 1)
+    return {"mirror": mirror, "gain": gain, "brightness": vary(BRIGHTNESS)}
 
 
-class FaceSampler:
-    """Random faces of a dataset: photos, and frames of clips.
+def augment(faces: Tensor, drawn: dict[str, Tensor]) -> Tensor:
+    """Mirror some of the faces (N, 3, H, W) in [-1, 1] and vary their light and colour; same shape
+    and range.
 
     Args:
-        dataset: where from.
-        video_share: share of faces taken from clips, if there are any.
-        maximum_scale: clips and photos enlarged more than this are left out; they are blurred.
-        sharpness: preference for sharp pictures, see `ItemSampler`.
+        faces: on any device.
+        drawn: what `draw_augmentation` returned, on the same device.
     """
-
-    def __init__(
-        self, dataset: Dataset, video_share: float, maximum_scale: float, sharpness: float
-    ) -> None:
-        self._dataset = dataset
-        items = [i for i in dataset.select("train") if i.scale <= maximum_scale]
-        if not items:
-            raise InputError(
-                "every picture is too small", path=dataset.folder, remedy="raise --maximum-scale"
-            )
-        self._sampler = MixedSampler(items, video_share, sharpness)
-
-    def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.uint8]:
-        """Draw crops uint8 (count, 256, 256, 3)."""
-        return np.stack([self._one(rng) for _ in range(count)])
-
-    def _one(self, rng: np.random.Generator) -> NDArray[np.uint8]:
-        for _ in range(_ATTEMPTS):
-            item = self._sampler.draw(rng)
-            frame = usable_frame(self._dataset.usable(item), rng)
-            if frame is not None:
-                return self._dataset.picture(item, frame)
-        raise InputError(
-            "hardly any usable frame", path=self._dataset.folder, remedy="prepare other data"
-        )
+    faces = torch.where(drawn["mirror"][:, None, None, None], faces.flip(-1), faces)
+    return (faces * drawn["gain"] + drawn["brightness"]).clamp_(-1, 1)
 
 
 def held_out_faces(dataset: Dataset, count: int, maximum_scale: float = 1.6) -> NDArray[np.uint8]:
@@ -116,3 +91,11 @@ def held_out_faces(dataset: Dataset, count: int, maximum_scale: float = 1.6) -> 
             "no usable face to judge on", path=dataset.folder, remedy="prepare other data"
         )
     return np.stack(faces)
+
+
+def face_area(mesh: NDArray[np.floating], size: int = CROP_SIZE) -> NDArray[np.uint8]:
+    """Soft mask (size, size) of the convex hull of a mesh (468, 2) in crop pixels, 0..255."""
+    canvas = np.zeros((size, size), np.uint8)
+    points = np.asarray(mesh[:, :2], np.float32) * (size / CROP_SIZE)
+    cv2.fillPoly(canvas, [np.round(cv2.convexHull(points)).astype(np.int32)], (255,))
+    return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 0.012 * size), np.uint8)

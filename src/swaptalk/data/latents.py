@@ -41,6 +41,23 @@ def spread_runs(usable: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
     return chosen
 
 
+def usable_frames(dataset: Dataset, clip_frames: int = 0) -> Callable[[Item], NDArray[np.bool_]]:
+    """Return a function that says which frames (count,) of an item show the face well enough and
+    are embedded; nothing else may be drawn.
+
+    Args:
+        dataset: of the items.
+        clip_frames: as of `LatentCache`.
+    """
+
+    @lru_cache(None)
+    def usable(item: Item) -> NDArray[np.bool_]:
+        frames = dataset.usable(item)
+        return spread_runs(frames, clip_frames) if clip_frames else frames
+
+    return usable
+
+
 class LatentCache:
     """Unquantised latents of pictures, float16, in ``DATASET/latents/<encoder>/<unit>.npy``.
 
@@ -70,19 +87,12 @@ class LatentCache:
         self._arrays = self._whole
         if clip_frames:
             self._arrays = UnitArrays(everything.with_name(f"{encoder}-{clip_frames}-frames"), what)
-        self.usable = lru_cache(None)(self._usable)
+        self.usable = usable_frames(dataset, clip_frames)
 
     @property
     def folder(self) -> Path:
         """Return the folder of the embeddings."""
         return self._arrays.folder
-
-    def _usable(self, item: Item) -> NDArray[np.bool_]:
-        """Frames (count,) of an item that show the face well enough and are embedded; nothing else
-        may be drawn.
-        """
-        usable = self.dataset.usable(item)
-        return spread_runs(usable, self._clip_frames) if self._clip_frames else usable
 
     def build(
         self,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from swaptalk.data.latents import LatentCache
+import numpy as np
+from numpy.typing import NDArray
+
+from swaptalk.data.frames import Frame
 from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.windows import WindowSampler, mel_window
@@ -30,12 +31,26 @@ def moving(item: Item, motion: MotionTable) -> bool:
     return bool(np.isfinite(opening).sum() > 1 and np.nanstd(opening) >= MINIMUM_MOTION)
 
 
+@dataclass(frozen=True)
+class MouthSample:
+    """Frames that should come out, one that shows the mouth, and what moves it."""
+
+    targets: list[Frame]
+    reference: Frame
+    tokens: NDArray[np.float32]
+    """Motion around each target (F, W, D)."""
+    mel: NDArray[np.float32]
+    """Sound (4 (F + 2 context), 80)."""
+    heard: bool
+    """Whether that sound belongs to the lips."""
+
+
 class MouthSampler:
     """Targets, references of the same person, and the motion that leads from one to the other.
 
     Args:
         dataset: training data.
-        latents: its cached embeddings.
+        usable: which frames (count,) of an item may be drawn.
         motion: its motion tokens.
         frames: consecutive target frames in a sample; they share one reference.
         width: motion tokens around a frame.
@@ -47,7 +62,7 @@ class MouthSampler:
     def __init__(
         self,
         dataset: Dataset,
-        latents: LatentCache,
+        usable: Callable[[Item], NDArray[np.bool_]],
         motion: MotionTable,
         frames: int,
         width: int,
@@ -55,10 +70,10 @@ class MouthSampler:
         photo_share: float,
         sharpness: float,
     ) -> None:
-        self._dataset, self._latents, self._motion = dataset, latents, motion
+        self._dataset, self._usable, self._motion = dataset, usable, motion
         self._frames, self._width, self._context = frames, width, context
         clips = [i for i in dataset.select("train", ("real", "generated")) if moving(i, motion)]
-        self._windows = WindowSampler(latents.usable, clips, frames, sharpness)
+        self._windows = WindowSampler(usable, clips, frames, sharpness)
         people: dict[str, list[Item]] = {}
         for item in dataset.select("train", ("photo",)):
             if np.isfinite(motion.raw(item)).all():
@@ -79,33 +94,25 @@ class MouthSampler:
         """Everything that can be drawn, which must be embedded first."""
         return [*self._windows.items, *(photo for person in self._people for photo in person)]
 
-    def draw(self, rng: np.random.Generator, count: int) -> dict[str, Tensor]:
-        """``count`` samples.
-
-        Returns:
-            target (N, F, C, 16, 16), reference (N, C, 16, 16), tokens (N, F, W, D), mel (N, 4 (F +
-            2 context), 80), heard (N,) bool: whether that sound belongs to the lips.
-        """
-        samples = [
+    def draw(self, rng: np.random.Generator, count: int) -> list[MouthSample]:
+        """Draw ``count`` samples."""
+        return [
             self._photos(rng) if rng.random() < self._photo_share else self._clip(rng)
             for _ in range(count)
         ]
-        return {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
 
-    def _clip(self, rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+    def _clip(self, rng: np.random.Generator) -> MouthSample:
         drawn = self._windows.draw(rng)
         item, start = drawn.item, drawn.start
-        latents, tokens = self._latents(item), self._motion.tokens(item)
+        tokens = self._motion.tokens(item)
         frames = range(start, start + self._frames)
-        return {
-            "target": np.asarray(latents[start : start + self._frames], np.float32),
-            "reference": np.asarray(
-                latents[self._reference(item, frames[self._frames // 2], rng)], np.float32
-            ),
-            "tokens": np.stack([window(tokens, k, self._width) for k in frames]),
-            "mel": self._mel(item, start),
-            "heard": np.array(item.trusted),
-        }
+        return MouthSample(
+            [(item, k) for k in frames],
+            (item, self._reference(item, frames[self._frames // 2], rng)),
+            np.stack([window(tokens, k, self._width) for k in frames]),
+            self._mel(item, start),
+            item.trusted,
+        )
 
     def _mel(self, item: Item, start: int) -> NDArray[np.float32]:
         length = self._frames + 2 * self._context
@@ -117,7 +124,7 @@ class MouthSampler:
         """A usable frame: of some at random the one most like the target in pose and unlike in
         opening, or any.
         """
-        usable = np.flatnonzero(self._latents.usable(item))
+        usable = np.flatnonzero(self._usable(item))
         drawn = rng.choice(usable, min(REFERENCE_CANDIDATES, len(usable)), replace=False)
         apart = drawn[np.abs(drawn - target) > 2]
         candidates = apart if len(apart) else drawn
@@ -128,18 +135,16 @@ class MouthSampler:
         change = np.abs(raw[candidates] - raw[target]).mean(axis=1) / OPENING_SCALE
         return int(candidates[np.argmin(turn - OPENING_GAIN * change)])
 
-    def _photos(self, rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+    def _photos(self, rng: np.random.Generator) -> MouthSample:
         """Two photos of a person; the motion window stands still."""
         people = self._people[int(rng.integers(len(self._people)))]
         target, reference = (people[int(k)] for k in rng.choice(len(people), 2, replace=False))
         token = self._motion.tokens(target)[0]
         length = MELS_PER_PICTURE * (self._frames + 2 * self._context)
-        return {
-            "target": np.repeat(
-                np.asarray(self._latents(target), np.float32), self._frames, axis=0
-            ),
-            "reference": np.asarray(self._latents(reference)[0], np.float32),
-            "tokens": np.broadcast_to(token, (self._frames, self._width, len(token))).copy(),
-            "mel": np.full((length, 80), -1, np.float32),
-            "heard": np.array(False),
-        }
+        return MouthSample(
+            [(target, 0)] * self._frames,
+            (reference, 0),
+            np.broadcast_to(token, (self._frames, self._width, len(token))).copy(),
+            np.full((length, 80), -1, np.float32),
+            False,
+        )

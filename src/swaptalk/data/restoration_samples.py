@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from swaptalk.data.frames import FrameSampler
-from swaptalk.data.latents import LatentCache
+from swaptalk.data.frames import FrameChoice
 from swaptalk.data.motion import MotionTable
 from swaptalk.data.mouth_restorations import MouthRestorationMaker
 from swaptalk.data.restoration_sample import RestorationSample
@@ -56,6 +55,18 @@ class SampleRecipe:
     excluded: frozenset[str] = field(default_factory=frozenset)
     seed: int = 0
 
+    def photos(self) -> FrameChoice:
+        """Pictures that swapped faces are made of."""
+        return FrameChoice(
+            self.data,
+            self.judged,
+            self.validation_share,
+            VIDEO_SHARE,
+            self.sharpness,
+            self.maximum_scale,
+            self.excluded,
+        )
+
     def name(self) -> str:
         """Name of the folder of the samples: another one if anything here or the weights change,
         wherever the folders lie.
@@ -72,16 +83,7 @@ class _ChunkMaker:
 
     def __init__(self, recipe: SampleRecipe, folder: Path, size: int) -> None:
         networks = ModelBundle.from_pretrained(recipe.bundle, 1)
-        photos = Dataset(recipe.data, recipe.validation_share)
-        frames = FrameSampler(
-            LatentCache(photos, networks.fingerprint[:16]),
-            VIDEO_SHARE,
-            recipe.sharpness,
-            recipe.maximum_scale,
-            recipe.excluded,
-            photos.judged() if recipe.judged else photos.select("train"),
-        )
-        self._swaps = SwapRestorationMaker(frames, networks, recipe.seed)
+        self._swaps = SwapRestorationMaker(recipe.photos().sampler(), networks, recipe.seed)
         self._mouths: MouthRestorationMaker | None = None
         if recipe.mouth_share:
             clips = Dataset(recipe.clips, recipe.validation_share)

@@ -8,22 +8,16 @@ their composite is only an anchor, and identity is what they teach.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from swaptalk.data.degrade import degrade, relight
-from swaptalk.data.faces import to_tensor
 from swaptalk.data.frames import Frame, FrameSampler
 from swaptalk.data.repose import repose
-from swaptalk.data.store import decode_picture, encode_picture
-from swaptalk.data.unit_arrays import save_array
 from swaptalk.errors import InputError
 from swaptalk.faces.editing.beard import Beards, compare_beards
 from swaptalk.faces.editing.face_composite import (
@@ -37,10 +31,8 @@ from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.mesh_warp import source_quality, warp_quality
 from swaptalk.faces.editing.shading import measure_texture
 from swaptalk.faces.editing.smile_folds import fold_share
-from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import POINT_COUNT
 from swaptalk.models.swap import MASK_DETAIL
-from swaptalk.models.vqgan import VQGAN
 
 Role = Literal["cross", "self", "role"]
 ROLES: tuple[Role, ...] = ("cross", "self", "role")
@@ -60,36 +52,6 @@ _LEAST_SOURCE = 0.4
 _LEAST_TURNED = 0.8
 #: Side of the stored masks.
 MASK_SIZE = 16 * MASK_DETAIL
-#: To be raised whenever triplets are made in another way: those of an earlier version are then not
-#: mixed with new ones.
-_VERSION = 7
-#: Triplets in one file of the cache.
-CHUNK = 256
-
-
-@dataclass(frozen=True)
-class Triplet:
-    """One training example: the composite, the source, and who and what the answer is."""
-
-    role: Role
-    source: Frame
-    """Picture A."""
-    answer: Frame
-    """Picture B; the clean target of a role pair."""
-    composite: NDArray[np.float16]
-    """Latents (C, 16, 16) of the composite."""
-    photo: NDArray[np.float16]
-    """Latents (C, 16, 16) of A as the composite used it."""
-    mask: NDArray[np.uint8]
-    """(64, 64), 255 where the composite shows A."""
-    mesh: NDArray[np.float16]
-    """Points (468, 2) of the face in the composite, crop pixels."""
-    anchor: bytes
-    """JPEG of the composite of a role pair, empty otherwise."""
-
-    def anchor_picture(self) -> NDArray[np.uint8]:
-        """The composite (256, 256, 3) of a role pair."""
-        return decode_picture(np.frombuffer(self.anchor, np.uint8))
 
 
 @dataclass(frozen=True)
@@ -250,138 +212,3 @@ class TripletMaker:
             options=options,
             beard=clean and compare_beards(photo.beard, wearer.beard) is Beards.KEPT,
         )
-
-
-class TripletCache:
-    """Triplets made once and kept beside the cached embeddings; it can grow at any time.
-
-    Args:
-        folder: where they lie.
-        maker: makes them.
-        frames: names of pictures that may still be drawn; triplets of others stay on disk and are
-            left out.
-    """
-
-    def __init__(self, folder: Path, maker: TripletMaker, frames: FrameSampler) -> None:
-        self.folder = folder.with_name(f"{folder.name}-triplets{_VERSION}-{maker._seed}")
-        self._maker = maker
-        self._by_name = {item.name: item for item in frames.items}
-        self._triplets: list[Triplet] = []
-
-    def build(
-        self,
-        count: int,
-        vqgan: VQGAN,
-        device: torch.device | str = "cpu",
-        progress: Callable[[int, int], None] | None = None,
-    ) -> None:
-        """Make what is missing of the first ``count`` triplets, in whole chunks, and open the
-        cache.
-
-        Args:
-            count: triplets wanted.
-            vqgan: frozen encoder.
-            device: where it is.
-            progress: called with (chunks done, chunks in all).
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        chunks = -(-count // CHUNK)
-        size = min(count, CHUNK) if chunks == 1 else CHUNK
-        for chunk in range(chunks):
-            if not self._complete(chunk):
-                self._make(
-                    chunk, [self._maker(chunk * CHUNK + k) for k in range(size)], vqgan, device
-                )
-            if progress is not None:
-                progress(chunk + 1, chunks)
-        self.load()
-
-    def _path(self, chunk: int, part: str) -> Path:
-        return self.folder / f"{chunk:05d}-{part}.npy"
-
-    def _complete(self, chunk: int) -> bool:
-        return self._path(chunk, "rows").exists()
-
-    def _make(
-        self, chunk: int, made: list[MadeTriplet], vqgan: VQGAN, device: torch.device | str
-    ) -> None:
-        pictures = [picture for one in made for picture in (one.composite.picture, one.photo)]
-        latents = []
-        for start in range(0, len(pictures), 32):
-            faces = to_tensor(np.stack(pictures[start : start + 32])).to(device)
-            with torch.inference_mode():
-                latents.append(vqgan.encode(faces).half().cpu().numpy())
-        masks = [
-            cv2.resize(one.composite.mask, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA)
-            for one in made
-        ]
-        anchors = [
-            encode_picture(one.composite.picture) if one.role == "role" else b"" for one in made
-        ]
-        save_array(self._path(chunk, "latents"), np.concatenate(latents))
-        save_array(self._path(chunk, "masks"), np.round(255 * np.stack(masks)).astype(np.uint8))
-        save_array(
-            self._path(chunk, "meshes"),
-            np.stack([one.composite.mesh[:, :2] for one in made]).astype(np.float16),
-        )
-        save_array(self._path(chunk, "anchors"), np.frombuffer(b"".join(anchors), np.uint8))
-        rows = [
-            [
-                one.role,
-                one.source[0].name,
-                str(one.source[1]),
-                one.answer[0].name,
-                str(one.answer[1]),
-                str(len(anchor)),
-            ]
-            for one, anchor in zip(made, anchors, strict=True)
-        ]
-        save_array(self._path(chunk, "rows"), np.array(rows))  # last: the chunk is complete
-
-    def load(self) -> None:
-        """Open every complete chunk that is there."""
-        self._triplets = []
-        for path in sorted(self.folder.glob("*-rows.npy")):
-            chunk = int(path.name.partition("-")[0])
-            latents = np.load(self._path(chunk, "latents"), mmap_mode="r")
-            masks, meshes, anchors = (
-                np.load(self._path(chunk, part)) for part in ("masks", "meshes", "anchors")
-            )
-            ends = np.cumsum([0, *(int(row[5]) for row in np.load(path))])
-            for k, row in enumerate(np.load(path)):
-                if row[1] not in self._by_name or row[3] not in self._by_name:
-                    continue
-                source, answer = ((self._by_name[row[n]], int(row[n + 1])) for n in (1, 3))
-                anchor = anchors[ends[k] : ends[k + 1]].tobytes()
-                role: Role = ROLES[ROLES.index(row[0])]
-                self._triplets.append(
-                    Triplet(
-                        role,
-                        source,
-                        answer,
-                        latents[2 * k],
-                        latents[2 * k + 1],
-                        masks[k],
-                        meshes[k],
-                        anchor,
-                    )
-                )
-
-    def __len__(self) -> int:
-        return len(self._triplets)
-
-    def __getitem__(self, index: int) -> Triplet:
-        """One of the triplets."""
-        return self._triplets[index]
-
-    def __iter__(self) -> Iterator[Triplet]:
-        """All triplets in order."""
-        return iter(self._triplets)
-
-
-def face_area(mesh: NDArray[np.floating], size: int = CROP_SIZE) -> NDArray[np.float32]:
-    """Soft mask (size, size) of the convex hull of a mesh (468, 2) in crop pixels, 0..1."""
-    canvas = np.zeros((size, size), np.uint8)
-    points = np.asarray(mesh[:, :2], np.float32) * (size / CROP_SIZE)
-    cv2.fillPoly(canvas, [np.round(cv2.convexHull(points)).astype(np.int32)], (255,))
-    return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 0.012 * size), np.float32) / np.float32(255)

@@ -20,7 +20,6 @@ import openvino
 from numpy.typing import NDArray
 
 from swaptalk.data.frames import FrameSampler
-from swaptalk.data.latents import LatentCache
 from swaptalk.data.restoration_sample import RestorationSample
 from swaptalk.data.store import Dataset, Item
 from swaptalk.data.swap_restorations import SwapRestorationMaker
@@ -127,7 +126,7 @@ def _recorded(
     """
     networks.recorded = {name: [] for name in NETWORKS}
     frames = FrameSampler(
-        LatentCache(dataset, networks.fingerprint[:16]),
+        dataset,
         _VIDEO_SHARE,
         _SHARPNESS,
         _MAXIMUM_SCALE,

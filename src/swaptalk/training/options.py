@@ -76,6 +76,10 @@ class LoopOptions:
     tensorboard: bool = True
     """TensorBoard files beside the CSV."""
 
+    def files(self) -> tuple[str, ...]:
+        """Names of the third-party files that the stage reads, of `swaptalk.assets.catalogue`."""
+        return ()
+
     def check(self) -> None:
         """Refuse values that cannot work.
 
@@ -94,6 +98,41 @@ class LoopOptions:
                     f"--{name.replace('_', '-')} must be at least 1",
                     remedy="give a positive number",
                 )
+
+
+#: What a short run has in place of the options of that name: it meets every loss in two steps.
+_SHORT: dict[str, Any] = {
+    "steps": 2,
+    "minutes": 0.0,
+    "batch_size": 2,
+    "accumulate": 1,
+    "accelerator": "cpu",
+    "compile": False,
+    "resident": False,
+    "evaluate_every": 0,
+    "tensorboard": False,
+    "triplets": 8,
+    "judged_triplets": 8,
+    "samples": 8,
+    "judged_samples": 8,
+    "workers": 1,
+    "speech_batch": 2,
+    "geometry_steps": 2,
+    "teacher_steps": 1,
+    "identity_from": 1,
+    "decode_from": 1,
+    "sync_from": 1,
+    "driven_from": 1,
+    "adversarial_from": 1,
+}
+
+
+def shortened(options: T) -> T:
+    """Options of a run that shows in two steps on the CPU whether everything is there."""
+    names = {field.name for field in dataclasses.fields(options)}  # type: ignore[arg-type]
+    return dataclasses.replace(  # type: ignore[type-var]
+        options, **{name: value for name, value in _SHORT.items() if name in names}
+    )
 
 
 def to_json(options: Any) -> str:

@@ -109,10 +109,28 @@ def measured_by(run: Path) -> str:
     return str(checkpoint.extra.get("lips", ""))
 
 
+#: Files of the perceptual networks.
+PERCEPTUAL_FILES = {"vgg": "lpips-vgg16", "alex": "lpips-alexnet"}
+#: File of the recogniser of the identity loss.
+RECOGNISER_FILE = "sface"
+
+
+def judges_files(weights: Any, network: Literal["vgg", "alex"]) -> tuple[str, ...]:
+    """Names of the files of a stage's perceptual network and recogniser, if their losses have a
+    weight.
+
+    Args:
+        weights: weights of the losses ``perceptual`` and ``identity``.
+        network: of the perceptual loss.
+    """
+    perceptual = (PERCEPTUAL_FILES[network],) if weights.perceptual else ()
+    return (*perceptual, *((RECOGNISER_FILE,) if weights.identity else ()))
+
+
 def load_perceptual(network: Literal["vgg", "alex"]) -> PerceptualLoss:
     """The perceptual loss on VGG-16, or on AlexNet, whose file is a tenth as large."""
-    file = "lpips-vgg16" if network == "vgg" else "lpips-alexnet"
-    return PerceptualLoss(LPIPS(network, catalogue.resolve(file), LPIPS_STAGES))
+    file = catalogue.resolve(PERCEPTUAL_FILES[network])
+    return PerceptualLoss(LPIPS(network, file, LPIPS_STAGES))
 
 
 def compile_judges(frozen: Mapping[str, nn.Module]) -> None:

@@ -10,6 +10,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, Protocol, TypeVar
 
+import cv2
+
 from swaptalk.workers.lifetime import end_with_parent
 
 Task = TypeVar("Task")
@@ -155,6 +157,7 @@ def map_unordered(
 def _start(make: Callable[[], Callable[[Any], Any]]) -> None:
     global _function
     end_with_parent()
+    cv2.setNumThreads(1)  # as many processes as cores: more threads would be in each other's way
     _function = make()
 
 

@@ -17,9 +17,11 @@ from torch.optim import Optimizer
 
 from swaptalk.assets import catalogue
 from swaptalk.data.faces import to_pictures
+from swaptalk.data.frames import Frame
 from swaptalk.data.latents import LatentCache
 from swaptalk.data.motion import MotionTable, window
 from swaptalk.data.mouths import MouthSampler, moving
+from swaptalk.data.row_table import FrameTable, Rows
 from swaptalk.data.speech import SpeechSampler
 from swaptalk.data.store import Dataset, Item
 from swaptalk.errors import InputError
@@ -109,7 +111,7 @@ class LipSyncStage(Stage):
         frames = self._expert.config.frames if self._expert is not None else 1
         self._mouths = MouthSampler(
             self._dataset,
-            self._latents,
+            self._latents.usable,
             self._motion,
             frames,
             options.model.motion_window,
@@ -126,6 +128,15 @@ class LipSyncStage(Stage):
         self._latents.build(
             wanted, self._vqgan.to(self.device), self.device, announce("embedding the data set")
         )
+        self._embeddings = FrameTable("latents", self._mouths.items, self._embedding)
+        if options.resident:
+            usable = [
+                self._embeddings.number((item, int(k)))
+                for item in self._mouths.items
+                for k in np.flatnonzero(self._latents.usable(item))
+            ]
+            say = announce("reading embeddings")
+            self._embeddings.keep(self.device, options.threads, usable, say)
         if options.weights.geometry:
             self.frozen["geometry"] = geometry_regressor(
                 self._latents,
@@ -174,15 +185,26 @@ class LipSyncStage(Stage):
     def batch(self, rng: np.random.Generator) -> Batch:
         """Samples of both sides."""
         speech = self._speech.draw(rng, self.options.speech_batch)
+        samples = self._mouths.draw(rng, self.options.batch_size)
+        frames = [frame for sample in samples for frame in (*sample.targets, sample.reference)]
         return {
-            **self._mouths.draw(rng, self.options.batch_size),
+            **self._embeddings.pick([self._embeddings.number(frame) for frame in frames]),
+            "tokens": torch.from_numpy(np.stack([sample.tokens for sample in samples])),
+            "mel": torch.from_numpy(np.stack([sample.mel for sample in samples])),
+            "heard": torch.tensor([sample.heard for sample in samples]),
             **{f"speech_{name}": value for name, value in speech.items()},
         }
+
+    def _embedding(self, frame: Frame) -> Rows:
+        return {"latents": torch.tensor(self._latents(frame[0])[frame[1]])}
 
     def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Move mouths as measured, or as heard; predict motion from sound; then let the
         discriminator compare.
         """
+        latents = self._embeddings.rows(batch)["latents"].float()
+        latents = latents.reshape(len(batch["heard"]), -1, *latents.shape[1:])
+        batch = {**batch, "target": latents[:, :-1], "reference": latents[:, -1]}
         tokens = self._tokens(batch, step)
         made = self._move(batch, tokens)
         faces = self._decode_some(made, batch["target"], step)

@@ -103,3 +103,9 @@ class LipSyncOptions(LoopOptions):
     """Batches that the geometry regressor is fitted to, once for a dataset."""
     embed_frames: int = 0
     """Frames of each clip to embed before the first step and learn from, spread over it; 0: all."""
+    resident: bool = False
+    """Keep all embeddings in the device's memory: for GPUs, 33 kB a frame."""
+
+    def files(self) -> tuple[str, ...]:
+        """Perceptual network of the mouth's loss."""
+        return ("lpips-vgg16",) if self.weights.mouth_perceptual else ()

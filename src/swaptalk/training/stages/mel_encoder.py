@@ -97,6 +97,10 @@ class MelEncoderOptions(LoopOptions):
     evaluate_every: int = 250
     """Steps between evaluations, with one at the end; 0: only that one."""
 
+    def files(self) -> tuple[str, ...]:
+        """Speech recogniser."""
+        return () if self.recogniser == "none" else (self.recogniser,)
+
 
 class MelEncoderStage(Stage):
     """The mel encoder; beside it the network that foresees the recogniser's features, and the

@@ -18,10 +18,10 @@ from torch.optim import Optimizer
 
 from swaptalk.assets import catalogue
 from swaptalk.data.exclude import read_excluded
-from swaptalk.data.faces import to_pictures, to_tensor
+from swaptalk.data.faces import face_area, to_faces, to_pictures
 from swaptalk.data.restoration_sample import RestorationSample
 from swaptalk.data.restoration_samples import RestorationSamples, SampleRecipe
-from swaptalk.data.triplets import face_area
+from swaptalk.data.row_table import Rows, RowTable
 from swaptalk.errors import InputError
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.inference.bundle import default_directory
@@ -35,7 +35,12 @@ from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_
 from swaptalk.training.announce import announce
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
-from swaptalk.training.pretrained import compile_judges, load_perceptual
+from swaptalk.training.pretrained import (
+    RECOGNISER_FILE,
+    compile_judges,
+    judges_files,
+    load_perceptual,
+)
 from swaptalk.training.stage import Batch, Evaluation, Stage
 
 #: First and last layer, which AdamW trains.
@@ -88,6 +93,8 @@ class RestorationOptions(LoopOptions):
     """Samples of validation people for the evaluation."""
     workers: int = 0
     """Processes that make them; 0: one for each core."""
+    resident: bool = False
+    """Keep all samples in the device's memory: for GPUs, 0.9 MB each."""
     mouth_share: float = 0.3
     """Share of samples whose mouth the lip-sync network made."""
     anchor_weight: float = 0.2
@@ -104,6 +111,10 @@ class RestorationOptions(LoopOptions):
     """Preference for sharp pictures; 0: none."""
     exclude: Path | None = None
     """CSV file (name, reason) of photos and clips to leave out, as of 'swaptalk prepare'."""
+
+    def files(self) -> tuple[str, ...]:
+        """Perceptual network and recogniser."""
+        return judges_files(self.weights, self.perceptual_network)
 
 
 class RestorationStage(Stage):
@@ -124,7 +135,7 @@ class RestorationStage(Stage):
             self.frozen["perceptual"] = load_perceptual(options.perceptual_network)
         self._recogniser: SFace | None = None
         if options.weights.identity:
-            self._recogniser = SFace(catalogue.resolve("sface"))
+            self._recogniser = SFace(catalogue.resolve(RECOGNISER_FILE))
             self.frozen["recogniser"] = self._recogniser
         self._samples = RestorationSamples(self._recipe(judged=False))
         self._judged = RestorationSamples(self._recipe(judged=True))
@@ -156,6 +167,12 @@ class RestorationStage(Stage):
         self._samples.build(self.options.samples, workers, announce("making samples"))
         if not len(self._samples):
             raise InputError("no samples", path=self.options.data, remedy="raise --samples")
+        self._table = RowTable(
+            "sample", len(self._samples), lambda number: _rows(self._samples[number])
+        )
+        if self.options.resident:
+            say = announce("reading samples")
+            self._table.keep(self.device, self.options.threads, progress=say)
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         """Network and discriminator."""
@@ -187,11 +204,13 @@ class RestorationStage(Stage):
     def batch(self, rng: np.random.Generator) -> Batch:
         """Samples, half of them mirrored."""
         picked = rng.integers(len(self._samples), size=self.options.batch_size)
-        return _mirrored(_as_batch([self._samples[int(k)] for k in picked]), rng)
+        turned = torch.from_numpy(rng.random(len(picked)) < 0.5)
+        return {**self._table.pick(picked), "turned": turned}
 
     def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Restore, compare, then let the discriminator compare."""
         options, weights = self.options, self.options.weights
+        batch = _mirrored(_as_floats(self._table.rows(batch)), batch["turned"])
         perceptual: Any = self.frozen.get("perceptual")
         faces: Tensor = self.networks["restoration"](*_inputs(batch))
         terms = LossTerms(weights)
@@ -223,8 +242,9 @@ class RestorationStage(Stage):
         """Judge samples of unseen people: distance of decoded, restored and final faces to the real
         picture, and likeness by the recogniser of the loss.
         """
-        batch = _as_batch([self._judged[k] for k in range(len(self._judged))])
-        batch = {key: value.to(self.device) for key, value in batch.items()}
+        table = RowTable("judged", len(self._judged), lambda number: _rows(self._judged[number]))
+        rows = table.rows(table.pick(range(len(self._judged))))
+        batch = _as_floats({key: value.to(self.device) for key, value in rows.items()})
         parts = zip(*(torch.split(one, _AT_ONCE) for one in _inputs(batch)), strict=True)
         result = torch.cat([networks["restoration"](*part) for part in parts]).float().clamp(-1, 1)
         real = batch["weight"] > 0
@@ -248,25 +268,31 @@ class RestorationStage(Stage):
         return Evaluation(metrics, _sheet(batch, result, [mouths, real & ~mouths, ~real]))
 
 
-def _as_batch(samples: list[RestorationSample]) -> Batch:
-    pictures = np.stack([sample.pictures for sample in samples])
-    count, kinds = pictures.shape[:2]
-    tensor = to_tensor(pictures.reshape(-1, *pictures.shape[2:]))
+def _rows(sample: RestorationSample) -> Rows:
+    """A sample as it is stored, and where its face is."""
     return {
-        "pictures": tensor.reshape(count, kinds, *tensor.shape[1:]),
-        "mask": torch.from_numpy(np.stack([s.mask for s in samples]) / np.float32(255))[:, None],
-        "mesh": torch.from_numpy(np.stack([s.mesh for s in samples]).astype(np.float32)),
-        "area": torch.from_numpy(np.stack([face_area(s.mesh.astype(np.float32)) for s in samples]))[
-            :, None
-        ],
-        "identity": torch.from_numpy(np.stack([s.identity for s in samples])),
-        "weight": torch.from_numpy(np.stack([s.weight for s in samples])),
+        "pictures": torch.tensor(sample.pictures),
+        "mask": torch.tensor(sample.mask)[None],
+        "mesh": torch.tensor(sample.mesh),
+        "area": torch.from_numpy(face_area(sample.mesh.astype(np.float32)))[None],
+        "identity": torch.tensor(sample.identity),
+        "weight": torch.tensor(sample.weight),
     }
 
 
-def _mirrored(batch: Batch, rng: np.random.Generator) -> Batch:
-    """Mirror half of the samples; left and right points of their meshes keep their numbers."""
-    turned = torch.from_numpy(rng.random(len(batch["weight"])) < 0.5)
+def _as_floats(rows: Rows) -> Batch:
+    """Samples as the network wants them: pictures (N, 4, 3, H, W) in [-1, 1], masks in 0..1."""
+    return {
+        **rows,
+        "pictures": to_faces(rows["pictures"]),
+        "mask": rows["mask"].float() / 255,
+        "area": rows["area"].float() / 255,
+        "mesh": rows["mesh"].float(),
+    }
+
+
+def _mirrored(batch: Batch, turned: Tensor) -> Batch:
+    """Mirror some samples (N,); left and right points of their meshes keep their numbers."""
     for name in ("pictures", "mask", "area"):
         batch[name][turned] = batch[name][turned].flip(-1)
     batch["mesh"][turned, :, 0] = CROP_SIZE - 1 - batch["mesh"][turned, :, 0]

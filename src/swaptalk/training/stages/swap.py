@@ -4,10 +4,9 @@ embeddings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,99 +16,37 @@ from torch.optim import Optimizer
 
 from swaptalk.assets import catalogue
 from swaptalk.data.exclude import read_excluded
-from swaptalk.data.faces import to_pictures, to_tensor
-from swaptalk.data.frames import FrameSampler
+from swaptalk.data.faces import face_area, to_faces, to_pictures
+from swaptalk.data.frames import Frame, FrameChoice
 from swaptalk.data.latents import LatentCache
+from swaptalk.data.row_table import FrameTable, Rows, RowTable
 from swaptalk.data.store import Dataset, Item
-from swaptalk.data.triplets import Triplet, TripletCache, TripletMaker, face_area
+from swaptalk.data.triplet_cache import Triplet, TripletCache
 from swaptalk.errors import InputError
 from swaptalk.losses.answer import answer_loss, answer_picture_loss
 from swaptalk.losses.identity import identities_loss
 from swaptalk.losses.terms import LossTerms
-from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminator
+from swaptalk.models.discriminator import PatchDiscriminator
 from swaptalk.models.identity import SFace
-from swaptalk.models.swap import SwapConfig, SwapTransformer
+from swaptalk.models.swap import SwapTransformer
 from swaptalk.models.vqgan import VQGAN
 from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
 from swaptalk.training.announce import announce
 from swaptalk.training.optimizers import build_optimizers
-from swaptalk.training.options import LoopOptions
 from swaptalk.training.pretrained import (
+    RECOGNISER_FILE,
     compile_judges,
     fingerprint,
     load_network,
     load_perceptual,
 )
 from swaptalk.training.stage import Batch, Evaluation, Stage
+from swaptalk.training.stages.swap_options import SwapOptions
 
 #: Embeddings, tables of positions, depthwise kernels, first and last layer, which AdamW trains.
 OUTER_LAYERS = ("^embed", "^position", "^semantic", r"^output\.", r"\.table$", r"\.mix\.")
 #: Rows of the sample sheet.
 SHEET_ROWS = 8
-
-
-@dataclass(frozen=True)
-class SwapWeights:
-    """Weight of each loss; 0 switches it off."""
-
-    latent: float = 0.6
-    """Embedding of the result against that of the real picture."""
-    picture: float = 0.5
-    """Decoded result against the real picture."""
-    perceptual: float = 1.0
-    """LPIPS of windows on the face of the decoded result against the real picture."""
-    identity: float = 0.3
-    """SFace: result against both pictures of the source person."""
-    adversarial: float = 0.02
-    """Patch discriminator against real photographs, from adversarial_from on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SwapOptions(LoopOptions):
-    """Train the face swapping module on a finished autoencoder."""
-
-    out: Path = Path("runs/swap")
-    """Folder of the run: checkpoint, CSV files, samples. A run found there is resumed."""
-    data: Path = Path("dataset")
-    """Dataset of 'swaptalk prepare'."""
-    vqgan: Path = Path("runs/vqgan")
-    """Run of 'swaptalk train vqgan', or an exported bundle."""
-    model: SwapConfig = field(default_factory=SwapConfig)
-    """Shape of the transformer; latent_channels must be the autoencoder's."""
-    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
-    """Shape of the discriminator."""
-    weights: SwapWeights = field(default_factory=SwapWeights)
-    """Weights of the losses."""
-    batch_size: int = 24
-    """Triplets in each process's batch."""
-    learning_rate: float = 1.5e-3
-    """Rate of Muon, or of AdamW where it trains everything."""
-    triplets: int = 8192
-    """Triplets to make and keep beside the cached embeddings."""
-    judged_triplets: int = 96
-    """Triplets of validation people for the evaluation."""
-    role_share: float = 0.3
-    """Share of each batch with a real picture of somebody else as target, taught by identity."""
-    anchor_weight: float = 0.2
-    """Weight of the composite itself as the answer of these; 1: the same as a real answer."""
-    decode_share: float = 0.2
-    """Share of each batch that is decoded; decoding costs more than swapping."""
-    adversarial_from: int = 1500
-    """Step at which the discriminator starts."""
-    adversarial_rise: int = 300
-    """Steps over which its weight rises."""
-    perceptual_network: Literal["vgg", "alex"] = "vgg"
-    """Network of the perceptual loss."""
-    video_share: float = 0.3
-    """Share of faces taken from clips, where mouths speak; in photos they smile."""
-    maximum_scale: float = 2.2
-    """Pictures enlarged more than this are left out."""
-    sharpness: float = 2.0
-    """Preference for sharp pictures; 0: none."""
-    exclude: Path | None = None
-    """CSV file (name, reason) of photos and clips to leave out, as of 'swaptalk prepare'."""
-    embed_frames: int = 0
-    """Frames of each clip to embed and learn from, in short runs spread over it; 0: all."""
 
 
 class SwapStage(Stage):
@@ -138,33 +75,34 @@ class SwapStage(Stage):
             self.frozen["perceptual"] = load_perceptual(options.perceptual_network)
         self._recogniser: SFace | None = None
         if options.weights.identity:
-            self._recogniser = SFace(catalogue.resolve("sface"))
+            self._recogniser = SFace(catalogue.resolve(RECOGNISER_FILE))
             self.frozen["recogniser"] = self._recogniser
         self._dataset = Dataset(options.data, options.validation_share)
         self._latents = LatentCache(self._dataset, fingerprint(vqgan.encoder), options.embed_frames)
-        self._excluded = set(read_excluded(options.exclude)) if options.exclude else set()
-        self._frames = self._sampler(self._dataset.select("train"))
-        maker = TripletMaker(self._frames, options.seed)
-        self._triplets = TripletCache(self._latents.folder, maker, self._frames)
-        judged = self._sampler(self._dataset.judged())
-        folder = self._latents.folder.with_name(f"{self._latents.folder.name}-validation")
-        self._judged = TripletCache(folder, TripletMaker(judged, 0), judged)
+        self._triplets = self._cache(judged=False)
+        self._judged = self._cache(judged=True)
         self._identity = {
             item.name: self._dataset.embedding(item)
             for item in self._dataset.items
             if self._recogniser is not None
         }
 
-    def _sampler(self, items: list[Item]) -> FrameSampler:
-        options = self.options
-        return FrameSampler(
-            self._latents,
+    def _cache(self, judged: bool) -> TripletCache:
+        """Triplets of training people, or of those that the run is judged on."""
+        options, folder = self.options, self._latents.folder
+        choice = FrameChoice(
+            options.data,
+            judged,
+            options.validation_share,
             options.video_share,
             options.sharpness,
             options.maximum_scale,
-            self._excluded,
-            items,
+            frozenset(read_excluded(options.exclude) if options.exclude else ()),
+            options.embed_frames,
         )
+        if judged:
+            folder = folder.with_name(f"{folder.name}-validation")
+        return TripletCache(folder, choice, 0 if judged else options.seed, self._dataset)
 
     def prepare(self) -> None:
         """Triplets of training and validation people, and embeddings of their answers.
@@ -172,9 +110,10 @@ class SwapStage(Stage):
         Raises:
             InputError: the dataset gives no triplets to learn from.
         """
-        vqgan = self._vqgan.to(self.device)
-        self._triplets.build(self.options.triplets, vqgan, self.device, announce("making triplets"))
-        self._judged.build(self.options.judged_triplets, vqgan, self.device)
+        options, device = self.options, self.device
+        vqgan, workers = self._vqgan.to(device), options.workers or os.cpu_count() or 1
+        self._triplets.build(options.triplets, vqgan, device, workers, announce("making triplets"))
+        self._judged.build(options.judged_triplets, vqgan, device, workers)
         caches = (self._triplets, self._judged)
         answers = {
             t.answer[0].name: t.answer[0] for cache in caches for t in cache if t.role != "role"
@@ -188,6 +127,20 @@ class SwapStage(Stage):
             raise InputError(
                 "no triplet with an answer", path=self.options.data, remedy="raise --triplets"
             )
+        self._lay_tables()
+
+    def _lay_tables(self) -> None:
+        """Say how examples are read, and read them now if the device keeps them."""
+        triplets, frames = self._triplets, self._triplets.frames
+        self._examples = RowTable("triplet", len(triplets), lambda k: self._example(triplets[k]))
+        self._answers = RowTable("answer", len(triplets), lambda k: self._answer(triplets[k]))
+        self._photographs = FrameTable("real", frames.items, self._photograph)
+        if self.options.resident:
+            threads, say = self.options.threads, announce("reading the data set")
+            self._examples.keep(self.device, threads)
+            self._answers.keep(self.device, threads)
+            usable = [self._photographs.number(frame) for frame in frames.usable]
+            self._photographs.keep(self.device, threads, usable, say)
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         """Transformer and discriminator."""
@@ -219,52 +172,57 @@ class SwapStage(Stage):
         """
         options = self.options
         decoded = self._decoded()
-        rows: list[dict[str, Tensor]] = []
-        pictures: list[Tensor] = []
-        for place in range(options.batch_size):
+        numbers: list[int] = []
+        for _ in range(options.batch_size):
             role = bool(self._roles) and rng.random() < options.role_share
             pool = self._roles if role else self._real
-            triplet = self._triplets[pool[int(rng.integers(len(pool)))]]
-            rows.append(self._row(triplet))
-            if place < decoded:
-                pictures.append(to_tensor(self._answer(triplet)[None])[0])
-        batch = {key: torch.stack([row[key] for row in rows]) for key in rows[0]}
-        batch["picture"] = torch.stack(pictures)
-        real = [self._dataset.picture(*self._frames.draw(rng)) for _ in range(decoded)]
-        batch["real"] = to_tensor(np.stack(real))
-        return batch
+            numbers.append(pool[int(rng.integers(len(pool)))])
+        frames, real = self._triplets.frames, self._photographs
+        return {
+            **self._examples.pick(numbers),
+            **self._answers.pick(numbers[:decoded]),
+            **real.pick([real.number(frames.draw(rng)) for _ in range(decoded)]),
+        }
 
     def _decoded(self) -> int:
         return max(1, round(self.options.decode_share * self.options.batch_size))
 
-    def _answer(self, triplet: Triplet) -> NDArray[np.uint8]:
-        if triplet.role == "role":
-            return triplet.anchor_picture()
-        return self._dataset.picture(*triplet.answer)
+    def _photograph(self, frame: Frame) -> Rows:
+        return {"picture": torch.from_numpy(self._dataset.picture(*frame))}
 
-    def _row(self, triplet: Triplet) -> dict[str, Tensor]:
+    def _answer(self, triplet: Triplet) -> Rows:
+        """Picture (256, 256, 3) uint8 that the decoded result is compared with."""
+        if triplet.role == "role":
+            return {"picture": torch.from_numpy(triplet.anchor_picture())}
+        return self._photograph(triplet.answer)
+
+    def _example(self, triplet: Triplet) -> Rows:
+        """What the network sees and should give, as it is stored."""
         role = triplet.role == "role"
         answer = triplet.composite if role else self._latents(triplet.answer[0])[triplet.answer[1]]
         whose = triplet.source if role else triplet.answer
-        area = face_area(triplet.mesh.astype(np.float32), 64)
+        people = [self._identity_of(item) for item, _ in (triplet.source, whose)]
         return {
-            "composite": _floats(triplet.composite),
-            "photo": _floats(triplet.photo),
-            "mask": torch.from_numpy(triplet.mask.astype(np.float32) / 255)[None],
-            "answer": _floats(answer),
-            "area": torch.from_numpy(area)[None],
-            "mesh": torch.from_numpy(triplet.mesh.astype(np.float32)),
+            "composite": torch.tensor(triplet.composite),
+            "photo": torch.tensor(triplet.photo),
+            "mask": torch.tensor(triplet.mask)[None],
+            "answer": torch.tensor(answer),
+            "area": torch.from_numpy(face_area(triplet.mesh.astype(np.float32), 64))[None],
+            "mesh": torch.tensor(triplet.mesh),
             "weight": torch.tensor(self.options.anchor_weight if role else 1.0),
-            "identity": torch.stack(
-                [self._direction(triplet.source[0]), self._direction(whose[0])]
-            ),
+            "identity": torch.from_numpy(np.stack(people)),
         }
 
-    def _direction(self, item: Item) -> Tensor:
-        return torch.tensor(self._identity.get(item.name, np.zeros(128, np.float32)))
+    def _identity_of(self, item: Item) -> NDArray[np.float32]:
+        return self._identity.get(item.name, np.zeros(128, np.float32))
 
     def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Correct all composites, decode some, then let the discriminator compare."""
+        batch = {
+            **_as_floats(self._examples.rows(batch)),
+            "picture": to_faces(self._answers.rows(batch)["picture"]),
+            "real": to_faces(self._photographs.rows(batch)["picture"]),
+        }
         result: Tensor = self.networks["swap"](batch["composite"], batch["mask"], batch["photo"])
         terms, weights = LossTerms(self.options.weights), self.options.weights
         weight = batch["weight"]
@@ -308,15 +266,14 @@ class SwapStage(Stage):
         """Judge triplets of unseen people: distance to the real picture, and likeness by the
         recogniser of the loss.
         """
-        rows = [self._row(triplet) for triplet in self._judged]
-        batch = {key: torch.stack([row[key] for row in rows]).to(self.device) for key in rows[0]}
+        batch = self._stacked(self._example)
         swap: Any = networks["swap"]
         result: Tensor = swap(batch["composite"], batch["mask"], batch["photo"])
         before, after = (self._pictures(latents) for latents in (batch["composite"], result))
         metrics: dict[str, float] = {}
         perceptual: Any = self.frozen.get("perceptual")
         real = batch["weight"] == 1
-        wanted = to_tensor(np.stack([self._answer(t) for t in self._judged])).to(self.device)
+        wanted = to_faces(self._stacked(self._answer)["picture"])
         area = torch.nn.functional.interpolate(batch["area"], scale_factor=4, mode="bilinear")
         for name, faces in (("composite", before), ("result", after)):
             apart = (area * (faces - wanted).abs()).sum((1, 2, 3)) / (3 * area.sum((1, 2, 3)))
@@ -330,6 +287,12 @@ class SwapStage(Stage):
                 metrics[f"{name}_identity"] = float(likeness[real].mean())
                 metrics[f"{name}_role_identity"] = float(likeness[~real].nanmean())
         return Evaluation(metrics, self._sheet(before, after))
+
+    def _stacked(self, read: Callable[[Triplet], Rows]) -> Batch:
+        """Examples of the validation people, on the device."""
+        table = RowTable("judged", len(self._judged), lambda k: read(self._judged[k]))
+        rows = table.rows(table.pick(range(len(self._judged))))
+        return _as_floats({key: part.to(self.device) for key, part in rows.items()})
 
     def _pictures(self, latents: Tensor) -> Tensor:
         return (
@@ -355,5 +318,10 @@ class SwapStage(Stage):
         return np.concatenate(rows)
 
 
-def _floats(latents: NDArray[np.float16]) -> Tensor:
-    return torch.from_numpy(np.asarray(latents, np.float32))
+def _as_floats(rows: Rows) -> Batch:
+    """Examples as the networks want them: masks in 0..1, all but pictures in float32."""
+    batch = {key: part if key == "picture" else part.float() for key, part in rows.items()}
+    for key in ("mask", "area"):
+        if key in batch:
+            batch[key] = batch[key] / 255
+    return batch

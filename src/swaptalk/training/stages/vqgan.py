@@ -13,7 +13,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from swaptalk.assets import catalogue
-from swaptalk.data.faces import FaceSampler, augment, held_out_faces, to_pictures, to_tensor
+from swaptalk.data.faces import (
+    augment,
+    draw_augmentation,
+    held_out_faces,
+    to_faces,
+    to_pictures,
+    to_tensor,
+)
+from swaptalk.data.frames import Frame, FrameSampler
+from swaptalk.data.row_table import FrameTable, Rows
 from swaptalk.data.store import Dataset
 from swaptalk.errors import InputError
 from swaptalk.losses.identity import directions, identity_loss
@@ -24,9 +33,15 @@ from swaptalk.models.discriminator import DiscriminatorConfig, PatchDiscriminato
 from swaptalk.models.identity import SFace
 from swaptalk.models.vqgan import VQGAN, VQGANConfig
 from swaptalk.training.adversary import adversarial_rise, fooling_loss, judging_terms
+from swaptalk.training.announce import announce
 from swaptalk.training.optimizers import build_optimizers
 from swaptalk.training.options import LoopOptions
-from swaptalk.training.pretrained import compile_judges, load_perceptual
+from swaptalk.training.pretrained import (
+    RECOGNISER_FILE,
+    compile_judges,
+    judges_files,
+    load_perceptual,
+)
 from swaptalk.training.stage import Batch, Evaluation, Stage
 
 #: First and last layers of the autoencoder, which AdamW trains.
@@ -89,6 +104,12 @@ class VQGANOptions(LoopOptions):
     """Pictures enlarged more than this are left out."""
     sharpness: float = 1.0
     """Preference for sharp pictures; 0: none."""
+    resident: bool = False
+    """Keep all pictures in the device's memory: for GPUs, 0.2 MB each."""
+
+    def files(self) -> tuple[str, ...]:
+        """Perceptual network and recogniser."""
+        return ("lpips-alexnet", *judges_files(self.weights, self.perceptual_network))
 
 
 class VQGANStage(Stage):
@@ -119,12 +140,23 @@ class VQGANStage(Stage):
         if weights.perceptual:
             self.frozen["perceptual"] = load_perceptual(options.perceptual_network)
         if weights.identity:
-            self.frozen["recogniser"] = SFace(catalogue.resolve("sface"))
+            self.frozen["recogniser"] = SFace(catalogue.resolve(RECOGNISER_FILE))
         self._dataset = Dataset(options.data, options.validation_share)
-        self._sampler = FaceSampler(
-            self._dataset, options.video_share, options.maximum_scale, options.sharpness
+        self._sampler = FrameSampler(
+            self._dataset, options.video_share, options.sharpness, options.maximum_scale
         )
+        self._pictures = FrameTable("face", self._sampler.items, self._picture)
         self._judges: dict[str, nn.Module] | None = None
+
+    def prepare(self) -> None:
+        """Read all pictures now if the device keeps them."""
+        if self.options.resident:
+            usable = [self._pictures.number(frame) for frame in self._sampler.usable]
+            threads, say = self.options.threads, announce("reading the data set")
+            self._pictures.keep(self.device, threads, usable, say)
+
+    def _picture(self, frame: Frame) -> Rows:
+        return {"picture": torch.from_numpy(self._dataset.picture(*frame))}
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         """Autoencoder and discriminator."""
@@ -157,12 +189,16 @@ class VQGANStage(Stage):
         compile_judges(self.frozen)
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Augmented faces (N, 3, 256, 256)."""
-        return {"faces": augment(to_tensor(self._sampler.draw(rng, self.options.batch_size)), rng)}
+        """Pictures, and how they are augmented."""
+        count, number = self.options.batch_size, self._pictures.number
+        faces = self._pictures.pick([number(self._sampler.draw(rng)) for _ in range(count)])
+        return {**faces, **draw_augmentation(rng, count)}
 
     def training_step(self, batch: Batch, step: int) -> Iterator[tuple[str, LossTerms]]:
         """Reconstruct, then let the discriminator compare."""
-        options, faces = self.options, batch["faces"].contiguous(memory_format=torch.channels_last)
+        options = self.options
+        faces = augment(to_faces(self._pictures.rows(batch)["picture"]), batch)
+        faces = faces.contiguous(memory_format=torch.channels_last)
         quantizing = options.decoder_only or step >= options.quantize_from
         result = self.networks["vqgan"](faces, options.quantized_share if quantizing else 0.0)
         picture: Tensor = result.picture

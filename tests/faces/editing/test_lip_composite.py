@@ -7,17 +7,22 @@ import numpy as np
 import pytest
 
 from swaptalk.faces.editing.lip_composite import (
+    MEETING,
+    MOUTH_BOX,
     LipReference,
     agreeing,
     composite_lips,
     covering_mesh,
     mouth_inside,
     reference_shares,
+    warped_mouth,
 )
 from swaptalk.faces.editing.mask import mouth_mask
+from swaptalk.faces.editing.mesh_warp import polygon_mask
 from swaptalk.faces.geometry.lip_shape import face_shape, lip_shape_model
+from swaptalk.faces.geometry.mouth_motion import INNER_LIP_PAIRS
 from swaptalk.faces.geometry.pose import Pose, rotate_mesh
-from swaptalk.faces.geometry.topology import CANONICAL_MESH
+from swaptalk.faces.geometry.topology import CANONICAL_MESH, OUTER_LIPS
 
 MODEL = lip_shape_model()
 
@@ -122,3 +127,33 @@ def test_a_mask_covers_the_chin_that_was_and_the_one_that_is(reference: LipRefer
         covered = mouth_mask(covering_mesh(before, before, after))
         chin = slice(190, 256), slice(100, 156)
         assert (covered[chin] >= np.maximum(*both)[chin] - 0.1).all()
+
+
+def test_lips_of_a_smile_meet_without_a_line_of_teeth(astronaut_face) -> None:
+    """The reference shows her teeth; where lips meet, nothing between them is brighter than they
+    are, and a dark line is.
+    """
+    crop, mesh = astronaut_face[:2]
+    reference = LipReference(crop, mesh)
+    teeth = mouth_inside(mesh) > 0.9
+    assert teeth.sum() > 150  # otherwise this shows nothing
+    for opening in (0.0, 0.015):
+        closed = with_opening(mesh, opening)
+        face = warped_mouth([reference], closed, None)
+        whole = crop.copy()
+        whole[MOUTH_BOX.slices] = face
+        upper, lower = np.array(INNER_LIP_PAIRS).T
+        middle = (closed[upper, :2] + closed[lower, :2]) / 2
+        for x, y in middle[1:-1].round().astype(int):
+            column = whole[y - 6 : y + 7, x].mean(axis=1)
+            assert column[4:9].max() <= column[[0, 1, -2, -1]].max() + 4
+            assert column[4:9].min() < 0.9 * np.median(column)
+
+
+def test_open_lips_show_their_teeth_as_before(astronaut_face) -> None:
+    crop, mesh = astronaut_face[:2]
+    wide = with_opening(mesh, MEETING[1] + 0.05)
+    shown = warped_mouth([LipReference(crop, mesh)], wide, None)
+    inside = mouth_inside(wide)[MOUTH_BOX.slices]
+    lips = (polygon_mask(wide[OUTER_LIPS], 256)[MOUTH_BOX.slices] > 127) & (inside == 0)
+    assert shown[inside > 0.9].mean() > 1.05 * shown[lips].mean()

@@ -114,3 +114,27 @@ def test_between_the_lips_all_is_of_one_picture(reference: LipReference) -> None
     differing = np.abs(dark.astype(float) - teeth)[where].sum(axis=1) > 60
     assert differing.sum() > 50
     assert np.std(shares[differing]) < 0.2
+
+
+def test_what_no_reference_shows_is_the_networks(reference: LipReference) -> None:
+    """Teeth above and dark below in the network's wide open mouth; references that are closed know
+    nothing of it, one that is open does.
+    """
+    closed = with_opening(reference.mesh, 0.02)
+    lips_closed = composite_lips([reference], reference.crop, reference.mesh, closed).picture
+    opened = with_opening(reference.mesh, 0.35)
+    dark = composite_lips([reference], reference.crop, reference.mesh, opened).picture
+    inside = mouth_inside(opened) > 0.9
+    dark[inside] = (60, 30, 25)
+    rows = np.flatnonzero(inside.any(axis=1))
+    upper, lower = inside.copy(), inside.copy()
+    upper[int(np.median(rows)) :], lower[: int(np.median(rows))] = False, False
+    made = dark.copy()
+    made[upper] = (170, 140, 130)
+
+    def steps(references: list[LipReference]) -> float:
+        shown = mouth_guide(references, made, opened, opened).on(made).mean(axis=2)
+        return float(shown[upper].mean() - shown[lower].mean())
+
+    assert steps([LipReference(lips_closed, closed)]) > 80
+    assert abs(steps([LipReference(lips_closed, closed), LipReference(dark, opened)])) < 30

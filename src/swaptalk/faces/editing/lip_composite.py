@@ -28,6 +28,7 @@ from swaptalk.faces.editing.mesh_warp import (
 from swaptalk.faces.geometry.align import CROP_SIZE, HALF_ROW
 from swaptalk.faces.geometry.box import Box
 from swaptalk.faces.geometry.lip_shape import even_lips
+from swaptalk.faces.geometry.mouth_motion import INNER_LIP_PAIRS
 from swaptalk.faces.geometry.pose import estimate_pose, eye_distance
 from swaptalk.faces.geometry.topology import (
     INNER_LIPS,
@@ -62,9 +63,19 @@ LEAST_AGREEMENT = 0.25
 _COMPARED_STEP = 4
 #: Blur of the edge of the mouth's inside, crop pixels (standard deviation).
 INSIDE_SIGMA = 1.0
+#: Opening (share of the mouth's width) up to which lips meet, and from which their inside is seen.
+MEETING = (0.02, 0.06)
+#: Then nothing there is brighter than the darker lip this far above or below, in a band of this
+#: width (crop pixels, all of them), and a thin line of this share of the lips' brightness lies in
+#: its middle.
+_LIPS_AWAY, _LIPS_SIGMA, _TEETH_WIDTH = 5, 2.0, 5
+LINE_BRIGHTNESS, _LINE_SIGMA = 0.6, 0.7
 #: Part of a crop that mouths are made for: where `mouth_mask` is, and room to compare it with
 #: its surroundings.
 MOUTH_BOX = Box(HALF_ROW - 16, CROP_SIZE, 0, CROP_SIZE)
+#: Maps are computed on every second pixel here: where a jaw drops, lip and chin move apart so much
+#: that the lip's edge came out jagged on every fourth.
+LIP_STEP = 2
 _NOTHING_HIDDEN = np.zeros(POINT_COUNT, np.float32)
 
 
@@ -158,6 +169,20 @@ def reference_shares(
     return skin, _shares(turn + apart, INSIDE_SOFTNESS)
 
 
+def inside_shown(references: Sequence[LipReference], mesh: NDArray[np.floating]) -> float:
+    """How much of what lies between the lips of a wanted mesh (468, 3) real references show: their
+    opening, as a share of the one wanted; 1 for closed lips.
+    """
+    wanted = mouth_openness(mesh)
+    _, shares = reference_shares(references, mesh)
+    shown = sum(
+        float(share) * one.opening
+        for share, one in zip(shares, references, strict=True)
+        if one.real
+    )
+    return min(1.0, shown / wanted) if wanted > 0 else 1.0
+
+
 def composite_lips(
     references: Sequence[LipReference],
     ground: NDArray[np.uint8],
@@ -178,7 +203,7 @@ def composite_lips(
         The picture, the mask of the new mouth and ``mesh``.
     """
     mesh = np.asarray(mesh, np.float32)
-    raster = mesh_raster(mesh)
+    raster = mesh_raster(mesh, step=LIP_STEP)
     around = mesh_warp(
         ground, even_lips(ground_mesh), mesh, _NOTHING_HIDDEN, raster=raster
     )  # the neck gives way to the chin
@@ -216,7 +241,7 @@ def warped_mouth(
         light: `measure_light` (4, 3) of the face that the mouth is for; None leaves each reference
             its own.
     """
-    raster, normals = mesh_raster(mesh), mesh_normals(mesh)
+    raster, normals = mesh_raster(mesh, step=LIP_STEP), mesh_normals(mesh)
     skin, inside = reference_shares(references, mesh)
     warped: dict[int, NDArray[np.uint8]] = {}
 
@@ -234,7 +259,34 @@ def warped_mouth(
     if mouth_openness(mesh) > 0:
         share = mouth_inside(mesh)[MOUTH_BOX.slices]
         face = np.asarray(cv2.blendLinear(mixed(inside), face, share, 1 - share), np.uint8)
-    return face
+    return _meeting_lips(face, mesh)
+
+
+def _meeting_lips(face: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Lips that meet, or nearly, with the dark line of real ones between them: where a reference
+    smiles, its teeth would be squeezed into a thin white one. The part `MOUTH_BOX` of a face.
+    """
+    least, full = MEETING
+    apart = float(np.clip((mouth_openness(mesh) - least) / (full - least), 0, 1))
+    if apart == 1:
+        return face
+    upper, lower = np.array(INNER_LIP_PAIRS).T
+    points = (mesh[upper, :2] + mesh[lower, :2]) / 2
+    ends = (points[[0, -1]] + mesh[[LIP_RIGHT, LIP_LEFT], :2]) / 2  # the corners are dark already
+    points = np.concatenate([ends[:1], points, ends[1:]])
+    above, below = np.roll(face, _LIPS_AWAY, axis=0), np.roll(face, -_LIPS_AWAY, axis=0)
+    lips = cv2.GaussianBlur(np.minimum(above, below), (0, 0), _LIPS_SIGMA)
+
+    def along(width: int, colour: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        drawn = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
+        line = [np.round(points * 16).astype(np.int32)]
+        cv2.polylines(drawn, line, False, (255,), width, cv2.LINE_AA, shift=4)
+        soft = cv2.GaussianBlur(drawn[MOUTH_BOX.slices], (0, 0), _LINE_SIGMA)
+        share = np.asarray(soft, np.float32) * np.float32((1 - apart) / 255)
+        return np.asarray(cv2.blendLinear(colour, face, share, 1 - share), np.uint8)
+
+    face = along(_TEETH_WIDTH, np.minimum(face, np.asarray(lips, np.uint8)))
+    return along(1, cv2.convertScaleAbs(face, alpha=LINE_BRIGHTNESS))
 
 
 def covering_mesh(

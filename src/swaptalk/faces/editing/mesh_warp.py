@@ -73,6 +73,8 @@ class MeshRaster(NamedTuple):
     """Vertices (3, K) of the triangle."""
     weights: NDArray[np.float32]
     """Barycentric weights (3, K)."""
+    step: int
+    """Pixels between samples."""
 
 
 def mesh_raster(
@@ -83,16 +85,16 @@ def mesh_raster(
     depth = mesh[:, 2] if mesh.shape[1] == 3 else None
     sample, owner, weights = rasterise(_with_border(mesh, size), triangles, size, step, depth)
     corners = np.ascontiguousarray(triangles[owner].T, np.intp)
-    return MeshRaster(sample, corners, np.ascontiguousarray(weights.T))
+    return MeshRaster(sample, corners, np.ascontiguousarray(weights.T), step)
 
 
 def _samples(
-    values: Sequence[NDArray[np.floating]], raster: MeshRaster, size: int, step: int
+    values: Sequence[NDArray[np.floating]], raster: MeshRaster, size: int
 ) -> NDArray[np.float32]:
     """Interpolate vertex values (468 + 16, D), all of them side by side, over a mesh's triangles:
     (sum of D, cells, cells) at the samples of the coarse grid.
     """
-    cells = grid_cells(size, step)
+    cells = grid_cells(size, raster.step)
     # Long rows are quicker than many of two or three.
     columns = np.ascontiguousarray(np.concatenate(values, axis=1).T, np.float32)
     # Samples in no triangle (a mesh that reaches beyond the fixed frame) keep the last border
@@ -154,7 +156,7 @@ def coarse_map(
         step: of the samples.
     """
     raster = mesh_raster(target_mesh, size, step)
-    return _samples([_with_border(source_mesh, size)], raster, size, step)
+    return _samples([_with_border(source_mesh, size)], raster, size)
 
 
 def dense_map(
@@ -195,9 +197,11 @@ def hidden_weight(source_mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(hidden * better, np.float32)
 
 
-def _sample(image: NDArray[np.uint8], coarse: NDArray[np.float32], box: Box) -> NDArray[np.uint8]:
+def _sample(
+    image: NDArray[np.uint8], coarse: NDArray[np.float32], step: int, box: Box
+) -> NDArray[np.uint8]:
     """Warp an image (S, S, 3) by the samples (2, cells, cells) of a map; a box of the result."""
-    x, y = (dense(plane, MAP_STEP, box.size, (box.left, box.top)) for plane in coarse)
+    x, y = (dense(plane, step, box.size, (box.left, box.top)) for plane in coarse)
     return np.asarray(
         cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), np.uint8
     )
@@ -246,15 +250,16 @@ def mesh_warp(
             values.append(_gain_with_border(mirror_gain, size))
     if gain is not None:
         values.append(_gain_with_border(gain, size))
-    coarse = _samples(values, raster or mesh_raster(target_mesh, size), size, MAP_STEP)
-    warped = _sample(source_crop, coarse[:2], box)
+    raster = raster or mesh_raster(target_mesh, size)
+    coarse, step = _samples(values, raster, size), raster.step
+    warped = _sample(source_crop, coarse[:2], step, box)
     if turned:
-        other = _sample(source_crop, coarse[2:4], box)
+        other = _sample(source_crop, coarse[2:4], step, box)
         if mirror_gain is not None:
-            other = _multiplied(other, coarse[5:8], size, box)
-        share = _smooth(coarse[4], HIDDEN_BLUR * size, box)
+            other = _multiplied(other, coarse[5:8], step, size, box)
+        share = _smooth(coarse[4], HIDDEN_BLUR * size, step, box)
         warped = np.asarray(cv2.blendLinear(other, warped, share, 1 - share), np.uint8)
-    return warped if gain is None else _multiplied(warped, coarse[-3:], size, box)
+    return warped if gain is None else _multiplied(warped, coarse[-3:], step, size, box)
 
 
 def _gain_with_border(gain: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -264,21 +269,21 @@ def _gain_with_border(gain: NDArray[np.float32], size: int) -> NDArray[np.float3
 
 
 def _multiplied(
-    picture: NDArray[np.uint8], gain: NDArray[np.float32], size: int, box: Box
+    picture: NDArray[np.uint8], gain: NDArray[np.float32], step: int, size: int, box: Box
 ) -> NDArray[np.uint8]:
     """A box of a picture times a gain (3, cells, cells) at the samples of a map."""
     # Four channels are interpolated faster than three.
     layers = cv2.merge([*gain, gain[-1]])
-    smooth = cv2.cvtColor(_smooth(layers, GAIN_BLUR * size, box), cv2.COLOR_RGBA2RGB)
+    smooth = cv2.cvtColor(_smooth(layers, GAIN_BLUR * size, step, box), cv2.COLOR_RGBA2RGB)
     return np.asarray(cv2.multiply(picture, smooth, dtype=cv2.CV_8U), np.uint8)
 
 
-def _smooth(coarse: NDArray[np.float32], sigma: float, box: Box) -> NDArray[np.float32]:
+def _smooth(coarse: NDArray[np.float32], sigma: float, step: int, box: Box) -> NDArray[np.float32]:
     """A box of what `dense` makes, blurred with a standard deviation of ``sigma`` pixels while it
     is small.
     """
-    blurred = np.asarray(cv2.GaussianBlur(coarse, (0, 0), sigma / MAP_STEP), np.float32)
-    return dense(blurred, MAP_STEP, box.size, (box.left, box.top))
+    blurred = np.asarray(cv2.GaussianBlur(coarse, (0, 0), sigma / step), np.float32)
+    return dense(blurred, step, box.size, (box.left, box.top))
 
 
 def spread(
@@ -289,8 +294,8 @@ def spread(
     """
     border = np.zeros((len(border_points(size)), 1), np.float32)
     columns = np.concatenate([np.asarray(values, np.float32)[:, None], border])
-    coarse = _samples([columns], raster, size, MAP_STEP)
-    return dense(coarse[0], MAP_STEP, (size, size))
+    coarse = _samples([columns], raster, size)
+    return dense(coarse[0], raster.step, (size, size))
 
 
 def warp_quality(source_mesh: NDArray[np.floating], target_mesh: NDArray[np.floating]) -> float:

@@ -20,11 +20,13 @@ from swaptalk.faces.editing.lip_composite import (
     MOUTH_BOX,
     LipReference,
     blended_mouth,
+    inside_shown,
     mouth_inside,
     warped_mouth,
 )
 from swaptalk.faces.editing.mask import mouth_mask
 from swaptalk.faces.editing.mesh_warp import skin_weight
+from swaptalk.faces.editing.mouth_colour import natural_inside
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.lip_shape import even_lips, follow_lips
 from swaptalk.faces.geometry.topology import mouth_openness
@@ -44,6 +46,13 @@ INSIDE_AGREEMENT, LEAST_INSIDE = (0.4, 0.7), 30.0
 #: wants them, and from which they are where they are seen: closed lips in a soft picture are seen
 #: restless.
 SEEN_FROM = (0.08, 0.16)
+#: References that open the mouth by less than this share of what is wanted do not show its inside:
+#: wholly up to the first, not at all from the second.
+SHOWN = (0.25, 0.5)
+#: Then it is the network's of this frame in a mouth open by the second (share of its width), since
+#: it shows teeth and tongue where they are; up to the first it is a mush, and that of another
+#: picture of the network is better.
+WIDE = (0.15, 0.3)
 #: Skin is tinted by this factor at most.
 LARGEST_TINT = 1.25
 #: Added to brightness, and to a channel's share of it, so that black places have a ratio.
@@ -79,9 +88,8 @@ def mouth_guide(
         mesh: (468, 3) of the face, with jaw and cheeks where the motion wants them.
         seen: (468, 3), the same with the lips where ``face`` shows them.
     """
-    least, full = SEEN_FROM
-    share = np.clip((mouth_openness(mesh) - least) / (full - least), 0, 1)
-    shaped = even_lips(follow_lips(mesh, mesh + np.float32(share) * (seen - mesh)))
+    share = np.float32(_ramp(mouth_openness(mesh), SEEN_FROM))
+    shaped = even_lips(follow_lips(mesh, mesh + share * (seen - mesh)))
     mouth, made = warped_mouth(references, shaped, None), face[MOUTH_BOX.slices]
     mask = mouth_mask(shaped)
     skin = (skin_weight(shaped, CROP_SIZE) * mask)[MOUTH_BOX.slices]
@@ -89,7 +97,34 @@ def mouth_guide(
     coloured = mouth * _tint(made, mouth, skin)
     # Half of the light is multiplied, half is added: colours become neither glaring nor grey.
     lit = np.clip(coloured + half * (coloured + luma(mouth)[..., None]), 0, 255).astype(np.uint8)
-    return MouthGuide(lit, mask, mouth_inside(shaped)[MOUTH_BOX.slices])
+    inside = mouth_inside(shaped)[MOUTH_BOX.slices]
+    unknown = 1 - _ramp(inside_shown(references, shaped), SHOWN)
+    if unknown > 0 and inside.any():
+        natural = _made_inside(made, lit, skin, inside, _ramp(mouth_openness(shaped), WIDE))
+        share = inside * np.float32(unknown)
+        lit = np.asarray(cv2.blendLinear(natural, lit, share, 1 - share), np.uint8)
+    return MouthGuide(lit, mask, inside)
+
+
+def _made_inside(
+    made: NDArray[np.uint8],
+    lit: NDArray[np.uint8],
+    skin: NDArray[np.float32],
+    inside: NDArray[np.float32],
+    wide: float,
+) -> NDArray[np.uint8]:
+    """The inside of a mouth that no reference shows: the network's of this frame as far as it is
+    ``wide`` open, else that of the one open mouth that the network has made as a reference.
+    """
+    where = np.asarray(skin > 0.5, np.uint8)
+    sources = ((made, wide), (lit, 1 - wide))
+    parts = [share * natural_inside(one, lit, where, inside) for one, share in sources if share > 0]
+    return np.asarray(np.round(sum(parts)), np.uint8)
+
+
+def _ramp(value: float, ends: tuple[float, float]) -> float:
+    """0 up to the first end, 1 from the second."""
+    return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
 
 
 def restore_mouth(face: NDArray[np.uint8], guide: MouthGuide) -> NDArray[np.uint8]:

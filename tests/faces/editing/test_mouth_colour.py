@@ -12,18 +12,17 @@ SKIN, GREY = (190, 140, 120), (150, 150, 150)
 PATCH = (slice(20, 44), slice(12, 52))
 
 
-def mended(inside: tuple[int, int, int], skin: tuple[int, int, int] = SKIN) -> np.ndarray:
+def mended(
+    inside: tuple[int, int, int], skin: tuple[int, int, int] = SKIN, contrast: bool = True
+) -> np.ndarray:
     """Mean colour of an even inside after it was mended, in a face with real colours."""
     face = np.full((64, 64, 3), skin, np.uint8)
     where = np.ones((64, 64), np.uint8)
     where[PATCH] = 0
     made = face.copy()
     made[PATCH] = inside
-    return (
-        natural_inside(made, face, where, 1 - where.astype(np.float32))[PATCH]
-        .reshape(-1, 3)[100:-100]
-        .mean(axis=0)
-    )
+    whole = natural_inside(made, face, where, 1 - where.astype(np.float32), contrast)
+    return whole[PATCH].reshape(-1, 3)[100:-100].mean(axis=0)
 
 
 def ratio(colour: np.ndarray | tuple[int, int, int], a: int, b: int) -> float:
@@ -62,6 +61,11 @@ def test_what_is_dark_gets_darker_and_teeth_lighter_but_not_glaring() -> None:
     assert bright == pytest.approx(np.mean((185, 148, 130)), rel=0.05)
 
 
+def test_contrasts_may_stay() -> None:
+    for inside in ((50, 25, 22), (120, 90, 80), (185, 148, 130)):
+        assert mended(inside, contrast=False).mean() == pytest.approx(np.mean(inside), rel=0.03)
+
+
 def test_the_skin_of_the_network_does_not_matter() -> None:
     """Its whole picture is too blue; the mouth comes out as if it were not."""
     where = np.ones((64, 64), np.uint8)
@@ -71,7 +75,7 @@ def test_the_skin_of_the_network_does_not_matter() -> None:
     made[PATCH] = (105, 62, 54)
     blue = np.clip(made * [0.9, 1.0, 1.3], 0, 255).astype(np.uint8)
     found, wanted = (
-        natural_inside(one, face, where, 1 - where.astype(np.float32))[PATCH]
+        natural_inside(one, face, where, 1 - where.astype(np.float32), True)[PATCH]
         for one in (blue, made)
     )
     assert np.abs(found.astype(int) - wanted).max() <= 4

@@ -117,9 +117,11 @@ def _made_inside(
     ``wide`` open, else that of the one open mouth that the network has made as a reference.
     """
     where = np.asarray(skin > 0.5, np.uint8)
-    sources = ((made, wide), (lit, 1 - wide))
-    parts = [share * natural_inside(one, lit, where, inside) for one, share in sources if share > 0]
-    return np.asarray(np.round(sum(parts)), np.uint8)
+    mixed = np.zeros(made.shape, np.float32)
+    for source, share, contrast in ((made, wide, True), (lit, 1 - wide, False)):
+        if share > 0:
+            mixed += np.float32(share) * natural_inside(source, lit, where, inside, contrast)
+    return np.asarray(np.round(mixed), np.uint8)
 
 
 def _ramp(value: float, ends: tuple[float, float]) -> float:

@@ -286,7 +286,7 @@ def _meeting_lips(face: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArray
         return np.asarray(cv2.blendLinear(colour, face, share, 1 - share), np.uint8)
 
     face = along(_TEETH_WIDTH, np.minimum(face, np.asarray(lips, np.uint8)))
-    return along(1, cv2.convertScaleAbs(face, alpha=LINE_BRIGHTNESS))
+    return along(1, np.asarray(cv2.convertScaleAbs(face, alpha=LINE_BRIGHTNESS), np.uint8))
 
 
 def covering_mesh(

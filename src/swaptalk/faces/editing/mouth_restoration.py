@@ -101,8 +101,8 @@ def mouth_guide(
     unknown = 1 - _ramp(inside_shown(references, shaped), SHOWN)
     if unknown > 0 and inside.any():
         natural = _made_inside(made, lit, skin, inside, _ramp(mouth_openness(shaped), WIDE))
-        share = inside * np.float32(unknown)
-        lit = np.asarray(cv2.blendLinear(natural, lit, share, 1 - share), np.uint8)
+        replaced = inside * np.float32(unknown)
+        lit = np.asarray(cv2.blendLinear(natural, lit, replaced, 1 - replaced), np.uint8)
     return MouthGuide(lit, mask, inside)
 
 

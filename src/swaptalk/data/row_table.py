@@ -82,6 +82,11 @@ class RowTable:
         rows = [self._read(int(number)) for number in numbers]
         return {f"{self._name}.{key}": torch.stack([row[key] for row in rows]) for key in rows[0]}
 
+    def all(self, device: torch.device | str) -> Rows:
+        """Return all examples, with their own names, on a device."""
+        rows = self.rows(self.pick(range(self._count)))
+        return {key: part.to(device) for key, part in rows.items()}
+
     def rows(self, batch: Rows) -> Rows:
         """Return the examples of a batch, with their own names, on the batch's device."""
         if self._kept is not None:

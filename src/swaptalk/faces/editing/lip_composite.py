@@ -266,8 +266,7 @@ def _meeting_lips(face: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArray
     """Lips that meet, or nearly, with the dark line of real ones between them: where a reference
     smiles, its teeth would be squeezed into a thin white one. The part `MOUTH_BOX` of a face.
     """
-    least, full = MEETING
-    apart = float(np.clip((mouth_openness(mesh) - least) / (full - least), 0, 1))
+    apart = ramp(mouth_openness(mesh), MEETING)
     if apart == 1:
         return face
     upper, lower = np.array(INNER_LIP_PAIRS).T
@@ -287,6 +286,11 @@ def _meeting_lips(face: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArray
 
     face = along(_TEETH_WIDTH, np.minimum(face, np.asarray(lips, np.uint8)))
     return along(1, np.asarray(cv2.convertScaleAbs(face, alpha=LINE_BRIGHTNESS), np.uint8))
+
+
+def ramp(value: float, ends: tuple[float, float]) -> float:
+    """0 up to the first end, 1 from the second, even in between."""
+    return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
 
 
 def covering_mesh(

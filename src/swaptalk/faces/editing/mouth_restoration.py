@@ -22,6 +22,7 @@ from swaptalk.faces.editing.lip_composite import (
     blended_mouth,
     inside_shown,
     mouth_inside,
+    ramp,
     warped_mouth,
 )
 from swaptalk.faces.editing.mask import mouth_mask
@@ -88,7 +89,7 @@ def mouth_guide(
         mesh: (468, 3) of the face, with jaw and cheeks where the motion wants them.
         seen: (468, 3), the same with the lips where ``face`` shows them.
     """
-    share = np.float32(_ramp(mouth_openness(mesh), SEEN_FROM))
+    share = np.float32(ramp(mouth_openness(mesh), SEEN_FROM))
     shaped = even_lips(follow_lips(mesh, mesh + share * (seen - mesh)))
     mouth, made = warped_mouth(references, shaped, None), face[MOUTH_BOX.slices]
     mask = mouth_mask(shaped)
@@ -98,9 +99,9 @@ def mouth_guide(
     # Half of the light is multiplied, half is added: colours become neither glaring nor grey.
     lit = np.clip(coloured + half * (coloured + luma(mouth)[..., None]), 0, 255).astype(np.uint8)
     inside = mouth_inside(shaped)[MOUTH_BOX.slices]
-    unknown = 1 - _ramp(inside_shown(references, shaped), SHOWN)
+    unknown = 1 - ramp(inside_shown(references, shaped), SHOWN)
     if unknown > 0 and inside.any():
-        natural = _made_inside(made, lit, skin, inside, _ramp(mouth_openness(shaped), WIDE))
+        natural = _made_inside(made, lit, skin, inside, ramp(mouth_openness(shaped), WIDE))
         replaced = inside * np.float32(unknown)
         lit = np.asarray(cv2.blendLinear(natural, lit, replaced, 1 - replaced), np.uint8)
     return MouthGuide(lit, mask, inside)
@@ -124,19 +125,14 @@ def _made_inside(
     return np.asarray(np.round(mixed), np.uint8)
 
 
-def _ramp(value: float, ends: tuple[float, float]) -> float:
-    """0 up to the first end, 1 from the second."""
-    return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
-
-
 def restore_mouth(face: NDArray[np.uint8], guide: MouthGuide) -> NDArray[np.uint8]:
     """The face (256, 256, 3), as the decoder gives it, with its mouth drawn again."""
     mask = guide.mask.copy()
     agreed = AGREEMENT(face[MOUTH_BOX.slices], guide.pixels)
     area = float(guide.inside.sum())
     if area > LEAST_INSIDE:
-        mean, (least, full) = float((agreed * guide.inside).sum()) / area, INSIDE_AGREEMENT
-        whole = np.float32(np.clip((mean - least) / (full - least), 0, 1))
+        mean = float((agreed * guide.inside).sum()) / area
+        whole = np.float32(ramp(mean, INSIDE_AGREEMENT))
         agreed += guide.inside * (whole - agreed)
     mask[MOUTH_BOX.slices] *= agreed
     return blended_mouth(guide.pixels, face, mask)

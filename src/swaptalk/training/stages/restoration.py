@@ -243,8 +243,7 @@ class RestorationStage(Stage):
         picture, and likeness by the recogniser of the loss.
         """
         table = RowTable("judged", len(self._judged), lambda number: _rows(self._judged[number]))
-        rows = table.rows(table.pick(range(len(self._judged))))
-        batch = _as_floats({key: value.to(self.device) for key, value in rows.items()})
+        batch = _as_floats(table.all(self.device))
         parts = zip(*(torch.split(one, _AT_ONCE) for one in _inputs(batch)), strict=True)
         result = torch.cat([networks["restoration"](*part) for part in parts]).float().clamp(-1, 1)
         real = batch["weight"] > 0

@@ -291,8 +291,7 @@ class SwapStage(Stage):
     def _stacked(self, read: Callable[[Triplet], Rows]) -> Batch:
         """Examples of the validation people, on the device."""
         table = RowTable("judged", len(self._judged), lambda k: read(self._judged[k]))
-        rows = table.rows(table.pick(range(len(self._judged))))
-        return _as_floats({key: part.to(self.device) for key, part in rows.items()})
+        return _as_floats(table.all(self.device))
 
     def _pictures(self, latents: Tensor) -> Tensor:
         return (

@@ -29,7 +29,7 @@ from swaptalk.faces.geometry.topology import (
     LEFT_EYE,
 )
 
-from .test_eyewear import with_glasses
+from .test_eyewear import with_dark_glasses, with_glasses
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +153,15 @@ def test_place_of_glasses_is_left_to_the_target(source, astronaut_face) -> None:
     )
     assert made.mask[eyes].max() < 0.05
     assert made.mask[int(mesh[0, 1]) - 12, int(mesh[0, 0])] > 0.5
+
+
+def test_so_are_the_eyes_that_the_sources_dark_glasses_hide(astronaut_face, hopper_face) -> None:
+    crop, mesh, _ = astronaut_face
+    photo = FacePhoto(with_dark_glasses(crop, mesh), mesh).uncovered()
+    target, target_mesh, _ = hopper_face
+    made = composite_face([photo], target, target_mesh)
+    for ring in EYE_RINGS:
+        assert made.mask[inside(target_mesh[ring], 0)].max() < 0.05
 
 
 def test_the_sources_eyes_are_behind_the_targets_rims(source, astronaut_face) -> None:

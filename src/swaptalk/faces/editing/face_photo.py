@@ -184,10 +184,13 @@ class FacePhoto(CroppedFace):
         """The glasses that the person wears in it."""
         return eyewear([self.crop], [self.mesh])
 
-    @property
+    @cached_property
     def has_glasses(self) -> bool:
-        """Whether there are any."""
-        return self.eyewear is not Eyewear.NONE
+        """Whether glasses are left in it, or hid the eyes before something was taken off: what lies
+        behind dark ones is not the person's.
+        """
+        worn = eyewear([self.as_photographed], [self.mesh])
+        return worn is Eyewear.OTHER or self.eyewear is not Eyewear.NONE
 
 
 def _all_uncovered(

@@ -56,6 +56,15 @@ def test_what_the_network_removed_stays_removed(composite: FaceComposite) -> Non
     assert change < 0.3 * np.abs(spoilt.astype(int) - soft)[bar].mean()
 
 
+def test_what_is_kept_is_shown_as_the_composite_has_it(composite: FaceComposite) -> None:
+    kept = np.zeros(composite.mask.shape, np.float32)
+    kept[90:120] = 1
+    whole = FaceComposite(composite.picture, composite.mask, composite.mesh, kept)
+    made = restore_fine_structure(softened(composite.picture, 4.0), whole, composite.picture)
+    np.testing.assert_array_equal(made[90:120], composite.picture[90:120])
+    assert error(made, composite.picture, kept == 0) > 0
+
+
 def test_the_face_is_not_sharper_than_its_surroundings(composite: FaceComposite) -> None:
     soft = softened(composite.picture, 4.0)
     inside = composite.mask > 0.9

@@ -88,14 +88,15 @@ class FaceComposite:
     """What `composite_face` makes.
 
     ``picture`` (256, 256, 3) uint8 RGB in the target's crop; ``mask`` (256, 256) float32, 1 where
-    it shows the source; ``mesh`` (468, 3) of the face in it, crop pixels; ``rims`` (256, 256) in
-    0..1 where it shows the rims of the target's glasses, None where none are to be kept.
+    it shows the source; ``mesh`` (468, 3) of the face in it, crop pixels; ``kept`` (256, 256) in
+    0..1 where networks leave it as it is: the target's glasses, or its eyes in place of some that
+    glasses hide. None is nowhere.
     """
 
     picture: NDArray[np.uint8]
     mask: NDArray[np.float32]
     mesh: NDArray[np.float32]
-    rims: NDArray[np.float32] | None = None
+    kept: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -223,14 +224,15 @@ def composite_face(
         mask = mask * (1 - in_front(ground, mesh))
     if beard:
         mask = mask * (1 - beard_zone(mesh))
+    kept = rims
     if whole or worn is Eyewear.OTHER:
         # The source's eyes are behind glasses, too, or cannot be put behind the target's.
-        mask = mask * (1 - _soft(glasses_zone(mesh), GLASSES_SIGMA))
-    elif rims is not None:
-        mask = mask * (1 - rims)
+        kept = _soft(glasses_zone(mesh), GLASSES_SIGMA)
+    if kept is not None:
+        mask = mask * (1 - kept)
     mask = np.asarray(options.strength * mask, np.float32)
     picture = np.asarray(cv2.blendLinear(face, ground, mask, 1 - mask), np.uint8)
-    return FaceComposite(picture, mask, mesh, rims)
+    return FaceComposite(picture, mask, mesh, kept)
 
 
 def _warped(

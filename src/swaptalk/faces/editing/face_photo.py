@@ -16,7 +16,13 @@ from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
 from swaptalk.faces.editing.eye_shape import Eye, eye_pair, visible_pair
 from swaptalk.faces.editing.eye_warp import eye_trust, with_lids
-from swaptalk.faces.editing.eyewear import Eyewear, eyewear, glasses_rims, paint_over
+from swaptalk.faces.editing.eyewear import (
+    Eyewear,
+    eyewear,
+    glasses_rims,
+    glasses_zone,
+    paint_over,
+)
 from swaptalk.faces.editing.face_texture import TextureFit, expected_face, mirror_gain
 from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
 from swaptalk.faces.editing.mask import disc
@@ -29,6 +35,8 @@ from swaptalk.faces.geometry.identity_shape import normalised_shape
 
 #: So many crop pixels around a beard say nothing about the skin below it.
 _BEARD_ROOM = 4
+#: Glasses reach so many crop pixels beyond what large ones cover.
+_GLASSES_ROOM = 6
 
 
 @dataclass(frozen=True)
@@ -43,18 +51,22 @@ class FacePhoto(CroppedFace):
     has_brows: bool = True
 
     def uncovered(self) -> FacePhoto:
-        """The same face with the rims of its glasses painted over, hair, jewellery, hands and hard
-        shadows on one side replaced, and what is left on its skin repaired; itself where nothing is
-        seen.
+        """The same face with the rims of its glasses painted over, or the face that is expected
+        behind dark ones, hair, jewellery, hands and hard shadows on one side replaced, and what is
+        left on its skin repaired; itself where nothing is seen.
         """
         bare = [self.crop] if self.fine is None else [self.crop, self.fine]
-        rims = beard = np.zeros(self.crop.shape[:2], np.float32)
+        rims = beard = lenses = np.zeros(self.crop.shape[:2], np.float32)
         if self.eyewear is Eyewear.RIMS:
             rims = glasses_rims(self.crop, self.mesh)
             bare = [paint_over(picture, rims) for picture in bare]
+        elif self.eyewear is Eyewear.OTHER:
+            lenses = _around_eyes(self.mesh)
+            behind = SkinRepair(expected_face(self.crop, self.mesh, lenses), lenses)
+            bare = [behind.applied(picture) for picture in bare]
         if self.beard.grows:
             beard = beard_zone(self.mesh)
-        hidden = hair_mask(self.crop, self.mesh) * (1 - beard)
+        hidden = hair_mask(self.crop, self.mesh) * (1 - np.maximum(beard, lenses))
         bare = _all_uncovered(bare, self.mesh, hidden)
         shaded = shadow_mask(bare[0], self.mesh)
         bare = _all_uncovered(bare, self.mesh, shaded)
@@ -191,6 +203,12 @@ class FacePhoto(CroppedFace):
         """
         worn = eyewear([self.as_photographed], [self.mesh])
         return worn is Eyewear.OTHER or self.eyewear is not Eyewear.NONE
+
+
+def _around_eyes(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What dark glasses hide, with a soft edge outwards, (256, 256) in 0..1."""
+    zone = cv2.dilate(glasses_zone(mesh), disc(_GLASSES_ROOM))
+    return np.asarray(cv2.GaussianBlur(zone, (0, 0), _GLASSES_ROOM / 2) / np.float32(255))
 
 
 def _all_uncovered(

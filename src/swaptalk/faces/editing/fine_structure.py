@@ -45,7 +45,7 @@ def restore_fine_structure(
 
     Args:
         face: (256, 256, 3) uint8 RGB, as the networks made it of the composite.
-        composite: picture, mask and mesh.
+        composite: picture, mask and mesh, and what stays as it shows it.
         target: the target's aligned crop (256, 256, 3): the face does not become sharper than it.
         share: (256, 256) in 0..1 of the fine structure that is given, for each pixel; None gives
             all of it.
@@ -60,11 +60,11 @@ def restore_fine_structure(
     more = np.asarray(difference - cv2.GaussianBlur(difference, (0, 0), SIGMA), np.float32)
     more *= weight[..., None]
     made = np.asarray(cv2.add(face, more, dtype=cv2.CV_8U), np.uint8)
-    rims = composite.rims
-    if rims is None:
+    kept = composite.kept
+    if kept is None:
         return made
     # Not the structure alone: the network takes darkness and colour from rims, too.
-    return np.asarray(cv2.blendLinear(composite.picture, made, rims, 1 - rims), np.uint8)
+    return np.asarray(cv2.blendLinear(composite.picture, made, kept, 1 - kept), np.uint8)
 
 
 def _gain(real: NDArray[np.uint8], target: NDArray[np.uint8], weight: NDArray[np.float32]) -> float:

@@ -46,4 +46,4 @@ class LipComposer:
         # The references show as much of a source as the face at most does, but between the lips.
         shown = np.maximum(face.mask, float(face.mask.max()) * made.mask)
         shown = np.asarray(shown * (1 - mouth_inside(mesh)), np.float32)
-        return FaceComposite(made.picture, shown, mesh)
+        return FaceComposite(made.picture, shown, mesh, face.kept)

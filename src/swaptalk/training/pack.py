@@ -133,7 +133,8 @@ def unpack(folder: Path, places: Mapping[str, Path]) -> None:
         places: where each of its folders goes, by name.
 
     Raises:
-        InputError: as of `read_pack`; or the pack holds a folder that has no place.
+        InputError: as of `read_pack`; or the pack holds a folder that has no place, or a file that
+            would be written elsewhere.
     """
     pack = read_pack(folder)
     if set(pack.folders) - set(places):
@@ -150,15 +151,27 @@ def unpack(folder: Path, places: Mapping[str, Path]) -> None:
     for part in parts.values():
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-    reader = io.BufferedReader(_ShardReader([folder / shard.name for shard in pack.shards]))
+    try:
+        _extract([folder / shard.name for shard in pack.shards], parts)
+    except tarfile.TarError as error:
+        raise InputError(
+            f"is not a pack that SwapTalk wrote: {error}",
+            path=folder,
+            remedy="make it again with 'swaptalk train pack'",
+        ) from error
+    for name, part in parts.items():
+        part.rename(wanted[name])
+
+
+def _extract(shards: Sequence[Path], parts: Mapping[str, Path]) -> None:
+    """Write the files of a pack's folders into ``parts``; nothing leads out of there."""
+    reader = io.BufferedReader(_ShardReader(list(shards)))
     with tarfile.open(fileobj=reader, mode="r|") as archive:
         for entry in archive:
             name, _, inside = entry.name.partition("/")
             if name in parts:
                 entry.name = inside
-                archive.extract(entry, parts[name], filter="data")  # nothing leads out of there
-    for name, part in parts.items():
-        part.rename(wanted[name])
+                archive.extract(entry, parts[name], filter="data")
 
 
 class _ShardWriter(io.RawIOBase):

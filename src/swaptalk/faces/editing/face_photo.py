@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swaptalk.faces.editing.bare_lips import bare_lips
 from swaptalk.faces.editing.beard import Beard, beard_zone, measure_beard, shaving
 from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours, plain_shadows
 from swaptalk.faces.editing.cropped_face import CroppedFace
@@ -131,19 +132,24 @@ class FacePhoto(CroppedFace):
         return normalised_shape(self.mesh)
 
     @cached_property
+    def bare(self) -> NDArray[np.uint8]:
+        """The crop without what is between its lips, see `bare_lips`."""
+        return bare_lips(self.crop, self.mesh)
+
+    @cached_property
     def plain(self) -> NDArray[np.uint8]:
-        """The crop in the broad colours of its skin, see `plain_colours`."""
-        return plain_colours(self.crop, self.mesh)
+        """The bare crop in the broad colours of its skin, see `plain_colours`."""
+        return plain_colours(self.bare, self.mesh)
 
     @cached_property
     def even(self) -> NDArray[np.uint8]:
-        """The crop without strange colours in the dark, see `plain_shadows`."""
-        return plain_shadows(self.crop, self.lidded_mesh)
+        """The bare crop without strange colours in the dark, see `plain_shadows`."""
+        return plain_shadows(self.bare, self.lidded_mesh)
 
     @cached_property
     def calm(self) -> NDArray[np.uint8]:
-        """The crop with the contrasts of much fairer skin, see `calm_contrasts`."""
-        return calm_contrasts(self.crop, self.plain, self.mesh)
+        """The bare crop with the contrasts of much fairer skin, see `calm_contrasts`."""
+        return calm_contrasts(self.bare, self.plain, self.mesh)
 
     @cached_property
     def unfolded(self) -> FacePhoto:
@@ -151,8 +157,8 @@ class FacePhoto(CroppedFace):
         return FacePhoto(smooth_folds(self.crop, self.plain, self.mesh), self.mesh)
 
     def calmed_for(self, light: NDArray[np.floating], folds: float = 0.0) -> NDArray[np.uint8]:
-        """The crop (256, 256, 3) as it can be given another light (4, 3), and with ``folds`` of its
-        smile smoothed, 0..1.
+        """The bare crop (256, 256, 3) as it can be given another light (4, 3), and with ``folds`` of
+        its smile smoothed, 0..1.
         """
         kept = Kept.of(self.light, light)
         made = _mixed(self.even, self.plain, kept.colours) if kept.colours < 1 else self.even

@@ -17,9 +17,12 @@ Points = NDArray[np.float32]
 #: Shares of pictures with locks down one side, down both, a fringe in locks or across the whole
 #: forehead, single strands, an earring.
 _KINDS = ("side", "sides", "fringe", "bangs", "strands", "earring")
-_SHARES = (0.26, 0.14, 0.2, 0.16, 0.14, 0.1)
+_SHARES = (0.22, 0.12, 0.24, 0.2, 0.12, 0.1)
 #: Share of locks that are cut from the hair above another face.
 _CUT_SHARE = 0.45
+#: Share of the others in the colour of the skin, which blond hair has; how its brightness and its
+#: colour differ (standard deviations of natural logarithms).
+_FAIR_SHARE, _FAIR_LIGHT, _FAIR_COLOUR = 0.4, 0.2, (0.03, 0.0, 0.15)
 #: Colours of hair, RGB: black, dark and light brown, red, blond, grey, white.
 _COLOURS = (
     (22, 18, 17),
@@ -30,12 +33,17 @@ _COLOURS = (
     (128, 124, 120),
     (196, 190, 182),
 )
+#: Contrast of strands (standard deviation of natural logarithms), and blur of edges (standard
+#: deviation, pixels).
+_CONTRAST, _SOFTNESS = (0.04, 0.25), (0.3, 1.6)
 #: Points along a strand's curve.
 _STEPS = 24
 #: Rows of a crop, shares of its side, in which most pictures show hair above the face.
 _ABOVE = 0.17
 #: Points of the outline beside the ears, right and left, and the highest.
 _EAR_POINTS, _TOP_POINT = (132, 361), 10
+#: Points on the cheeks.
+_CHEEKS = (50, 101, 118, 205, 280, 330, 347, 425)
 #: Share of drawn hair with a shadow on the face, and its largest darkening.
 _SHADOW_SHARE, _SHADOW = 0.6, 0.4
 
@@ -65,10 +73,11 @@ def add_hair(
     if kind == "earring":
         _earring(colour, opacity, points, rng)
     else:
-        hair = _hair(side, (face, *textures), rng)
+        contrast = float(rng.uniform(*_CONTRAST))
+        hair = _hair(side, (face, *textures), _skin(face, points), rng)
         for curve, width, density in _locks(kind, points, rng):
-            _lock(colour, opacity, curve, width, density, hair, rng)
-    soft = float(rng.uniform(0.3, 1.0))
+            _lock(colour, opacity, curve, width, density, hair, contrast, rng)
+    soft = float(rng.uniform(*_SOFTNESS))
     opacity = np.asarray(cv2.GaussianBlur(opacity, (0, 0), soft), np.float32)
     behind = face.astype(np.float32)
     if rng.random() < _SHADOW_SHARE:
@@ -77,12 +86,22 @@ def add_hair(
     known = cv2.GaussianBlur((colour.sum(axis=2) > 0).astype(np.float32), (0, 0), 1.5)[..., None]
     filled = cv2.GaussianBlur(colour, (0, 0), 1.5) / np.maximum(known, 0.05)
     colour = np.where(colour.sum(axis=2, keepdims=True) > 0, colour, filled)
+    colour = np.asarray(cv2.GaussianBlur(colour, (0, 0), soft), np.float32)
     mixed = behind * (1 - share) + colour * share
     return np.clip(mixed, 0, 255).astype(np.uint8), np.minimum(opacity, np.float32(1))
 
 
+def _skin(face: NDArray[np.uint8], points: Points) -> NDArray[np.float64]:
+    """Colour (3,) of a face's cheeks."""
+    columns, rows = np.clip(np.round(points[list(_CHEEKS)]), 0, len(face) - 1).astype(int).T
+    return np.asarray(np.median(face[rows, columns], axis=0), np.float64)
+
+
 def _hair(
-    side: int, textures: tuple[NDArray[np.uint8], ...], rng: np.random.Generator
+    side: int,
+    textures: tuple[NDArray[np.uint8], ...],
+    skin: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> NDArray[np.float32]:
     """Colours (S, S, 3) that locks are filled with."""
     if rng.random() < _CUT_SHARE:
@@ -92,8 +111,11 @@ def _hair(
         cut = other[:rows, left : left + 2 * rows]
         large = cv2.resize(cut, (side, side), interpolation=cv2.INTER_CUBIC)
         return np.asarray(large, np.float32) * np.float32(rng.uniform(0.7, 1.2))
-    base = np.array(_COLOURS[int(rng.integers(len(_COLOURS)))], np.float64)
-    base = base * rng.uniform(0.7, 1.3) * rng.uniform(0.92, 1.08, 3)
+    if rng.random() < _FAIR_SHARE:
+        base = skin * np.exp(rng.normal(0, _FAIR_LIGHT) + rng.normal(0, _FAIR_COLOUR))
+    else:
+        base = np.array(_COLOURS[int(rng.integers(len(_COLOURS)))], np.float64)
+        base = base * rng.uniform(0.7, 1.3) * rng.uniform(0.92, 1.08, 3)
     waves = cv2.resize(rng.normal(0, 1, (5, 3)).astype(np.float32), (side, side))
     return np.asarray(base * np.exp(rng.uniform(0.1, 0.45) * waves)[..., None], np.float32)
 
@@ -159,9 +181,10 @@ def _lock(
     width: float,
     density: float,
     hair: NDArray[np.float32],
+    contrast: float,
     rng: np.random.Generator,
 ) -> None:
-    """Draw one lock: a body where it is dense, and strands."""
+    """Draw one lock: a body where it is dense, and strands that differ by the contrast."""
     along = np.gradient(curve, axis=0)
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
@@ -184,7 +207,7 @@ def _lock(
         last = int(rng.integers(_STEPS // 2, _STEPS + 1))
         points = np.round(16 * strand[:last]).astype(np.int32)
         column, row = np.clip(np.round(strand[last // 2]), 0, len(opacity) - 1).astype(int)
-        tone = hair[row, column] * np.float32(np.exp(rng.normal(0, 0.22)))
+        tone = hair[row, column] * np.float32(np.exp(rng.normal(0, contrast)))
         thick = int(rng.integers(1, 3))
         cv2.polylines(colour, [points], False, tone.tolist(), thick, cv2.LINE_AA, 4)
         seen = float(rng.uniform(0.6, 1))

@@ -173,9 +173,10 @@ def test_nothing_dark_is_left_of_the_sources_glasses(astronaut_face) -> None:
     dark = with_dark_glasses(crop, mesh)
     made = FacePhoto(dark, mesh).uncovered().crop
     lens = np.abs(dark.astype(int) - crop).max(axis=2) > 60
-    assert np.abs(made.astype(int) - crop)[lens].mean() < 0.3 * np.abs(
-        dark.astype(int) - crop
-    )[lens].mean()
+    assert (
+        np.abs(made.astype(int) - crop)[lens].mean()
+        < 0.3 * np.abs(dark.astype(int) - crop)[lens].mean()
+    )
 
 
 def test_the_sources_eyes_are_behind_the_targets_rims(source, astronaut_face) -> None:

@@ -13,6 +13,7 @@ from swaptalk.faces.editing.face_texture import expected_face
 from swaptalk.faces.editing.hair import hair_mask, in_front, is_covered, uncover
 from swaptalk.faces.editing.light import luma
 from swaptalk.faces.editing.mesh_warp import skin_weight
+from swaptalk.faces.geometry.topology import LEFT_BROW, RIGHT_BROW
 
 Face = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
@@ -117,6 +118,27 @@ def test_where_both_sides_are_covered_the_light_of_the_face_goes_on(face: Face) 
     assert forehead.sum() > 1000
     apart = np.log(luma(repaired)) - np.log(luma(crop))
     assert np.abs(apart[forehead]).mean() < 0.12
+
+
+def test_nothing_of_a_fringe_is_left_where_the_other_brow_is_hidden_in_part(
+    astronaut_face: Face,
+) -> None:
+    """A fringe over one brow, hair at the temple over the end of the other."""
+    crop, mesh = astronaut_face[0], np.asarray(astronaut_face[1], np.float32)
+    covered = np.zeros((256, 256), np.uint8)
+    hull = cv2.convexHull(np.round(mesh[LEFT_BROW, :2]).astype(np.int32))
+    cv2.fillConvexPoly(covered, np.asarray(hull, np.int32), (255,))
+    covered = np.asarray(cv2.dilate(covered, np.ones((15, 15))), np.uint8)
+    fringe = covered > 0
+    end = mesh[RIGHT_BROW, 0].min() + 0.3 * np.ptp(mesh[RIGHT_BROW, 0])
+    rows = slice(
+        *np.round([mesh[RIGHT_BROW, 1].min() - 8, mesh[RIGHT_BROW, 1].max() + 6]).astype(int)
+    )
+    covered[rows, : int(end)] = 255
+    drawn = np.where(covered[..., None] > 0, np.uint8(8), crop)
+    hidden = np.asarray(covered, np.float32) / np.float32(255)
+    made = uncover(drawn, mesh, hidden, expected_face(drawn, mesh, hidden))
+    assert made[fringe].max(axis=1).min() > 40
 
 
 def test_the_finer_crop_is_repaired_alike(face: Face) -> None:

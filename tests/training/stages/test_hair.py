@@ -13,10 +13,11 @@ pytest.importorskip("onnxscript")
 
 from swaptalk.cli.main import main  # noqa: E402
 from swaptalk.faces.editing.hair_network import GRID, HairNetwork  # noqa: E402
+from swaptalk.faces.geometry.topology import canonical_crop_mesh  # noqa: E402
 from swaptalk.models.occlusion import OcclusionConfig  # noqa: E402
 from swaptalk.training.pretrained import load_network  # noqa: E402
 from swaptalk.training.stage import Batch  # noqa: E402
-from swaptalk.training.stages.hair import HairOptions, HairStage  # noqa: E402
+from swaptalk.training.stages.hair import HairOptions, HairStage, known_places  # noqa: E402
 
 TINY = OcclusionConfig(widths=(8, 8, 16, 16), deep_blocks=1)
 
@@ -43,6 +44,22 @@ def test_without_anything_drawn_the_face_itself_is_free(data: Path) -> None:
     assert float(batch["weight"][:, middle, 48:80].mean()) > 0.95
     outline = batch["weight"][:, 64]
     assert float((outline == 0).float().mean()) > 0.03, "nobody knows at the outline"
+
+
+def test_strands_in_the_colour_of_the_skin_are_no_skin() -> None:
+    """Fair hair over the forehead: nobody knows; skin that is as smooth as the cheeks is skin."""
+    mesh = np.asarray(canonical_crop_mesh(), np.float32)
+    skin = np.full((256, 256, 3), (210.0, 160.0, 130.0))
+    skin += np.random.default_rng(0).normal(0, 2, (256, 256, 1))
+    x, y = np.round(mesh[151, :2]).astype(int)  # the middle of the forehead
+    forehead = slice(y - 8, y + 5), slice(x - 18, x + 19)
+    strands = skin.copy()
+    strands[forehead] *= 1 + 0.15 * np.sin(2.1 * np.arange(37))[None, :, None]
+    known = [
+        known_places(one.clip(0, 255).astype(np.uint8), mesh)[1][forehead][4:-4, 6:-6].mean()
+        for one in (skin, strands)
+    ]
+    assert known[0] > 0.9 and known[1] < 0.2
 
 
 def test_it_trains_and_becomes_a_file_that_computes_the_same(data: Path, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from swaptalk.faces.geometry.topology import INNER_LIPS, mouth_openness
 
 #: Mouths that are less open, in mouth widths, show nothing between their lips.
 _OPEN = 0.03
-#: So many crop pixels of the lips are painted over, too: the mesh is not sure of their edge, and in the
-#: corners of a smile it ends before the mouth does.
+#: So many crop pixels of the lips are painted over, too: the mesh is not sure of their edge, and in
+#: the corners of a smile it ends before the mouth does.
 _EDGE = 3
 #: The lips are carried on from so far away, crop pixels.
 _REACH = 3

@@ -157,8 +157,8 @@ class FacePhoto(CroppedFace):
         return FacePhoto(smooth_folds(self.crop, self.plain, self.mesh), self.mesh)
 
     def calmed_for(self, light: NDArray[np.floating], folds: float = 0.0) -> NDArray[np.uint8]:
-        """The bare crop (256, 256, 3) as it can be given another light (4, 3), and with ``folds`` of
-        its smile smoothed, 0..1.
+        """The bare crop (256, 256, 3) as it can be given another light (4, 3), and with ``folds``
+        of its smile smoothed, 0..1.
         """
         kept = Kept.of(self.light, light)
         made = _mixed(self.even, self.plain, kept.colours) if kept.colours < 1 else self.even

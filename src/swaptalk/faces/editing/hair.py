@@ -220,7 +220,7 @@ def uncover(
     lit = other * _side_light(picture, other, free * usable)
     plain = cv2.resize(expected, (side, side), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     filled = plain + usable[..., None] * (lit - plain)
-    share = hidden * (1 - (1 - usable) * _features(mesh, hidden))
+    share = hidden * (1 - (1 - usable) * _features(mesh, hidden, usable))
     share = (share * _scaled(face.astype(np.float32), side))[..., None]
     mixed = picture + share * (filled - picture)
     return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
@@ -235,13 +235,18 @@ def _scaled(mask: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _features(mesh: NDArray[np.float32], hidden: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Eyes, lips and a brow that is mostly hidden, with some room around: (S, S) in 0..1."""
+def _features(
+    mesh: NDArray[np.float32], hidden: NDArray[np.float32], usable: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Eyes, lips and a brow that is mostly hidden and that the other side, where it is usable, does
+    not show either, with some room around: (S, S) in 0..1.
+    """
     side = len(hidden)
     canvas = eyes_and_lips(mesh, side, 0)
     if not brows_are_hidden(mesh, hidden):
         for brow in (RIGHT_BROW, LEFT_BROW):
-            if _hidden_share(mesh, brow, hidden) > _HIDDEN_BROW:
+            seen = _mean_share(mesh, brow, usable) > _HIDDEN_BROW
+            if _mean_share(mesh, brow, hidden) > _HIDDEN_BROW and not seen:
                 cv2.fillConvexPoly(canvas, _hull(mesh, brow), (255,))
     room = round(_FEATURE_ROOM * side / CROP_SIZE)
     soft = cv2.GaussianBlur(cv2.dilate(canvas, disc(room)), (0, 0), room / 2)
@@ -255,7 +260,7 @@ def brows_are_hidden(mesh: NDArray[np.floating], covered: NDArray[np.float32]) -
         mesh: (468, 2 or 3) of the face, pixels of the mask.
         covered: `hair_mask` (S, S).
     """
-    both = [_hidden_share(mesh, brow, covered) for brow in (RIGHT_BROW, LEFT_BROW)]
+    both = [_mean_share(mesh, brow, covered) for brow in (RIGHT_BROW, LEFT_BROW)]
     return max(both) > _HIDDEN_BROW and min(both) > _ALSO_HIDDEN
 
 
@@ -265,13 +270,13 @@ def brows_mask(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), _BROW_ROOM), np.float32) / np.float32(255)
 
 
-def _hidden_share(
-    mesh: NDArray[np.floating], part: NDArray[np.intp], hidden: NDArray[np.float32]
+def _mean_share(
+    mesh: NDArray[np.floating], part: NDArray[np.intp], share: NDArray[np.float32]
 ) -> float:
-    """Share of a part of the face that is hidden, 0..1."""
-    canvas = np.zeros(hidden.shape, np.uint8)
+    """Mean of shares (S, S) over a part of the face."""
+    canvas = np.zeros(share.shape, np.uint8)
     cv2.fillConvexPoly(canvas, _hull(mesh, part), (1,))
-    return float(hidden[canvas > 0].mean()) if canvas.any() else 0.0
+    return float(share[canvas > 0].mean()) if canvas.any() else 0.0
 
 
 def _hull(mesh: NDArray[np.floating], points: NDArray[np.intp]) -> NDArray[np.int32]:

@@ -18,6 +18,7 @@ from swaptalk.data.occluders import add_occluder
 from swaptalk.data.repose import laid_differently
 from swaptalk.data.store import Item
 from swaptalk.faces.editing.hair_network import GRID
+from swaptalk.faces.editing.light import luma
 from swaptalk.faces.editing.mesh_warp import polygon_mask, strange_colours
 from swaptalk.faces.geometry.align import CROP_SIZE
 from swaptalk.faces.geometry.topology import CHIN, FACE_OVAL, LOWER_FACE, MIDDLE_FACE, OUTER_LIPS
@@ -43,6 +44,9 @@ AROUND_WEIGHT = 0.3
 #: Distance from the colours of the cheeks (`strange_colours`) below which the upper part of a face
 #: is skin, from which it is hair, and from which what is around it is something else.
 SKIN, HAIR, OTHER = 0.6, 1.7, 1.3
+#: Fair hair over a forehead has the colours of skin, but strands: where fine structure is stronger
+#: than most of the cheeks' (natural logarithm, after blurs of so many crop pixels), nobody knows.
+STRANDS, FINE, AROUND_IT = 0.25, 3.0, 4.0
 #: A cell is covered where the opacity exceeds this in its middle.
 LEAST_OPACITY = 0.4
 #: Faces judged at an evaluation, each with something in front of it and without, and how many of
@@ -89,7 +93,7 @@ class HairStage(OcclusionStage):
         """Crop in other light, covered shares and weights (128, 128) of its cells; without textures
         nothing is drawn.
         """
-        covered, weight = _known(view, mesh)
+        covered, weight = known_places(view, mesh)
         if textures is not None:
             draw = add_hair if rng.random() < HAIR_SHARE else add_occluder
             view, opacity = draw(view, mesh, textures, rng)
@@ -123,15 +127,15 @@ class HairStage(OcclusionStage):
         return Evaluation(metrics, _sheet(shown))
 
 
-def _known(
+def known_places(
     picture: NDArray[np.uint8], mesh: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What a photo itself tells: where something else than the face is seen (256, 256), and weights
     (256, 256), 0 where nobody knows.
 
     Inside the outline is the face, but for its upper part where colours are not the cheeks': wholly
-    other ones are hair, others nobody knows. Around it what has another colour than the cheeks is
-    not the face. Ears and neck stay open.
+    other ones are hair, others nobody knows, nor what looks like strands. Around it what has
+    another colour than the cheeks is not the face. Ears and neck stay open.
     """
     oval = cv2.convexHull(mesh[FACE_OVAL].astype(np.float32)).reshape(-1, 2)
     hull = polygon_mask(np.asarray(oval), CROP_SIZE) > 127
@@ -144,10 +148,22 @@ def _known(
     for part in (LOWER_FACE, MIDDLE_FACE, OUTER_LIPS):
         points = cv2.convexHull(np.round(mesh[part]).astype(np.int32))
         cv2.fillPoly(sure, [points], (1,))
-    own = inside & ((strange < SKIN) | (sure > 0))
+    own = inside & (((strange < SKIN) & ~_has_strands(picture, sure)) | (sure > 0))
     other = (outside & (strange > OTHER)) | (inside & (sure == 0) & (strange > HAIR))
     weight = own + AROUND_WEIGHT * other
     return other.astype(np.float32), np.asarray(weight, np.float32)
+
+
+def _has_strands(picture: NDArray[np.uint8], cheeks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a picture (256, 256, 3) has more fine structure than skin, which is that of the
+    ``cheeks`` (256, 256) of 0 or 1.
+    """
+    brightness = np.log(luma(picture))
+    fine = np.square(brightness - cv2.GaussianBlur(brightness, (0, 0), FINE))
+    strength = 0.5 * np.log(cv2.GaussianBlur(fine, (0, 0), AROUND_IT) + 1e-5)
+    if not cheeks.any():
+        return np.zeros(cheeks.shape, np.bool_)
+    return np.asarray(strength > np.median(strength[cheeks > 0]) + STRANDS, np.bool_)
 
 
 def _overlap(found: NDArray[np.bool_], sample: Sample) -> float | None:

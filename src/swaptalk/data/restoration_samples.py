@@ -30,7 +30,7 @@ CHUNK = 64
 #: Share of swapped faces taken from clips, where mouths speak; in photos they smile.
 VIDEO_SHARE = 0.3
 #: To be raised whenever samples are made in another way.
-_VERSION = 5
+_VERSION = 6
 #: Arrays of a chunk; the last one written completes it.
 _PARTS = ("pictures", "mask", "mesh", "identity", "weight")
 

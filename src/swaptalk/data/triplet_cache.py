@@ -22,7 +22,7 @@ from swaptalk.workers.pool import map_unordered
 
 #: To be raised whenever triplets are made in another way: those of an earlier version are then not
 #: mixed with new ones.
-_VERSION = 7
+_VERSION = 8
 #: Triplets in one file of the cache.
 CHUNK = 256
 #: Pictures that are encoded at once.

@@ -124,7 +124,7 @@ def test_grey_and_sepia_pictures_stay_so(source, astronaut_face) -> None:
     made = composite_face([source], sepia, mesh).picture.astype(float)
     face = inside(mesh[FACE_OVAL], 21) & (made[..., 0] > 40)
     apart = np.abs(made[face, 2] / made[face, 0] - 0.65)
-    assert np.quantile(apart, 0.999) < 0.05 and apart.max() < 0.1
+    assert apart.max() < 0.05
 
 
 def test_a_photo_in_orange_light_gets_the_targets_skin_without_patches(

@@ -38,7 +38,9 @@ def match_film(face: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np
     )
     if share == 0:
         return face
-    levels = np.arange(256, dtype=np.float32)
+    # Nothing is brighter than the film's white: beyond it, tints would run into white.
+    white = float((np.asarray(target, np.float32) @ LUMA).max())
+    levels = np.minimum(np.arange(256, dtype=np.float32), white)
     table = np.stack([np.ones_like(levels), levels, levels**2 / 255], axis=1) @ fit
     grey = cv2.cvtColor(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     tinted = cv2.LUT(grey, np.clip(np.round(table), 0, 255).astype(np.uint8).reshape(1, 256, 3))

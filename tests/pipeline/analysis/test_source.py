@@ -3,6 +3,7 @@ gets."""
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import pytest
 
 from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import FaceAnalyser
+from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.geometry.identity_shape import normalised_shape
 from swaptalk.faces.geometry.pose import Pose
 from swaptalk.faces.geometry.topology import CANONICAL_MESH
 from swaptalk.media.image import read_image, write_image
-from swaptalk.pipeline.analysis.source import read_source
+from swaptalk.pipeline.analysis.source import ReadyFaces, read_source
 
 from ...faces.editing.test_turn import crop_mesh, turned_mesh
 from ..first_pass import analysis_of
@@ -27,6 +29,24 @@ def test_several_photos_of_one_person(analyser: FaceAnalyser, photo: Path, tmp_p
     source = read_source([photo, mirrored], None, analyser)
     assert [one.crop.shape for one in source.photos] == [(256, 256, 3)] * 2
     assert source.photos[0].pose.yaw == pytest.approx(-source.photos[1].pose.yaw, abs=4)
+
+
+def test_a_photo_is_ready_for_the_next_job_by_what_it_shows(
+    analyser: FaceAnalyser, photo: Path, other_photo: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copy(photo, tmp_path / f"copy{photo.suffix}"))
+    first, again = (read_source([path], None, analyser).photos[0] for path in (photo, copy))
+    assert again is first
+    assert read_source([other_photo], None, analyser).photos[0] is not first
+
+
+def test_only_the_last_faces_stay_ready(photo: Path, analyser: FaceAnalyser) -> None:
+    face = read_source([photo], None, analyser).photos[0]
+    faces = [FacePhoto(np.roll(face.crop, k, axis=1), face.mesh) for k in range(3)]
+    ready = ReadyFaces(2)
+    made = [ready(one) for one in faces]
+    assert ready(faces[2]) is made[2] and ready(faces[1]) is made[1]
+    assert ready(faces[0]) is not made[0]
 
 
 def test_photos_of_two_people_are_refused(

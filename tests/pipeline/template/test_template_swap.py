@@ -24,7 +24,7 @@ from swaptalk.provenance.manifest_read import read_manifest
 from ..conftest import PoolingNetworks
 from .test_template import edited, resummed
 
-FRAMES = 160  # a scene's shape is that of its first five seconds; smoothing reaches on by one
+SPAN, FRAMES = 30, 65  # a scene's shape is that of its first frames; smoothing reaches on by 25
 
 
 class Unneeded(FaceAnalyser):
@@ -47,8 +47,8 @@ class OfPhotos(FaceAnalyser):
 def job(make_clip, make_wav, other_photo: Path) -> dict:
     return {
         "source": other_photo,
-        "target": make_clip(frames=16, faceless=range(10, 12)),
-        "audio": make_wav(0.8),
+        "target": make_clip(frames=10, faceless=range(6, 8)),
+        "audio": make_wav(0.5),
         "lips": "latent",
     }
 
@@ -105,7 +105,7 @@ def test_neither_face_finding_nor_swap_is_needed(
     encoded, swapped = networks.encoded, networks.swapped
     with_template = list(SwapTalk(networks, Unneeded()).frames(**{**job, "target": template.path}))
     assert (networks.encoded, networks.swapped) == (encoded, swapped)
-    assert len(without) >= 16
+    assert len(without) >= 10
     assert_same_frames(with_template, without)
 
 
@@ -116,7 +116,7 @@ def test_faces_are_restored_from_the_photo(
     swapped = networks.swapped
     with_template = list(SwapTalk(networks, OfPhotos()).frames(**{**job, "target": template.path}))
     assert networks.swapped == swapped
-    assert len(without) >= 16
+    assert len(without) >= 10
     assert_same_frames(with_template, without)
 
 
@@ -195,13 +195,20 @@ def test_another_engine_or_version_makes_its_own(
 
 
 def test_the_beginning_of_a_long_scene_uses_it_too(
-    maker: SwapTalk, networks: PoolingNetworks, make_clip, make_wav, job: dict, tmp_path: Path
+    maker: SwapTalk,
+    networks: PoolingNetworks,
+    make_clip,
+    make_wav,
+    job: dict,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # 155 frames; restored mouths would double the time.
+    # A shorter span than five seconds, to need fewer frames; restored mouths would double the time.
+    monkeypatch.setattr("swaptalk.pipeline.analysis.result.SHAPE_SPAN", SPAN)
     job = {
         **job,
         "target": make_clip(frames=FRAMES, name="long.mp4"),
-        "audio": make_wav(6.2),
+        "audio": make_wav((FRAMES - 5) / 25),
         "restoration": False,
     }
     template = maker.build_template(job["target"], tmp_path / "T.swaptalk", source=job["source"])
@@ -209,7 +216,7 @@ def test_the_beginning_of_a_long_scene_uses_it_too(
     assert_same_frames(list(maker.frames(**{**job, "target": template.path})), without)
     # The last ones, whose smoothing is another, and the few before them whose mesh it reaches.
     assert 0 < networks.swapped - swapped < 45
-    short = {**job, "audio": make_wav(0.8, "short.wav")}  # its shape is another
+    short = {**job, "audio": make_wav(0.5, "short.wav")}  # its shape is another
     assert_same(maker, short, template.path)
 
 
@@ -227,12 +234,12 @@ def test_live_frames_come_from_it(
     maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, voice
 ) -> None:
     plain = maker.build_template(job["target"], template.path.with_name("plain.swaptalk"))
-    chunks = np.split(voice(0.8), 16)
+    chunks = np.split(voice(0.5), 10)
     without = list(maker.stream(chunks, target=plain.path, source=job["source"]))
     live = list(
         SwapTalk(networks, OfPhotos()).stream(chunks, target=template.path, source=job["source"])
     )
-    assert len(live) == 20
+    assert len(live) == 13
     assert_same_frames(live, without)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TypeAlias
@@ -29,6 +31,40 @@ SMALLEST_EYE_DISTANCE = 16.0
 #: Mean cosine of MobileFaceNet to the other photos below which one shows somebody else: photos of
 #: one person have .82 on average, those of two .03.
 SAME_PERSON = 0.3
+#: Faces that stay ready for the next job: one person is often shown in many videos.
+READY_FACES = 4
+
+
+class ReadyFaces:
+    """Uncovers faces of photos, and keeps the last ones: by what the photos show, not by their
+    names. For use from several threads.
+
+    Args:
+        most: so many are kept.
+    """
+
+    def __init__(self, most: int = READY_FACES) -> None:
+        self._most = most
+        self._faces: OrderedDict[bytes, FacePhoto] = OrderedDict()
+        self._lock = Lock()
+
+    def __call__(self, face: FacePhoto) -> FacePhoto:
+        """`FacePhoto.uncovered`."""
+        parts = (face.crop, face.mesh, *(() if face.fine is None else (face.fine,)))
+        key = sha256(b"".join(part.tobytes() for part in parts)).digest()
+        with self._lock:
+            found = self._faces.get(key)
+        if found is None:
+            found = face.uncovered()
+        with self._lock:
+            self._faces[key] = found
+            self._faces.move_to_end(key)
+            while len(self._faces) > self._most:
+                self._faces.popitem(last=False)
+        return found
+
+
+_uncovered = ReadyFaces()
 
 
 def source_face(
@@ -65,7 +101,7 @@ def source_face(
     if alignment.scale * FINER_THAN_CROP <= 1:
         fine = crop_face(photo, alignment, enlargement=FINE // CROP_SIZE)
     found = FacePhoto(crop_face(photo, alignment), alignment.to_crop(face.points), fine)
-    return found.uncovered(), photo_warnings(found.crop, found.mesh, alignment)
+    return _uncovered(found), photo_warnings(found.crop, found.mesh, alignment)
 
 
 def _choose(faces: Sequence[Landmarks], choice: str | None, path: Path) -> Landmarks:

@@ -190,7 +190,7 @@ def test_ctrl_c_leaves_no_half_file_and_says_how_to_resume(
     weights: list[str], make_clip, make_wav, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mp4"
-    process = started_sync(make_clip(frames=4), make_wav(60), output, *weights)
+    process = started_sync(make_clip(frames=4), make_wav(32), output, "--fps", "2", *weights)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130, said

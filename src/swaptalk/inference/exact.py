@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -52,20 +53,26 @@ class ExactNetwork:
         return np.asarray(cv2.resize(1 / (1 + np.exp(-logits)), view.shape[1::-1]), np.float32)
 
 
-class PerThread(Generic[T]):
-    """One object for each thread that asks, made when it first does: networks are not for use from
-    several threads at once.
+class Spares(Generic[T]):
+    """Objects that serve one thread at a time, as networks do: one that has nothing to do is lent,
+    or another is made, so that there are as many as were ever needed at once.
 
     Args:
         make: makes one.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
-        self._make, self._local = make, threading.local()
+        self._make = make
+        self._idle: deque[T] = deque()  # its ends may be used from several threads
 
-    def __call__(self) -> T:
-        """The calling thread's."""
-        if not hasattr(self._local, "made"):
-            self._local.made = self._make()
-        made: T = self._local.made
-        return made
+    @contextmanager
+    def lent(self) -> Iterator[T]:
+        """One for the caller alone."""
+        try:
+            one = self._idle.pop()
+        except IndexError:
+            one = self._make()
+        try:
+            yield one
+        finally:
+            self._idle.append(one)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.part_view import eye_region, from_view, part_view
-from swaptalk.inference.exact import ExactNetwork, PerThread
+from swaptalk.inference.exact import ExactNetwork, Spares
 
 #: The network that comes with the package.
 NETWORK = Path(__file__).parent / "eyes.onnx"
@@ -50,12 +50,13 @@ class EyeNetwork:
         )
 
 
-_OF_THREAD = PerThread(EyeNetwork)
+_NETWORKS = Spares(EyeNetwork)
 
 
 def measure_eyes(image: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     """Measure both eyes with the network that comes with the package, see `EyeNetwork`.
 
-    Each thread loads a network of its own at first use.
+    For use from several threads: as many networks are loaded as are needed at once.
     """
-    return _OF_THREAD()(image, mesh)
+    with _NETWORKS.lent() as network:
+        return network(image, mesh)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.inference.exact import ExactNetwork, PerThread
+from swaptalk.inference.exact import ExactNetwork, Spares
 
 T = TypeVar("T", bound=np.generic)
 
@@ -65,12 +65,13 @@ class EyewearNetwork:
         return found
 
 
-_OF_THREAD = PerThread(EyewearNetwork)
+_NETWORKS = Spares(EyewearNetwork)
 
 
 def measure_rims(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Find rims with the network that comes with the package, see `EyewearNetwork`.
 
-    Each thread loads a network of its own at first use.
+    For use from several threads: as many networks are loaded as are needed at once.
     """
-    return _OF_THREAD()(crop)
+    with _NETWORKS.lent() as network:
+        return network(crop)

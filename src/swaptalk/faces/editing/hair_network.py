@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.geometry.align import CROP_SIZE
-from swaptalk.inference.exact import ExactNetwork, PerThread
+from swaptalk.inference.exact import ExactNetwork, Spares
 
 #: The network that comes with the package.
 NETWORK = Path(__file__).parent / "hair.onnx"
@@ -36,12 +36,13 @@ class HairNetwork:
         return self._network.marked(crop)
 
 
-_OF_THREAD = PerThread(HairNetwork)
+_NETWORKS = Spares(HairNetwork)
 
 
 def measure_hair(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Find hair with the network that comes with the package, see `HairNetwork`.
 
-    Each thread loads a network of its own at first use.
+    For use from several threads: as many networks are loaded as are needed at once.
     """
-    return _OF_THREAD()(crop)
+    with _NETWORKS.lent() as network:
+        return network(crop)

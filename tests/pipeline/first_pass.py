@@ -17,8 +17,8 @@ def analysis_of(
     cuts: list[int],
     reference_crops: np.ndarray | None = None,
 ) -> Analysis:
-    """A target with these meshes (N, 468, 3); its first frames are references, if their crops are
-    given.
+    """A target with these meshes (N, 468, 3); its first frames are references and samples, if their
+    crops are given.
     """
     folder.mkdir(exist_ok=True)
     crops = np.zeros((0, 256, 256, 3), np.uint8) if reference_crops is None else reference_crops
@@ -29,9 +29,16 @@ def analysis_of(
         ("reference", np.zeros(len(meshes), np.uint8)),
         ("exposure", np.tile(np.array([1, 0], np.float32), (len(meshes), 1))),
         ("reference-crops", crops),
+        ("sample-crops", crops),
     ):
         np.save(folder / f"{name}.npy", rows)
     references = list(range(len(crops)))
-    record = {"reasons": ["", "no face"], "cuts": cuts, "references": references, "mouths": []}
+    record = {
+        "reasons": ["", "no face"],
+        "cuts": cuts,
+        "references": references,
+        "samples": references,
+        "mouths": [],
+    }
     (folder / "analysis.json").write_text(json.dumps(record))
     return Analysis(folder)

@@ -10,8 +10,10 @@ from swaptalk.pipeline.analysis.reference import (
     assign_references,
     choose_mouths,
     choose_references,
+    choose_samples,
     eligible_frames,
 )
+from swaptalk.pipeline.analysis.result import SCENE_START
 
 
 def _clip(yaw: list[float]) -> np.ndarray:
@@ -70,3 +72,29 @@ def test_mouths_differ_in_pose_and_in_opening() -> None:
     assert len(choose_mouths(still, np.zeros(40), np.ones(40, bool))) == 1
     turning = choose_mouths(_clip(list(np.linspace(-40, 40, 81))), np.zeros(81), np.ones(81, bool))
     assert len(turning) <= MAXIMUM_REFERENCES and {0, 80} <= set(turning.tolist())
+
+
+def test_samples_stay_when_more_of_the_target_is_used() -> None:
+    frames = 3 * SCENE_START
+    usable, covered = np.ones(frames, np.bool_), np.full(frames, np.nan)
+    usable[:4] = False
+    covered[6::6] = 0.1
+    covered[30:60:6] = 0.0  # nothing in front of the face
+    covered[-6] = -1.0
+    whole = choose_samples(usable, covered, np.zeros(0, np.intp))
+    part = slice(0, SCENE_START + 10)
+    assert whole.tolist() == [30, 42, 54]
+    assert whole.tolist() == choose_samples(usable[part], covered[part], np.zeros(0, int)).tolist()
+
+
+def test_scenes_have_samples_of_their_own() -> None:
+    usable, covered = np.ones(40, np.bool_), np.zeros(40)
+    usable[10:20] = False
+    covered[30:] = np.nan  # nobody looked
+    assert choose_samples(usable, covered, np.array([10, 20])).tolist() == [0, 4, 9, 20, 24, 29]
+    assert choose_samples(usable, covered, np.array([5, 10, 20, 30])).tolist() == [0, 5, 20, 30]
+
+
+def test_no_sample_where_no_frame_is_usable() -> None:
+    with pytest.raises(ValueError, match="no frame has a usable face"):
+        choose_samples(np.zeros(3, np.bool_), np.zeros(3), np.zeros(0, np.intp))

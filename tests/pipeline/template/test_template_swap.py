@@ -204,7 +204,8 @@ def test_the_beginning_of_a_long_scene_uses_it_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A shorter span than five seconds, to need fewer frames; restored mouths would double the time.
-    monkeypatch.setattr("swaptalk.pipeline.analysis.result.SHAPE_SPAN", SPAN)
+    for module in ("result", "reference"):
+        monkeypatch.setattr(f"swaptalk.pipeline.analysis.{module}.SCENE_START", SPAN)
     job = {
         **job,
         "target": make_clip(frames=FRAMES, name="long.mp4"),
@@ -218,6 +219,19 @@ def test_the_beginning_of_a_long_scene_uses_it_too(
     assert 0 < networks.swapped - swapped < 45
     short = {**job, "audio": make_wav(0.5, "short.wav")}  # its shape is another
     assert_same(maker, short, template.path)
+
+
+def test_a_target_that_was_known_otherwise_is_swapped_anew(
+    maker: SwapTalk, networks: PoolingNetworks, template: Template, job: dict, tmp_path: Path
+) -> None:
+    path = edited(
+        template,
+        tmp_path / "known.swaptalk",
+        lambda header, members: header["swap"].update(samples="0" * 16),
+    )
+    without, swapped = list(maker.frames(**job)), networks.swapped
+    assert_same_frames(list(maker.frames(**{**job, "target": path})), without)
+    assert networks.swapped > swapped
 
 
 def test_another_face_is_swapped_on_the_way(
@@ -348,6 +362,7 @@ def test_a_photo_that_changes_meanwhile_is_noticed(
         ("other scenes", lambda header, members: header["swap"]["shapes"].append("0" * 16)),
         ("out of range", lambda header, members: header["swap"].update(strength=7)),
         ("out of range", lambda header, members: header["swap"]["shapes"].__setitem__(0, "x")),
+        ("out of range", lambda header, members: header["swap"].update(samples="x")),
         ("checksum", lambda header, members: header["swap"].update(photos=["../photo"])),
         (
             "no type of swapped faces",

@@ -4,7 +4,7 @@ What it writes (``matrix``, ``mesh``, ``pose``, ``state``, all ``.npy`` with one
 the codes) depends on the target only, not on source or recording. Codes are those of the target's
 own faces. Here only the references are encoded; the second pass, which decodes the pictures anyway,
 encodes the others. Where the swap comes first no codes are needed: the crops of the references are
-kept instead, for their composites.
+kept instead, for their composites, and those by which a swap gets to know the target.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from swaptalk.pipeline.analysis.reference import (
     assign_references,
     choose_mouths,
     choose_references,
+    choose_samples,
     eligible_frames,
 )
 from swaptalk.pipeline.analysis.reference_log import ReferenceLog
@@ -54,6 +55,7 @@ from swaptalk.pipeline.analysis.result import (
     MATRIX,
     MOUTH_CROPS,
     REFERENCE_CROPS,
+    SAMPLE_CROPS,
 )
 from swaptalk.pipeline.job import ANALYSIS_RECORD
 from swaptalk.pipeline.networks import Networks
@@ -177,8 +179,10 @@ def arrange(
     np.save(folder / "state.npy", state)
     np.save(folder / EXPOSURE, light)
     pose, openness = np.load(folder / "pose.npy"), np.load(folder / "openness.npy")
-    candidates = eligible_frames(state == 0, log.candidates(tracks), light)
+    covered = log.candidates(tracks)
+    candidates = eligible_frames(state == 0, covered, light)
     references = choose_references(pose, openness, candidates)
+    samples = choose_samples(state == 0, covered, np.array(log.cuts, np.intp))
     mouths = choose_mouths(pose, openness, candidates)
     np.save(folder / "reference.npy", assign_references(pose, references))
     with closing(CodeStore(folder / CODES)) as store:
@@ -194,14 +198,16 @@ def arrange(
                 ):
                     store.put(frame, codes)
             if plan.options.source and not plan.stored_swap:
-                crops = _reference_crops(plan, folder, log, log_folder, tracks, references.tolist())
-                np.save(folder / REFERENCE_CROPS, crops)
+                for name, frames in ((REFERENCE_CROPS, references), (SAMPLE_CROPS, samples)):
+                    crops = _reference_crops(plan, folder, log, log_folder, tracks, frames.tolist())
+                    np.save(folder / name, crops)
             if plan.options.shows_mouths:
                 crops = _reference_crops(plan, folder, log, log_folder, tracks, mouths.tolist())
                 np.save(folder / MOUTH_CROPS, crops)
     record = {
         "reasons": log.reasons,
         "references": references.tolist(),
+        "samples": samples.tolist(),
         "mouths": mouths.tolist(),
         "cuts": log.cuts,
     }

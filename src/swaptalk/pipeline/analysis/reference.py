@@ -1,4 +1,6 @@
-"""Choice of the reference frames that show the lip-sync network the person's mouth and teeth."""
+"""Choice of the reference frames that show the lip-sync network the person's mouth and teeth, and
+of those by which a swap gets to know the target.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.exposure import Exposure
+from swaptalk.pipeline.analysis.result import SCENE_START
 
 #: Frames whose heads differ by less than this (degrees) can share a reference: the warp bridges it.
 POSE_STEP = 10.0
@@ -24,6 +27,9 @@ OPENNESS_QUANTILE = 0.85
 OPENNESS_STEP, LEAST_DIFFERENCE = 0.12, 0.5
 #: A candidate is as good as the freest one if so little more of its face is covered.
 COVERED_TOLERANCE = 0.02
+#: A swap gets to know the target from so many frames of a scene, or from one where there are more
+#: than two scenes, and in so many scenes.
+SAMPLES, SAMPLED_SCENES = 3, 8
 
 
 def eligible_frames(
@@ -43,6 +49,41 @@ def eligible_frames(
     free = known & (np.nan_to_num(covered) <= covered[known].min() + COVERED_TOLERANCE)
     lit = free & (exposure == Exposure()).all(axis=1)
     return np.asarray(lit if lit.any() else free)
+
+
+def choose_samples(
+    usable: NDArray[np.bool_], covered: NDArray[np.floating], cuts: NDArray[np.integer]
+) -> NDArray[np.intp]:
+    """Frames by which a swap gets to know the target: its glasses, its beard, its light.
+
+    They are among the first `SCENE_START` usable ones of their scenes, so that they are the same
+    however much of the target is used. What covers the face least is preferred.
+
+    Args:
+        usable: (N,) frames with a usable face.
+        covered: (N,) share of the face that is covered, NaN where it was not measured.
+        cuts: first frames of the scenes but the first.
+
+    Returns:
+        (K,) frame indices, at least one.
+
+    Raises:
+        ValueError: no frame is usable.
+    """
+    scenes = [frames for frames in np.split(np.arange(len(usable)), cuts) if usable[frames].any()]
+    if not scenes:
+        raise ValueError("no frame has a usable face")
+    chosen: list[NDArray[np.intp]] = []
+    for frames in scenes[:SAMPLED_SCENES]:
+        first = frames[usable[frames]][:SCENE_START]
+        known = first[~np.isnan(covered[first])]
+        if len(known):
+            free = known[covered[known] <= covered[known].min() + COVERED_TOLERANCE]
+        else:
+            free = first[:1]
+        count = min(SAMPLES if len(scenes) <= 2 else 1, len(free))
+        chosen.append(free[np.linspace(0, len(free) - 1, count).astype(np.intp)])
+    return np.concatenate(chosen)
 
 
 def choose_references(

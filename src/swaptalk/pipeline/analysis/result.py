@@ -25,11 +25,15 @@ COMPILED = "compiled.npy"
 EXPOSURE = "exposure.npy"
 #: File with the crops of the reference frames; only where they are needed for a swap.
 REFERENCE_CROPS = "reference-crops.npy"
+#: File with the crops of the frames by which a swap gets to know the target; likewise.
+SAMPLE_CROPS = "sample-crops.npy"
 #: File with the crops of the frames whose mouths are warped; only where they are.
 MOUTH_CROPS = "mouth-crops.npy"
-#: The shape of a scene is the mean over its first so many usable frames (5 s at 25 a second), so
-#: that it does not depend on how much of the scene is used; and how many of them, spread evenly.
-SHAPE_SPAN, SHAPE_FRAMES = 125, 50
+#: What is measured once a scene is measured in its first so many usable frames (5 s at 25 a
+#: second), so that it does not depend on how much of the scene is used.
+SCENE_START = 125
+#: The shape of a scene is the mean over so many of them, spread evenly.
+SHAPE_FRAMES = 50
 
 
 class Analysis:
@@ -52,6 +56,8 @@ class Analysis:
         self._cuts = np.array(record["cuts"], np.intp)
         #: Frames that serve as references, (R,).
         self.references = np.array(record["references"], np.intp)
+        #: Frames by which a swap gets to know the target, (K,).
+        self.samples = np.array(record["samples"], np.intp)
         #: Frames whose mouths are warped, (R,).
         self.mouths = np.array(record["mouths"], np.intp)
         self._shapes: dict[int, NDArray[np.float32]] = {}
@@ -109,7 +115,7 @@ class Analysis:
     def _measured_shape(self, scene: int) -> NDArray[np.float32]:
         ends = np.concatenate([[0], self._cuts, [len(self)]])
         frames = np.arange(ends[scene], ends[scene + 1])
-        frames = frames[self._state[frames] == 0][:SHAPE_SPAN]
+        frames = frames[self._state[frames] == 0][:SCENE_START]
         if not len(frames):
             return normalised_shape(CANONICAL_MESH)
         count = min(len(frames), SHAPE_FRAMES)
@@ -120,7 +126,15 @@ class Analysis:
     @property
     def reference_crops(self) -> NDArray[np.uint8] | None:
         """Aligned crops (R, 256, 256, 3) of the reference frames, if the first pass kept them."""
-        path = self.folder / REFERENCE_CROPS
+        return self._crops(REFERENCE_CROPS)
+
+    @property
+    def sample_crops(self) -> NDArray[np.uint8] | None:
+        """Aligned crops (K, 256, 256, 3) of the :attr:`samples`, if the first pass kept them."""
+        return self._crops(SAMPLE_CROPS)
+
+    def _crops(self, name: str) -> NDArray[np.uint8] | None:
+        path = self.folder / name
         crops: NDArray[np.uint8] | None = np.load(path) if path.exists() else None
         return crops
 
@@ -129,11 +143,8 @@ class Analysis:
         """Aligned crops (256, 256, 3) of the frames whose mouths are warped, by frame, if the first
         pass kept them.
         """
-        path = self.folder / MOUTH_CROPS
-        if not path.exists():
-            return None
-        crops = np.load(path)
-        return dict(zip(self.mouths.tolist(), crops, strict=True))
+        crops = self._crops(MOUTH_CROPS)
+        return None if crops is None else dict(zip(self.mouths.tolist(), crops, strict=True))
 
     def reference(self, frame: int) -> int:
         """Position in :attr:`references` of the one that serves this frame."""

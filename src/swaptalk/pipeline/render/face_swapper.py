@@ -84,10 +84,10 @@ class FaceSwapper:
         """The source's photos as they are put on this target."""
         return self._setup.facts.photos
 
-    @property
+    @cached_property
     def reference_crops(self) -> dict[int, NDArray[np.uint8]]:
         """Aligned crops (256, 256, 3) of the reference frames, by frame."""
-        return self._setup.facts.crops
+        return self._setup.reference_crops(self._analysis)
 
     def _difference(self, scene: int) -> NDArray[np.float32]:
         """Difference of shape (468, 3) between the two faces, one estimate a scene."""
@@ -167,3 +167,15 @@ def scene_difference(
 def shape_digest(shape: NDArray[np.floating]) -> str:
     """Digest (16 letters) of a scene's shape, by which a stored swap is known to fit still."""
     return hashlib.sha256(np.ascontiguousarray(shape, np.float32).tobytes()).hexdigest()[:16]
+
+
+def samples_digest(analysis: Analysis) -> str:
+    """Digest (16 letters) of what a swap gets to know the target by: its `Analysis.samples`, how
+    their crops lie in the pictures, their light and their meshes.
+    """
+    digest = hashlib.sha256(analysis.samples.astype(np.int64).tobytes())
+    for frame in analysis.samples.tolist():
+        light = np.array(analysis.exposure(frame), np.float64)
+        for part in (analysis.alignment(frame).matrix, light, analysis.mesh(frame)):
+            digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()[:16]

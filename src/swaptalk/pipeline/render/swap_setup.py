@@ -22,7 +22,7 @@ from swaptalk.pipeline.analysis.source import AnySource
 
 #: Decodes the pictures (H, W, 3) of target frames.
 TargetPictures = Callable[[Sequence[int]], Iterable[NDArray[np.uint8]]]
-#: The target's shading is looked at in so many reference frames; all are in its usual light.
+#: The target's shading is looked at in so many frames.
 SHADING_FRAMES = 3
 
 
@@ -31,7 +31,7 @@ class SwapFacts:
     """What `SwapSetup` finds out."""
 
     crops: dict[int, NDArray[np.uint8]]
-    """Aligned crops (256, 256, 3) of the target's reference frames, by frame."""
+    """Aligned crops (256, 256, 3) of the target's `Analysis.samples`, by frame."""
     meshes: dict[int, NDArray[np.float32]]
     """Meshes (468, 3) of the same."""
     worn: Eyewear
@@ -50,7 +50,7 @@ class SwapSetup:
     Args:
         analysis: first pass of the target.
         source: person to put into the video.
-        pictures: decodes target frames, for references whose crops the first pass did not keep.
+        pictures: decodes target frames, for those whose crops the first pass did not keep.
     """
 
     def __init__(self, analysis: Analysis, source: AnySource, pictures: TargetPictures) -> None:
@@ -68,7 +68,7 @@ class SwapSetup:
             return self._facts
 
     def _found(self, analysis: Analysis) -> SwapFacts:
-        crops = self._reference_crops(analysis)
+        crops = self._crops(analysis, analysis.samples, analysis.sample_crops)
         meshes = {frame: analysis.mesh(frame) for frame in crops}
         shown, places = list(crops.values()), list(meshes.values())
         photos = self._source.photos
@@ -87,9 +87,14 @@ class SwapSetup:
             tuple(one.shaded_like(seen) for one in photos),
         )
 
-    def _reference_crops(self, analysis: Analysis) -> dict[int, NDArray[np.uint8]]:
-        frames = [int(frame) for frame in analysis.references]
-        kept = analysis.reference_crops
+    def reference_crops(self, analysis: Analysis) -> dict[int, NDArray[np.uint8]]:
+        """Aligned crops (256, 256, 3) of the target's reference frames, by frame."""
+        return self._crops(analysis, analysis.references, analysis.reference_crops)
+
+    def _crops(
+        self, analysis: Analysis, wanted: NDArray[np.intp], kept: NDArray[np.uint8] | None
+    ) -> dict[int, NDArray[np.uint8]]:
+        frames = [int(frame) for frame in wanted]
         if kept is not None:
             return dict(zip(frames, kept, strict=True))
         return {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.pipeline.analysis.result import Analysis
 from swaptalk.pipeline.networks import GRID
-from swaptalk.pipeline.render.face_swapper import shape_digest
+from swaptalk.pipeline.render.face_swapper import samples_digest, shape_digest
 from swaptalk.storage.frames import FrameStore
 
 #: File with the swapped latents of the frames.
@@ -40,12 +41,13 @@ class SwapStore(FrameStore):
 class StoredSwaps:
     """Stored swap of a template.
 
-    ``shapes`` are digests of the shape of the target's face in each scene: where a job finds
-    another shape, the swap is made anew.
+    ``shapes`` are digests of the shape of the target's face in each scene, ``samples`` is one of
+    the frames by which it got to know the target: where a job finds others, the swap is made anew.
     """
 
     store: SwapStore
     shapes: list[str]
+    samples: str
 
 
 class KnownSwaps:
@@ -75,17 +77,21 @@ class KnownSwaps:
 
     def get(self, frame: int) -> NDArray[np.float32] | None:
         """Swapped face (C, 16, 16) of a frame that was made before, or of a template's frame if its
-        crop and the shape of its scene are what they were; else None.
+        crop, the shape of its scene and what is known of the target are what they were; else None.
         """
         if self._made is not None and (known := self._made.latents(frame, self._shape)) is not None:
             return known
-        if self._stored is None or not self._analysis.compiled(frame):
+        if self._stored is None or not self._knows_alike or not self._analysis.compiled(frame):
             return None
         scene = self._analysis.scene(frame)
         if scene not in self._shaped_alike:
             digest = shape_digest(self._analysis.scene_shape(scene))
             self._shaped_alike[scene] = digest == self._stored.shapes[scene]
         return self._stored.store.latents(frame, self._shape) if self._shaped_alike[scene] else None
+
+    @cached_property
+    def _knows_alike(self) -> bool:
+        return self._stored is not None and self._stored.samples == samples_digest(self._analysis)
 
     def put(self, frame: int, face: NDArray[np.float32]) -> None:
         """Keep a frame's swapped face (C, 16, 16) where they are kept."""

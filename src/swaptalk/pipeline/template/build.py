@@ -30,7 +30,7 @@ from swaptalk.pipeline.render.face_generator import (
     batched,
     face_generator,
 )
-from swaptalk.pipeline.render.face_swapper import shape_digest
+from swaptalk.pipeline.render.face_swapper import samples_digest, shape_digest
 from swaptalk.pipeline.render.generate import decode_frames
 from swaptalk.pipeline.render.swapped import SWAPPED, SwapStore
 from swaptalk.pipeline.report import Stopwatch
@@ -134,6 +134,7 @@ def _stored_swap(plan: Plan, numerics: str, analysis: Analysis) -> StoredSwap:
         arithmetic=numerics,
         shape=float(options.shape),
         shapes=[shape_digest(analysis.scene_shape(scene)) for scene in range(scenes)],
+        samples=samples_digest(analysis),
     )
 
 

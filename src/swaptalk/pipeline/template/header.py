@@ -13,7 +13,7 @@ from swaptalk.errors import InputError
 from swaptalk.faces.detection.people import Renumbering
 
 #: Version of the layout and of what the faces were measured with. Others are refused.
-TEMPLATE_FORMAT = 4
+TEMPLATE_FORMAT = 5
 
 
 #: Name of an embedded target.
@@ -75,6 +75,8 @@ class StoredSwap:
     """What computed it: engine, version and processor."""
     shapes: list[str]
     """Digest of the shape of the target's face in each scene."""
+    samples: str
+    """Digest of the frames by which the swap got to know the target."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,8 @@ def parse_header(record: Any, path: Path) -> TemplateHeader:
 def _swap(record: Mapping[str, Any]) -> StoredSwap:
     shapes = _list(record, "shapes", str, _MAX_FRAMES)
     strength, shape = _finite(record.get("strength")), _finite(record.get("shape"))
-    if any(len(digest) != _DIGEST for digest in shapes) or not (
+    samples = _text(record, "samples")
+    if any(len(digest) != _DIGEST for digest in [*shapes, samples]) or not (
         0 <= strength <= 1 and 0 <= shape <= 1
     ):
         raise ValueError("its stored swap is out of range")
@@ -199,6 +202,7 @@ def _swap(record: Mapping[str, Any]) -> StoredSwap:
         shape,
         _text(record, "arithmetic"),
         shapes,
+        samples,
     )
 
 

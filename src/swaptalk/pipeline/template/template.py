@@ -128,8 +128,10 @@ class Template:
             raise InputError(
                 "was replaced while the job began", path=self.path, remedy="start the job again"
             )
-        shapes = [] if self.header.swap is None else self.header.swap.shapes
-        return StoredSwaps(store, shapes)
+        swap = self.header.swap
+        if swap is None:
+            return StoredSwaps(store, [], "")
+        return StoredSwaps(store, swap.shapes, swap.samples)
 
     def applied(self, options: GenerateOptions) -> GenerateOptions:
         """The options with the template's own target, part, rate and size, and its choice of face

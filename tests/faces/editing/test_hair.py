@@ -10,10 +10,16 @@ from numpy.typing import NDArray
 from swaptalk.faces.editing.face_composite import composite_face
 from swaptalk.faces.editing.face_photo import FacePhoto
 from swaptalk.faces.editing.face_texture import expected_face
-from swaptalk.faces.editing.hair import hair_mask, in_front, is_covered, uncover
+from swaptalk.faces.editing.hair import (
+    hair_mask,
+    in_front,
+    is_covered,
+    mouth_is_hidden,
+    uncover,
+)
 from swaptalk.faces.editing.light import luma
 from swaptalk.faces.editing.mesh_warp import skin_weight
-from swaptalk.faces.geometry.topology import LEFT_BROW, RIGHT_BROW
+from swaptalk.faces.geometry.topology import LEFT_BROW, OUTER_LIPS, RIGHT_BROW
 
 Face = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
@@ -165,3 +171,33 @@ def test_what_is_no_face_is_not_covered_wholly(face: Face) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
     assert in_front(noise, face[1]).max() == 0
     assert hair_mask(noise, face[1]).max() == 0
+
+
+def before_the_mouth(crop: NDArray[np.uint8], mesh: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A crop with the head of a microphone before its mouth, held from one side."""
+    drawn = crop.copy()
+    x, y = np.round(mesh[[13, 14], :2].mean(axis=0)).astype(int).tolist()
+    cv2.line(drawn, (x - 10, y + 6), (0, y + 40), (60, 62, 70), 26, cv2.LINE_AA)
+    cv2.circle(drawn, (x - 6, y + 4), 30, (120, 126, 140), -1, cv2.LINE_AA)
+    return drawn
+
+
+def test_a_microphone_before_the_mouth_leaves_a_mouth(face: Face) -> None:
+    crop, mesh = face
+    assert not mouth_is_hidden(crop, mesh)
+    covered = before_the_mouth(crop, mesh)
+    assert mouth_is_hidden(covered, mesh)
+    lips = np.zeros((256, 256), np.uint8)
+    cv2.fillConvexPoly(lips, cv2.convexHull(np.round(mesh[OUTER_LIPS, :2]).astype(int)), (1,))
+    shown = FacePhoto(covered, mesh).uncovered().crop
+    apart = [np.abs(one.astype(float) - crop)[lips > 0].mean() for one in (covered, shown)]
+    assert apart[1] < 0.65 * apart[0]
+
+
+def test_red_lips_are_lips(face: Face) -> None:
+    crop, mesh = face
+    red = crop.copy()
+    lips = np.zeros((256, 256), np.uint8)
+    cv2.fillConvexPoly(lips, cv2.convexHull(np.round(mesh[OUTER_LIPS, :2]).astype(int)), (1,))
+    red[lips > 0] = (200, 10, 15)
+    assert not mouth_is_hidden(red, mesh)

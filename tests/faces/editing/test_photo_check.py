@@ -13,6 +13,7 @@ from swaptalk.faces.geometry.pose import Pose
 from swaptalk.faces.geometry.topology import INNER_LIPS
 
 from .test_eyewear import with_glasses
+from .test_hair import before_the_mouth
 
 AS_IT_IS = Alignment(np.array([[1.0, 0, 0], [0, 1.0, 0]]))
 
@@ -50,6 +51,12 @@ def test_covered_foreheads_and_glasses(astronaut_face) -> None:
     covered[top:bottom] = (20, 15, 10)
     assert "hair" in codes(covered, mesh) - fine
     assert "glasses" in codes(with_glasses(crop, mesh), mesh) - fine
+
+
+def test_a_microphone_before_the_mouth_is_no_beard(good) -> None:
+    crop, mesh = good
+    found = codes(before_the_mouth(crop, mesh), mesh)
+    assert "covered" in found and "beard" not in found
 
 
 def test_the_region_lies_in_the_photo(good) -> None:

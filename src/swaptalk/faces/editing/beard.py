@@ -111,6 +111,10 @@ class Beard(NamedTuple):
         return self.strength > _SURE and self.jaw < _DARK_JAW
 
 
+#: Nothing but skin.
+NO_BEARD = Beard(-float("inf"), 0.0)
+
+
 def measure_beard(
     pictures: Sequence[NDArray[np.uint8]], meshes: Sequence[NDArray[np.floating]]
 ) -> Beard:

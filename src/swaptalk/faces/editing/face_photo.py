@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swaptalk.faces.editing.bare_lips import bare_lips
-from swaptalk.faces.editing.beard import Beard, beard_zone, measure_beard, shaving
+from swaptalk.faces.editing.beard import NO_BEARD, Beard, beard_zone, measure_beard, shaving
 from swaptalk.faces.editing.calming import Kept, calm_contrasts, plain_colours, plain_shadows
 from swaptalk.faces.editing.cropped_face import CroppedFace
 from swaptalk.faces.editing.eye_network import measure_eyes
@@ -25,7 +25,7 @@ from swaptalk.faces.editing.eyewear import (
     paint_over,
 )
 from swaptalk.faces.editing.face_texture import TextureFit, expected_face, mirror_gain
-from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, uncover
+from swaptalk.faces.editing.hair import brows_are_hidden, hair_mask, mouth_is_hidden, uncover
 from swaptalk.faces.editing.mask import disc
 from swaptalk.faces.editing.mesh_warp import LEAST_HIDDEN
 from swaptalk.faces.editing.shading import measure_texture, shaded, shading_model
@@ -94,9 +94,14 @@ class FacePhoto(CroppedFace):
         return mirror_gain(self.crop, self.mesh) if self.hidden.max() > LEAST_HIDDEN else None
 
     @cached_property
+    def hides_mouth(self) -> bool:
+        """Whether something lies in front of the mouth, which could be taken for a beard."""
+        return mouth_is_hidden(self.as_photographed, self.mesh)
+
+    @cached_property
     def beard(self) -> Beard:
         """What of a beard the photo shows."""
-        return measure_beard([self.as_photographed], [self.mesh])
+        return beard_of([self])
 
     @cached_property
     def shaven(self) -> FacePhoto:
@@ -215,6 +220,14 @@ def _around_eyes(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
     """What dark glasses hide, with a soft edge outwards, (256, 256) in 0..1."""
     zone = cv2.dilate(glasses_zone(mesh), disc(_GLASSES_ROOM))
     return np.asarray(cv2.GaussianBlur(zone, (0, 0), _GLASSES_ROOM / 2) / np.float32(255))
+
+
+def beard_of(photos: Sequence[FacePhoto]) -> Beard:
+    """The beard of the person in these photos, as far as they show the mouth."""
+    shown = [one for one in photos if not one.hides_mouth]
+    if not shown:
+        return NO_BEARD
+    return measure_beard([one.as_photographed for one in shown], [one.mesh for one in shown])
 
 
 def _all_uncovered(

@@ -25,6 +25,7 @@ from swaptalk.faces.geometry.topology import (
     FACE_OVAL,
     LEFT_BROW,
     MIRROR,
+    OUTER_LIPS,
     POINT_COUNT,
     RIGHT_BROW,
 )
@@ -68,6 +69,10 @@ _BROW_ROOM = 4
 #: So is a brow of which more than the first share is hidden, unless more than the second is of the
 #: other: then hair would be taken for brows. What is hidden of others becomes skin.
 _HIDDEN_BROW, _ALSO_HIDDEN = 0.5, 0.33
+#: A mouth is hidden where more than the first share of it is covered, and more than the second of
+#: the so many crop pixels around it: red lips alone look like something, too. In a mask it counts
+#: as hidden from the last share on.
+_HIDDEN_MOUTH, _HIDDEN_AROUND, _AROUND_MOUTH, _WHOLE_MOUTH = 0.4, 0.12, 12, 0.95
 #: Grey levels added before the logarithm of a ratio, the step of what is smooth, and the share of
 #: known places in the surroundings that is enough to be trusted.
 _DARK, _STEP, _ENOUGH = 4.0, 4, 0.15
@@ -98,6 +103,26 @@ def is_covered(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> bool:
     return _deep(np.asarray(measure_hair(picture) > _SURE, np.uint8), face) is not None
 
 
+def mouth_is_hidden(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> bool:
+    """Whether a hand or a microphone lies in front of the mouth; arguments as of `hair_mask`."""
+    return _hides_mouth(np.asarray(measure_hair(picture) > _SURE, np.uint8), mesh)
+
+
+def _hides_mouth(found: NDArray[np.uint8], mesh: NDArray[np.floating]) -> bool:
+    lips = _drawn_mouth(mesh, 0)
+    around = (_drawn_mouth(mesh, _AROUND_MOUTH) > lips) & _face(mesh)
+    if not lips.any() or not around.any() or found[lips > 0].mean() <= _HIDDEN_MOUTH:
+        return False
+    return bool(found[around].mean() > _HIDDEN_AROUND)
+
+
+def _drawn_mouth(mesh: NDArray[np.floating], room: int) -> NDArray[np.uint8]:
+    """The mouth and so many crop pixels around it, (256, 256) of 0 or 1."""
+    canvas = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
+    cv2.fillConvexPoly(canvas, _hull(mesh, OUTER_LIPS), (1,))
+    return np.asarray(cv2.dilate(canvas, disc(room)), np.uint8)
+
+
 def hair_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
     """Where something lies in front of a face.
 
@@ -112,7 +137,10 @@ def hair_mask(picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray
     found = np.asarray(sure > _SURE, np.uint8)
     deep = _deep(found, face)
     if deep is not None:
+        hidden_mouth = _hides_mouth(found, mesh)
         found = _with_strands(picture, mesh, sure, face)
+        if hidden_mouth:  # half a mouth is none
+            found |= _drawn_mouth(mesh, _AROUND_MOUTH)
         deep = _deep(found, face)
     if deep is None:
         return np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
@@ -238,11 +266,13 @@ def _scaled(mask: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 def _features(
     mesh: NDArray[np.float32], hidden: NDArray[np.float32], usable: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Eyes, lips and a brow that is mostly hidden and that the other side, where it is usable, does
-    not show either, with some room around: (S, S) in 0..1.
+    """Eyes, lips of which something is seen, and a brow that is mostly hidden and that the other
+    side, where it is usable, does not show either, with some room around: (S, S) in 0..1.
     """
     side = len(hidden)
     canvas = eyes_and_lips(mesh, side, 0)
+    if _mean_share(mesh, OUTER_LIPS, hidden) > _WHOLE_MOUTH:
+        cv2.fillConvexPoly(canvas, _hull(mesh, OUTER_LIPS), (0,))
     if not brows_are_hidden(mesh, hidden):
         for brow in (RIGHT_BROW, LEFT_BROW):
             seen = _mean_share(mesh, brow, usable) > _HIDDEN_BROW

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.editing.beard import measure_beard
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear
+from swaptalk.faces.editing.hair import mouth_is_hidden
 from swaptalk.faces.editing.light import measure_light
 from swaptalk.faces.editing.mesh_warp import bare_skin, skin_weight
 from swaptalk.faces.geometry.align import CROP_SIZE, Alignment
@@ -45,6 +46,10 @@ _TEXTS = {
         "give a photo without the beard, or a video of somebody with one",
     ),
     "hair": ("hair, a hat or a hand covers part of the face", "give a photo with a free forehead"),
+    "covered": (
+        "a hand, a microphone or something else is in front of the mouth",
+        "give a photo that shows the mouth",
+    ),
     "light": (
         "the light is hard or comes from one side",
         "give a photo in even light, such as from a window in front",
@@ -64,8 +69,8 @@ class PhotoWarning:
     """A reason why results of a photo will look worse than they could."""
 
     code: str
-    """``glasses``, ``beard``, ``hair``, ``light``, ``turned``, ``blurred``, ``small`` or
-    ``mouth``.
+    """``glasses``, ``beard``, ``hair``, ``covered``, ``light``, ``turned``, ``blurred``, ``small``
+    or ``mouth``.
     """
     message: str
     """What is wrong, in words."""
@@ -91,11 +96,12 @@ def photo_warnings(
     pose, light = estimate_pose(mesh), measure_light(crop, mesh)
     skin = skin_weight(mesh, CROP_SIZE)
     bare = float((bare_skin(crop, mesh) * skin).sum() / max(float(skin.sum()), 1.0))
-    everything = mesh[:, :2]
+    everything, hidden = mesh[:, :2], mouth_is_hidden(crop, mesh)
     found = (
         (eyewear([crop], [mesh]) is not Eyewear.NONE, "glasses", mesh[_EYES]),
-        (measure_beard([crop], [mesh]).covers_jaw, "beard", mesh[LIPS]),
+        (not hidden and measure_beard([crop], [mesh]).covers_jaw, "beard", mesh[LIPS]),
         (bare < LEAST_BARE, "hair", mesh[_FOREHEAD]),
+        (hidden, "covered", mesh[LIPS]),
         (float(np.abs(light[1:3].mean(axis=1)).max()) > HARDEST_LIGHT, "light", everything),
         (abs(pose.yaw) > LARGEST_YAW or abs(pose.pitch) > LARGEST_PITCH, "turned", everything),
         (alignment.scale > LARGEST_SCALE, "small", everything),

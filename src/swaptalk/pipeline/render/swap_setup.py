@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from swaptalk.faces.editing.beard import Beards, compare_beards, measure_beard
 from swaptalk.faces.editing.eyewear import Eyewear, eyewear
-from swaptalk.faces.editing.face_photo import FacePhoto
+from swaptalk.faces.editing.face_photo import FacePhoto, beard_of
 from swaptalk.faces.editing.hair import is_covered
 from swaptalk.faces.editing.shading import measure_texture
 from swaptalk.pipeline.analysis.result import Analysis
@@ -72,8 +72,7 @@ class SwapSetup:
         meshes = {frame: analysis.mesh(frame) for frame in crops}
         shown, places = list(crops.values()), list(meshes.values())
         photos = self._source.photos
-        own = measure_beard([one.as_photographed for one in photos], [one.mesh for one in photos])
-        beards = compare_beards(own, measure_beard(shown, places))
+        beards = compare_beards(beard_of(photos), measure_beard(shown, places))
         if beards is Beards.SHAVEN:
             photos = tuple(one.shaven for one in photos)
         pairs = list(zip(shown, places, strict=True))

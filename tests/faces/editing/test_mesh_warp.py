@@ -19,9 +19,11 @@ from swaptalk.faces.geometry.region import CropRegion
 from swaptalk.faces.geometry.topology import (
     CANONICAL_MESH,
     FACE_OVAL,
+    MIRROR,
     border_points,
     canonical_crop_mesh,
     crop_triangles,
+    face_triangles,
 )
 
 
@@ -125,6 +127,24 @@ def test_turned_source_has_no_background_on_the_cheek():
     cv2.fillPoly(mask, [np.round(target[FACE_OVAL, :2]).astype(int)], 1)
     face = warped[cv2.erode(mask, np.ones((25, 25))) > 0]
     assert (face[:, 1] > 200).mean() < 0.02
+
+
+def test_a_turned_nose_leaves_no_strip_of_its_far_side_along_its_ridge():
+    """The far side of the nose, of which a turned head shows an edge, is green."""
+    source, target = (_canonical_turned(Pose(yaw, 0, 0)) for yaw in (45, 0))
+    ridge = [6, 197, 195, 5]
+    assert (MIRROR[ridge] == ridge).all()
+    crop = np.full((256, 256, 3), (200, 120, 100), np.uint8)
+    shown = np.zeros((256, 256), np.uint8)
+    for triangle in face_triangles():
+        others = [point for point in triangle if MIRROR[point] != point]
+        if set(triangle) & set(ridge) and others and CANONICAL_MESH[others, 0].min() > 0:
+            cv2.fillConvexPoly(crop, np.round(source[triangle, :2]).astype(np.int32), (0, 255, 0))
+            cv2.fillConvexPoly(shown, np.round(target[triangle, :2]).astype(np.int32), (1,))
+    warped = mesh_warp(crop, source, target)
+    far = cv2.erode(shown, np.ones((3, 3), np.uint8)) > 0
+    assert far.sum() > 100
+    assert (warped[far][:, 1] > 190).mean() < 0.1
 
 
 def test_hair_across_the_forehead_is_neither_taken_over_nor_covered(astronaut_face, hopper_face):

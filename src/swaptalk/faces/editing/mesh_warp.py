@@ -37,7 +37,7 @@ MAP_STEP = 4
 HIDDEN_BELOW = 0.65
 #: ...with this transition of the share, and this blur of the seam (share of the crop).
 HIDDEN_SOFTNESS = 0.2
-HIDDEN_BLUR = 0.02
+HIDDEN_BLUR = 0.01
 #: Faces of which no point is hidden by more than this are as good as frontal.
 LEAST_HIDDEN = 0.05
 #: Blur of a gain given at the points of the mesh (share of the crop): triangles must not show.
@@ -241,11 +241,7 @@ def mesh_warp(
     values = [_with_border(source_mesh, size)]
     turned = bool(hidden.max() > LEAST_HIDDEN)
     if turned:
-        border = np.zeros((len(values[0]) - POINT_COUNT, 1), np.float32)
-        values += [
-            _with_border(source_mesh[MIRROR], size),
-            np.concatenate([hidden[:, None], border]),
-        ]
+        values.append(_with_border(source_mesh[MIRROR], size))
         if mirror_gain is not None:
             values.append(_gain_with_border(mirror_gain, size))
     if gain is not None:
@@ -256,10 +252,27 @@ def mesh_warp(
     if turned:
         other = _sample(source_crop, coarse[2:4], step, box)
         if mirror_gain is not None:
-            other = _multiplied(other, coarse[5:8], step, size, box)
-        share = _smooth(coarse[4], HIDDEN_BLUR * size, step, box)
+            other = _multiplied(other, coarse[4:7], step, size, box)
+        share = _smooth(_far_side(hidden, raster, size), HIDDEN_BLUR * size, step, box)
         warped = np.asarray(cv2.blendLinear(other, warped, share, 1 - share), np.uint8)
     return warped if gain is None else _multiplied(warped, coarse[-3:], step, size, box)
+
+
+def _far_side(hidden: NDArray[np.float32], raster: MeshRaster, size: int) -> NDArray[np.float32]:
+    """How far the far side is hidden, (cells, cells) in 0..1, at the samples of a map.
+
+    Points of the middle line belong to both sides: in each triangle they are hidden as far as its
+    other points, or a strip of the far side would be left along the nose. Both sides meet there, so
+    that no seam is seen.
+    """
+    cells = grid_cells(size, raster.step)
+    border = np.zeros(len(border_points(size)), np.float32)
+    corners = np.concatenate([hidden, border])[raster.corners]
+    middle = np.concatenate([MIRROR == np.arange(POINT_COUNT), border > 0])[raster.corners]
+    corners = np.where(middle, corners.max(axis=0), corners)
+    coarse = np.zeros(cells * cells, np.float32)
+    coarse[raster.sample] = (corners * raster.weights).sum(axis=0)
+    return coarse.reshape(cells, cells)
 
 
 def _gain_with_border(gain: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -21,10 +21,6 @@ class AudioConfig:
     """Channels."""
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2)
     """Dilations of the residual blocks at 25 tokens a second; the default sees 0.8 s each way."""
-    front_width: int = 0
-    """Channels at 100 mel frames a second, before four of them become a token; 0: none."""
-    front_dilations: tuple[int, ...] = (1, 2)
-    """Dilations of the residual blocks there."""
     dropout: float = 0.1
     """Share of channels silenced in training; there is little synchronous speech."""
 
@@ -57,19 +53,10 @@ class MelEncoder(nn.Module):
     def __init__(self, config: AudioConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or AudioConfig()
-        self.front = nn.Sequential()
-        if config.front_width:
-            self.front.extend(
-                [nn.Conv1d(N_MELS, config.front_width, 5, padding=2), activation()]
-                + [
-                    TemporalBlock(config.front_width, d, config.dropout)
-                    for d in config.front_dilations
-                ]
-            )
         self.stem = nn.Sequential(
             # Kernel 8, stride 4: token j reads mel frames 4 j - 2 .. 4 j + 5, then the blocks look
             # further.
-            nn.Conv1d(config.front_width or N_MELS, config.width, 8, stride=4, padding=2),
+            nn.Conv1d(N_MELS, config.width, 8, stride=4, padding=2),
             activation(),
         )
         self.blocks = nn.Sequential(
@@ -79,7 +66,7 @@ class MelEncoder(nn.Module):
 
     def hidden(self, mel: Tensor) -> Tensor:
         """(N, M, 80) log-mel, M divisible by 4 -> (N, M / 4, width): what tokens are read from."""
-        x: Tensor = self.blocks(self.stem(self.front(mel.transpose(1, 2))))
+        x: Tensor = self.blocks(self.stem(mel.transpose(1, 2)))
         return x.transpose(1, 2)
 
     def tokens(self, hidden: Tensor) -> Tensor:

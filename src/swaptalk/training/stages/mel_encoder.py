@@ -43,7 +43,7 @@ from swaptalk.training.stages.expert import trusted_clips
 from swaptalk.training.stages.lipsync_options import SpeechWeights
 
 #: First and last layers of the mel encoder, which AdamW trains.
-OUTER_LAYERS = (r"^front\.0\.", r"^stem\.", r"^output\.")
+OUTER_LAYERS = (r"^stem\.", r"^output\.")
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,7 @@ def make_template(path: Path) -> None:
         cuts=[],
         renumbered=[],
         members=dict.fromkeys(names, describe_file(content)),
-        swap=StoredSwap(["0" * 64], None, 1.0, 1.0, "engine", ["0" * 16]),
+        swap=StoredSwap(["0" * 64], None, 1.0, 1.0, "engine", ["0" * 16], "0" * 16),
     )
     write_template_file(path, header, dict.fromkeys(names, content))
 

@@ -12,7 +12,13 @@ from swaptalk.errors import InputError
 from swaptalk.faces.detection.analyser import FaceAnalyser
 from swaptalk.pipeline.analysis.analyse import analyse, person_folder
 from swaptalk.pipeline.analysis.result import Analysis, is_complete
-from swaptalk.pipeline.analysis.source import AnySource, Source, UnreadSource, read_source
+from swaptalk.pipeline.analysis.source import (
+    AnySource,
+    ReadyFaces,
+    Source,
+    UnreadSource,
+    read_source,
+)
 from swaptalk.pipeline.networks import Networks
 from swaptalk.pipeline.notes import about_beards
 from swaptalk.pipeline.plan import Plan
@@ -34,6 +40,7 @@ class Preparation:
 
     def __init__(self, networks: Networks, analyser: FaceAnalyser, progress: Progress) -> None:
         self._networks, self._analyser, self._progress = networks, analyser, progress
+        self._ready_faces = ReadyFaces()
 
     def load(self, plan: Plan, speaks: bool) -> Future[None]:
         """Get the networks of a job ready while its target is analysed: compiling them takes a
@@ -59,7 +66,9 @@ class Preparation:
 
         def read() -> Source:
             with stopwatch.stage("source"):
-                found = read_source(options.source, options.source_face, self._analyser)
+                found = read_source(
+                    options.source, options.source_face, self._analyser, self._ready_faces
+                )
             for path, warning in found.warnings:
                 self._progress.note(f"{path}: {warning.message}; {warning.remedy}")
             return found

@@ -31,8 +31,10 @@ SMALLEST_EYE_DISTANCE = 16.0
 #: Mean cosine of MobileFaceNet to the other photos below which one shows somebody else: photos of
 #: one person have .82 on average, those of two .03.
 SAME_PERSON = 0.3
-#: Faces that stay ready for the next job: one person is often shown in many videos.
+#: Faces that stay ready for the next job of an engine: one person is often shown in many videos.
 READY_FACES = 4
+#: Takes off a face what covers it.
+Uncover: TypeAlias = Callable[[FacePhoto], FacePhoto]
 
 
 class ReadyFaces:
@@ -64,11 +66,11 @@ class ReadyFaces:
         return found
 
 
-_uncovered = ReadyFaces()
-
-
 def source_face(
-    path: Path, choice: str | None, analyser: FaceAnalyser
+    path: Path,
+    choice: str | None,
+    analyser: FaceAnalyser,
+    uncover: Uncover = FacePhoto.uncovered,
 ) -> tuple[FacePhoto, list[PhotoWarning]]:
     """Find the person in a photo, and check the photo.
 
@@ -77,6 +79,7 @@ def source_face(
         choice: ``largest``, ``left``, ``right``, a number counted from the left (1-based), or None
             where only one person may be seen.
         analyser: finds the faces.
+        uncover: `FacePhoto.uncovered`, or what remembers it.
 
     Raises:
         InputError: no face, several without a choice, no such number, or too small a face.
@@ -101,7 +104,7 @@ def source_face(
     if alignment.scale * FINER_THAN_CROP <= 1:
         fine = crop_face(photo, alignment, enlargement=FINE // CROP_SIZE)
     found = FacePhoto(crop_face(photo, alignment), alignment.to_crop(face.points), fine)
-    return _uncovered(found), photo_warnings(found.crop, found.mesh, alignment)
+    return uncover(found), photo_warnings(found.crop, found.mesh, alignment)
 
 
 def _choose(faces: Sequence[Landmarks], choice: str | None, path: Path) -> Landmarks:
@@ -140,13 +143,18 @@ class Source:
     warnings: tuple[tuple[Path, PhotoWarning], ...] = ()
 
 
-def read_source(paths: Sequence[Path], choice: str | None, analyser: FaceAnalyser) -> Source:
-    """Find the person in all of the photos.
+def read_source(
+    paths: Sequence[Path],
+    choice: str | None,
+    analyser: FaceAnalyser,
+    uncover: Uncover = FacePhoto.uncovered,
+) -> Source:
+    """Find the person in all of the photos; arguments as of `source_face`.
 
     Raises:
         InputError: as :func:`source_face`, or the photos show different people.
     """
-    found = [source_face(path, choice, analyser) for path in paths]
+    found = [source_face(path, choice, analyser, uncover) for path in paths]
     faces = [face for face, _ in found]
     if len(faces) > 1 and analyser.recogniser is not None:
         _check_one_person(
